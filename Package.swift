@@ -1,0 +1,78 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let safe: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+// The decode loop works on raw pointers throughout; its fences are the types under Runtime/Memory and
+// Runtime/Weights, so the whole target is not under strict memory safety.
+let kernels: [CSetting] = [.define("NDEBUG", .when(configuration: .release))]
+
+let package = Package(
+  name: "ggufpack",
+  products: [
+    .executable(name: "ggufpack", targets: ["ggufpack"]),
+    .executable(name: "packrun", targets: ["packrun"]),
+    .library(name: "GGUF", targets: ["GGUF"]),
+    .library(name: "PackFormat", targets: ["PackFormat"]),
+    .library(name: "Repack", targets: ["Repack"]),
+    .library(name: "Runtime", targets: ["Runtime"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+  ],
+  targets: [
+    // System libraries.
+    .systemLibrary(name: "CNuma", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+
+    // C: SIMD kernels, and the system calls that Glibc's Swift module hides.
+    .target(name: "CKernels", cSettings: kernels),
+    .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
+
+    // Libraries, in the direction of their imports.
+    .target(
+      name: "GGUF",
+      dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: safe),
+    .target(
+      name: "PackFormat",
+      dependencies: ["GGUF", "CXXHash", "CZstd", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: safe),
+    .target(
+      name: "Repack",
+      dependencies: ["PackFormat", "GGUF", "CKernels", "CLinux", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: safe),
+    .target(
+      name: "Runtime",
+      dependencies: [
+        "PackFormat", "GGUF", "CKernels", "CLinux", "CNuma", "CZstd",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+
+    // Programs.
+    .executableTarget(
+      name: "ggufpack",
+      dependencies: ["Repack", "PackFormat", "GGUF", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: safe),
+    .executableTarget(
+      name: "packrun",
+      dependencies: ["Runtime", "PackFormat", "GGUF", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    .executableTarget(name: "make-fixtures", dependencies: ["GGUF"], path: "fixtures/generator"),
+
+    // Tests. ModelTests computes models and wants a release build; see scripts/test.
+    .testTarget(name: "GGUFTests", dependencies: ["GGUF"]),
+    .testTarget(name: "PackFormatTests", dependencies: ["PackFormat"]),
+    .testTarget(name: "RepackTests", dependencies: ["Repack"]),
+    .testTarget(name: "KernelTests", dependencies: ["CKernels", "GGUF", "PackFormat", "Repack"]),
+    .testTarget(name: "RuntimeTests", dependencies: ["Runtime"]),
+    .testTarget(name: "ModelTests", dependencies: ["Runtime", "Repack"]),
+    .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .gnu17
+)

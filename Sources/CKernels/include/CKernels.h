@@ -1,0 +1,137 @@
+// The kernels: one table of functions for each instruction set, chosen once at start.
+//
+// All of them are leaf functions: they allocate nothing, lock nothing, keep no state, and may run on any number of threads
+// at once on disjoint outputs. Buffers named here never overlap unless a comment allows it.
+//
+// Every kernel of every instruction set gives the same bits. Integer sums are exact; sums of floats are made in one order,
+// which is part of each kernel's description ("Order"), with fused multiply-adds where it says fma.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// ---- weight types: ggml's numbers -----------------------------------------------------------------------------------
+
+enum ck_type {
+  CK_F32 = 0, CK_F16 = 1, CK_Q4_0 = 2, CK_Q4_1 = 3, CK_Q5_0 = 6, CK_Q5_1 = 7, CK_Q8_0 = 8,
+  CK_Q2_K = 10, CK_Q3_K = 11, CK_Q4_K = 12, CK_Q5_K = 13, CK_Q6_K = 14,
+  CK_IQ2_XXS = 16, CK_IQ2_XS = 17, CK_IQ3_XXS = 18, CK_IQ1_S = 19, CK_IQ4_NL = 20, CK_IQ3_S = 21, CK_IQ2_S = 22, CK_IQ4_XS = 23,
+  CK_I8 = 24, CK_I16 = 25, CK_I32 = 26, CK_I64 = 27, CK_F64 = 28, CK_IQ1_M = 29, CK_BF16 = 30,
+  CK_TQ1_0 = 34, CK_TQ2_0 = 35, CK_MXFP4 = 39, CK_NVFP4 = 40, CK_Q1_0 = 41, CK_Q2_0 = 42,
+  CK_TYPE_COUNT = 43
+};
+
+// ---- activations ----------------------------------------------------------------------------------------------------
+
+// Columns of activations (one per token), quantised to 8 bits with one scale for 32 elements.
+// x[i] ~ scales[i / 32] * quants[i], scale = max|x| / 127 over the 32, quant = x / scale rounded to nearest even, in -127…127.
+// sums[i / 16] is the sum of 16 quants. k is a multiple of 32. quants is aligned to 64 bytes.
+typedef struct {
+  int8_t *quants;  // [columns][k]
+  float *scales;   // [columns][k / 32]
+  int16_t *sums;   // [columns][k / 16]
+} ck_q8;
+
+// ---- matrix multiplication ------------------------------------------------------------------------------------------
+
+// output[c * output_stride + row] = dot(weights row `row`, activations column c), for row_begin <= row < row_end and every column.
+//
+// `weights` is where row 0 lies. In the 16-row kernels row_begin and row_end are multiples of 16, and row group g starts at
+// weights + g * group bytes (group bytes as in PackFormat.InterleavedForm). In the plain kernels row r starts at r * row bytes.
+// Column c of the product reads column `column_map[c]` of the activations (column c where column_map is NULL).
+typedef struct {
+  uint32_t type;               // enum ck_type
+  const uint8_t *weights;
+  int64_t k;                   // elements of a row
+  int64_t row_begin, row_end;
+  int64_t columns;
+  const int32_t *column_map;   // NULL, or the activation column of each output column
+  ck_q8 q8;                    // read by the kernels whose table entry `reads_q8` is set
+  const float *x;              // read by the others: [columns][x_stride]
+  int64_t x_stride;            // elements
+  float *output;
+  int64_t output_stride;       // elements
+} ck_matmul;
+
+typedef void (*ck_matmul_function)(const ck_matmul *);
+
+// ---- attention ------------------------------------------------------------------------------------------------------
+
+// Queries that share one head of the KV cache (the heads of its group, times tokens), each over its own range of positions.
+//
+// keys:   F16, [position / 16][key_dim][16]: 16 positions interleaved, so that scores need no horizontal sum
+// values: F16, [position][value_stride]
+// For query q over positions p in [begin[q], end[q]):
+//   s[p] = scale * dot(query, key p);  softcap c > 0: s = c * tanh(s / c);  output = sum softmax(s)[p] * value p
+// with sinks: exp(sinks[q] - max) joins the denominator (gpt-oss).
+// Result of each query depends on nothing but its own row: not on which queries it is computed with.
+typedef struct {
+  const float *queries;        // [query_count][query_stride]
+  int64_t query_stride, query_count;
+  const int32_t *begin, *end;  // positions each query sees; begin < end
+  const uint16_t *keys;
+  const uint16_t *values;
+  int64_t key_dim, value_dim, value_stride;
+  float scale, softcap;
+  const float *sinks;          // NULL, or one per query
+  float *output;               // [query_count][output_stride]
+  int64_t output_stride;
+} ck_attention;
+
+// ---- the table ------------------------------------------------------------------------------------------------------
+
+typedef struct {
+  const char *name;            // "portable", "avx2", "avxvnni", "avx512", "avx512vnni", "amx", "neon", …
+
+  // Kernels of the 16-row layouts by weight type; NULL where the type has none.
+  ck_matmul_function matmul16[CK_TYPE_COUNT];
+  // Kernels of layout `gguf` by weight type; all read float activations.
+  ck_matmul_function matmul_plain[CK_TYPE_COUNT];
+  // Whether matmul16[type] reads `q8` (the quantised types) or `x` (F16, BF16).
+  uint8_t reads_q8[CK_TYPE_COUNT];
+
+  // One row in layout `gguf` to floats.
+  void (*dequantize)(uint32_t type, const void *row, int64_t k, float *out);
+  // Row `row` (0…15) of a row group to floats.
+  void (*dequantize16)(uint32_t type, const void *group, int64_t row, int64_t k, float *out);
+
+  // One column: k elements to quants, scales and sums of that column.
+  void (*quantize)(const float *x, int64_t k, int8_t *quants, float *scales, int16_t *sums);
+
+  // out = x * weight / sqrt(mean(x²) + epsilon); weight may be NULL (all ones); out may be x.
+  void (*rms_norm)(const float *x, const float *weight, float epsilon, int64_t n, float *out);
+  void (*add)(const float *a, const float *b, int64_t n, float *out);              // out = a + b; out may be a or b
+  void (*add_scaled)(const float *a, const float *b, float s, int64_t n, float *out);  // out = fma(b, s, a); out may be a
+  void (*scale)(const float *x, float s, int64_t n, float *out);                   // out = x * s; out may be x
+  // Rotates one head of `dimensions` leading elements (even; the rest is untouched) by cosines and sines [dimensions / 2].
+  void (*rope_halves)(float *head, const float *cosines, const float *sines, int64_t dimensions);    // pairs (i, i + dimensions / 2)
+  void (*rope_adjacent)(float *head, const float *cosines, const float *sines, int64_t dimensions);  // pairs (2i, 2i + 1)
+  void (*softmax)(float *x, int64_t n);
+  void (*silu_multiply)(const float *gate, const float *up, int64_t n, float *out);   // out = gate * sigmoid(gate) * up; out may be gate
+  void (*gelu_multiply)(const float *gate, const float *up, int64_t n, float *out);   // tanh form of GELU, as ggml's GEGLU
+  // gpt-oss: g = min(gate, limit), u = clamp(up, ±limit), out = g * sigmoid(alpha * g) * (u + 1)
+  void (*swiglu_clamped)(const float *gate, const float *up, float alpha, float limit, int64_t n, float *out);
+  void (*attention)(const ck_attention *);
+  void (*to_f16)(const float *x, int64_t n, uint16_t *out);
+  void (*from_f16)(const uint16_t *x, int64_t n, float *out);
+  // Stores one position's key into the interleaved cache: keys[(p / 16) * dim * 16 + i * 16 + p % 16].
+  void (*store_key)(const float *key, int64_t dim, int64_t position, uint16_t *keys);
+} ck_table;
+
+// The best table this CPU runs, or the one of that name (NULL or "auto": the best).
+// NULL if there is none of that name, or the CPU lacks its instructions.
+const ck_table *ck_select(const char *name);
+
+// Names of the tables this CPU runs, best first, ended by NULL.
+const char *const *ck_available(void);
+
+// ---- repacking ------------------------------------------------------------------------------------------------------
+
+// Interleaves units of 16 rows: out[u * 16 + r] = unit u of row r, for u < units. Row r starts at rows + r * row_stride.
+// unit_bits is 4, 8, 16 or 32 (4: units is even in the source; the low half of a byte comes first on both sides).
+// Each output byte is combined with flip by exclusive or. ck_separate is the inverse.
+void ck_interleave(const uint8_t *rows, int64_t row_stride, int64_t units, int unit_bits, uint8_t flip, uint8_t *out);
+void ck_separate(const uint8_t *in, int64_t units, int unit_bits, uint8_t flip, uint8_t *rows, int64_t row_stride);
+
+#endif

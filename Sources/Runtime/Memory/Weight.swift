@@ -1,0 +1,36 @@
+import PackFormat
+
+/// Rows of one weight that one team computes, where they lie in memory.
+///
+/// - Invariant: `base` points at mapped, read-only memory that outlives the model: `rowCount` rows in `layout`, and for stacked
+///   experts the same again every `expertStride` bytes.
+struct WeightSlice {
+  /// The first row's (or row group's) first byte, for expert 0.
+  var base: UnsafeRawPointer
+  /// Bytes from one expert's rows to the next one's; 0 where there is one.
+  var expertStride: Int
+  /// The first row's number within its tensor (within its expert).
+  var rowBegin: Int
+  var rowCount: Int
+  /// True for the 16-row layouts; their slices begin at multiples of 16 rows and hold whole groups.
+  var isInterleaved: Bool
+}
+
+/// A weight matrix as the decode loop sees it: plain data, copied without reference counting.
+///
+/// - Invariant: `slices` and `teamStarts` live in memory owned by the `MappedPack` that made this, which outlives it. Slices are
+///   sorted by team, then by row; team t computes slices `teamStarts[t] ..< teamStarts[t + 1]`. Over all teams, every row occurs once.
+///   `all` lists every row once from a copy that the calling team's node holds, if there is one (for the lookup of single rows).
+struct Weight {
+  /// ggml's number of the weight type (`ck_type`).
+  var type: UInt32
+  /// Elements of a row.
+  var columns: Int
+  /// Rows of one expert.
+  var rows: Int
+  /// Stacked experts; 1 for a plain matrix.
+  var experts: Int
+  var slices: UnsafePointer<WeightSlice>
+  /// `teamCount + 1` indices into `slices`.
+  var teamStarts: UnsafePointer<Int32>
+}
