@@ -1,14 +1,22 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let safe: [SwiftSetting] = [
-  .strictMemorySafety(),
-  .enableExperimentalFeature("Lifetimes"),
-]
+// Our own build refuses warnings; a user's must not fail because a newer compiler finds one more.
+let refusesWarnings = Context.environment["GGUFPACK_WARNINGS_AS_ERRORS"] != nil
+let swiftWarnings: [SwiftSetting] = refusesWarnings ? [.treatAllWarnings(as: .error)] : []
+let cWarnings: [CSetting] =
+  [.enableWarning("all"), .enableWarning("extra")] + (refusesWarnings ? [.treatAllWarnings(as: .error)] : [])
 
-// The decode loop works on raw pointers throughout; its fences are the types under Runtime/Memory and
-// Runtime/Weights, so the whole target is not under strict memory safety.
-let kernels: [CSetting] = [.define("NDEBUG", .when(configuration: .release))]
+let safe: [SwiftSetting] =
+  [
+    .strictMemorySafety(),
+    .enableExperimentalFeature("Lifetimes"),
+  ] + swiftWarnings
+
+// The decode loop works on raw pointers throughout; its fences are the types under Runtime/Memory, so the target is not
+// under strict memory safety.
+let fast: [SwiftSetting] = swiftWarnings
+let kernels: [CSetting] = [.define("NDEBUG", .when(configuration: .release))] + cWarnings
 
 let package = Package(
   name: "ggufpack",
@@ -32,7 +40,7 @@ let package = Package(
 
     // C: SIMD kernels, and the system calls that Glibc's Swift module hides.
     .target(name: "CKernels", cSettings: kernels),
-    .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
+    .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")] + cWarnings),
 
     // Libraries, in the direction of their imports.
     .target(
@@ -52,7 +60,8 @@ let package = Package(
       dependencies: [
         "PackFormat", "GGUF", "CKernels", "CLinux", "CNuma", "CZstd",
         .product(name: "SystemPackage", package: "swift-system"),
-      ]),
+      ],
+      swiftSettings: fast),
 
     // Programs.
     .executableTarget(
@@ -61,8 +70,9 @@ let package = Package(
       swiftSettings: safe),
     .executableTarget(
       name: "packrun",
-      dependencies: ["Runtime", "PackFormat", "GGUF", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
-    .executableTarget(name: "make-fixtures", dependencies: ["GGUF"], path: "fixtures/generator"),
+      dependencies: ["Runtime", "PackFormat", "GGUF", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: fast),
+    .executableTarget(name: "make-fixtures", dependencies: ["GGUF"], path: "fixtures/generator", swiftSettings: fast),
 
     // Tests. ModelTests computes models and wants a release build; see scripts/test.
     .testTarget(name: "GGUFTests", dependencies: ["GGUF"]),
