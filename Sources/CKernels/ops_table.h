@@ -1,0 +1,28 @@
+// All bodies in order, and what enters them into a table. Included by one file per instruction set, after its constants.
+#pragma clang fp contract(off)
+// Vectors are passed between inlined functions only, so there is no calling convention to agree on.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+#include "ops_body.h"
+#include "attention_body.h"
+#include "dequantize_body.h"
+#include "matmul_plain_body.h"
+
+static void fill(ck_table *table) {
+  for (int type = 0; type < CK_TYPE_COUNT; type++) table->matmul_plain[type] = dequantizers[type].row ? matmul_plain : NULL;
+  table->dequantize = dequantize;
+  table->rms_norm = rms_norm;
+  table->add = add;
+  table->add_scaled = add_scaled;
+  table->scale = scale;
+  table->rope_halves = rope_halves;
+  table->rope_adjacent = rope_adjacent;
+  table->softmax = softmax;
+  table->silu_multiply = silu_multiply;
+  table->gelu_multiply = gelu_multiply;
+  table->swiglu_clamped = swiglu_clamped;
+  table->attention = attention;
+  table->to_f16 = to_f16;
+  table->from_f16 = from_f16;
+  table->store_key = store_key;
+}

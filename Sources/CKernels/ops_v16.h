@@ -1,0 +1,142 @@
+// Sixteen floats as one value: two AVX2 registers, one AVX-512 register, four NEON registers, or what the compiler makes of it.
+//
+// The bodies of the layer operations (ops_body.h, attention_body.h, matmul_plain_body.h, dequantize_body.h) are written once on
+// this type and compiled once for each instruction set, so that all of them do the same operations in the same order.
+// Only half-precision conversions name instructions: V16_HALF says whose (0 none, 256 F16C, 512 AVX-512F).
+//
+// Nothing here may be contracted or reordered by the compiler: a multiply followed by an add is fused only where v_fma says so.
+#ifndef CKERNELS_OPS_V16_H
+#define CKERNELS_OPS_V16_H
+
+#include <stdint.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#ifndef V16_HALF
+#define V16_HALF 0
+#endif
+
+#define V_INLINE static inline __attribute__((always_inline, unused))
+
+typedef float v16 __attribute__((ext_vector_type(16)));
+typedef int32_t v16i __attribute__((ext_vector_type(16)));
+typedef uint32_t v16u __attribute__((ext_vector_type(16)));
+typedef uint16_t v16h __attribute__((ext_vector_type(16)));
+typedef int8_t v16b __attribute__((ext_vector_type(16)));
+
+// The same at any address, and whatever the memory was declared as.
+typedef float v16_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
+typedef uint16_t v16h_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
+typedef int8_t v16b_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
+
+V_INLINE v16 v_load(const float *p) { return *(const v16_at *)p; }
+V_INLINE void v_store(float *p, v16 a) { *(v16_at *)p = a; }
+V_INLINE v16 v_set(float a) { return (v16)(a); }
+V_INLINE v16 v_fma(v16 a, v16 b, v16 c) { return __builtin_elementwise_fma(a, b, c); }
+// The greater (smaller) one; b where the comparison is false, so a NaN in b stays.
+V_INLINE v16 v_max(v16 a, v16 b) { return a > b ? a : b; }
+V_INLINE v16 v_min(v16 a, v16 b) { return a < b ? a : b; }
+V_INLINE v16i v_bits(v16 a) { return (v16i)a; }
+V_INLINE v16 v_float(v16i a) { return (v16)a; }
+
+// The first n of 16 lanes from memory, the others zero.
+V_INLINE v16 v_load_part(const float *p, int64_t n) {
+  float part[16] = {0};
+  memcpy(part, p, (size_t)n * sizeof(float));
+  return v_load(part);
+}
+
+V_INLINE void v_store_part(float *p, v16 a, int64_t n) {
+  float part[16];
+  v_store(part, a);
+  memcpy(p, part, (size_t)n * sizeof(float));
+}
+
+// The sum of the lanes as a tree: lane i + lane i + 8, then 4, 2, 1.
+V_INLINE float v_sum(v16 a) {
+  float x[8];
+  for (int i = 0; i < 8; i++) x[i] = a[i] + a[i + 8];
+  for (int i = 0; i < 4; i++) x[i] += x[i + 4];
+  for (int i = 0; i < 2; i++) x[i] += x[i + 2];
+  return x[0] + x[1];
+}
+
+// The greatest lane; a NaN may or may not be it.
+V_INLINE float v_greatest(v16 a) {
+  float x[8];
+  for (int i = 0; i < 8; i++) x[i] = a[i] > a[i + 8] ? a[i] : a[i + 8];
+  for (int i = 0; i < 4; i++) x[i] = x[i] > x[i + 4] ? x[i] : x[i + 4];
+  for (int i = 0; i < 2; i++) x[i] = x[i] > x[i + 2] ? x[i] : x[i + 2];
+  return x[0] > x[1] ? x[0] : x[1];
+}
+
+// ---- half precision -------------------------------------------------------------------------------------------------
+
+// IEEE half to float, exact; signalling NaNs become quiet, as the instructions do it.
+V_INLINE v16 v_from_half_bits(v16h h) {
+  v16i bits = __builtin_convertvector(h, v16i);
+  v16i sign = (bits & 0x8000) << 16;
+  v16i magnitude = (bits & 0x7fff) << 13;
+  // 2^112 moves the exponent's bias from 15 to 127; a product with it is exact for subnormal numbers too.
+  v16i finite = v_bits(v_float(magnitude) * v_set(0x1p112f));
+  v16i special = magnitude | 0x7f800000 | ((bits & 0x3ff) != 0 ? (v16i)(0x400000) : (v16i)(0));
+  v16i result = (bits & 0x7c00) == 0x7c00 ? special : finite;
+  return v_float(result | sign);
+}
+
+// Float to IEEE half, rounded to nearest even; too large becomes infinite, a NaN keeps its upper bits and becomes quiet.
+V_INLINE v16h v_to_half_bits(v16 a) {
+  v16i bits = v_bits(a);
+  v16i sign = (bits >> 16) & 0x8000;
+  v16i magnitude = bits & 0x7fffffff;
+  // Normal halves: re-bias, add half of the last place (one less if it is even), cut.
+  v16i normal = (magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13;
+  // Below 2^-14: 0.5 has its last place at 2^-24, so adding it rounds to a multiple of that.
+  v16i small = v_bits(v_float(magnitude) + v_set(0.5f)) - 0x3f000000;
+  v16i large = magnitude > 0x7f800000 ? (v16i)(0x7e00) | ((magnitude >> 13) & 0x3ff) : (v16i)(0x7c00);
+  v16i result = magnitude < 0x38800000 ? small : magnitude < 0x47800000 ? normal : large;
+  return __builtin_convertvector(result | sign, v16h);
+}
+
+// Sixteen halves from memory.
+V_INLINE v16 v_load_half(const uint16_t *p) {
+#if V16_HALF == 512
+  return (v16)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+#elif V16_HALF == 256
+  __m256 low = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+  __m256 high = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 8)));
+  return (v16)__builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+  return v_from_half_bits(*(const v16h_at *)p);
+#endif
+}
+
+V_INLINE void v_store_half(uint16_t *p, v16 a) {
+#if V16_HALF == 512
+  _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+#elif V16_HALF == 256
+  _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph((__m256)a.lo, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  _mm_storeu_si128((__m128i *)(p + 8), _mm256_cvtps_ph((__m256)a.hi, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+#else
+  *(v16h_at *)p = v_to_half_bits(a);
+#endif
+}
+
+// One half, at any address.
+V_INLINE float v_half(const uint8_t *p) {
+  uint16_t h;
+  memcpy(&h, p, sizeof h);
+  uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13, bits;
+  float scaled;
+  memcpy(&scaled, &magnitude, sizeof scaled);
+  scaled *= 0x1p112f;
+  memcpy(&bits, &scaled, sizeof bits);
+  if ((h & 0x7c00) == 0x7c00) bits = magnitude | 0x7f800000 | ((h & 0x3ff) ? 0x400000u : 0u);
+  bits |= (uint32_t)(h & 0x8000) << 16;
+  memcpy(&scaled, &bits, sizeof scaled);
+  return scaled;
+}
+
+#endif
