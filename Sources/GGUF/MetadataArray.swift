@@ -1,0 +1,131 @@
+/// An array of a GGUF's metadata, kept as the bytes it had in the file.
+///
+/// A vocabulary has hundreds of thousands of strings: they become values only when they are asked for.
+public struct MetadataArray: Sendable, Hashable {
+  /// What the elements are; never `array`, since nested arrays are refused.
+  public let elementType: MetadataType
+  /// Elements in the array.
+  public let count: Int
+  /// The elements as in the file; strings with their 64-bit lengths in front.
+  let bytes: [UInt8]
+  /// Where each string's own bytes begin in `bytes`; empty for other types.
+  let stringStarts: [Int]
+
+  init(elementType: MetadataType, count: Int, bytes: [UInt8], stringStarts: [Int]) {
+    self.elementType = elementType
+    self.count = count
+    self.bytes = bytes
+    self.stringStarts = stringStarts
+  }
+
+  /// An array of strings.
+  public init(strings: some Collection<String>) {
+    self.init(byteStrings: strings.map { Array($0.utf8) })
+  }
+
+  /// An array of strings that need not be UTF-8.
+  public init(byteStrings: some Collection<[UInt8]>) {
+    var bytes: [UInt8] = []
+    var starts: [Int] = []
+    for string in byteStrings {
+      bytes.append(littleEndian: UInt64(string.count))
+      starts.append(bytes.count)
+      bytes += string
+    }
+    self.init(elementType: .string, count: starts.count, bytes: bytes, stringStarts: starts)
+  }
+
+  /// An array of floats.
+  public init(floats: some Collection<Float>) {
+    var bytes: [UInt8] = []
+    for value in floats { bytes.append(littleEndian: value.bitPattern) }
+    self.init(elementType: .float32, count: floats.count, bytes: bytes, stringStarts: [])
+  }
+
+  /// An array of 32-bit integers.
+  public init(int32s: some Collection<Int32>) {
+    var bytes: [UInt8] = []
+    for value in int32s { bytes.append(littleEndian: value) }
+    self.init(elementType: .int32, count: int32s.count, bytes: bytes, stringStarts: [])
+  }
+
+  /// An array of booleans.
+  public init(bools: some Collection<Bool>) {
+    self.init(elementType: .bool, count: bools.count, bytes: bools.map { $0 ? 1 : 0 }, stringStarts: [])
+  }
+
+  /// The bytes of string `index`, or nothing if these are no strings.
+  ///
+  /// - Complexity: O(1); no copy.
+  public func byteString(_ index: Int) -> ArraySlice<UInt8>? {
+    guard elementType == .string, stringStarts.indices.contains(index) else { return nil }
+    let end = index + 1 < count ? stringStarts[index + 1] - 8 : bytes.count
+    return bytes[stringStarts[index]..<end]
+  }
+
+  /// Every string's bytes in order, without copies; nil if these are no strings.
+  public var byteStrings: [ArraySlice<UInt8>]? {
+    guard elementType == .string else { return nil }
+    return stringStarts.indices.map { index in
+      bytes[stringStarts[index]..<(index + 1 < count ? stringStarts[index + 1] - 8 : bytes.count)]
+    }
+  }
+
+  /// The strings, or nil if these are no strings or one is not UTF-8.
+  public var strings: [String]? {
+    guard let slices = byteStrings else { return nil }
+    var result: [String] = []
+    result.reserveCapacity(count)
+    for slice in slices {
+      guard let text = String(validating: slice, as: UTF8.self) else { return nil }
+      result.append(text)
+    }
+    return result
+  }
+
+  /// The elements as floats, or nil if they are not floats.
+  public var floats: [Float]? {
+    switch elementType {
+    case .float32: values(UInt32.self).map { Float(bitPattern: $0) }
+    case .float64: values(UInt64.self).map { Float(Double(bitPattern: $0)) }
+    default: nil
+    }
+  }
+
+  /// The elements as integers, or nil if they are none or one does not fit.
+  public var integers: [Int]? {
+    switch elementType {
+    case .uint8: values(UInt8.self).map { Int($0) }
+    case .int8: values(Int8.self).map { Int($0) }
+    case .uint16: values(UInt16.self).map { Int($0) }
+    case .int16: values(Int16.self).map { Int($0) }
+    case .uint32: values(UInt32.self).map { Int($0) }
+    case .int32: values(Int32.self).map { Int($0) }
+    case .int64: values(Int64.self).map { Int($0) }
+    case .uint64:
+      values(UInt64.self).allSatisfy { $0 <= Int.max } ? values(UInt64.self).map { Int($0) } : nil
+    case .float32, .float64, .bool, .string, .array: nil
+    }
+  }
+
+  /// The elements as booleans, or nil if they are none.
+  public var bools: [Bool]? {
+    elementType == .bool ? bytes.map { $0 != 0 } : nil
+  }
+
+  /// - Precondition: `Value` has the size of the elements, so that `bytes` holds exactly `count` of them.
+  private func values<Value: FixedWidthInteger & BitwiseCopyable>(_: Value.Type) -> [Value] {
+    let span = unsafe bytes.span.bytes
+    return (0..<count).map { index in
+      Value(littleEndian: unsafe span.unsafeLoadUnaligned(fromByteOffset: index * MemoryLayout<Value>.size, as: Value.self))
+    }
+  }
+}
+
+extension [UInt8] {
+  /// Appends an integer's bytes, least significant first.
+  mutating func append(littleEndian value: some FixedWidthInteger) {
+    var rest = value.littleEndian
+    unsafe Swift.withUnsafeBytes(of: &rest) { unsafe append(contentsOf: $0) }
+  }
+}
