@@ -40,7 +40,10 @@ struct ByteCursor: ~Escapable {
     let start = offset
     let value = try integer(Int64.self, of: what())
     guard value >= 0 else { throw malformed("\(what()) is negative (\(value))", at: start) }
-    guard value <= limit else { throw malformed("\(what()) is \(value), more than the \(limit) possible here", at: start) }
+    guard value <= limit else {
+      throw malformed(
+        "\(what()) is \(value), more than the \(limit) that this file could hold; it is cut short or damaged", at: start)
+    }
     return Int(value)
   }
 

@@ -15,6 +15,7 @@ public enum GGUFError: Error, Hashable, Sendable {
 }
 
 extension GGUFError: CustomStringConvertible {
+  /// The problem in one line.
   public var description: String {
     switch self {
     case .system(let file, let operation, let reason): "\(file): cannot \(operation): \(reason)"

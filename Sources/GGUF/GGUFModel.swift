@@ -69,7 +69,7 @@ extension GGUFPart {
         return GGUFPart(path: path, byteCount: file.byteCount, header: header)
       } catch .truncated(_, let offset, let what, let needed, _) where bytes.count < file.byteCount {
         // Only what was read ends here, not the file.
-        guard offset <= headerLimit - needed else {
+        guard offset <= headerLimit && needed <= headerLimit - offset else {
           throw .malformed(file: path, offset: offset, problem: "\(what) makes the header longer than \(headerLimit >> 20) MiB")
         }
         length = max(min(length * 8, headerLimit), offset + needed)
