@@ -1,0 +1,30 @@
+/// The file `checksums.xxh3`: the digest of every other file of the pack, in the form that `xxhsum -c` reads.
+public struct Checksums: Sendable, Hashable {
+  /// The file's name within a pack.
+  public static let fileName = "checksums.xxh3"
+
+  /// Digests by file name.
+  public private(set) var digests: [String: Digest]
+
+  /// A list of digests.
+  public init(_ digests: [String: Digest]) { self.digests = digests }
+
+  /// The file's text: one line a file, sorted by name.
+  public var text: String {
+    digests.sorted { $0.key < $1.key }.map { "\($0.value.hex)  \($0.key)\n" }.joined()
+  }
+
+  /// Reads the file's text; `file` is what errors call it.
+  public init(text: String, file: String) throws(PackError) {
+    digests = [:]
+    for (index, line) in text.split(separator: "\n").enumerated() {
+      let fields = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+      guard fields.count == 2, let digest = Digest(hex: String(fields[0])), fields[1].hasPrefix(" ") else {
+        throw .invalid(file: file, problem: "line \(index + 1) is not a digest of 32 digits, two spaces and a file name")
+      }
+      guard digests.updateValue(digest, forKey: String(fields[1].dropFirst())) == nil else {
+        throw .invalid(file: file, problem: "line \(index + 1) names \(fields[1].dropFirst()) a second time")
+      }
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import CXXHash
+
+/// An XXH3 digest of 128 bits.
+///
+/// It finds accidents; it is no protection against somebody who changes a file on purpose. The text is the canonical form that
+/// `xxhsum -H2` prints: 32 hexadecimal digits, most significant first.
+public struct Digest: Sendable, Hashable {
+  private let high: UInt64
+  private let low: UInt64
+
+  fileprivate init(_ hash: XXH128_hash_t) {
+    high = hash.high64
+    low = hash.low64
+  }
+
+  /// The digest of `bytes`.
+  ///
+  /// - Complexity: O(bytes), at about the speed of memory.
+  public init(of bytes: RawSpan) {
+    self = unsafe bytes.withUnsafeBytes { unsafe Digest(XXH3_128bits($0.baseAddress, $0.count)) }
+  }
+
+  /// The digest written as 32 hexadecimal digits; nil for anything else.
+  public init?(hex: String) {
+    guard hex.utf8.count == 32, hex.utf8.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }),
+      let high = UInt64(hex.prefix(16), radix: 16), let low = UInt64(hex.suffix(16), radix: 16)
+    else { return nil }
+    self.high = high
+    self.low = low
+  }
+
+  /// 32 hexadecimal digits.
+  public var hex: String { Self.digits(high) + Self.digits(low) }
+
+  private static func digits(_ value: UInt64) -> String {
+    let text = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - text.utf8.count) + text
+  }
+}
+
+extension Digest: Codable {
+  /// Reads the 32 hexadecimal digits.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    guard let digest = try Digest(hex: container.decode(String.self)) else {
+      throw DecodingError.dataCorruptedError(in: container, debugDescription: "a digest has 32 hexadecimal digits")
+    }
+    self = digest
+  }
+
+  /// Writes the 32 hexadecimal digits.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(hex)
+  }
+}
+
+/// Computes a digest of bytes that come piece by piece.
+///
+/// - Invariant: `state` is a live XXH3 state, owned here and freed once.
+@safe public struct DigestStream: ~Copyable {
+  private let state: OpaquePointer
+
+  /// A stream that has seen nothing yet; nil if there is no memory for its half kilobyte.
+  public init?() {
+    guard let state = unsafe XXH3_createState(), unsafe XXH3_128bits_reset(state) == XXH_OK else { return nil }
+    unsafe self.state = state
+  }
+
+  deinit { unsafe XXH3_freeState(state) }
+
+  /// Adds bytes.
+  public mutating func update(_ bytes: RawSpan) {
+    unsafe bytes.withUnsafeBytes { _ = unsafe XXH3_128bits_update(state, $0.baseAddress, $0.count) }
+  }
+
+  /// The digest of all bytes so far.
+  public var digest: Digest { unsafe Digest(XXH3_128bits_digest(state)) }
+}

@@ -1,0 +1,132 @@
+import FoundationEssentials
+import GGUF
+
+/// A pack that has been opened: everything in it is validated but the weights' digests.
+///
+/// What holds for every value of this type: the manifest agrees with the source's header, every blob has the size that the manifest
+/// says, every slice lies within its blob and overlaps no other, and every row of every tensor is in exactly one slice.
+public struct Pack: Sendable {
+  /// Names of the files that every pack has beside its blobs.
+  public enum FileName {
+    /// The manifest.
+    public static let manifest = "pack.json"
+    /// The headers of the source's parts, one after another, each with the padding behind it.
+    public static let header = "header.gguf"
+    /// The source's padding, where it is not all zero.
+    public static let gaps = "gaps.bin"
+  }
+
+  /// The folder.
+  public let path: String
+  /// What `pack.json` says.
+  public let manifest: PackManifest
+  /// The headers of the source's parts.
+  public let headers: [GGUFHeader]
+  /// The digest of every file.
+  public let checksums: Checksums
+
+  /// The model's keys.
+  public var metadata: GGUFMetadata { headers[0].metadata }
+
+  /// The path of blob `index`.
+  public func blobPath(_ index: Int) -> String { path + "/" + manifest.blobs[index].file }
+
+  /// Opens the pack in the folder at `path`.
+  ///
+  /// Reads the manifest, the source's header and the list of digests, and checks the digests of the first two; `PackVerifier` checks
+  /// the blobs.
+  /// - Throws: `PackError` that names the file and what is wrong with it.
+  /// - Complexity: O(tensors), not O(weights).
+  public static func open(_ path: String) throws(PackError) -> Pack {
+    let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    let checksumsPath = path + "/" + Checksums.fileName
+    let text = String(decoding: try PackFile.contents(checksumsPath), as: UTF8.self)
+    let checksums = try Checksums(text: text, file: checksumsPath)
+    let manifestBytes = try contents(FileName.manifest, of: path, checksums)
+    let manifest = try decode(manifestBytes, file: path + "/" + FileName.manifest)
+    let headerBytes = try contents(FileName.header, of: path, checksums)
+    let validator = PackValidator(path: path, manifest: manifest, checksums: checksums)
+    try validator.checkFields()
+    let headers = try split(headerBytes, by: manifest, file: path + "/" + FileName.header)
+    try validator.check(headers)
+    try validator.checkFiles()
+    return Pack(path: path, manifest: manifest, headers: headers, checksums: checksums)
+  }
+
+  private static func contents(_ name: String, of path: String, _ checksums: Checksums) throws(PackError) -> [UInt8] {
+    let bytes = try PackFile.contents(path + "/" + name)
+    guard let digest = checksums.digests[name] else {
+      throw .invalid(file: path + "/" + Checksums.fileName, problem: "it does not list \(name)")
+    }
+    guard unsafe Digest(of: bytes.span.bytes) == digest else {
+      throw .damaged(file: path + "/" + name, chunk: nil, range: 0..<bytes.count)
+    }
+    return bytes
+  }
+
+  /// The versions alone, so that a manifest from the future is refused for that and not for a field that it lacks.
+  private struct Versions: Decodable {
+    var formatVersion: Int
+    var layoutVersion: Int
+  }
+
+  static func decode(_ bytes: [UInt8], file: String) throws(PackError) -> PackManifest {
+    do {
+      let decoder = JSONDecoder()
+      let data = Data(bytes)
+      let versions = try decoder.decode(Versions.self, from: data)
+      try check(versions.formatVersion, PackManifest.currentFormatVersion, "formatVersion", file)
+      try check(versions.layoutVersion, PackManifest.currentLayoutVersion, "layoutVersion", file)
+      return try decoder.decode(PackManifest.self, from: data)
+    } catch let error as PackError {
+      throw error
+    } catch let error as DecodingError {
+      throw .invalid(file: file, problem: error.oneLine)
+    } catch {
+      throw .invalid(file: file, problem: "this is no JSON document: \(error)")
+    }
+  }
+
+  private static func check(_ found: Int, _ known: Int, _ field: String, _ file: String) throws(PackError) {
+    guard found == known else { throw .version(file: file, field: field, found: found, known: known) }
+  }
+
+  private static func split(_ bytes: [UInt8], by manifest: PackManifest, file: String) throws(PackError) -> [GGUFHeader] {
+    var headers: [GGUFHeader] = []
+    var start = 0
+    for part in manifest.source {
+      guard part.headerByteCount > 0, part.headerByteCount <= bytes.count - start else {
+        throw .invalid(file: file, problem: "it has \(bytes.count) bytes, fewer than the headers that the manifest lists")
+      }
+      do {
+        let span = unsafe bytes.span.bytes.extracting(start..<start + part.headerByteCount)
+        headers.append(try GGUFHeader.parse(span, file: file, fileByteCount: part.byteCount))
+      } catch {
+        throw .header(error)
+      }
+      start += part.headerByteCount
+    }
+    guard start == bytes.count else {
+      throw .invalid(file: file, problem: "it has \(bytes.count - start) bytes more than the headers that the manifest lists")
+    }
+    return headers
+  }
+}
+
+extension DecodingError {
+  /// What is wrong and at which field, in one line.
+  var oneLine: String {
+    func place(_ path: [any CodingKey], _ last: (any CodingKey)? = nil) -> String {
+      (path + (last.map { [$0] } ?? [])).map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+    }
+    switch self {
+    case .keyNotFound(let key, let context): return "the field \(place(context.codingPath, key)) is missing"
+    case .typeMismatch(_, let context), .valueNotFound(_, let context):
+      return "the field \(place(context.codingPath)) is of another kind than it must be"
+    case .dataCorrupted(let context):
+      return context.codingPath.isEmpty
+        ? "this is no JSON document" : "the field \(place(context.codingPath)) cannot be: \(context.debugDescription)"
+    @unknown default: return "this is no manifest"
+    }
+  }
+}

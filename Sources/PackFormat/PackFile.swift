@@ -1,0 +1,56 @@
+import SystemPackage
+
+/// Reads whole small files of a pack, and looks at files without following links.
+enum PackFile {
+  /// The most that is read into memory of a manifest or a digest list; enough for a hundred thousand tensors.
+  static let memoryLimit = 1 << 28
+
+  /// The bytes of the regular file at `path`.
+  static func contents(_ path: String, limit: Int = memoryLimit) throws(PackError) -> [UInt8] {
+    let descriptor = try open(path)
+    defer { try? descriptor.close() }
+    do {
+      let size = Int(try descriptor.seek(offset: 0, from: .end))
+      guard size <= limit else {
+        throw PackError.invalid(file: path, problem: "it has \(size) bytes, more than any such file needs")
+      }
+      return try unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+        while filled < size {
+          let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
+          let count = try unsafe descriptor.read(fromAbsoluteOffset: Int64(filled), into: rest)
+          guard count > 0 else { break }
+          filled += count
+        }
+      }
+    } catch let error as PackError {
+      throw error
+    } catch {
+      throw .system(file: path, operation: "read it", reason: reason(error))
+    }
+  }
+
+  /// Opens the file at `path` for reading; refuses a symbolic link, which might lead out of the pack.
+  static func open(_ path: String) throws(PackError) -> FileDescriptor {
+    do {
+      return try FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec])
+    } catch {
+      if error as? Errno == .tooManySymbolicLinkLevels {
+        throw .invalid(file: path, problem: "it is a symbolic link; a pack's files must lie in its own folder")
+      }
+      throw .system(file: path, operation: "open it", reason: reason(error))
+    }
+  }
+
+  /// The size of the regular file at `path`.
+  static func byteCount(_ path: String) throws(PackError) -> Int {
+    let descriptor = try open(path)
+    defer { try? descriptor.close() }
+    do {
+      return Int(try descriptor.seek(offset: 0, from: .end))
+    } catch {
+      throw .system(file: path, operation: "find its size", reason: reason(error))
+    }
+  }
+
+  static func reason(_ error: any Error) -> String { (error as? Errno)?.description ?? "\(error)" }
+}

@@ -1,0 +1,145 @@
+import GGUF
+
+/// Holds a manifest against itself, the source's headers and the files, and refuses every lie.
+struct PackValidator {
+  let path: String
+  let manifest: PackManifest
+  let checksums: Checksums
+
+  private var manifestPath: String { path + "/" + Pack.FileName.manifest }
+
+  private func invalid(_ problem: String) -> PackError { .invalid(file: manifestPath, problem: problem) }
+
+  private func require(_ condition: Bool, _ problem: @autoclosure () -> String) throws(PackError) {
+    guard condition else { throw invalid(problem()) }
+  }
+
+  // MARK: Fields
+
+  /// The limits of single fields.
+  func checkFields() throws(PackError) {
+    let manifest = manifest
+    try require((1...1024).contains(manifest.nodeCount), "nodeCount is \(manifest.nodeCount), not 1 to 1024")
+    try require(
+      Self.isPowerOfTwo(manifest.alignment) && (4096...(1 << 30)).contains(manifest.alignment),
+      "alignment is \(manifest.alignment), no power of two from 4096 to 2^30")
+    try require(
+      Self.isPowerOfTwo(manifest.chunkByteCount) && (4096...(1 << 30)).contains(manifest.chunkByteCount),
+      "chunkByteCount is \(manifest.chunkByteCount), no power of two from 4096 to 2^30")
+    try require(!manifest.source.isEmpty, "source lists no file")
+    for part in manifest.source {
+      try require(Self.isFileName(part.name), "the source name \"\(part.name)\" is not a plain file name")
+      try require(part.byteCount >= part.headerByteCount, "the source \(part.name) is smaller than its own header")
+    }
+    try require(manifest.gapByteCount >= 0, "gapByteCount is negative")
+    try require(!manifest.copies || manifest.placement == .mirror, "copies is set, but the placement is no mirror")
+    try checkBlobs()
+  }
+
+  private func checkBlobs() throws(PackError) {
+    let expected: [Int?] = manifest.placement == .mirror && !manifest.copies ? [nil] : (0..<manifest.nodeCount).map { $0 }
+    try require(manifest.blobs.map(\.node) == expected, "the blobs are not one for each of \(manifest.nodeCount) nodes")
+    var names: Set<String> = [Pack.FileName.manifest, Pack.FileName.header, Pack.FileName.gaps, Checksums.fileName]
+    for blob in manifest.blobs {
+      try require(Self.isFileName(blob.file), "the blob name \"\(blob.file)\" is not a plain file name")
+      try require(names.insert(blob.file).inserted, "the name \(blob.file) is used twice")
+      try require(blob.byteCount >= 0, "the size of \(blob.file) is negative")
+      let chunks = blob.byteCount / manifest.chunkByteCount + (blob.byteCount % manifest.chunkByteCount == 0 ? 0 : 1)
+      try require(blob.chunks.count == chunks, "\(blob.file) has \(blob.chunks.count) digests for \(chunks) chunks")
+    }
+    if manifest.copies, let first = manifest.blobs.first {
+      let same = manifest.blobs.allSatisfy { $0.byteCount == first.byteCount && $0.chunks == first.chunks }
+      try require(same, "the copies of the mirror have different sizes or digests")
+    }
+  }
+
+  private static func isPowerOfTwo(_ value: Int) -> Bool { value > 0 && value & (value - 1) == 0 }
+
+  /// Whether a name stays within its folder.
+  static func isFileName(_ name: String) -> Bool {
+    !name.isEmpty && name != "." && name != ".." && name.utf8.count <= 255 && !name.utf8.contains(UInt8(ascii: "/"))
+      && !name.utf8.contains { $0 < 0x20 }
+  }
+
+  // MARK: Tensors
+
+  /// The tensors against the source's headers, and every slice against its blob and its tensor.
+  func check(_ headers: [GGUFHeader]) throws(PackError) {
+    let described = headers.indices.flatMap { part in headers[part].tensors.map { (part, $0) } }
+    try require(
+      described.count == manifest.tensors.count,
+      "it lists \(manifest.tensors.count) tensors, and \(Pack.FileName.header) \(described.count)")
+    for ((part, info), tensor) in zip(described, manifest.tensors) {
+      try require(
+        tensor.part == part && tensor.name == info.name && tensor.type == info.type && tensor.dimensions == info.dimensions,
+        "the tensor \(tensor.name) is not what \(Pack.FileName.header) says of it")
+      try check(tensor)
+    }
+    try checkOverlaps()
+  }
+
+  private func check(_ tensor: PackTensor) throws(PackError) {
+    var nextRow = 0
+    for slice in tensor.slices {
+      let name = "a slice of \(tensor.name)"
+      try require(manifest.blobs.indices.contains(slice.blob), "\(name) lies in blob \(slice.blob), and there is none")
+      try require(manifest.placement == .shard || slice.blob == 0, "\(name) lies in blob \(slice.blob) of a mirror")
+      try require(slice.rowBegin == nextRow && slice.rowCount > 0, "the slices of \(tensor.name) do not cover its rows in order")
+      try require(slice.rowCount <= tensor.rowCount - nextRow, "\(name) reaches beyond its rows")
+      nextRow += slice.rowCount
+      let bytes = slice.layout.byteCount(type: tensor.type, elements: tensor.rowElements, rows: slice.rowCount)
+      try require(
+        bytes == slice.byteCount && (slice.layout == .gguf || slice.rowBegin % Layout.groupRows == 0),
+        "\(name) in layout \(slice.layout.rawValue) has a size or a first row that the layout does not allow")
+      try require(
+        tensor.expertCount == 1 ? slice.expertStride == 0 : slice.expertStride >= slice.byteCount && slice.expertStride % 64 == 0,
+        "\(name) has an expert stride of \(slice.expertStride)")
+      try require(slice.offset >= 0 && slice.offset % 64 == 0, "\(name) begins at \(slice.offset), no multiple of 64")
+      guard let extent = slice.extent(expertCount: tensor.expertCount), extent.upperBound <= manifest.blobs[slice.blob].byteCount
+      else { throw invalid("\(name) reaches beyond the end of \(manifest.blobs[slice.blob].file)") }
+    }
+    try require(nextRow == tensor.rowCount, "the slices of \(tensor.name) cover \(nextRow) of its \(tensor.rowCount) rows")
+  }
+
+  private func checkOverlaps() throws(PackError) {
+    var extents = [[(range: Range<Int>, tensor: Int)]](repeating: [], count: manifest.blobs.count)
+    for (index, tensor) in manifest.tensors.enumerated() {
+      for slice in tensor.slices {
+        if let range = slice.extent(expertCount: tensor.expertCount) { extents[slice.blob].append((range, index)) }
+      }
+    }
+    for var blob in extents {
+      blob.sort { $0.range.lowerBound < $1.range.lowerBound }
+      for (first, second) in zip(blob, blob.dropFirst()) {
+        try require(
+          first.range.upperBound <= second.range.lowerBound,
+          "\(manifest.tensors[first.tensor].name) and \(manifest.tensors[second.tensor].name) overlap")
+      }
+    }
+  }
+
+  // MARK: Files
+
+  /// The list of digests and the sizes of the blobs.
+  func checkFiles() throws(PackError) {
+    var expected: Set<String> = [Pack.FileName.manifest, Pack.FileName.header]
+    if manifest.gapByteCount > 0 { expected.insert(Pack.FileName.gaps) }
+    for blob in manifest.blobs { expected.insert(blob.file) }
+    let listed = Set(checksums.digests.keys)
+    if let missing = expected.subtracting(listed).min() {
+      throw .invalid(file: path + "/" + Checksums.fileName, problem: "it does not list \(missing)")
+    }
+    if let foreign = listed.subtracting(expected).min() {
+      throw .invalid(file: path + "/" + Checksums.fileName, problem: "it lists \(foreign), which is no file of this pack")
+    }
+    for blob in manifest.blobs { try check(blob.file, byteCount: blob.byteCount) }
+    if manifest.gapByteCount > 0 { try check(Pack.FileName.gaps, byteCount: manifest.gapByteCount) }
+  }
+
+  private func check(_ name: String, byteCount: Int) throws(PackError) {
+    let found = try PackFile.byteCount(path + "/" + name)
+    guard found == byteCount else {
+      throw .invalid(file: path + "/" + name, problem: "it has \(found) bytes, and the manifest says \(byteCount)")
+    }
+  }
+}
