@@ -1,0 +1,10 @@
+// What the files of the 16-row kernels offer to dispatch.c.
+#ifndef CKERNELS_MATMUL16_H
+#define CKERNELS_MATMUL16_H
+
+#include "CKernels.h"
+
+// Each sets the entries it has better functions for and leaves the rest, so that a table is made by calling several in order.
+void ck_fill_matmul16_portable(ck_table *table);  // all of matmul16, reads_q8, dequantize16 and quantize
+
+#endif
