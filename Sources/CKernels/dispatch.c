@@ -8,12 +8,7 @@
 
 #include "CKernels.h"
 #include "matmul16.h"
-#if __has_include("ops.h")
 #include "ops.h"
-#define OPS(name) ck_fill_ops_##name,
-#else
-#define OPS(name)
-#endif
 
 typedef void (*fill_function)(ck_table *);
 
@@ -27,10 +22,30 @@ typedef struct {
 
 static bool always(void) { return true; }
 
-#define PORTABLE OPS(portable) ck_fill_matmul16_portable
+#define PORTABLE ck_fill_ops_portable, ck_fill_matmul16_portable
+
+#if defined(__x86_64__)
+#define AVX2 PORTABLE, ck_fill_ops_avx2
+#define AVX512 AVX2, ck_fill_ops_avx512
+
+static bool has_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+
+static bool has_avx512(void) {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+#endif
 
 // Best first.
 static const recipe recipes[] = {
+#if defined(__x86_64__)
+  {"avx512", has_avx512, {AVX512}},
+  {"avx2", has_avx2, {AVX2}},
+#elif defined(__aarch64__)
+  {"neon", always, {PORTABLE, ck_fill_ops_neon}},
+#endif
   {"portable", always, {PORTABLE}},
 };
 
@@ -42,6 +57,9 @@ static size_t table_count;
 static pthread_once_t built = PTHREAD_ONCE_INIT;
 
 static void build(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+#endif
   for (size_t i = 0; i < RECIPE_COUNT; i++) {
     const recipe *recipe = &recipes[i];
     if (!recipe->runs_here()) continue;
