@@ -1,0 +1,1 @@
+enum PreTokenizer { static let supportedNames: [String] = [] }

@@ -1,0 +1,43 @@
+/// Turns tokens into text as they come, never giving out half a character.
+///
+/// A character may be spread over several tokens, one byte each: its first bytes wait here for the rest. Bytes that can
+/// belong to no character become U+FFFD.
+public struct TokenStream: Sendable {
+  private let tokenizer: Tokenizer
+  private let showsControl: Bool
+  private var pending: [UInt8] = []
+  private var dropsSpace: Bool
+
+  /// A stream of `tokenizer`'s tokens.
+  ///
+  /// - Parameters:
+  ///   - showsControl: Whether control tokens appear as their text; else they print nothing.
+  ///   - beginsText: Whether the first token begins a text, in front of which the tokenizer had put a space that was not
+  ///     in it: that space is dropped. False when the tokens continue a prompt.
+  public init(_ tokenizer: Tokenizer, showsControl: Bool = false, beginsText: Bool = false) {
+    self.tokenizer = tokenizer
+    self.showsControl = showsControl
+    dropsSpace = beginsText && tokenizer.addsSpacePrefix
+  }
+
+  /// The text that becomes complete with `token`; empty while a character is incomplete.
+  public mutating func append(_ token: Int32) -> String {
+    var bytes = tokenizer.bytes(of: token, showsControl: showsControl)
+    if dropsSpace, !bytes.isEmpty {
+      dropsSpace = false
+      if bytes.first == 0x20 { bytes = bytes.dropFirst() }
+    }
+    pending += bytes
+    let complete = pending.count - UTF8Bytes.incompleteTail(pending)
+    let text = String(decoding: pending[..<complete], as: UTF8.self)
+    pending.removeFirst(complete)
+    return text
+  }
+
+  /// What is left at the end: a character that never became complete, as U+FFFD.
+  public mutating func finish() -> String {
+    let text = String(decoding: pending, as: UTF8.self)
+    pending.removeAll()
+    return text
+  }
+}

@@ -1,0 +1,38 @@
+/// The byte strings of all tokens in one allocation.
+///
+/// A quarter of a million small arrays would cost more time and memory than their contents.
+struct TokenStrings: Sendable {
+  /// All strings, one behind the other.
+  private(set) var bytes: [UInt8] = []
+  /// Where each string begins, then where the last one ends; never decreasing, at most `bytes.count`.
+  private(set) var starts: [Int] = [0]
+
+  /// Strings so far.
+  var count: Int { starts.count - 1 }
+
+  /// Sets memory aside.
+  mutating func reserveCapacity(strings: Int, bytes byteCount: Int) {
+    starts.reserveCapacity(strings + 1)
+    bytes.reserveCapacity(byteCount)
+  }
+
+  /// Adds the next token's bytes.
+  mutating func append(_ string: some Collection<UInt8>) {
+    bytes.append(contentsOf: string)
+    starts.append(bytes.count)
+  }
+
+  /// Adds a byte to the string that `endString` will end.
+  mutating func append(byte: UInt8) { bytes.append(byte) }
+
+  /// Ends the string that `append(byte:)` began.
+  mutating func endString() { starts.append(bytes.count) }
+
+  /// The bytes of string `index`.
+  ///
+  /// - Precondition: `0 <= index < count`.
+  subscript(_ index: Int) -> ArraySlice<UInt8> { bytes[range(index)] }
+
+  /// Where string `index` lies in `bytes`.
+  func range(_ index: Int) -> Range<Int> { starts[index]..<starts[index + 1] }
+}

@@ -1,0 +1,134 @@
+import GGUF
+
+/// Turns text into the token ids of a model, and back.
+///
+/// Built from the keys `tokenizer.ggml.*` of a GGUF; an immutable value that any number of threads may share.
+public struct Tokenizer: Sendable {
+  /// The values of `tokenizer.ggml.model` that are built.
+  public static let supportedModels = ["llama"]
+
+  private enum Model: Sendable {
+    case sentencePiece(SentencePieceModel)
+  }
+
+  private let model: Model
+  private let pieces: TokenStrings
+  private let kinds: [TokenKind]
+  private let special: SpecialTokens
+  private let endsGeneration: Set<Int32>
+
+  /// The token before a text, if the model has one.
+  public let beginOfText: Int32?
+  /// The token behind a text, if the model has one.
+  public let endOfText: Int32?
+  /// The token behind a turn of a conversation, if the model has one.
+  public let endOfTurn: Int32?
+  /// Whether `encode` puts `beginOfText` in front.
+  public let addsBeginOfText: Bool
+  /// Whether `encode` puts `endOfText` behind.
+  public let addsEndOfText: Bool
+  /// Whether `encode` puts a space in front of a text.
+  public let addsSpacePrefix: Bool
+
+  /// Tokens in the vocabulary.
+  public var count: Int { kinds.count }
+
+  /// Reads a GGUF's vocabulary.
+  ///
+  /// - Throws: `TokenizerError` if it is absent, of an unknown kind or contradicts itself.
+  /// - Complexity: O(bytes of all tokens).
+  public init(metadata: GGUFMetadata) throws(TokenizerError) {
+    guard let name = metadata.string("tokenizer.ggml.model") else {
+      throw .missing(key: "tokenizer.ggml.model", expected: "a string")
+    }
+    let vocabulary: Vocabulary
+    let addsBegin: Bool
+    let addsSpace: Bool
+    switch name {
+    case "llama":
+      vocabulary = try Vocabulary(metadata, defaults: (begin: 1, end: 2, unknown: 0))
+      model = .sentencePiece(SentencePieceModel(vocabulary))
+      pieces = SentencePieceModel.pieces(vocabulary)
+      addsBegin = true
+      addsSpace = true
+    default:
+      throw .unknownModel(name)
+    }
+    kinds = vocabulary.kinds
+    special = SpecialTokens(pieces, kinds)
+    endsGeneration = vocabulary.endOfGeneration
+    beginOfText = vocabulary.beginOfText
+    endOfText = vocabulary.endOfText
+    endOfTurn = vocabulary.endOfTurn
+    addsBeginOfText = metadata.bool("tokenizer.ggml.add_bos_token") ?? addsBegin
+    addsEndOfText = metadata.bool("tokenizer.ggml.add_eos_token") ?? false
+    addsSpacePrefix = metadata.bool("tokenizer.ggml.add_space_prefix") ?? addsSpace
+  }
+
+  /// Checks the vocabulary against the embedding.
+  ///
+  /// - Parameter embeddingRows: Rows of `token_embd.weight`.
+  /// - Throws: `TokenizerError.embeddingMismatch` if they differ: an id would have no row, or a row no text.
+  public func check(embeddingRows: Int) throws(TokenizerError) {
+    guard embeddingRows == count else { throw .embeddingMismatch(tokens: count, rows: embeddingRows) }
+  }
+
+  /// The token ids of a text.
+  ///
+  /// - Parameters:
+  ///   - addSpecial: Whether to add the tokens before and behind a text that the model asks for.
+  ///   - parseSpecial: Whether control tokens written out in the text become those tokens; user-defined ones always do.
+  /// - Complexity: O(n log n) for n bytes.
+  public func encode(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Int32] {
+    encode(bytes: Array(text.utf8), addSpecial: addSpecial, parseSpecial: parseSpecial)
+  }
+
+  /// The token ids of a text given as bytes, which need not be well-formed UTF-8.
+  public func encode(bytes: [UInt8], addSpecial: Bool, parseSpecial: Bool) -> [Int32] {
+    var tokens: [Int32] = []
+    tokens.reserveCapacity(bytes.count / 3 + 8)
+    if addSpecial, addsBeginOfText, let beginOfText { tokens.append(beginOfText) }
+    var merger = SymbolMerger()
+    var followsSpecial = true
+    bytes.withUnsafeBufferPointer { text in
+      special.split(text, parsingControl: parseSpecial) { part in
+        switch part {
+        case .token(let token):
+          tokens.append(token)
+          followsSpecial = true
+        case .text(let range):
+          switch model {
+          case .sentencePiece(let model):
+            model.encode(text[range], addingSpace: addsSpacePrefix && followsSpecial, into: &tokens, &merger)
+          }
+          followsSpecial = false
+        }
+      }
+    }
+    if addSpecial, addsEndOfText, let endOfText { tokens.append(endOfText) }
+    return tokens
+  }
+
+  /// The bytes that a token prints as; possibly a part of a character (`TokenStream` joins them).
+  ///
+  /// - Parameter showsControl: Whether control tokens appear as their text; else they are empty.
+  /// - Returns: Nothing for an id outside the vocabulary.
+  public func bytes(of token: Int32, showsControl: Bool = false) -> ArraySlice<UInt8> {
+    guard token >= 0, Int(token) < count else { return [] }
+    switch kinds[Int(token)] {
+    case .normal, .userDefined, .byte, .undefined: return pieces[Int(token)]
+    case .control, .unknown, .unused: return showsControl ? pieces[Int(token)] : []
+    }
+  }
+
+  /// The text of a sequence of tokens from its beginning.
+  public func decode(_ tokens: some Sequence<Int32>, showsControl: Bool = false) -> String {
+    var stream = TokenStream(self, showsControl: showsControl, beginsText: true)
+    var text = ""
+    for token in tokens { text += stream.append(token) }
+    return text + stream.finish()
+  }
+
+  /// Whether nothing is to come after this token.
+  public func isEndOfGeneration(_ token: Int32) -> Bool { endsGeneration.contains(token) }
+}

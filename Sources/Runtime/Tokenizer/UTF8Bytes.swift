@@ -1,0 +1,51 @@
+/// Facts about UTF-8 byte sequences.
+enum UTF8Bytes {
+  /// How many bytes a character has that begins with `lead`; 1 for a byte that begins none.
+  static func length(of lead: UInt8) -> Int {
+    switch lead {
+    case 0xc0..<0xe0: 2
+    case 0xe0..<0xf0: 3
+    case 0xf0...: 4
+    default: 1
+    }
+  }
+
+  /// Reads the scalar at `index`: its value and length, or nil if no well-formed one begins there (Unicode, table 3-7).
+  static func scalar(_ bytes: UnsafeBufferPointer<UInt8>, _ index: Int) -> (value: UInt32, length: Int)? {
+    let lead = bytes[index]
+    if lead < 0x80 { return (UInt32(lead), 1) }
+    guard lead >= 0xc2, lead < 0xf5 else { return nil }
+    let length = length(of: lead)
+    guard index + length <= bytes.count, secondRange(lead).contains(bytes[index + 1]) else { return nil }
+    var value = UInt32(lead) & (0xff >> (UInt32(length) + 1))
+    for offset in 1..<length {
+      let byte = bytes[index + offset]
+      guard byte & 0xc0 == 0x80 else { return nil }
+      value = value << 6 | UInt32(byte & 0x3f)
+    }
+    return (value, length)
+  }
+
+  /// How many bytes at the end begin a character that further bytes could complete: 0 to 3.
+  static func incompleteTail(_ bytes: [UInt8]) -> Int {
+    for length in 1...3 where length <= bytes.count {
+      let lead = bytes[bytes.count - length]
+      if lead & 0xc0 == 0x80 { continue }
+      guard lead >= 0xc2, lead < 0xf5, Self.length(of: lead) > length else { return 0 }
+      if length >= 2, !secondRange(lead).contains(bytes[bytes.count - length + 1]) { return 0 }
+      return length
+    }
+    return 0
+  }
+
+  /// Which bytes may follow a lead byte: not those that would make an overlong form, a surrogate or a value above U+10FFFF.
+  private static func secondRange(_ lead: UInt8) -> ClosedRange<UInt8> {
+    switch lead {
+    case 0xe0: 0xa0...0xbf
+    case 0xed: 0x80...0x9f
+    case 0xf0: 0x90...0xbf
+    case 0xf4: 0x80...0x8f
+    default: 0x80...0xbf
+    }
+  }
+}
