@@ -13,6 +13,7 @@
 enum {
   block_positions = 64,
   block_groups = block_positions / 16,
+  fetch_step = 16,    // elements of the keys between two requests for values
   tile_queries = 32,  // queries that go through a block of the cache together
 };
 
@@ -27,6 +28,24 @@ typedef struct {
   int from[tile_queries], to[tile_queries];      // positions of the block that each query sees; from == to: none
 } attention_tile;
 
+// While the keys of a block are read, its values are asked for; while these are read, the keys of the next block. The processor's
+// own prefetching loses both at every turn. Asking does not fail, wherever the address lies.
+V_INLINE void fetch(const uint16_t *from, int64_t count) {
+  for (int64_t i = 0; i < count; i += 32) __builtin_prefetch(from + i, 0, 3);
+}
+
+// The values that go with fetch_step elements of the keys from element d.
+V_INLINE void fetch_values(const ck_attention *a, int64_t block, int64_t d) {
+  int64_t from = d * block_positions / a->key_dim, to = (d + fetch_step) * block_positions / a->key_dim;
+  for (int64_t p = from; p < to && p < block_positions; p++) fetch(a->values + (block + p) * a->value_stride, a->value_dim);
+}
+
+// The next block's keys that go with 16 * ATTENTION_VECTORS elements of position p's value from element e.
+V_INLINE void fetch_keys(const ck_attention *a, int64_t block, int64_t e, int p) {
+  int64_t count = 16 * ATTENTION_VECTORS * a->key_dim / a->value_dim;
+  fetch(a->keys + (block + block_positions) * a->key_dim + (e / 16 / ATTENTION_VECTORS * block_positions + p) * count, count);
+}
+
 // Dot products of `queries` queries from q with `groups` groups of 16 positions from g of the block that begins at `block`.
 V_INLINE void score(attention_tile *t, int64_t block, int q, int queries, int g, int groups) {
   const ck_attention *a = t->a;
@@ -36,12 +55,17 @@ V_INLINE void score(attention_tile *t, int64_t block, int q, int queries, int g,
   for (int i = 0; i < queries; i++) {
     for (int j = 0; j < groups; j++) sums[i][j] = v_set(0);
   }
-  for (int64_t d = 0; d < a->key_dim; d++) {
-    v16 key[ATTENTION_VECTORS];
-    for (int j = 0; j < groups; j++) key[j] = v_load_half(keys + (j * a->key_dim + d) * 16);
-    for (int i = 0; i < queries; i++) {
-      v16 x = v_set(query[i * a->query_stride + d]);
-      for (int j = 0; j < groups; j++) sums[i][j] = v_fma(x, key[j], sums[i][j]);
+  int64_t d = 0;
+  while (d < a->key_dim) {
+    if (q == 0) fetch_values(a, block, d);
+    int64_t end = a->key_dim - d < fetch_step ? a->key_dim : d + fetch_step;
+    for (; d < end; d++) {
+      v16 key[ATTENTION_VECTORS];
+      for (int j = 0; j < groups; j++) key[j] = v_load_half(keys + (j * a->key_dim + d) * 16);
+      for (int i = 0; i < queries; i++) {
+        v16 x = v_set(query[i * a->query_stride + d]);
+        for (int j = 0; j < groups; j++) sums[i][j] = v_fma(x, key[j], sums[i][j]);
+      }
     }
   }
   for (int i = 0; i < queries; i++) {
@@ -59,6 +83,7 @@ V_INLINE void weigh(attention_tile *t, int64_t block, int q, int queries, int64_
     for (int j = 0; j < vectors; j++) sums[i][j] = v_load(output + i * a->output_stride + 16 * j);
   }
   for (int p = from; p < to; p++) {
+    if (q == 0) fetch_keys(a, block, e, p);
     v16 value[ATTENTION_VECTORS];
     for (int j = 0; j < vectors; j++) value[j] = v_load_half(values + p * a->value_stride + 16 * j);
     for (int i = 0; i < queries; i++) {
