@@ -1,0 +1,178 @@
+import CKernels
+import Glibc
+import Testing
+
+/// Attention over the interleaved half-precision cache.
+@Suite("Attention")
+struct AttentionTests {
+  /// A problem of random queries, keys and values; each query has its own range of positions.
+  struct Problem {
+    var keyDim = 64, valueDim = 64
+    var ranges: [Range<Int>]
+    var positions: Int
+    var softcap: Float = 0
+    var hasSinks = false
+    var queries: [Float] = []
+    var keys: [Float] = []
+    var values: [Float] = []
+    var sinks: [Float] = []
+
+    init(
+      keyDim: Int = 64, valueDim: Int = 64, ranges: [Range<Int>], positions: Int? = nil, softcap: Float = 0, hasSinks: Bool = false,
+      seed: UInt64 = 1
+    ) {
+      (self.keyDim, self.valueDim, self.ranges, self.softcap, self.hasSinks) = (keyDim, valueDim, ranges, softcap, hasSinks)
+      self.positions = positions ?? ranges.reduce(0) { max($0, $1.upperBound) }
+      var random = Ops.Random(seed)
+      queries = random.floats(ranges.count * keyDim, -1...1)
+      // Rounded to halves, so that the truth below is about the same numbers.
+      keys = random.floats(self.positions * keyDim, -1...1).map { Float(Float16($0)) }
+      values = random.floats(self.positions * valueDim, -1...1).map { Float(Float16($0)) }
+      sinks = random.floats(ranges.count, -2...2)
+    }
+
+    /// The problem's queries `range` alone.
+    func part(_ range: Range<Int>) -> Problem {
+      var part = self
+      part.ranges = Array(ranges[range])
+      part.queries = Array(queries[range.lowerBound * keyDim..<range.upperBound * keyDim])
+      part.sinks = Array(sinks[range])
+      return part
+    }
+
+    /// What a table's kernel makes of it. Everything around the positions in use is poisoned with NaN.
+    func result(_ name: String) throws -> [Float] {
+      let table = try Ops.table(name)
+      let groups = (positions + 15) / 16, stride = valueDim + 3
+      var cache = [UInt16](repeating: 0x7e00, count: groups * 16 * keyDim)
+      for p in 0..<positions { table.store_key(Array(keys[p * keyDim..<(p + 1) * keyDim]), Int64(keyDim), Int64(p), &cache) }
+      var rows = [UInt16](repeating: 0x7e00, count: positions * stride)
+      for p in 0..<positions {
+        for i in 0..<valueDim { rows[p * stride + i] = Float16(values[p * valueDim + i]).bitPattern }
+      }
+      var output = [Float](repeating: 42, count: ranges.count * (valueDim + 1))
+      let begin = ranges.map { Int32($0.lowerBound) }, end = ranges.map { Int32($0.upperBound) }
+      queries.withUnsafeBufferPointer { queries in
+        cache.withUnsafeBufferPointer { cache in
+          rows.withUnsafeBufferPointer { rows in
+            begin.withUnsafeBufferPointer { begin in
+              end.withUnsafeBufferPointer { end in
+                sinks.withUnsafeBufferPointer { sinks in
+                  output.withUnsafeMutableBufferPointer { output in
+                    var attention = ck_attention()
+                    attention.queries = queries.baseAddress
+                    attention.query_stride = Int64(keyDim)
+                    attention.query_count = Int64(ranges.count)
+                    (attention.begin, attention.end) = (begin.baseAddress, end.baseAddress)
+                    (attention.keys, attention.values) = (cache.baseAddress, rows.baseAddress)
+                    (attention.key_dim, attention.value_dim, attention.value_stride) = (
+                      Int64(keyDim), Int64(valueDim), Int64(stride)
+                    )
+                    (attention.scale, attention.softcap) = (1 / Float(keyDim).squareRoot(), softcap)
+                    attention.sinks = hasSinks ? sinks.baseAddress : nil
+                    attention.output = output.baseAddress
+                    attention.output_stride = Int64(valueDim + 1)
+                    table.attention(&attention)
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+      var result: [Float] = []
+      for q in ranges.indices {
+        result += output[q * (valueDim + 1)..<q * (valueDim + 1) + valueDim]
+        #expect(output[q * (valueDim + 1) + valueDim] == 42, "writes behind a query's output")
+      }
+      return result
+    }
+
+    /// The definition, in double precision.
+    func truth() -> [Double] {
+      let scale = Double(1 / Float(keyDim).squareRoot())
+      return ranges.indices.flatMap { q in
+        var scores = ranges[q].map { p in
+          (0..<keyDim).reduce(0.0) { $0 + Double(queries[q * keyDim + $1]) * Double(keys[p * keyDim + $1]) } * scale
+        }
+        if softcap > 0 { scores = scores.map { Double(softcap) * tanh($0 / Double(softcap)) } }
+        let weights = scores.map { exp($0) }
+        let sum = weights.reduce(0, +) + (hasSinks ? exp(Double(sinks[q])) : 0)
+        return (0..<valueDim).map { i in
+          zip(ranges[q], weights).reduce(0.0) { $0 + $1.1 * Double(values[$1.0 * valueDim + i]) } / sum
+        }
+      }
+    }
+  }
+
+  static let problems: [(String, Problem)] = [
+    ("one query, one position", Problem(ranges: [0..<1])),
+    ("one query, blocks and a rest", Problem(ranges: [0..<200])),
+    ("a window that begins within a group of 16", Problem(ranges: [77..<203, 78..<204, 79..<205])),
+    ("causal", Problem(ranges: (0..<40).map { 0..<($0 + 30) })),
+    (
+      "causal, from the first position, two heads each",
+      Problem(keyDim: 32, valueDim: 32, ranges: (0..<70).map { 0..<($0 / 2 + 1) })
+    ),
+    ("windows", Problem(ranges: (0..<37).map { max(0, $0 - 20)..<($0 + 1) })),
+    ("ranges without order or overlap", Problem(ranges: [130..<190, 0..<5, 60..<70, 64..<128, 3..<150])),
+    ("softcap", Problem(ranges: [0..<100, 0..<101, 0..<102], softcap: 0.5)),
+    ("sinks", Problem(ranges: [0..<70, 5..<71], hasSinks: true)),
+    ("odd dimensions", Problem(keyDim: 33, valueDim: 41, ranges: (0..<5).map { 0..<(90 + $0) })),
+    ("latent attention", Problem(keyDim: 576, valueDim: 512, ranges: [0..<35, 0..<35, 0..<36])),
+    ("long", Problem(keyDim: 16, valueDim: 16, ranges: [0..<3000])),
+  ]
+
+  @Test("is softmax of the scores times the values", arguments: Ops.names, problems.indices)
+  func accuracy(_ name: String, _ index: Int) throws {
+    let (label, problem) = Self.problems[index]
+    for (i, (x, y)) in zip(try problem.result(name), problem.truth()).enumerated() {
+      guard abs(Double(x) - y) < 3e-6 else {
+        Issue.record("\(label): element \(i) is \(x), not \(y)")
+        return
+      }
+    }
+  }
+
+  @Test("every table gives the portable one's bits", arguments: Ops.names, problems.indices)
+  func bits(_ name: String, _ index: Int) throws {
+    let (label, problem) = Self.problems[index]
+    #expect(Ops.bits(try problem.result(name)) == Ops.bits(try problem.result("portable")), "\(label)")
+  }
+
+  @Test("a query's result does not depend on its company", arguments: Ops.names)
+  func independence(_ name: String) throws {
+    let problem = Problem(ranges: (0..<43).map { max(0, $0 - 30)..<($0 + 60) }, hasSinks: true)
+    let together = try problem.result(name)
+    for size in [1, 2, 3, 5, 32] {
+      var apart: [Float] = []
+      for first in stride(from: 0, to: 43, by: size) { apart += try problem.part(first..<min(43, first + size)).result(name) }
+      #expect(apart == together, "in parts of \(size)")
+    }
+  }
+
+  @Test("what a query does not see may be infinite", arguments: Ops.names)
+  func unseen(_ name: String) throws {
+    var problem = Problem(ranges: [10..<90, 20..<100, 30..<110, 40..<120])
+    let clean = try problem.result(name)
+    for p in [9, 110] {
+      for i in 0..<64 { problem.values[p * 64 + i] = .infinity }
+    }
+    let result = try problem.result(name)
+    #expect(Array(result[..<192]) == Array(clean[..<192]))
+    #expect(result[192...].allSatisfy { !$0.isFinite } == true)
+  }
+
+  @Test("large scores and infinite ones do not spoil the rest", arguments: Ops.names)
+  func large(_ name: String) throws {
+    var problem = Problem(keyDim: 16, valueDim: 16, ranges: [0..<100])
+    // Scores that rise by hundreds from block to block, and one of minus infinity in the first.
+    problem.queries = [Float](repeating: 100, count: 16)
+    for p in 0..<100 {
+      for i in 0..<16 { problem.keys[p * 16 + i] = Float(p / 10) }
+    }
+    problem.keys[3 * 16] = -.infinity
+    let mean = (0..<16).map { i in (90..<100).reduce(0.0) { $0 + Double(problem.values[$1 * 16 + i]) } / 10 }
+    for (x, y) in zip(try problem.result(name), mean) { #expect(abs(Double(x) - y) < 1e-6) }
+  }
+}
