@@ -4,9 +4,6 @@
 #include "CKernels.h"
 #include "ops_v16.h"
 
-typedef uint8_t v16c __attribute__((ext_vector_type(16)));
-typedef uint8_t v16c_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
-
 V_INLINE v16c load_bytes(const uint8_t *p) { return *(const v16c_at *)p; }
 V_INLINE v16 unsigned_floats(v16c bytes) { return __builtin_convertvector(bytes, v16); }
 V_INLINE v16 signed_floats(v16c bytes) { return __builtin_convertvector((v16b)bytes, v16); }

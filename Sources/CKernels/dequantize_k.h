@@ -91,7 +91,7 @@ static void iq4_xs_row(const uint8_t *row, int64_t blocks, float *out) {
     uint16_t high = load_u16(row + 2);
     for (int i = 0; i < 8; i++) {
       int scale = (row[4 + i / 2] >> (i % 2 * 4) & 15) | (high >> (2 * i) & 3) << 4;
-      look_up_nibbles(row + 8 + 16 * i, 16, iq4_values, d * (float)(scale - 32), out + 32 * i);
+      look_up_nibbles(row + 8 + 16 * i, iq4_values, d * (float)(scale - 32), out + 32 * i);
     }
   }
 }

@@ -100,21 +100,20 @@ static void q8_0_row(const uint8_t *row, int64_t blocks, float *out) {
 }
 
 // The values that the nibbles of IQ4_NL and IQ4_XS stand for.
-static const float iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+static const int8_t iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 // Twice the values of the E2M1 format: sign, two bits of exponent, one of mantissa.
-static const float e2m1_values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+static const int8_t e2m1_values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
-// `count` bytes of nibbles through a table: the low ones to out[0...], the high ones behind them.
-V_INLINE void look_up_nibbles(const uint8_t *q, int count, const float *values, float d, float *out) {
-  for (int i = 0; i < count; i++) {
-    out[i] = values[q[i] & 15] * d;
-    out[i + count] = values[q[i] >> 4] * d;
-  }
+// 16 bytes of nibbles through a table, the low ones to the first 16 floats.
+V_INLINE void look_up_nibbles(const uint8_t *q, const int8_t *values, float d, float *out) {
+  v16c nibbles = load_bytes(q);
+  v_store(out, __builtin_convertvector(v_look_up(nibbles & 15, values), v16) * d);
+  v_store(out + 16, __builtin_convertvector(v_look_up(nibbles >> 4, values), v16) * d);
 }
 
 // f16 d; nibbles.
 static void iq4_nl_row(const uint8_t *row, int64_t blocks, float *out) {
-  for (; blocks > 0; blocks--, row += 18, out += 32) look_up_nibbles(row + 2, 16, iq4_values, v_half(row), out);
+  for (; blocks > 0; blocks--, row += 18, out += 32) look_up_nibbles(row + 2, iq4_values, v_half(row), out);
 }
 
 // Half of 2^(e - 127), for the doubled table; e of 0 and 1 gives subnormal numbers.
@@ -127,20 +126,34 @@ V_INLINE float e8m0_half(uint8_t e) {
 
 // u8 exponent; nibbles.
 static void mxfp4_row(const uint8_t *row, int64_t blocks, float *out) {
-  for (; blocks > 0; blocks--, row += 17, out += 32) look_up_nibbles(row + 1, 16, e2m1_values, e8m0_half(row[0]), out);
+  for (; blocks > 0; blocks--, row += 17, out += 32) look_up_nibbles(row + 1, e2m1_values, e8m0_half(row[0]), out);
 }
 
 // Half of an unsigned E4M3 number (bias 7; 0x7f stands for zero), for the doubled table.
 V_INLINE float ue4m3_half(uint8_t x) {
   if (x == 0x7f) return 0;
-  int exponent = (x >> 3) & 15, mantissa = x & 7;
-  return exponent == 0 ? (float)mantissa * 0x1p-10f : ldexpf((float)(8 + mantissa), exponent - 11);
+  int exponent = x >> 3 & 15, mantissa = x & 7;
+  if (exponent == 0) return (float)mantissa * 0x1p-10f;
+  uint32_t bits = (uint32_t)(exponent + 119) << 23 | (uint32_t)mantissa << 20;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
 }
 
 // Four scales; four times 8 bytes of nibbles, 16 elements each.
 static void nvfp4_row(const uint8_t *row, int64_t blocks, float *out) {
   for (; blocks > 0; blocks--, row += 36, out += 64) {
-    for (int i = 0; i < 4; i++) look_up_nibbles(row + 4 + 8 * i, 8, e2m1_values, ue4m3_half(row[i]), out + 16 * i);
+    for (int i = 0; i < 4; i += 2) {
+      float low[16], high[16], a = ue4m3_half(row[i]), b = ue4m3_half(row[i + 1]);
+      v16c nibbles = load_bytes(row + 4 + 8 * i);
+      v16 scale = {a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b};
+      v_store(low, __builtin_convertvector(v_look_up(nibbles & 15, e2m1_values), v16) * scale);
+      v_store(high, __builtin_convertvector(v_look_up(nibbles >> 4, e2m1_values), v16) * scale);
+      for (int j = 0; j < 2; j++) {
+        memcpy(out + 16 * (i + j), low + 8 * j, 8 * sizeof *out);
+        memcpy(out + 16 * (i + j) + 8, high + 8 * j, 8 * sizeof *out);
+      }
+    }
   }
 }
 

@@ -2,7 +2,8 @@
 //
 // The bodies of the layer operations (ops_body.h, attention_body.h, matmul_plain_body.h, dequantize_body.h) are written once on
 // this type and compiled once for each instruction set, so that all of them do the same operations in the same order.
-// Only half-precision conversions name instructions: V16_HALF says whose (0 none, 256 F16C, 512 AVX-512F).
+// Only half-precision conversions and small tables name instructions: V16_HALF says which
+// conversions there are (0 none, 256 F16C, 512 AVX-512F).
 //
 // Nothing here may be contracted or reordered by the compiler: a multiply followed by an add is fused only where v_fma says so.
 #ifndef CKERNELS_OPS_V16_H
@@ -12,6 +13,8 @@
 #include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #ifndef V16_HALF
@@ -25,11 +28,13 @@ typedef int32_t v16i __attribute__((ext_vector_type(16)));
 typedef uint32_t v16u __attribute__((ext_vector_type(16)));
 typedef uint16_t v16h __attribute__((ext_vector_type(16)));
 typedef int8_t v16b __attribute__((ext_vector_type(16)));
+typedef uint8_t v16c __attribute__((ext_vector_type(16)));
 
 // The same at any address, and whatever the memory was declared as.
 typedef float v16_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
 typedef uint16_t v16h_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
 typedef int8_t v16b_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
+typedef uint8_t v16c_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
 
 V_INLINE v16 v_load(const float *p) { return *(const v16_at *)p; }
 V_INLINE void v_store(float *p, v16 a) { *(v16_at *)p = a; }
@@ -70,6 +75,20 @@ V_INLINE float v_greatest(v16 a) {
   for (int i = 0; i < 4; i++) x[i] = x[i] > x[i + 4] ? x[i] : x[i + 4];
   for (int i = 0; i < 2; i++) x[i] = x[i] > x[i + 2] ? x[i] : x[i + 2];
   return x[0] > x[1] ? x[0] : x[1];
+}
+
+// table[index] for 16 indices below 16.
+V_INLINE v16b v_look_up(v16c index, const int8_t *table) {
+  v16b values = *(const v16b_at *)table;
+#if V16_HALF
+  return (v16b)_mm_shuffle_epi8((__m128i)values, (__m128i)index);
+#elif defined(__aarch64__)
+  return (v16b)vqtbl1q_s8((int8x16_t)values, (uint8x16_t)index);
+#else
+  v16b result;
+  for (int i = 0; i < 16; i++) result[i] = values[index[i]];
+  return result;
+#endif
 }
 
 // ---- half precision -------------------------------------------------------------------------------------------------
