@@ -23,16 +23,13 @@ public struct PackManifest: Sendable, Hashable, Codable {
     public var name: String
     /// Its size.
     public var byteCount: Int
-    /// The digest of the whole file.
-    public var digest: Digest
     /// Bytes in front of its data section, padding included: what it contributes to `header.gguf`.
     public var headerByteCount: Int
 
     /// Describes a part.
-    public init(name: String, byteCount: Int, digest: Digest, headerByteCount: Int) {
+    public init(name: String, byteCount: Int, headerByteCount: Int) {
       self.name = name
       self.byteCount = byteCount
-      self.digest = digest
       self.headerByteCount = headerByteCount
     }
   }

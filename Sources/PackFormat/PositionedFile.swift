@@ -1,0 +1,43 @@
+import SystemPackage
+
+/// A file that is read at given positions, into memory of the caller's, and closed once.
+public struct PositionedFile: ~Copyable, Sendable {
+  /// Where it lies.
+  public let path: String
+  private let descriptor: FileDescriptor
+
+  /// Opens the regular file at `path`; refuses a symbolic link unless `followsLinks`.
+  public init(_ path: String, followsLinks: Bool = false) throws(PackError) {
+    descriptor = try Self.open(path, followsLinks)
+    self.path = path
+  }
+
+  deinit { try? descriptor.close() }
+
+  private static func open(_ path: String, _ followsLinks: Bool) throws(PackError) -> FileDescriptor {
+    guard followsLinks else { return try PackFile.open(path) }
+    do {
+      return try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec])
+    } catch {
+      throw .system(file: path, operation: "open it", reason: PackFile.reason(error))
+    }
+  }
+
+  /// Fills `buffer` with the bytes from `offset`; a file that ends before is an error.
+  public func read(_ offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(PackError) {
+    var filled = 0
+    while filled < buffer.count {
+      let count: Int
+      do {
+        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+        count = try unsafe descriptor.read(fromAbsoluteOffset: Int64(offset + filled), into: rest)
+      } catch {
+        throw .system(file: path, operation: "read it at byte \(offset + filled)", reason: PackFile.reason(error))
+      }
+      guard count > 0 else {
+        throw .invalid(file: path, problem: "it ends at byte \(offset + filled), before what was to be read")
+      }
+      filled += count
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import CKernels
+import GGUF
+import PackFormat
+
+/// Turns 16 rows into a row group of a 16-row layout, and back.
+struct GroupTransform: Sendable {
+  let form: InterleavedForm
+  /// Blocks of a row.
+  let blocks: Int
+  /// Bytes of a row in the GGUF.
+  let rowByteCount: Int
+  /// Bytes of a row group.
+  let groupByteCount: Int
+
+  /// For rows of `elements` elements of `type`; nil if the type has no 16-row form or the size overflows.
+  init?(type: WeightType, elements: Int) {
+    guard let form = InterleavedForm(type), let row = type.byteCount(elements: elements),
+      let group = form.groupByteCount(blocks: elements / type.blockElements)
+    else { return nil }
+    self.form = form
+    blocks = elements / type.blockElements
+    rowByteCount = row
+    groupByteCount = group
+  }
+
+  /// Where a field of consecutive blocks begins: in a row, and in the row group.
+  private struct Place {
+    let field: InterleavedField
+    let row: Int
+    let group: Int
+  }
+
+  /// Calls `body` for every field of every block; zeroing the padding of the heads is left to the caller.
+  private func forEachField(_ body: (Place) -> Void) {
+    let block = form.type.blockByteCount
+    var tileStart = 0
+    var first = 0
+    while first < blocks {
+      let count = min(form.tileBlocks, blocks - first)
+      var head = tileStart
+      var place = tileStart + (count * form.headByteCount + 63) / 64 * 64
+      for index in first..<first + count {
+        for field in form.head {
+          body(Place(field: field, row: index * block + field.offset, group: head))
+          head += Layout.groupRows * field.byteCount
+        }
+        for field in form.body {
+          body(Place(field: field, row: index * block + field.offset, group: place))
+          place += Layout.groupRows * field.byteCount
+        }
+      }
+      tileStart += form.tileByteCount(blocks: count)
+      first += count
+    }
+  }
+
+  /// Makes a row group of 16 rows.
+  ///
+  /// - Precondition: `rows` has 16 × `rowByteCount` bytes, `group` has `groupByteCount`.
+  func interleave(_ rows: UnsafeRawBufferPointer, into group: UnsafeMutableRawBufferPointer) {
+    precondition(rows.count == Layout.groupRows * rowByteCount && group.count == groupByteCount)
+    guard let source = unsafe rows.baseAddress?.assumingMemoryBound(to: UInt8.self),
+      let target = unsafe group.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    else { return }
+    unsafe group.initializeMemory(as: UInt8.self, repeating: 0)
+    forEachField { place in
+      unsafe ck_interleave(
+        source + place.row, Int64(rowByteCount), Int64(place.field.byteCount * 8 / place.field.unitBits),
+        Int32(place.field.unitBits), place.field.flippedBits, target + place.group)
+    }
+  }
+
+  /// Makes 16 rows of a row group.
+  ///
+  /// - Precondition: `group` has `groupByteCount` bytes, `rows` has 16 × `rowByteCount`.
+  func separate(_ group: UnsafeRawBufferPointer, into rows: UnsafeMutableRawBufferPointer) {
+    precondition(rows.count == Layout.groupRows * rowByteCount && group.count == groupByteCount)
+    guard let source = unsafe group.baseAddress?.assumingMemoryBound(to: UInt8.self),
+      let target = unsafe rows.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    else { return }
+    forEachField { place in
+      unsafe ck_separate(
+        source + place.group, Int64(place.field.byteCount * 8 / place.field.unitBits), Int32(place.field.unitBits),
+        place.field.flippedBits, target + place.row, Int64(rowByteCount))
+    }
+  }
+}
