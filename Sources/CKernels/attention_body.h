@@ -1,4 +1,4 @@
-// Attention over a half-precision cache with the online softmax. Included by one file per instruction set, which says how many
+// Attention with the online softmax over a cache in half precision or in Q8_0. Included by one file per instruction set, which says how many
 // queries and vectors fit its registers: ATTENTION_QUERIES and ATTENTION_VECTORS.
 //
 // Order, for each query by itself, whatever it is computed with:
@@ -7,13 +7,16 @@
 //   rose, the output and the 16 partial sums are multiplied by exp(m - m'); weights are exp(s - m')
 // - partial sums: the weight of position p is added to sum p mod 16, in order; at the end the tree of v_sum
 // - output: one chain of fma over the positions in order, for each element; at the end times 1 / sum
+// A quant times its scale is exact in single precision, so both kinds of cache are read as floats and treated alike.
+#include <stdbool.h>
+
 #include "CKernels.h"
 #include "ops_math.h"
 
 enum {
   block_positions = 64,
   block_groups = block_positions / 16,
-  fetch_step = 16,    // elements of the keys between two requests for values
+  fetch_step = 32,    // elements of the keys between two requests for values; those of a Q8_0 block
   tile_queries = 32,  // queries that go through a block of the cache together
 };
 
@@ -28,40 +31,72 @@ typedef struct {
   int from[tile_queries], to[tile_queries];      // positions of the block that each query sees; from == to: none
 } attention_tile;
 
+// Bytes of 16 positions' keys, and of the step from one position's value to the next.
+V_INLINE int64_t group_bytes(const ck_attention *a, bool q8) { return q8 ? a->key_dim / 32 * 544 : a->key_dim * 32; }
+V_INLINE int64_t step_bytes(const ck_attention *a, bool q8) { return q8 ? a->value_stride / 32 * 34 : a->value_stride * 2; }
+
+// Where the keys of 16 positions from p and the value of position p begin.
+V_INLINE const uint8_t *group_start(const ck_attention *a, bool q8, int64_t p) {
+  return (q8 ? a->q8_keys : (const uint8_t *)a->keys) + p / 16 * group_bytes(a, q8);
+}
+V_INLINE const uint8_t *value_start(const ck_attention *a, bool q8, int64_t p) {
+  return (q8 ? a->q8_values : (const uint8_t *)a->values) + p * step_bytes(a, q8);
+}
+
+// Element d of 16 positions' keys; `scales` are those of the 32 elements around it.
+V_INLINE v16 load_keys(const uint8_t *group, bool q8, int64_t d, v16 scales) {
+  if (q8) return v_load_bytes(group + d / 32 * 544 + 32 + d % 32 * 16) * scales;
+  return v_load_half((const uint16_t *)(const void *)group + d * 16);
+}
+
+V_INLINE v16 key_scales(const uint8_t *group, bool q8, int64_t d) {
+  return q8 ? v_load_half((const uint16_t *)(const void *)(group + d / 32 * 544)) : v_set(0);
+}
+
+// 16 elements of a value from element e.
+V_INLINE v16 load_value(const uint8_t *value, bool q8, int64_t e) {
+  if (q8) return v_load_bytes(value + e / 32 * 34 + 2 + e % 32) * v_half(value + e / 32 * 34);
+  return v_load_half((const uint16_t *)(const void *)value + e);
+}
+
 // While the keys of a block are read, its values are asked for; while these are read, the keys of the next block. The processor's
 // own prefetching loses both at every turn. Asking does not fail, wherever the address lies.
-V_INLINE void fetch(const uint16_t *from, int64_t count) {
-  for (int64_t i = 0; i < count; i += 32) __builtin_prefetch(from + i, 0, 3);
+V_INLINE void fetch(const uint8_t *from, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, 0, 3);
 }
 
 // The values that go with fetch_step elements of the keys from element d.
-V_INLINE void fetch_values(const ck_attention *a, int64_t block, int64_t d) {
+V_INLINE void fetch_values(const ck_attention *a, bool q8, int64_t block, int64_t d) {
   int64_t from = d * block_positions / a->key_dim, to = (d + fetch_step) * block_positions / a->key_dim;
-  for (int64_t p = from; p < to && p < block_positions; p++) fetch(a->values + (block + p) * a->value_stride, a->value_dim);
+  int64_t bytes = q8 ? a->value_dim / 32 * 34 : a->value_dim * 2;
+  for (int64_t p = from; p < to && p < block_positions; p++) fetch(value_start(a, q8, block + p), bytes);
 }
 
 // The next block's keys that go with 16 * ATTENTION_VECTORS elements of position p's value from element e.
-V_INLINE void fetch_keys(const ck_attention *a, int64_t block, int64_t e, int p) {
-  int64_t count = 16 * ATTENTION_VECTORS * a->key_dim / a->value_dim;
-  fetch(a->keys + (block + block_positions) * a->key_dim + (e / 16 / ATTENTION_VECTORS * block_positions + p) * count, count);
+V_INLINE void fetch_keys(const ck_attention *a, bool q8, int64_t block, int64_t e, int p) {
+  int64_t bytes = group_bytes(a, q8) * block_groups / block_positions * 16 * ATTENTION_VECTORS / a->value_dim;
+  int64_t index = e / 16 / ATTENTION_VECTORS * block_positions + p;
+  fetch(group_start(a, q8, block + block_positions) + index * bytes, bytes);
 }
 
 // Dot products of `queries` queries from q with `groups` groups of 16 positions from g of the block that begins at `block`.
-V_INLINE void score(attention_tile *t, int64_t block, int q, int queries, int g, int groups) {
+V_INLINE void score(attention_tile *t, bool q8, int64_t block, int q, int queries, int g, int groups) {
   const ck_attention *a = t->a;
   const float *query = a->queries + (t->first + q) * a->query_stride;
-  const uint16_t *keys = a->keys + (block / 16 + g) * a->key_dim * 16;
+  const uint8_t *keys = group_start(a, q8, block + 16 * g);
   v16 sums[ATTENTION_QUERIES][ATTENTION_VECTORS];
   for (int i = 0; i < queries; i++) {
     for (int j = 0; j < groups; j++) sums[i][j] = v_set(0);
   }
   int64_t d = 0;
   while (d < a->key_dim) {
-    if (q == 0) fetch_values(a, block, d);
+    if (q == 0) fetch_values(a, q8, block, d);
+    v16 scales[ATTENTION_VECTORS];
+    for (int j = 0; j < groups; j++) scales[j] = key_scales(keys + j * group_bytes(a, q8), q8, d);
     int64_t end = a->key_dim - d < fetch_step ? a->key_dim : d + fetch_step;
     for (; d < end; d++) {
       v16 key[ATTENTION_VECTORS];
-      for (int j = 0; j < groups; j++) key[j] = v_load_half(keys + (j * a->key_dim + d) * 16);
+      for (int j = 0; j < groups; j++) key[j] = load_keys(keys + j * group_bytes(a, q8), q8, d, scales[j]);
       for (int i = 0; i < queries; i++) {
         v16 x = v_set(query[i * a->query_stride + d]);
         for (int j = 0; j < groups; j++) sums[i][j] = v_fma(x, key[j], sums[i][j]);
@@ -74,18 +109,17 @@ V_INLINE void score(attention_tile *t, int64_t block, int q, int queries, int g,
 }
 
 // Adds the values of positions from..<to of the block, weighted, to elements e..<e + 16 * vectors of `queries` outputs from q.
-V_INLINE void weigh(attention_tile *t, int64_t block, int q, int queries, int64_t e, int vectors, int from, int to) {
+V_INLINE void weigh(attention_tile *t, bool q8, int64_t block, int q, int queries, int64_t e, int vectors, int from, int to) {
   const ck_attention *a = t->a;
   float *output = a->output + (t->first + q) * a->output_stride + e;
-  const uint16_t *values = a->values + block * a->value_stride + e;
   v16 sums[ATTENTION_QUERIES][ATTENTION_VECTORS];
   for (int i = 0; i < queries; i++) {
     for (int j = 0; j < vectors; j++) sums[i][j] = v_load(output + i * a->output_stride + 16 * j);
   }
   for (int p = from; p < to; p++) {
-    if (q == 0) fetch_keys(a, block, e, p);
+    if (q == 0) fetch_keys(a, q8, block, e, p);
     v16 value[ATTENTION_VECTORS];
-    for (int j = 0; j < vectors; j++) value[j] = v_load_half(values + p * a->value_stride + 16 * j);
+    for (int j = 0; j < vectors; j++) value[j] = load_value(value_start(a, q8, block + p), q8, e + 16 * j);
     for (int i = 0; i < queries; i++) {
       v16 w = v_set(t->weights[q + i][p]);
       for (int j = 0; j < vectors; j++) sums[i][j] = v_fma(w, value[j], sums[i][j]);
@@ -96,7 +130,7 @@ V_INLINE void weigh(attention_tile *t, int64_t block, int q, int queries, int64_
   }
 }
 
-// Elements that fill no vector, for one query.
+// Elements that fill no vector, for one query; in half precision only.
 static void weigh_rest(attention_tile *t, int64_t block, int q, int64_t e, int from, int to) {
   const ck_attention *a = t->a;
   float *output = a->output + (t->first + q) * a->output_stride;
@@ -109,13 +143,13 @@ static void weigh_rest(attention_tile *t, int64_t block, int q, int64_t e, int f
 }
 
 // Scores of `queries` queries from q for the block's groups g..<end.
-V_INLINE void score_groups(attention_tile *t, int64_t block, int q, int queries, int g, int end) {
-  for (; g + ATTENTION_VECTORS <= end; g += ATTENTION_VECTORS) score(t, block, q, queries, g, ATTENTION_VECTORS);
-  for (; g < end; g++) score(t, block, q, queries, g, 1);
+V_INLINE void score_groups(attention_tile *t, bool q8, int64_t block, int q, int queries, int g, int end) {
+  for (; g + ATTENTION_VECTORS <= end; g += ATTENTION_VECTORS) score(t, q8, block, q, queries, g, ATTENTION_VECTORS);
+  for (; g < end; g++) score(t, q8, block, q, queries, g, 1);
 }
 
 // Scores of the tile's queries for the block's groups of positions that any of them sees.
-static void score_block(attention_tile *t, int64_t block) {
+V_INLINE void score_block(attention_tile *t, bool q8, int64_t block) {
   int from = block_positions, to = 0;
   for (int q = 0; q < t->count; q++) {
     if (t->from[q] == t->to[q]) continue;
@@ -123,11 +157,11 @@ static void score_block(attention_tile *t, int64_t block) {
     to = t->to[q] > to ? t->to[q] : to;
   }
   int q = 0, end = (to + 15) / 16;
-  for (; q + ATTENTION_QUERIES <= t->count; q += ATTENTION_QUERIES) score_groups(t, block, q, ATTENTION_QUERIES, from / 16, end);
+  for (; q + ATTENTION_QUERIES <= t->count; q += ATTENTION_QUERIES) score_groups(t, q8, block, q, ATTENTION_QUERIES, from / 16, end);
 #if ATTENTION_QUERIES > 2
-  for (; q + 2 <= t->count; q += 2) score_groups(t, block, q, 2, from / 16, end);
+  for (; q + 2 <= t->count; q += 2) score_groups(t, q8, block, q, 2, from / 16, end);
 #endif
-  for (; q < t->count; q++) score_groups(t, block, q, 1, from / 16, end);
+  for (; q < t->count; q++) score_groups(t, q8, block, q, 1, from / 16, end);
 }
 
 // Scores of one query's positions in the block to weights; takes its maximum, sums and output along.
@@ -162,35 +196,39 @@ static void soften(attention_tile *t, int q) {
 }
 
 // Adds the values of positions from..<to to the outputs of `queries` queries from q, all of their elements.
-V_INLINE void weigh_all(attention_tile *t, int64_t block, int q, int queries, int from, int to) {
+V_INLINE void weigh_all(attention_tile *t, bool q8, int64_t block, int q, int queries, int from, int to) {
   if (from >= to) return;
   int64_t e = 0;
   for (; e + 16 * ATTENTION_VECTORS <= t->a->value_dim; e += 16 * ATTENTION_VECTORS) {
-    weigh(t, block, q, queries, e, ATTENTION_VECTORS, from, to);
+    weigh(t, q8, block, q, queries, e, ATTENTION_VECTORS, from, to);
   }
-  for (; e + 16 <= t->a->value_dim; e += 16) weigh(t, block, q, queries, e, 1, from, to);
+  for (; e + 16 <= t->a->value_dim; e += 16) weigh(t, q8, block, q, queries, e, 1, from, to);
   if (e < t->a->value_dim) {
     for (int i = 0; i < queries; i++) weigh_rest(t, block, q + i, e, from, to);
   }
 }
 
-static void weigh_one(attention_tile *t, int64_t block, int q, int from, int to) { weigh_all(t, block, q, 1, from, to); }
+static void weigh_one_f16(attention_tile *t, int64_t block, int q, int from, int to) { weigh_all(t, false, block, q, 1, from, to); }
+static void weigh_one_q8(attention_tile *t, int64_t block, int q, int from, int to) { weigh_all(t, true, block, q, 1, from, to); }
+V_INLINE void weigh_one(attention_tile *t, bool q8, int64_t block, int q, int from, int to) {
+  q8 ? weigh_one_q8(t, block, q, from, to) : weigh_one_f16(t, block, q, from, to);
+}
 
 // Weighs the block's values for `queries` queries from q: together what all of them see, each alone what is left at either end.
 // A query never touches a position it does not see, not even with weight zero: what lies there may be infinite.
-V_INLINE void weigh_block(attention_tile *t, int64_t block, int q, int queries) {
+V_INLINE void weigh_block(attention_tile *t, bool q8, int64_t block, int q, int queries) {
   int from = 0, to = block_positions;
   for (int i = q; i < q + queries; i++) {
     from = t->from[i] > from ? t->from[i] : from;
     to = t->to[i] < to ? t->to[i] : to;
   }
   if (from >= to) {
-    for (int i = q; i < q + queries; i++) weigh_one(t, block, i, t->from[i], t->to[i]);
+    for (int i = q; i < q + queries; i++) weigh_one(t, q8, block, i, t->from[i], t->to[i]);
     return;
   }
-  for (int i = q; i < q + queries; i++) weigh_one(t, block, i, t->from[i], from);
-  weigh_all(t, block, q, queries, from, to);
-  for (int i = q; i < q + queries; i++) weigh_one(t, block, i, to, t->to[i]);
+  for (int i = q; i < q + queries; i++) weigh_one(t, q8, block, i, t->from[i], from);
+  weigh_all(t, q8, block, q, queries, from, to);
+  for (int i = q; i < q + queries; i++) weigh_one(t, q8, block, i, to, t->to[i]);
 }
 
 // The positions of the block that each query of the tile sees.
@@ -219,7 +257,7 @@ static void finish(attention_tile *t) {
   }
 }
 
-static void attend_tile(const ck_attention *a, int64_t first, int count) {
+V_INLINE void attend_tile(const ck_attention *a, bool q8, int64_t first, int count) {
   attention_tile t;
   t.a = a;
   t.first = first;
@@ -235,23 +273,67 @@ static void attend_tile(const ck_attention *a, int64_t first, int count) {
   }
   for (int64_t block = begin / block_positions * block_positions; block < end; block += block_positions) {
     clip_ranges(&t, block);
-    score_block(&t, block);
+    score_block(&t, q8, block);
     int q = 0;
     for (; q < count; q++) {
       if (t.from[q] < t.to[q]) soften(&t, q);
     }
-    for (q = 0; q + ATTENTION_QUERIES <= count; q += ATTENTION_QUERIES) weigh_block(&t, block, q, ATTENTION_QUERIES);
+    for (q = 0; q + ATTENTION_QUERIES <= count; q += ATTENTION_QUERIES) weigh_block(&t, q8, block, q, ATTENTION_QUERIES);
 #if ATTENTION_QUERIES > 2
-    for (; q + 2 <= count; q += 2) weigh_block(&t, block, q, 2);
+    for (; q + 2 <= count; q += 2) weigh_block(&t, q8, block, q, 2);
 #endif
-    for (; q < count; q++) weigh_one(&t, block, q, t.from[q], t.to[q]);
+    for (; q < count; q++) weigh_one(&t, q8, block, q, t.from[q], t.to[q]);
   }
   finish(&t);
 }
 
+static void attend_f16(const ck_attention *a, int64_t first, int count) { attend_tile(a, false, first, count); }
+static void attend_q8(const ck_attention *a, int64_t first, int count) { attend_tile(a, true, first, count); }
+
 static void attention(const ck_attention *a) {
   for (int64_t first = 0; first < a->query_count; first += tile_queries) {
     int64_t rest = a->query_count - first;
-    attend_tile(a, first, rest < tile_queries ? (int)rest : tile_queries);
+    int count = rest < tile_queries ? (int)rest : tile_queries;
+    if (a->q8_keys) {
+      attend_q8(a, first, count);
+    } else {
+      attend_f16(a, first, count);
+    }
+  }
+}
+
+// ---- storing into a Q8_0 cache --------------------------------------------------------------------------------------
+
+// 32 floats to a half-precision scale, max|x| / 127, and quants, rounded to nearest even.
+V_INLINE uint16_t quantize_32(const float *x, int8_t *quants) {
+  v16 low = v_load(x), high = v_load(x + 16);
+  v16 absolute_low = low < 0 ? -low : low, absolute_high = high < 0 ? -high : high;
+  float greatest = v_greatest(v_max(absolute_low, absolute_high));
+  float scale = greatest / 127.0f, inverse = scale > 0 ? 1.0f / scale : 0.0f;
+  // Adding 1.5 * 2^23 leaves the rounded number in the low bits.
+  v16i first = v_bits(low * inverse + 0x1.8p23f), second = v_bits(high * inverse + 0x1.8p23f);
+  *(v16b_at *)quants = __builtin_convertvector(first, v16b);
+  *(v16b_at *)(quants + 16) = __builtin_convertvector(second, v16b);
+  uint16_t halves[16];
+  v_store_half(halves, v_set(scale));
+  return halves[0];
+}
+
+static void store_key_q8(const float *key, int64_t dim, int64_t position, uint8_t *keys) {
+  uint8_t *group = keys + position / 16 * (dim / 32 * 544);
+  for (int64_t i = 0; i < dim; i += 32, group += 544) {
+    int8_t quants[32];
+    uint16_t scale = quantize_32(key + i, quants);
+    memcpy(group + position % 16 * 2, &scale, sizeof scale);
+    for (int j = 0; j < 32; j++) group[32 + 16 * j + position % 16] = (uint8_t)quants[j];
+  }
+}
+
+static void store_value_q8(const float *value, int64_t dim, uint8_t *out) {
+  for (int64_t i = 0; i < dim; i += 32, out += 34) {
+    int8_t quants[32];
+    uint16_t scale = quantize_32(value + i, quants);
+    memcpy(out, &scale, sizeof scale);
+    memcpy(out + 2, quants, sizeof quants);
   }
 }

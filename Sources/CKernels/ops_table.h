@@ -25,4 +25,6 @@ static void fill(ck_table *table) {
   table->to_f16 = to_f16;
   table->from_f16 = from_f16;
   table->store_key = store_key;
+  table->store_key_q8 = store_key_q8;
+  table->store_value_q8 = store_value_q8;
 }

@@ -119,6 +119,9 @@ V_INLINE v16h v_to_half_bits(v16 a) {
   return __builtin_convertvector(result | sign, v16h);
 }
 
+// Sixteen signed bytes from memory.
+V_INLINE v16 v_load_bytes(const uint8_t *p) { return __builtin_convertvector(*(const v16b_at *)p, v16); }
+
 // Sixteen halves from memory.
 V_INLINE v16 v_load_half(const uint16_t *p) {
 #if V16_HALF == 512
@@ -147,6 +150,9 @@ V_INLINE void v_store_half(uint16_t *p, v16 a) {
 V_INLINE float v_half(const uint8_t *p) {
   uint16_t h;
   memcpy(&h, p, sizeof h);
+#if V16_HALF
+  return _cvtsh_ss(h);
+#else
   uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13, bits;
   float scaled;
   memcpy(&scaled, &magnitude, sizeof scaled);
@@ -156,6 +162,7 @@ V_INLINE float v_half(const uint8_t *p) {
   bits |= (uint32_t)(h & 0x8000) << 16;
   memcpy(&scaled, &bits, sizeof scaled);
   return scaled;
+#endif
 }
 
 #endif

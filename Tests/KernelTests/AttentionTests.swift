@@ -40,52 +40,91 @@ struct AttentionTests {
       return part
     }
 
-    /// What a table's kernel makes of it. Everything around the positions in use is poisoned with NaN.
-    func result(_ name: String) throws -> [Float] {
-      let table = try Ops.table(name)
-      let groups = (positions + 15) / 16, stride = valueDim + 3
-      var cache = [UInt16](repeating: 0x7e00, count: groups * 16 * keyDim)
-      for p in 0..<positions { table.store_key(Array(keys[p * keyDim..<(p + 1) * keyDim]), Int64(keyDim), Int64(p), &cache) }
+    /// The cache in half precision. Everything around the positions in use is poisoned with NaN.
+    func halves(_ table: ck_table) -> (keys: [UInt8], values: [UInt8]) {
+      let stride = valueDim + 3
+      var cache = [UInt16](repeating: 0x7e00, count: (positions + 15) / 16 * 16 * keyDim)
       var rows = [UInt16](repeating: 0x7e00, count: positions * stride)
       for p in 0..<positions {
+        table.store_key(Array(keys[p * keyDim..<(p + 1) * keyDim]), Int64(keyDim), Int64(p), &cache)
         for i in 0..<valueDim { rows[p * stride + i] = Float16(values[p * valueDim + i]).bitPattern }
       }
+      return (cache.withUnsafeBytes(Array.init), rows.withUnsafeBytes(Array.init))
+    }
+
+    /// The cache in Q8_0; all ones are NaN scales.
+    func quants(_ table: ck_table) -> (keys: [UInt8], values: [UInt8]) {
+      let stride = (valueDim / 32 + 1) * 34
+      var cache = [UInt8](repeating: 0xff, count: (positions + 15) / 16 * (keyDim / 32 * 544))
+      var rows = [UInt8](repeating: 0xff, count: positions * stride)
+      for p in 0..<positions {
+        table.store_key_q8(Array(keys[p * keyDim..<(p + 1) * keyDim]), Int64(keyDim), Int64(p), &cache)
+        var row = [UInt8](repeating: 0, count: valueDim / 32 * 34)
+        table.store_value_q8(Array(values[p * valueDim..<(p + 1) * valueDim]), Int64(valueDim), &row)
+        rows.replaceSubrange(p * stride..<p * stride + row.count, with: row)
+      }
+      return (cache, rows)
+    }
+
+    /// What a table's kernel makes of it, over a cache in half precision or in Q8_0.
+    func result(_ name: String, q8: Bool = false) throws -> [Float] {
+      let table = try Ops.table(name)
+      let cache = q8 ? quants(table) : halves(table)
       var output = [Float](repeating: 42, count: ranges.count * (valueDim + 1))
       let begin = ranges.map { Int32($0.lowerBound) }, end = ranges.map { Int32($0.upperBound) }
-      queries.withUnsafeBufferPointer { queries in
-        cache.withUnsafeBufferPointer { cache in
-          rows.withUnsafeBufferPointer { rows in
-            begin.withUnsafeBufferPointer { begin in
-              end.withUnsafeBufferPointer { end in
-                sinks.withUnsafeBufferPointer { sinks in
-                  output.withUnsafeMutableBufferPointer { output in
-                    var attention = ck_attention()
-                    attention.queries = queries.baseAddress
-                    attention.query_stride = Int64(keyDim)
-                    attention.query_count = Int64(ranges.count)
-                    (attention.begin, attention.end) = (begin.baseAddress, end.baseAddress)
-                    (attention.keys, attention.values) = (cache.baseAddress, rows.baseAddress)
-                    (attention.key_dim, attention.value_dim, attention.value_stride) = (
-                      Int64(keyDim), Int64(valueDim), Int64(stride)
-                    )
-                    (attention.scale, attention.softcap) = (1 / Float(keyDim).squareRoot(), softcap)
-                    attention.sinks = hasSinks ? sinks.baseAddress : nil
-                    attention.output = output.baseAddress
-                    attention.output_stride = Int64(valueDim + 1)
-                    table.attention(&attention)
-                  }
+      func run(_ keys: UnsafeRawBufferPointer, _ values: UnsafeRawBufferPointer, _ output: UnsafeMutablePointer<Float>) {
+        queries.withUnsafeBufferPointer { queries in
+          begin.withUnsafeBufferPointer { begin in
+            end.withUnsafeBufferPointer { end in
+              sinks.withUnsafeBufferPointer { sinks in
+                var a = ck_attention()
+                a.queries = queries.baseAddress
+                a.query_stride = Int64(keyDim)
+                a.query_count = Int64(ranges.count)
+                (a.begin, a.end) = (begin.baseAddress, end.baseAddress)
+                if q8 {
+                  (a.q8_keys, a.q8_values) = (
+                    keys.bindMemory(to: UInt8.self).baseAddress, values.bindMemory(to: UInt8.self).baseAddress
+                  )
+                } else {
+                  (a.keys, a.values) = (
+                    keys.bindMemory(to: UInt16.self).baseAddress, values.bindMemory(to: UInt16.self).baseAddress
+                  )
                 }
+                (a.key_dim, a.value_dim, a.value_stride) = (
+                  Int64(keyDim), Int64(valueDim), Int64(q8 ? valueDim + 32 : valueDim + 3)
+                )
+                (a.scale, a.softcap) = (1 / Float(keyDim).squareRoot(), softcap)
+                a.sinks = hasSinks ? sinks.baseAddress : nil
+                (a.output, a.output_stride) = (output, Int64(valueDim + 1))
+                table.attention(&a)
               }
             }
           }
         }
       }
+      cache.keys.withUnsafeBytes { keys in cache.values.withUnsafeBytes { values in run(keys, values, &output) } }
       var result: [Float] = []
       for q in ranges.indices {
         result += output[q * (valueDim + 1)..<q * (valueDim + 1) + valueDim]
         #expect(output[q * (valueDim + 1) + valueDim] == 42, "writes behind a query's output")
       }
       return result
+    }
+
+    /// The problem with keys and values as they come out of Q8_0 blocks.
+    func rounded(_ name: String) throws -> Problem {
+      let table = try Ops.table(name)
+      func rounded(_ x: [Float]) -> [Float] {
+        var blocks = [UInt8](repeating: 0, count: x.count / 32 * 34), out = x
+        table.store_value_q8(x, Int64(x.count), &blocks)
+        table.dequantize(UInt32(CK_Q8_0.rawValue), blocks, Int64(x.count), &out)
+        return out
+      }
+      var problem = self
+      problem.keys = rounded(keys)
+      problem.values = rounded(values)
+      return problem
     }
 
     /// The definition, in double precision.
@@ -138,6 +177,36 @@ struct AttentionTests {
   func bits(_ name: String, _ index: Int) throws {
     let (label, problem) = Self.problems[index]
     #expect(Ops.bits(try problem.result(name)) == Ops.bits(try problem.result("portable")), "\(label)")
+  }
+
+  /// Those whose dimensions are whole blocks.
+  static let q8Problems = problems.indices.filter { problems[$0].1.keyDim % 32 == 0 && problems[$0].1.valueDim % 32 == 0 }
+
+  @Test("over a Q8_0 cache it is the same of the rounded keys and values", arguments: Ops.names, q8Problems)
+  func quantized(_ name: String, _ index: Int) throws {
+    let (label, problem) = Self.problems[index]
+    let result = try problem.result(name, q8: true)
+    #expect(Ops.bits(result) == Ops.bits(try problem.result("portable", q8: true)), "\(label)")
+    for (i, (x, y)) in zip(result, try problem.rounded(name).truth()).enumerated() {
+      guard abs(Double(x) - y) < 3e-6 else {
+        Issue.record("\(label): element \(i) is \(x), not \(y)")
+        return
+      }
+    }
+  }
+
+  @Test("a Q8_0 cache rounds to the nearest of 255 steps", arguments: Ops.names)
+  func rounding(_ name: String) throws {
+    let problem = Problem(ranges: [0..<40])
+    let rounded = try problem.rounded(name)
+    for block in 0..<problem.values.count / 32 {
+      let x = problem.values[block * 32..<block * 32 + 32], y = rounded.values[block * 32..<block * 32 + 32]
+      let step = x.reduce(0) { max($0, abs($1)) } / 127
+      for (x, y) in zip(x, y) { #expect(abs(x - y) <= step * 0.57) }
+    }
+    var zeros = [UInt8](repeating: 1, count: 34)
+    try Ops.table(name).store_value_q8([Float](repeating: 0, count: 32), 32, &zeros)
+    #expect(zeros == [UInt8](repeating: 0, count: 34))
   }
 
   @Test("a query's result does not depend on its company", arguments: Ops.names)

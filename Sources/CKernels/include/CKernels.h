@@ -62,6 +62,9 @@ typedef void (*ck_matmul_function)(const ck_matmul *);
 //
 // keys:   F16, [position / 16][key_dim][16]: 16 positions interleaved, so that scores need no horizontal sum
 // values: F16, [position][value_stride]
+// or, where q8_keys is not NULL (then keys and values are not read; key_dim, value_dim and value_stride are multiples of 32):
+// q8_keys:   [position / 16][key_dim / 32] of 16 F16 scales and 32 times 16 quants (element by element, 16 positions each): 544 bytes
+// q8_values: [position][value_stride / 32] of Q8_0 blocks as in a GGUF: an F16 scale and 32 quants, 34 bytes
 // For query q over positions p in [begin[q], end[q]):
 //   s[p] = scale * dot(query, key p);  softcap c > 0: s = c * tanh(s / c);  output = sum softmax(s)[p] * value p
 // with sinks: exp(sinks[q] - max) joins the denominator (gpt-oss).
@@ -77,6 +80,8 @@ typedef struct {
   const float *sinks;          // NULL, or one per query
   float *output;               // [query_count][output_stride]
   int64_t output_stride;
+  const uint8_t *q8_keys;
+  const uint8_t *q8_values;
 } ck_attention;
 
 // ---- the table ------------------------------------------------------------------------------------------------------
@@ -117,6 +122,9 @@ typedef struct {
   void (*from_f16)(const uint16_t *x, int64_t n, float *out);
   // Stores one position's key into the interleaved cache: keys[(p / 16) * dim * 16 + i * 16 + p % 16].
   void (*store_key)(const float *key, int64_t dim, int64_t position, uint16_t *keys);
+  // The same for a Q8_0 cache: one position's key into q8_keys, and a value of dim elements to dim / 32 blocks at out.
+  void (*store_key_q8)(const float *key, int64_t dim, int64_t position, uint8_t *keys);
+  void (*store_value_q8)(const float *value, int64_t dim, uint8_t *out);
 } ck_table;
 
 // The best table this CPU runs, or the one of that name (NULL or "auto": the best).
