@@ -23,6 +23,7 @@ let package = Package(
   products: [
     .executable(name: "ggufpack", targets: ["ggufpack"]),
     .executable(name: "packrun", targets: ["packrun"]),
+    .library(name: "CKernels", targets: ["CKernels"]),
     .library(name: "GGUF", targets: ["GGUF"]),
     .library(name: "PackFormat", targets: ["PackFormat"]),
     .library(name: "Repack", targets: ["Repack"]),

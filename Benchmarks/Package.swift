@@ -1,0 +1,27 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A package of its own, so that nobody who uses the programs builds it.
+// The kernels against the memory and the clock: swift run -c release --package-path Benchmarks kernels
+let package = Package(
+  name: "Benchmarks",
+  dependencies: [
+    .package(name: "ggufpack", path: ".."),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+  ],
+  targets: [
+    .target(name: "CLoops", cSettings: [.define("_GNU_SOURCE"), .enableWarning("all"), .enableWarning("extra")]),
+    .executableTarget(
+      name: "kernels",
+      dependencies: [
+        "CLoops",
+        .product(name: "CKernels", package: "ggufpack"),
+        .product(name: "PackFormat", package: "ggufpack"),
+        .product(name: "GGUF", package: "ggufpack"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/KernelBenchmark"),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .gnu17
+)

@@ -1,0 +1,22 @@
+// What the kernels are measured against, and the stopwatch.
+#ifndef CLOOPS_H
+#define CLOOPS_H
+
+#include <stdint.h>
+
+// Seconds that `threads` threads take from their common start to the last one's end, each on a CPU of its own.
+// Thread i runs work(context, i, threads).
+double timed(int threads, void (*work)(void *context, int thread, int threads), void *context);
+
+// Reads every byte of memory, a 64-byte line at a time, front to back; thread i the i-th of equal parts.
+typedef struct {
+  const uint8_t *bytes;  // aligned to 64
+  int64_t count;         // a multiple of 64
+} memory;
+void read_memory(void *memory, int thread, int threads);
+
+// Clock cycles of a chain of dependent additions, one a cycle. For timed, to learn the clock's rate.
+enum { chain_cycles = 40 * 1000 * 1000 };
+void run_chain(void *unused, int thread, int threads);
+
+#endif

@@ -1,0 +1,88 @@
+import CKernels
+import CLoops
+import Foundation
+import GGUF
+
+/// One kernel's medians.
+struct Measurement: Codable {
+  var phase: String
+  var type: String
+  var isa: String
+  var threads: Int
+  var seconds: Double
+  var gigabytesPerSecond: Double
+  /// What the plain loop reads in the same run; decode only.
+  var streamGigabytesPerSecond: Double?
+  var multiplyAddsPerSecond: Double
+
+  /// One column, in turns with a loop that only reads.
+  static func decode(_ problem: Problem, _ table: ck_table, threads: Int32, runs: Int) -> Measurement? {
+    guard let kernel = kernel(table, problem.type) else { return nil }
+    let parts = (0..<Int(threads)).map { problem.part($0, of: Int(threads)) }
+    var bytes = memory(
+      bytes: UnsafePointer(problem.weights.assumingMemoryBound(to: UInt8.self)), count: Int64(problem.weightByteCount))
+    var kernelSeconds: [Double] = [], streamSeconds: [Double] = []
+    for _ in 0..<runs {
+      streamSeconds.append(timed(threads, read_memory, &bytes))
+      kernelSeconds.append(time(parts, kernel))
+    }
+    let stream = Double(problem.weightByteCount) / median(streamSeconds) / 1e9
+    return Measurement("decode", problem, table, threads, median(kernelSeconds), stream)
+  }
+
+  /// Many columns.
+  static func prefill(_ problem: Problem, _ table: ck_table, threads: Int32, runs: Int) -> Measurement? {
+    guard let kernel = kernel(table, problem.type) else { return nil }
+    let parts = (0..<Int(threads)).map { problem.part($0, of: Int(threads)) }
+    return Measurement("prefill", problem, table, threads, median((0..<runs).map { _ in time(parts, kernel) }), nil)
+  }
+
+  private init(_ phase: String, _ problem: Problem, _ table: ck_table, _ threads: Int32, _ seconds: Double, _ stream: Double?) {
+    (self.phase, type, isa, self.threads) = (phase, problem.type.name, String(cString: table.name), Int(threads))
+    self.seconds = seconds
+    gigabytesPerSecond = Double(problem.weightByteCount) / seconds / 1e9
+    streamGigabytesPerSecond = stream
+    multiplyAddsPerSecond = problem.multiplyAdds / seconds
+  }
+
+  private static func kernel(_ table: ck_table, _ type: WeightType) -> ck_matmul_function? {
+    withUnsafeBytes(of: table.matmul16) { $0.assumingMemoryBound(to: ck_matmul_function?.self)[Int(type.rawValue)] }
+  }
+
+  private struct Work {
+    let kernel: ck_matmul_function
+    let parts: UnsafePointer<ck_matmul>
+  }
+
+  /// Seconds that one thread for each part takes.
+  private static func time(_ parts: [ck_matmul], _ kernel: ck_matmul_function) -> Double {
+    parts.withUnsafeBufferPointer { parts in
+      guard let first = parts.baseAddress else { return 0 }
+      var work = Work(kernel: kernel, parts: first)
+      return timed(
+        Int32(parts.count),
+        { context, thread, _ in
+          guard let work = context?.assumingMemoryBound(to: Work.self).pointee else { return }
+          work.kernel(work.parts + Int(thread))
+        }, &work)
+    }
+  }
+
+  static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+
+  static func text(_ value: Double, _ width: Int = 0) -> String {
+    let text = String(format: "%.\(value < 10 ? 2 : 1)f", value)
+    return String(repeating: " ", count: max(0, width - text.count)) + text
+  }
+
+  static let heading = "phase    type     instructions  threads     GB/s  of reading   Gmadd/s  madd/cycle/thread"
+
+  func row(gigahertz: Double) -> String {
+    func left(_ text: String, _ width: Int) -> String { text.padding(toLength: width, withPad: " ", startingAt: 0) }
+    let share =
+      streamGigabytesPerSecond.map { Self.text(100 * gigabytesPerSecond / $0, 9) + " %" } ?? String(repeating: " ", count: 11)
+    return left(phase, 9) + left(type, 9) + left(isa, 14) + left(String(threads), 7) + Self.text(gigabytesPerSecond, 9) + " "
+      + share
+      + Self.text(multiplyAddsPerSecond / 1e9, 10) + Self.text(multiplyAddsPerSecond / 1e9 / gigahertz / Double(threads), 19)
+  }
+}
