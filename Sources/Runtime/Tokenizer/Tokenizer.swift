@@ -5,10 +5,11 @@ import GGUF
 /// Built from the keys `tokenizer.ggml.*` of a GGUF; an immutable value that any number of threads may share.
 public struct Tokenizer: Sendable {
   /// The values of `tokenizer.ggml.model` that are built.
-  public static let supportedModels = ["llama"]
+  public static let supportedModels = ["llama", "gpt2"]
 
   private enum Model: Sendable {
     case sentencePiece(SentencePieceModel)
+    case byteLevel(ByteLevelModel)
   }
 
   private let model: Model
@@ -51,6 +52,16 @@ public struct Tokenizer: Sendable {
       pieces = SentencePieceModel.pieces(vocabulary)
       addsBegin = true
       addsSpace = true
+    case "gpt2":
+      let rules = try PreTokenizer(named: metadata.string("tokenizer.ggml.pre") ?? "default")
+      guard let merges = metadata.byteStrings("tokenizer.ggml.merges") else {
+        throw .missing(key: "tokenizer.ggml.merges", expected: "an array of strings")
+      }
+      vocabulary = try Vocabulary(metadata)
+      pieces = ByteLevelModel.pieces(vocabulary)
+      model = .byteLevel(ByteLevelModel(vocabulary, pieces: pieces, mergeTexts: merges, preTokenizer: rules))
+      addsBegin = rules.addsBeginOfText
+      addsSpace = false
     default:
       throw .unknownModel(name)
     }
@@ -100,6 +111,8 @@ public struct Tokenizer: Sendable {
           switch model {
           case .sentencePiece(let model):
             model.encode(text[range], addingSpace: addsSpacePrefix && followsSpecial, into: &tokens, &merger)
+          case .byteLevel(let model):
+            model.encode(UnsafeBufferPointer(rebasing: text[range]), into: &tokens, &merger)
           }
           followsSpecial = false
         }

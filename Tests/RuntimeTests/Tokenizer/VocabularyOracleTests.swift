@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Vocabularies of real models", .enabled(if: Oracles.folder != nil, Oracles.absent))
 struct VocabularyOracleTests {
-  @Test("Every text gets llama.cpp's ids", arguments: ["llama-spm"])
+  @Test("Every text gets llama.cpp's ids", arguments: ["llama-spm", "llama-bpe", "qwen2"])
   func encodes(name: String) throws {
     let oracle = try VocabularyOracle(name)
     for (text, ids) in oracle.cases {
@@ -12,7 +12,7 @@ struct VocabularyOracleTests {
     }
   }
 
-  @Test("Every text comes back from its ids", arguments: ["llama-spm"])
+  @Test("Every text comes back from its ids", arguments: ["llama-spm", "llama-bpe", "qwen2"])
   func decodes(name: String) throws {
     let oracle = try VocabularyOracle(name)
     for (text, ids) in oracle.cases {

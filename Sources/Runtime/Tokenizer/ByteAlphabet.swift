@@ -1,0 +1,33 @@
+/// The letters by which byte-level vocabularies write bytes, so that every token is printable text.
+///
+/// Bytes that are visible in Latin-1 stand for themselves, the others, in order, for the letters from U+0100 on (GPT-2).
+enum ByteAlphabet {
+  /// By scalar value below 0x144: the byte, or -1.
+  private static let bytes: [Int16] = {
+    var result = [Int16](repeating: -1, count: 0x144)
+    var next = 0x100
+    for byte in 0..<256 {
+      if (0x21...0x7e).contains(byte) || (0xa1...0xac).contains(byte) || (0xae...0xff).contains(byte) {
+        result[byte] = Int16(byte)
+      } else {
+        result[next] = Int16(byte)
+        next += 1
+      }
+    }
+    return result
+  }()
+
+  /// Calls `body` with each byte that `text` stands for; what is no letter of the alphabet stands for its own bytes.
+  static func decode(_ text: UnsafeBufferPointer<UInt8>, _ body: (UInt8) -> Void) {
+    var index = 0
+    while index < text.count {
+      let (value, length) = UTF8Bytes.scalar(text, index) ?? (UInt32.max, 1)
+      if value < 0x144, bytes[Int(value)] >= 0 {
+        body(UInt8(bytes[Int(value)]))
+      } else {
+        for byte in text[index..<(index + length)] { body(byte) }
+      }
+      index += length
+    }
+  }
+}
