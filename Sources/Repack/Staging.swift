@@ -13,7 +13,15 @@ struct Staging: ~Copyable {
   /// Where it is written.
   let path: String
   private let lock: FileDescriptor
+  /// What gets the result's name.
+  var result = Result.folder
   private var isCommitted = false
+
+  /// The folder itself, or one file in it.
+  enum Result {
+    case folder
+    case file(String)
+  }
 
   private static let lockName = "lock"
 
@@ -58,26 +66,36 @@ struct Staging: ~Copyable {
 
   /// Gives the result its name: from here on it is there, whole, or it is not there at all.
   consuming func commit() throws(PackError) {
-    do {
-      try FileManager.default.removeItem(atPath: path + "/" + Self.lockName)
-    } catch {
-      throw .system(file: path, operation: "finish this folder", reason: Self.reason(error))
+    let source: String
+    switch result {
+    case .folder:
+      source = path
+      try remove(path + "/" + Self.lockName)
+    case .file(let name): source = path + "/" + name
     }
     try unsafe Self.check(cl_sync_folder(path), path, "write it to the disk")
     if FileManager.default.fileExists(atPath: destination) {
       // Swapped, not removed and renamed: at no time is there neither the old result nor the new one.
-      try unsafe Self.check(cl_exchange(path, destination), destination, "replace it")
-      try? FileManager.default.removeItem(atPath: path)
+      try unsafe Self.check(cl_exchange(source, destination), destination, "replace it")
     } else {
       do {
-        try FileManager.default.moveItem(atPath: path, toPath: destination)
+        try FileManager.default.moveItem(atPath: source, toPath: destination)
       } catch {
         throw .system(file: destination, operation: "give the result this name", reason: Self.reason(error))
       }
     }
+    if FileManager.default.fileExists(atPath: path) { try remove(path) }
     isCommitted = true
     let parent = FilePath(destination).removingLastComponent().string
     try unsafe Self.check(cl_sync_folder(parent.isEmpty ? "." : parent), destination, "write it to the disk")
+  }
+
+  private func remove(_ path: String) throws(PackError) {
+    do {
+      try FileManager.default.removeItem(atPath: path)
+    } catch {
+      throw .system(file: path, operation: "remove it", reason: Self.reason(error))
+    }
   }
 
   private static func check(_ error: CInt, _ file: String, _ operation: String) throws(PackError) {

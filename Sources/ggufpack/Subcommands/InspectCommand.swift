@@ -1,0 +1,64 @@
+import ArgumentParser
+import PackFormat
+
+/// `ggufpack inspect`: what is in a pack.
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect", abstract: "Show what a pack holds, without reading weights.")
+
+  @Argument(help: "The pack.", completion: .directory)
+  var pack: String
+
+  @Flag(help: "List every tensor with its slices.")
+  var tensors = false
+
+  func run() throws {
+    try reportingErrors {
+      let pack = try Pack.open(pack)
+      let manifest = pack.manifest
+      print("model       \(pack.metadata.string("general.name") ?? "without a name")")
+      print("arch        \(pack.metadata.string("general.architecture") ?? "unknown")")
+      print("source      \(manifest.source.map { "\($0.name) (\(ByteCount($0.byteCount)))" }.joined(separator: ", "))")
+      print("written by  \(manifest.writer), format \(manifest.formatVersion), layouts \(manifest.layoutVersion)")
+      print(
+        "placement   \(manifest.placement.rawValue) for \(manifest.nodeCount) nodes, aligned to \(ByteCount(manifest.alignment))")
+      for index in manifest.blobs.indices { show(blob: index, of: manifest) }
+      print("tensors     \(manifest.tensors.count)")
+      for (name, bytes, count) in weightsByType(manifest) { print("  \(name): \(count) tensors, \(ByteCount(bytes))") }
+      if tensors { manifest.tensors.forEach(show) }
+    }
+  }
+
+  private func show(blob index: Int, of manifest: PackManifest) {
+    let blob = manifest.blobs[index]
+    // Every copy of a mirror holds the slices of the first.
+    let holder = manifest.placement == .mirror ? 0 : index
+    let used = manifest.tensors.reduce(0) { sum, tensor in
+      sum + tensor.slices.filter { $0.blob == holder }.reduce(0) { $0 + $1.byteCount * tensor.expertCount }
+    }
+    let node = blob.node.map { "node \($0)" } ?? "all nodes"
+    print("blob        \(blob.file) for \(node): \(ByteCount(blob.byteCount)), of it padding \(ByteCount(blob.byteCount - used))")
+  }
+
+  /// Type and layout, bytes and number of tensors, the largest first.
+  private func weightsByType(_ manifest: PackManifest) -> [(String, Int, Int)] {
+    var sums: [String: (bytes: Int, count: Int)] = [:]
+    for tensor in manifest.tensors {
+      let layout = tensor.slices.first?.layout ?? .gguf
+      let name = "\(tensor.type.name) in \(layout.rawValue)"
+      sums[name, default: (0, 0)].bytes += tensor.slices.reduce(0) { $0 + $1.byteCount } * tensor.expertCount
+      sums[name, default: (0, 0)].count += 1
+    }
+    return sums.map { ($0.key, $0.value.bytes, $0.value.count) }.sorted { ($0.1, $1.0) > ($1.1, $0.0) }
+  }
+
+  private func show(_ tensor: PackTensor) {
+    print("\(tensor.name)  \(tensor.type.name)  \(tensor.dimensions.map(String.init).joined(separator: " × "))")
+    for slice in tensor.slices {
+      let experts = slice.expertStride > 0 ? ", every \(slice.expertStride) bytes" : ""
+      print(
+        "  blob \(slice.blob) at \(slice.offset): rows \(slice.rowBegin) to \(slice.rowBegin + slice.rowCount - 1), "
+          + "\(slice.byteCount) bytes in \(slice.layout.rawValue)\(experts)")
+    }
+  }
+}
