@@ -4,7 +4,7 @@
 public struct GGUFHeader: Sendable, Hashable {
   /// The format's version, 2 or 3.
   public let version: Int
-  /// What tensor offsets are multiples of, in bytes; a power of two.
+  /// What tensor offsets are multiples of, in bytes; a power of two. As the data shows it, not as `general.alignment` says.
   public let alignment: Int
   /// The keys.
   public let metadata: GGUFMetadata
@@ -12,7 +12,7 @@ public struct GGUFHeader: Sendable, Hashable {
   public let tensors: [GGUFTensor]
   /// Bytes up to the end of the last tensor's description, without padding.
   public let byteCount: Int
-  /// Where the data section begins, in bytes from the file's start.
+  /// Where the data section begins, in bytes from the file's start. A file without tensors may end before.
   public let dataOffset: Int
   /// Bytes of the data section up to the end of the last tensor, without the padding behind it.
   public let dataByteCount: Int
@@ -23,10 +23,25 @@ public struct GGUFHeader: Sendable, Hashable {
   ///   - bytes: The file's beginning; more than the header may follow.
   ///   - file: What errors call the file.
   ///   - fileByteCount: The whole file's size, which bounds every count; the size of `bytes` if nil.
-  /// - Throws: `GGUFError.malformed` with the byte offset of what is wrong.
+  ///   - siblingAlignment: `general.alignment` of the first part, for the later parts of a split model: they may lack that key.
+  /// - Throws: `GGUFError.malformed` with the byte offset of what is wrong, or `GGUFError.truncated`.
   /// - Complexity: O(header bytes).
-  public static func parse(_ bytes: RawSpan, file: String, fileByteCount: Int? = nil) throws(GGUFError) -> GGUFHeader {
-    var reader = HeaderReader(bytes, file: file, fileByteCount: fileByteCount ?? bytes.byteCount)
-    return try reader.header()
+  public static func parse(
+    _ bytes: RawSpan, file: String, fileByteCount: Int? = nil, siblingAlignment: Int? = nil
+  ) throws(GGUFError) -> GGUFHeader {
+    do throws(HeaderStop) {
+      var reader = HeaderReader(
+        bytes, file: file, fileByteCount: fileByteCount ?? bytes.byteCount, siblingAlignment: siblingAlignment)
+      return try reader.header()
+    } catch {
+      switch error {
+      case .refused(let error): throw error
+      case .needsBytes(let count, let what, let offset):
+        throw .truncated(file: file, offset: offset, what: what, needed: count - offset, left: bytes.byteCount - offset)
+      }
+    }
   }
+
+  /// The alignment that the key `general.alignment` asks for, or nil without it.
+  public var declaredAlignment: Int? { metadata.integer("general.alignment") }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import SystemPackage
 
 /// Writes a GGUF file: header first, then each tensor's data in the order of the header.
@@ -25,18 +26,66 @@ public struct GGUFWriter: Sendable {
   public var metadata = GGUFMetadata()
   /// The tensors, in the order of their data.
   public var tensors: [Tensor] = []
+  /// Pads to this instead of `general.alignment`, as some writers do (to 32).
+  public var paddingOverride: Int?
 
   /// A file without keys and tensors.
   public init() {}
 
-  private var alignment: Int { metadata.integer("general.alignment") ?? 32 }
+  /// What the data is padded to: the override, else `general.alignment`, else 32.
+  public var alignment: Int {
+    paddingOverride ?? metadata.integer("general.alignment") ?? TensorPlacement.defaultAlignment
+  }
 
-  /// The header with the padding behind it.
+  /// The header with the padding behind it; the data follows.
   ///
   /// - Throws: `GGUFError.unwritable` if a reader would refuse the result.
   public func header() throws(GGUFError) -> [UInt8] {
-    guard alignment > 0, alignment & (alignment - 1) == 0 else {
-      throw .unwritable(problem: "general.alignment is \(alignment), which is no power of two")
+    try encoded().bytes
+  }
+
+  /// Bytes of the whole file.
+  public func fileByteCount() throws(GGUFError) -> Int {
+    let (bytes, infos) = try encoded()
+    return bytes.count + (infos.last.map { TensorPlacement.padded($0.offset + $0.byteCount, to: alignment) } ?? 0)
+  }
+
+  /// Writes the file at `path`, replacing what is there.
+  ///
+  /// - Parameter data: The data of tensor `index`, as many bytes as its type and sizes say.
+  /// - Throws: `GGUFError`; no file is left then.
+  public func write(to path: String, data: (_ index: Int) -> [UInt8]) throws(GGUFError) {
+    let (header, infos) = try encoded()
+    try Self.create(path) { file in
+      try file.writeAll(header)
+      for (index, info) in infos.enumerated() {
+        let bytes = data(index)
+        guard bytes.count == info.byteCount else {
+          throw GGUFError.unwritable(problem: "\(info.name.quoted) takes \(info.byteCount) bytes and was given \(bytes.count)")
+        }
+        try file.writeAll(bytes)
+        try file.writeAll([UInt8](repeating: 0, count: padded(bytes.count) - bytes.count))
+      }
+    }
+  }
+
+  /// Writes the header at `path` and makes the file as long as its data needs, without writing the data: it reads as zeros.
+  ///
+  /// - Throws: `GGUFError`; no file is left then.
+  public func writeSparse(to path: String) throws(GGUFError) {
+    let (header, _) = try encoded()
+    let size = try fileByteCount()
+    try Self.create(path) { file in
+      try file.writeAll(header)
+      try file.resize(to: Int64(size))
+    }
+  }
+
+  // MARK: Encoding
+
+  private func encoded() throws(GGUFError) -> (bytes: [UInt8], infos: [GGUFTensor]) {
+    guard alignment > 0, alignment & (alignment - 1) == 0, alignment <= UInt32.max else {
+      throw .unwritable(problem: "the alignment is \(alignment), which is no power of two below 2^32")
     }
     var bytes: [UInt8] = Array("GGUF".utf8)
     bytes.append(littleEndian: version)
@@ -47,44 +96,61 @@ public struct GGUFWriter: Sendable {
       bytes.append(littleEndian: entry.value.type.rawValue)
       bytes.append(value: entry.value)
     }
-    var offset = 0
-    for tensor in tensors {
-      guard let info = GGUFTensor(name: tensor.name, type: tensor.type, dimensions: tensor.dimensions, offset: offset),
-        tensor.name.utf8.count <= GGUFLimits.nameByteCount
-      else { throw .unwritable(problem: "\(tensor.name) of \(tensor.type.name) with the sizes \(tensor.dimensions)") }
+    let infos = try layOut()
+    for (tensor, info) in zip(tensors, infos) {
       bytes.append(string: Array(tensor.name.utf8))
       bytes.append(littleEndian: UInt32(tensor.dimensions.count))
       for size in tensor.dimensions { bytes.append(littleEndian: UInt64(size)) }
       bytes.append(littleEndian: tensor.type.rawValue)
-      bytes.append(littleEndian: UInt64(offset))
-      offset = padded(offset + info.byteCount)
+      bytes.append(littleEndian: UInt64(info.offset))
     }
     bytes += [UInt8](repeating: 0, count: padded(bytes.count) - bytes.count)
-    return bytes
+    try checkReadable(bytes, infos)
+    return (bytes, infos)
   }
 
-  /// Writes the file at `path`, replacing what is there.
-  ///
-  /// - Parameter data: The data of tensor `index`, as many bytes as its type and sizes say.
-  /// - Throws: `GGUFError`; what has been written so far stays.
-  public func write(to path: String, data: (_ index: Int) -> [UInt8]) throws(GGUFError) {
-    let header = try header()
+  /// Where each tensor's data will lie.
+  private func layOut() throws(GGUFError) -> [GGUFTensor] {
+    var infos: [GGUFTensor] = []
+    var end = 0
+    for tensor in tensors {
+      guard
+        let info = GGUFTensor(name: tensor.name, type: tensor.type, dimensions: tensor.dimensions, offset: padded(end)),
+        info.byteCount <= GGUFLimits.dataByteCount - info.offset
+      else {
+        throw .unwritable(problem: "\(tensor.name.quoted) of \(tensor.type.name) cannot have the sizes \(tensor.dimensions)")
+      }
+      infos.append(info)
+      end = info.offset + info.byteCount
+    }
+    return infos
+  }
+
+  /// The reader's rules are the writer's.
+  private func checkReadable(_ header: [UInt8], _ infos: [GGUFTensor]) throws(GGUFError) {
+    do {
+      let read = try unsafe GGUFHeader.parse(header.span.bytes, file: "the header", siblingAlignment: alignment)
+      guard read.tensors == infos else { throw GGUFError.unwritable(problem: "it would be read as other tensors") }
+    } catch {
+      throw .unwritable(problem: "\(error)")
+    }
+  }
+
+  private func padded(_ size: Int) -> Int { TensorPlacement.padded(size, to: alignment) }
+
+  // MARK: Files
+
+  /// Writes a new file, or leaves none.
+  private static func create(_ path: String, _ body: (FileDescriptor) throws -> Void) throws(GGUFError) {
     do {
       let file = try FileDescriptor.open(
         FilePath(path), .writeOnly, options: [.create, .truncate, .closeOnExec],
         permissions: [.ownerReadWrite, .groupRead, .otherRead])
-      try file.closeAfter {
-        try file.writeAll(header)
-        for index in tensors.indices {
-          var bytes = data(index)
-          let tensor = tensors[index]
-          let info = GGUFTensor(name: tensor.name, type: tensor.type, dimensions: tensor.dimensions, offset: 0)
-          guard bytes.count == info?.byteCount else {
-            throw GGUFError.unwritable(problem: "\(tensor.name) takes \(info?.byteCount ?? 0) bytes and was given \(bytes.count)")
-          }
-          bytes += [UInt8](repeating: 0, count: padded(bytes.count) - bytes.count)
-          try file.writeAll(bytes)
-        }
+      do {
+        try file.closeAfter { try body(file) }
+      } catch {
+        _ = unsafe unlink(path)
+        throw error
       }
     } catch let error as GGUFError {
       throw error
@@ -92,8 +158,6 @@ public struct GGUFWriter: Sendable {
       throw .system(file: path, operation: "write it", reason: (error as? Errno)?.description ?? "\(error)")
     }
   }
-
-  private func padded(_ size: Int) -> Int { (size + alignment - 1) / alignment * alignment }
 }
 
 extension [UInt8] {

@@ -100,7 +100,9 @@ public struct Pack: Sendable {
       }
       do {
         let span = unsafe bytes.span.bytes.extracting(start..<start + part.headerByteCount)
-        headers.append(try GGUFHeader.parse(span, file: file, fileByteCount: part.byteCount))
+        headers.append(
+          try GGUFHeader.parse(
+            span, file: file, fileByteCount: part.byteCount, siblingAlignment: headers.first?.declaredAlignment))
       } catch {
         throw .header(error)
       }

@@ -1,0 +1,62 @@
+/// One file of a model.
+public struct GGUFPart: Sendable, Hashable {
+  /// Where it lies.
+  public let path: String
+  /// The file's size in bytes.
+  public let byteCount: Int
+  /// Its header.
+  public let header: GGUFHeader
+}
+
+extension GGUFPart {
+  /// Bytes read at first; most headers fit, and of a longer one more is read.
+  private static let firstRead = 1 << 20
+
+  /// Reads the header of the file at `path` and checks that its data is all there.
+  ///
+  /// - Parameter siblingAlignment: `general.alignment` of the first part, for the later parts of a split model.
+  static func open(_ path: String, siblingAlignment: Int? = nil) throws(GGUFError) -> GGUFPart {
+    let file = try InputFile(path)
+    let header = try header(of: file, siblingAlignment: siblingAlignment)
+    try check(header, of: file)
+    return GGUFPart(path: path, byteCount: file.byteCount, header: header)
+  }
+
+  private static func header(of file: borrowing InputFile, siblingAlignment: Int?) throws(GGUFError) -> GGUFHeader {
+    var bytes: [UInt8] = []
+    var wanted = firstRead
+    while true {
+      try file.extend(&bytes, to: wanted)
+      do throws(HeaderStop) {
+        var reader = HeaderReader(
+          unsafe bytes.span.bytes, file: file.path, fileByteCount: file.byteCount, siblingAlignment: siblingAlignment)
+        return try reader.header()
+      } catch {
+        switch error {
+        case .refused(let error): throw error
+        case .needsBytes(let count, let what, let offset):
+          guard count <= GGUFLimits.headerByteCount else {
+            throw .malformed(file: file.path, offset: offset, defect: .longHeader(what: what, limit: GGUFLimits.headerByteCount))
+          }
+          // Whoever shortens the file while it is read must not keep this loop running.
+          guard bytes.count >= min(wanted, file.byteCount) else {
+            throw .truncated(file: file.path, offset: offset, what: what, needed: count - offset, left: bytes.count - offset)
+          }
+          wanted = max(count, min(bytes.count * 4, GGUFLimits.headerByteCount))
+        }
+      }
+    }
+  }
+
+  /// Refuses a file that ends before its last tensor does.
+  private static func check(_ header: GGUFHeader, of file: borrowing InputFile) throws(GGUFError) {
+    for tensor in header.tensors {
+      let start = header.dataOffset + tensor.offset
+      guard tensor.byteCount <= file.byteCount - start else {
+        throw .truncated(
+          file: file.path, offset: start, what: "the data of \(tensor.name.quoted)", needed: tensor.byteCount,
+          left: max(0, file.byteCount - start))
+      }
+    }
+  }
+}

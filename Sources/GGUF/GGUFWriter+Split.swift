@@ -1,0 +1,35 @@
+extension GGUFWriter {
+  /// Writes the model as several files, `PREFIX-00001-of-00003.gguf` and so on, tied together by the keys of gguf-split.
+  ///
+  /// The first file has all keys, the others only those of the split.
+  /// - Parameters:
+  ///   - prefix: The files' path up to the hyphen.
+  ///   - tensorCounts: How many tensors each file holds, in order; they add up to all.
+  ///   - data: The data of tensor `index` of all.
+  /// - Returns: The files' paths.
+  /// - Throws: `GGUFError`; files written before the one that failed stay.
+  @discardableResult
+  public func writeSplit(
+    prefix: String, tensorCounts: [Int], data: (_ index: Int) -> [UInt8]
+  ) throws(GGUFError) -> [String] {
+    guard tensorCounts.allSatisfy({ $0 >= 0 }), tensorCounts.reduce(0, +) == tensors.count,
+      (1...SplitName.maximumCount).contains(tensorCounts.count)
+    else { throw .unwritable(problem: "\(tensors.count) tensors cannot be split into \(tensorCounts)") }
+    let name = SplitName(prefix: prefix, number: 0, count: tensorCounts.count)
+    var paths: [String] = []
+    var first = 0
+    for (number, count) in tensorCounts.enumerated() {
+      var part = self
+      if number > 0 { part.metadata = GGUFMetadata() }
+      part.metadata[SplitKey.number] = .uint16(UInt16(clamping: number))
+      part.metadata[SplitKey.count] = .uint16(UInt16(clamping: tensorCounts.count))
+      part.metadata[SplitKey.tensorCount] = .int32(Int32(clamping: tensors.count))
+      part.tensors = Array(tensors[first..<first + count])
+      part.paddingOverride = alignment
+      try part.write(to: name.path(number)) { data(first + $0) }
+      paths.append(name.path(number))
+      first += count
+    }
+    return paths
+  }
+}

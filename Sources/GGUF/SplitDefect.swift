@@ -1,0 +1,50 @@
+/// Why the files of a split model do not make one model. Parts are counted from 0 here and from 1 in messages and file names.
+public enum SplitDefect: Hashable, Sendable {
+  /// `split.no` is missing or not below `split.count`.
+  case number(count: Int)
+  /// There are more parts than file names can say.
+  case tooManyParts(count: Int, limit: Int)
+  /// The file is a part, but its name does not say so.
+  case name(number: Int, suffix: String)
+  /// A part is not there.
+  case missing(number: Int, count: Int)
+  /// A file's name says that it is one part, its keys that it is another.
+  case swapped(number: Int, count: Int, foundNumber: Int, foundCount: Int)
+  /// A file's name says that it is a part, but it has no keys of one.
+  case noPart(number: Int, count: Int)
+  /// A tensor is in two parts.
+  case duplicateTensor(String, firstPart: Int)
+  /// A part promises another number of tensors than the first part does.
+  case foreign(number: Int, promised: Int, firstPromised: Int)
+  /// The parts hold another number of tensors than they promise.
+  case tensorCount(promised: Int, found: Int)
+}
+
+extension SplitDefect {
+  /// What is wrong.
+  public var problem: String {
+    switch self {
+    case .number(let count): "this is part of a model split in \(count), but its key \(SplitKey.number) does not say which"
+    case .tooManyParts(let count, let limit): "\(SplitKey.count) is \(count), more than the \(limit) parts that can be"
+    case .name(let number, let suffix): "this is part \(number + 1) of a split model, so its name must end in \(suffix)"
+    case .missing(let number, let count): "part \(number + 1) of \(count) is missing"
+    case .swapped(let number, let count, let foundNumber, let foundCount):
+      "by its name this is part \(number + 1) of \(count), by its keys part \(foundNumber + 1) of \(foundCount)"
+    case .noPart(let number, let count): "by its name this is part \(number + 1) of \(count), but its keys say nothing of a split"
+    case .duplicateTensor(let name, let part): "the tensor \(name.quoted) is in part \(part + 1) already"
+    case .foreign(let number, let promised, let firstPromised):
+      "part \(number + 1) is of a model with \(promised) tensors, part 1 of one with \(firstPromised)"
+    case .tensorCount(let promised, let found): "\(SplitKey.tensorCount) promises \(promised) tensors, and the parts hold \(found)"
+    }
+  }
+
+  /// What to do about it.
+  public var advice: String {
+    switch self {
+    case .number, .tooManyParts: "split the model again"
+    case .name, .swapped: "rename the parts as they were"
+    case .missing: "put it beside the others"
+    case .noPart, .duplicateTensor, .foreign, .tensorCount: "put the parts of one model, and only those, into the folder"
+    }
+  }
+}

@@ -1,0 +1,16 @@
+extension WeightType {
+  /// Types that ggml once had, by number. Files with them cannot be read any more, by ggml either.
+  static let removed: [UInt32: String] = [
+    4: "Q4_2", 5: "Q4_3", 31: "Q4_0_4_4", 32: "Q4_0_4_8", 33: "Q4_0_8_8", 36: "IQ4_NL_4_4", 37: "IQ4_NL_4_8", 38: "IQ4_NL_8_8",
+  ]
+
+  /// Types in which ggml keeps activations while it computes; no file has them.
+  private static let activations: [UInt32: String] = [9: "Q8_1", 15: "Q8_K"]
+
+  /// Names a type that is none of `WeightType`, such as `the removed type Q4_2 (4)`.
+  static func describe(unsupported number: UInt32) -> String {
+    if let name = removed[number] { return "the removed weight type \(name) (\(number))" }
+    if let name = activations[number] { return "type \(name) (\(number)), which is for activations, not weights" }
+    return "the unknown weight type \(Int32(bitPattern: number))"
+  }
+}
