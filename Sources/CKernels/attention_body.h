@@ -43,19 +43,26 @@ V_INLINE const uint8_t *value_start(const ck_attention *a, bool q8, int64_t p) {
   return (q8 ? a->q8_values : (const uint8_t *)a->values) + p * step_bytes(a, q8);
 }
 
-// Element d of 16 positions' keys; `scales` are those of the 32 elements around it.
-V_INLINE v16 load_keys(const uint8_t *group, bool q8, int64_t d, v16 scales) {
-  if (q8) return v_load_bytes(group + d / 32 * 544 + 32 + d % 32 * 16) * scales;
-  return v_load_half((const uint16_t *)(const void *)group + d * 16);
+// fetch_step elements of 16 positions' keys: where they begin and, in Q8_0, their scales.
+typedef struct {
+  const uint8_t *start;
+  v16 scales;
+} key_piece;
+
+V_INLINE key_piece load_piece(const uint8_t *group, bool q8, int64_t d) {
+  if (!q8) return (key_piece){group + d * 32, v_set(0)};
+  const uint8_t *block = group + d / 32 * 544;
+  return (key_piece){block + 32, v_load_half((const uint16_t *)(const void *)block)};
 }
 
-V_INLINE v16 key_scales(const uint8_t *group, bool q8, int64_t d) {
-  return q8 ? v_load_half((const uint16_t *)(const void *)(group + d / 32 * 544)) : v_set(0);
+// Element i of a piece.
+V_INLINE v16 load_key(key_piece piece, bool q8, int64_t i) {
+  return q8 ? v_load_bytes(piece.start + i * 16) * piece.scales : v_load_half((const uint16_t *)(const void *)(piece.start + i * 32));
 }
 
 // 16 elements of a value from element e.
 V_INLINE v16 load_value(const uint8_t *value, bool q8, int64_t e) {
-  if (q8) return v_load_bytes(value + e / 32 * 34 + 2 + e % 32) * v_half(value + e / 32 * 34);
+  if (q8) return v_load_bytes(value + e / 32 * 34 + 2 + e % 32) * v_set_half(value + e / 32 * 34);
   return v_load_half((const uint16_t *)(const void *)value + e);
 }
 
@@ -88,17 +95,16 @@ V_INLINE void score(attention_tile *t, bool q8, int64_t block, int q, int querie
   for (int i = 0; i < queries; i++) {
     for (int j = 0; j < groups; j++) sums[i][j] = v_set(0);
   }
-  int64_t d = 0;
-  while (d < a->key_dim) {
+  for (int64_t d = 0; d < a->key_dim; d += fetch_step) {
     if (q == 0) fetch_values(a, q8, block, d);
-    v16 scales[ATTENTION_VECTORS];
-    for (int j = 0; j < groups; j++) scales[j] = key_scales(keys + j * group_bytes(a, q8), q8, d);
-    int64_t end = a->key_dim - d < fetch_step ? a->key_dim : d + fetch_step;
-    for (; d < end; d++) {
+    key_piece pieces[ATTENTION_VECTORS];
+    for (int j = 0; j < groups; j++) pieces[j] = load_piece(keys + j * group_bytes(a, q8), q8, d);
+    int64_t count = q8 || a->key_dim - d >= fetch_step ? fetch_step : a->key_dim - d;
+    for (int64_t e = 0; e < count; e++) {
       v16 key[ATTENTION_VECTORS];
-      for (int j = 0; j < groups; j++) key[j] = load_keys(keys + j * group_bytes(a, q8), q8, d, scales[j]);
+      for (int j = 0; j < groups; j++) key[j] = load_key(pieces[j], q8, e);
       for (int i = 0; i < queries; i++) {
-        v16 x = v_set(query[i * a->query_stride + d]);
+        v16 x = v_set(query[i * a->query_stride + d + e]);
         for (int j = 0; j < groups; j++) sums[i][j] = v_fma(x, key[j], sums[i][j]);
       }
     }

@@ -2,8 +2,8 @@
 //
 // The bodies of the layer operations (ops_body.h, attention_body.h, matmul_plain_body.h, dequantize_body.h) are written once on
 // this type and compiled once for each instruction set, so that all of them do the same operations in the same order.
-// Only half-precision conversions and small tables name instructions: V16_HALF says which
-// conversions there are (0 none, 256 F16C, 512 AVX-512F).
+// Only half-precision conversions and small tables name instructions; V16_HALF says which conversions an x86 has (0 none, 256
+// F16C, 512 AVX-512F).
 //
 // Nothing here may be contracted or reordered by the compiler: a multiply followed by an add is fused only where v_fma says so.
 #ifndef CKERNELS_OPS_V16_H
@@ -23,6 +23,7 @@
 
 #define V_INLINE static inline __attribute__((always_inline, unused))
 
+typedef float v8 __attribute__((ext_vector_type(8)));
 typedef float v16 __attribute__((ext_vector_type(16)));
 typedef int32_t v16i __attribute__((ext_vector_type(16)));
 typedef uint32_t v16u __attribute__((ext_vector_type(16)));
@@ -119,6 +120,11 @@ V_INLINE v16h v_to_half_bits(v16 a) {
   return __builtin_convertvector(result | sign, v16h);
 }
 
+#if defined(__aarch64__)
+typedef __fp16 v16fp __attribute__((ext_vector_type(16)));
+typedef __fp16 v16fp_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
+#endif
+
 // Sixteen signed bytes from memory.
 V_INLINE v16 v_load_bytes(const uint8_t *p) { return __builtin_convertvector(*(const v16b_at *)p, v16); }
 
@@ -130,19 +136,10 @@ V_INLINE v16 v_load_half(const uint16_t *p) {
   __m256 low = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
   __m256 high = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 8)));
   return (v16)__builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#elif defined(__aarch64__)
+  return __builtin_convertvector(*(const v16fp_at *)p, v16);
 #else
   return v_from_half_bits(*(const v16h_at *)p);
-#endif
-}
-
-V_INLINE void v_store_half(uint16_t *p, v16 a) {
-#if V16_HALF == 512
-  _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
-#elif V16_HALF == 256
-  _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph((__m256)a.lo, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
-  _mm_storeu_si128((__m128i *)(p + 8), _mm256_cvtps_ph((__m256)a.hi, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
-#else
-  *(v16h_at *)p = v_to_half_bits(a);
 #endif
 }
 
@@ -152,6 +149,10 @@ V_INLINE float v_half(const uint8_t *p) {
   memcpy(&h, p, sizeof h);
 #if V16_HALF
   return _cvtsh_ss(h);
+#elif defined(__aarch64__)
+  __fp16 half;
+  memcpy(&half, &h, sizeof half);
+  return half;
 #else
   uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13, bits;
   float scaled;
@@ -162,6 +163,33 @@ V_INLINE float v_half(const uint8_t *p) {
   bits |= (uint32_t)(h & 0x8000) << 16;
   memcpy(&scaled, &bits, sizeof scaled);
   return scaled;
+#endif
+}
+
+// One half in all lanes.
+V_INLINE v16 v_set_half(const uint8_t *p) {
+  uint16_t h;
+  memcpy(&h, p, sizeof h);
+#if V16_HALF == 512
+  return (v16)_mm512_cvtph_ps(_mm256_set1_epi16((short)h));
+#elif V16_HALF == 256
+  v8 all = (v8)_mm256_cvtph_ps(_mm_set1_epi16((short)h));
+  return __builtin_shufflevector(all, all, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+  return v_set(v_half(p));
+#endif
+}
+
+V_INLINE void v_store_half(uint16_t *p, v16 a) {
+#if V16_HALF == 512
+  _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+#elif V16_HALF == 256
+  _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph((__m256)a.lo, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  _mm_storeu_si128((__m128i *)(p + 8), _mm256_cvtps_ph((__m256)a.hi, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+#elif defined(__aarch64__)
+  *(v16fp_at *)p = __builtin_convertvector(a, v16fp);
+#else
+  *(v16h_at *)p = v_to_half_bits(a);
 #endif
 }
 
