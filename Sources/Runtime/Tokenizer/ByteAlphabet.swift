@@ -17,6 +17,16 @@ enum ByteAlphabet {
     return result
   }()
 
+  /// Whether `text` consists of letters of the alphabet alone.
+  static func covers(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    var index = 0
+    while index < text.count {
+      guard let (value, length) = UTF8Bytes.scalar(text, index), value < 0x144, bytes[Int(value)] >= 0 else { return false }
+      index += length
+    }
+    return true
+  }
+
   /// Calls `body` with each byte that `text` stands for; what is no letter of the alphabet stands for its own bytes.
   static func decode(_ text: UnsafeBufferPointer<UInt8>, _ body: (UInt8) -> Void) {
     var index = 0

@@ -14,8 +14,17 @@ struct ByteLevelModel: Sendable {
     _ vocabulary: Vocabulary, pieces: TokenStrings, mergeTexts: [ArraySlice<UInt8>], preTokenizer: PreTokenizer
   ) {
     self.preTokenizer = preTokenizer
-    // Control tokens are no text: no word becomes one.
-    let table = TokenTable(pieces) { vocabulary.kinds[$0] == .normal || vocabulary.kinds[$0] == .userDefined }
+    // Control tokens are no text: no word becomes one. Nor does a word become a token that is written in other letters
+    // than bytes are, though one that is may print the same.
+    let table = vocabulary.texts.bytes.withUnsafeBufferPointer { bytes in
+      TokenTable(pieces) { id in
+        switch vocabulary.kinds[id] {
+        case .normal: ByteAlphabet.covers(UnsafeBufferPointer(rebasing: bytes[vocabulary.texts.range(id)]))
+        case .userDefined: pieces[id].allSatisfy { $0 < 0x80 }
+        case .control, .unknown, .unused, .byte, .undefined: false
+        }
+      }
+    }
     self.table = table
     merges = MergeTable(mergeTexts, table)
     byteTokens = (0..<256).map { table.id(of: CollectionOfOne(UInt8($0))) ?? -1 }
