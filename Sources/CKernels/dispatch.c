@@ -25,8 +25,8 @@ static bool always(void) { return true; }
 #define PORTABLE ck_fill_ops_portable, ck_fill_matmul16_portable
 
 #if defined(__x86_64__)
-#define AVX2 PORTABLE, ck_fill_ops_avx2
-#define AVX512 AVX2, ck_fill_ops_avx512
+#define AVX2 PORTABLE, ck_fill_ops_avx2, ck_fill_matmul16_avx2
+#define AVX512 AVX2, ck_fill_ops_avx512, ck_fill_matmul16_avx512
 
 static bool has_avx2(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
@@ -36,12 +36,17 @@ static bool has_avx512(void) {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
+
+static bool has_avxvnni(void) { return has_avx2() && __builtin_cpu_supports("avxvnni"); }
+static bool has_avx512vnni(void) { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
 #endif
 
 // Best first.
 static const recipe recipes[] = {
 #if defined(__x86_64__)
+  {"avx512vnni", has_avx512vnni, {AVX512, ck_fill_matmul16_avx512vnni}},
   {"avx512", has_avx512, {AVX512}},
+  {"avxvnni", has_avxvnni, {AVX2, ck_fill_matmul16_avxvnni}},
   {"avx2", has_avx2, {AVX2}},
 #elif defined(__aarch64__)
   {"neon", always, {PORTABLE, ck_fill_ops_neon}},

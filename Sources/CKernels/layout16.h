@@ -7,7 +7,7 @@
 
 #include "CKernels.h"
 
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE static inline __attribute__((always_inline, unused))
 
 // A row group is a run of tiles of `tile_blocks` blocks (the last may hold fewer). In a tile come the heads of its blocks,
 // zeros up to a multiple of 64 bytes, the bodies of its blocks, zeros again. Sizes are those of 16 rows of one block.
@@ -60,8 +60,8 @@ INLINE block16 block16_at(layout16 l, const uint8_t *group, int64_t k, int64_t b
 }
 
 // IQ4_NL and IQ4_XS: what a 4-bit code stands for. MXFP4: twice what its E2M1 code stands for.
-static const int8_t iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-static const int8_t mxfp4_values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+static const int8_t __attribute__((unused)) iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+static const int8_t __attribute__((unused)) mxfp4_values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 INLINE float float_of_bits(uint32_t bits) {
   float f;

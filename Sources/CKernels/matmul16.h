@@ -6,5 +6,11 @@
 
 // Each sets the entries it has better functions for and leaves the rest, so that a table is made by calling several in order.
 void ck_fill_matmul16_portable(ck_table *table);  // all of matmul16, reads_q8, dequantize16 and quantize
+#if defined(__x86_64__)
+void ck_fill_matmul16_avx2(ck_table *table);
+void ck_fill_matmul16_avxvnni(ck_table *table);
+void ck_fill_matmul16_avx512(ck_table *table);
+void ck_fill_matmul16_avx512vnni(ck_table *table);
+#endif
 
 #endif

@@ -1,0 +1,11 @@
+// vpmaddubsw on one register a line.
+#define V16_HALF 512
+#define SIGNED_LINES 1
+#define GROUPS 2
+#define COLUMNS 8
+#define WIDE_COLUMNS 8
+
+#include "lines_512.h"
+#include "lines_pairs.h"
+#include "unpack16.h"
+#include "matmul16_body.h"
