@@ -24,6 +24,12 @@
     unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: count)
   }
 
+  /// The first `count` bytes, for which it makes room; valid until the next call that makes room, and as long as the buffer lives.
+  public mutating func bytes(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    reserve(count)
+    return unsafe UnsafeMutableRawBufferPointer(start: base, count: count)
+  }
+
   /// The first `count` bytes, to be filled.
   public mutating func withMutableBytes<Result, Failure: Error>(
     _ count: Int, _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result

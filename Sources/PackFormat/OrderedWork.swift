@@ -28,7 +28,7 @@ public struct OrderedWork: Sendable {
   ///   - finish: Called after `work` of the same piece on the same thread, in order of the pieces, one at a time.
   /// - Throws: The first error; pieces not yet begun are then left out.
   public func run<State: ~Copyable>(
-    makeState: @Sendable () -> State,
+    makeState: @Sendable () throws(PackError) -> State,
     work: @Sendable (_ index: Int, _ state: inout State) throws(PackError) -> Void,
     finish: (_ index: Int, _ state: inout State) throws(PackError) -> Void
   ) throws(PackError) {
@@ -37,16 +37,16 @@ public struct OrderedWork: Sendable {
       // `finish` may touch what is not safe to share: `turns` lets one thread at a time call it.
       nonisolated(unsafe) let finish = finish
       DispatchQueue.concurrentPerform(iterations: threads) { _ in
-        var state = makeState()
-        while let index = turns.begin() {
-          do throws(PackError) {
+        do throws(PackError) {
+          var state = try makeState()
+          while let index = turns.begin() {
             try work(index, &state)
             guard turns.wait(for: index) else { return }
             try unsafe finish(index, &state)
             turns.advance()
-          } catch {
-            turns.fail(error)
           }
+        } catch {
+          turns.fail(error)
         }
       }
     }

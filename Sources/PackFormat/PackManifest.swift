@@ -38,19 +38,22 @@ public struct PackManifest: Sendable, Hashable, Codable {
   public struct Blob: Sendable, Hashable, Codable {
     /// Its file name within the pack.
     public var file: String
-    /// Its size.
+    /// Bytes of its content, which is what is mapped; the file's size unless it is compressed.
     public var byteCount: Int
     /// The node it is for; nil for the one blob of a mirror that all nodes replicate.
     public var node: Int?
-    /// The digest of every chunk of `chunkByteCount` bytes, in order; the last chunk may be shorter.
+    /// The digest of every chunk of `chunkByteCount` bytes of content, in order; the last chunk may be shorter.
     public var chunks: [Digest]
+    /// How the content lies in the file, if it is compressed; nil if the file is the content.
+    public var storage: BlobStorage?
 
     /// Describes a blob.
-    public init(file: String, byteCount: Int, node: Int?, chunks: [Digest]) {
+    public init(file: String, byteCount: Int, node: Int?, chunks: [Digest], storage: BlobStorage? = nil) {
       self.file = file
       self.byteCount = byteCount
       self.node = node
       self.chunks = chunks
+      self.storage = storage
     }
   }
 

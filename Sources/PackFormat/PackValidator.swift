@@ -48,7 +48,9 @@ struct PackValidator {
       try require(blob.chunks.count == chunks, "\(blob.file) has \(blob.chunks.count) digests for \(chunks) chunks")
     }
     if manifest.copies, let first = manifest.blobs.first {
-      let same = manifest.blobs.allSatisfy { $0.byteCount == first.byteCount && $0.chunks == first.chunks }
+      let same = manifest.blobs.allSatisfy {
+        $0.byteCount == first.byteCount && $0.chunks == first.chunks && $0.storage == first.storage
+      }
       try require(same, "the copies of the mirror have different sizes or digests")
     }
   }
@@ -132,8 +134,16 @@ struct PackValidator {
     if let foreign = listed.subtracting(expected).min() {
       throw .invalid(file: path + "/" + Checksums.fileName, problem: "it lists \(foreign), which is no file of this pack")
     }
-    for blob in manifest.blobs { try check(blob.file, byteCount: blob.byteCount) }
+    for blob in manifest.blobs { try check(blob.file, byteCount: try storedByteCount(of: blob)) }
     if manifest.gapByteCount > 0 { try check(Pack.FileName.gaps, byteCount: manifest.gapByteCount) }
+  }
+
+  private func storedByteCount(of blob: PackManifest.Blob) throws(PackError) -> Int {
+    guard let storage = blob.storage else { return blob.byteCount }
+    guard let map = BlobStorage.Map(storage), map.byteCount == blob.byteCount else {
+      throw invalid("the storage of \(blob.file) does not describe its \(blob.byteCount) bytes")
+    }
+    return map.storedByteCount
   }
 
   private func check(_ name: String, byteCount: Int) throws(PackError) {

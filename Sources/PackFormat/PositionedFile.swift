@@ -23,6 +23,15 @@ public struct PositionedFile: ~Copyable, Sendable {
     }
   }
 
+  /// The file's size in bytes.
+  public func byteCount() throws(PackError) -> Int {
+    do {
+      return Int(try descriptor.seek(offset: 0, from: .end))
+    } catch {
+      throw .system(file: path, operation: "find its size", reason: PackFile.reason(error))
+    }
+  }
+
   /// Fills `buffer` with the bytes from `offset`; a file that ends before is an error.
   public func read(_ offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(PackError) {
     var filled = 0

@@ -11,6 +11,8 @@ struct GroupTransform: Sendable {
   let rowByteCount: Int
   /// Bytes of a row group.
   let groupByteCount: Int
+  /// Bytes of its rows in the GGUF.
+  var plainByteCount: Int { Layout.groupRows * rowByteCount }
 
   /// For rows of `elements` elements of `type`; nil if the type has no 16-row form or the size overflows.
   init?(type: WeightType, elements: Int) {

@@ -37,7 +37,7 @@ public struct PackConverter: Sendable {
   ///   - progress: Called with the bytes written since the last call, on any thread, one call at a time.
   /// - Throws: `PackError`; then nothing is left of the pack.
   public func run(to path: String, replacing: Bool = false, progress: (Int) -> Void = { _ in }) throws(PackError) {
-    let staging = try Staging(for: path, replacing: replacing)
+    let staging = try Staging(for: path, .pack, replacing: replacing)
     var digests: [String: Digest] = [:]
     digests[Pack.FileName.header] = try writeHeader(to: staging.path)
     let gaps = try SourceGaps(model)
@@ -47,7 +47,7 @@ public struct PackConverter: Sendable {
     let mirror = plan.options.placement == .mirror
     for index in 0..<(mirror && !plan.options.copies ? 1 : plan.options.nodeCount) {
       let name = mirror && !plan.options.copies ? "all.blob" : "node\(index).blob"
-      let filler = BlobFiller(try GGUFRowReader(model), tensors: plan.tensors, blob: mirror ? 0 : index)
+      let filler = BlobFiller(try GGUFSource(model), tensors: plan.tensors, blob: mirror ? 0 : index)
       let size = plan.blobByteCounts[mirror ? 0 : index]
       let (chunks, digest) = try write(filler, byteCount: size, to: staging.path + "/" + name, progress)
       blobs.append(.init(file: name, byteCount: size, node: mirror && !plan.options.copies ? nil : index, chunks: chunks))
@@ -84,12 +84,12 @@ public struct PackConverter: Sendable {
 
   private struct Worker: ~Copyable {
     var chunk: ByteBuffer
-    var scratch = BlobFiller<GGUFRowReader>.Scratch()
+    var scratch: Scratch
     var digest: Digest?
   }
 
   private func write(
-    _ filler: borrowing BlobFiller<GGUFRowReader>, byteCount: Int, to path: String, _ progress: (Int) -> Void
+    _ filler: borrowing BlobFiller<GGUFSource>, byteCount: Int, to path: String, _ progress: (Int) -> Void
   ) throws(PackError) -> (chunks: [Digest], whole: Digest) {
     let file = try OutputFile(path, byteCount: byteCount)
     guard var whole = DigestStream() else { throw .system(file: path, operation: "hash it", reason: "there is no memory") }
@@ -98,7 +98,8 @@ public struct PackConverter: Sendable {
     @Sendable func range(_ chunk: Int) -> Range<Int> { chunk * size..<min(byteCount, (chunk + 1) * size) }
 
     try OrderedWork(count: (byteCount + size - 1) / size, threads: threads).run {
-      Worker(chunk: ByteBuffer(capacity: min(size, byteCount)))
+      () throws(PackError) in
+      Worker(chunk: ByteBuffer(capacity: min(size, byteCount)), scratch: try Scratch())
     } work: { (index, worker) throws(PackError) in
       let range = range(index)
       try unsafe worker.chunk.withMutableBytes(range.count) { (bytes) throws(PackError) in

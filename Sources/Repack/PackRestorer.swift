@@ -1,99 +1,120 @@
 import GGUF
+import Glibc
 import PackFormat
 
-/// Makes the source of a pack again, bit for bit.
+/// Gives back the GGUF that a pack was made from, bit for bit.
 public struct PackRestorer: Sendable {
   /// The pack.
   public let pack: Pack
   /// Threads that work.
   public var threads = OrderedWork.availableThreads
 
-  private static let chunkByteCount = 8 << 20
+  /// Bytes of a file that one thread makes at a time.
+  private static let pieceByteCount = 4 << 20
 
   /// A restorer of `pack`'s source.
   public init(_ pack: Pack) { self.pack = pack }
 
-  /// Bytes of the source's files.
+  /// Bytes of all files of the source.
   public var byteCount: Int { pack.manifest.source.reduce(0) { $0 + $1.byteCount } }
 
-  /// Writes the source.
+  /// Whether the source was split, so that a folder is restored.
+  public var isSplit: Bool { pack.manifest.source.count > 1 }
+
+  /// Writes the source: a file at `path`, or a folder of files with their old names if it was split.
   ///
+  /// The pack's digests are not checked here; `PackVerifier` does that.
   /// - Parameters:
-  ///   - path: The file to write; for a split source the folder that gets its parts under their own names.
-  ///   - replacing: Whether what is there is replaced.
-  ///   - progress: Called with the bytes written since the last call, one call at a time.
-  /// - Throws: `PackError`; then nothing is left of the result.
-  public func run(to path: String, replacing: Bool = false, progress: (Int) -> Void = { _ in }) throws(PackError) {
-    let isSplit = pack.manifest.source.count > 1
-    var staging = try Staging(for: path, replacing: replacing)
-    if !isSplit { staging.result = .file(pack.manifest.source[0].name) }
-    for index in pack.manifest.source.indices {
-      let part = pack.manifest.source[index]
+  ///   - replacing: Whether what is there is replaced, in one step at the end.
+  ///   - progress: Called with the bytes written since the last call, on any thread, one call at a time.
+  /// - Throws: `PackError`; then nothing is left of the files.
+  public func run(to path: String, replacing: Bool = false, progress: (Int) throws(PackError) -> Void = { _ in }) throws(PackError)
+  {
+    let staging = try Staging(for: path, isSplit ? .models : .file(pack.manifest.source[0].name), replacing: replacing)
+    let filler = try SourceFiller(pack)
+    for (index, part) in pack.manifest.source.enumerated() {
       let file = try OutputFile(staging.path + "/" + part.name, byteCount: part.byteCount)
-      try unsafe forEachChunk(of: index) { (range, bytes) throws(PackError) in
-        try unsafe file.write(bytes, at: range.lowerBound)
-      } finish: {
-        progress($0.count)
+      try unsafe forEachPiece(of: index, filler) { (range, bytes) throws(PackError) in
+        try unsafe file.write(UnsafeRawBufferPointer(bytes), at: range.lowerBound)
+      } finish: { (range) throws(PackError) in
+        try progress(range.count)
       }
       try file.synchronize()
     }
     try staging.commit()
   }
 
-  /// Compares the source that the pack would restore with the files of `model`, without writing.
+  /// Holds the source's files against the pack, byte for byte, and writes nothing.
   ///
-  /// - Throws: `PackError.invalid` that names the first file and byte that differ.
-  public func compare(with model: GGUFModel, progress: (Int) -> Void = { _ in }) throws(PackError) {
-    guard model.parts.count == pack.manifest.source.count else {
+  /// - Parameters:
+  ///   - model: The files.
+  ///   - progress: Called with the bytes compared since the last call, on any thread, one call at a time.
+  /// - Throws: `PackError.invalid` with the file and the first byte that differs.
+  public func compare(with model: GGUFModel, progress: (Int) throws(PackError) -> Void = { _ in }) throws(PackError) {
+    let paths = model.parts.map(\.path)
+    guard paths.count == pack.manifest.source.count else {
       throw .invalid(
-        file: model.parts[0].path,
-        problem: "this model has \(model.parts.count) files, and the pack was made from \(pack.manifest.source.count)")
+        file: paths[0],
+        problem: "this model has \(paths.count) files, and the pack was made from \(pack.manifest.source.count)")
     }
-    for (index, part) in model.parts.enumerated() {
-      let expected = pack.manifest.source[index].byteCount
-      guard part.byteCount == expected else {
-        throw .invalid(file: part.path, problem: "it has \(part.byteCount) bytes, and the pack was made from \(expected)")
+    let filler = try SourceFiller(pack)
+    for (index, part) in pack.manifest.source.enumerated() {
+      let file = try PositionedFile(paths[index], followsLinks: true)
+      let found = try file.byteCount()
+      guard found == part.byteCount else {
+        throw .invalid(file: file.path, problem: "it has \(found) bytes, and the pack was made from a file of \(part.byteCount)")
       }
-      let file = try PositionedFile(part.path, followsLinks: true)
-      try unsafe forEachChunk(of: index) { (range, bytes) throws(PackError) in
-        var buffer = ByteBuffer(capacity: range.count)
-        let difference = try unsafe buffer.withMutableBytes(range.count) { (other) throws(PackError) -> Int? in
-          try unsafe file.read(range.lowerBound, into: other)
-          return unsafe other.elementsEqual(bytes) ? nil : zip(other, bytes).enumerated().first { $1.0 != $1.1 }?.offset
-        }
-        if let difference {
-          throw .invalid(
-            file: part.path, problem: "at byte \(range.lowerBound + difference): it differs from what the pack was made from")
-        }
-      } finish: {
-        progress($0.count)
+      try unsafe forEachPiece(of: index, filler) { (range, bytes) throws(PackError) in
+        try unsafe Self.compare(bytes, with: file, at: range.lowerBound)
+      } finish: { (range) throws(PackError) in
+        try progress(range.count)
       }
     }
+  }
+
+  private static func compare(
+    _ bytes: UnsafeMutableRawBufferPointer, with file: borrowing PositionedFile, at offset: Int
+  ) throws(PackError) {
+    var found = ByteBuffer(capacity: bytes.count)
+    let other = unsafe found.bytes(bytes.count)
+    try unsafe file.read(offset, into: other)
+    guard unsafe !bytes.elementsEqual(other, upTo: bytes.count) else { return }
+    let place = unsafe zip(bytes, other).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? 0
+    throw .invalid(file: file.path, problem: "at byte \(offset + place): it differs from what the pack was made from")
   }
 
   private struct Worker: ~Copyable {
-    var chunk: ByteBuffer
-    var rows = ByteBuffer(capacity: 0)
+    var bytes: ByteBuffer
+    var scratch: Scratch
   }
 
-  /// Makes every chunk of source part `index` on all threads.
-  private func forEachChunk(
-    of index: Int, work: @Sendable (Range<Int>, UnsafeRawBufferPointer) throws(PackError) -> Void, finish: (Range<Int>) -> Void
+  /// Makes part `part` piece by piece on all threads; `work` gets each piece on any of them, `finish` in order.
+  private func forEachPiece(
+    of part: Int, _ filler: borrowing SourceFiller,
+    work: @Sendable (Range<Int>, UnsafeMutableRawBufferPointer) throws(PackError) -> Void,
+    finish: (Range<Int>) throws(PackError) -> Void
   ) throws(PackError) {
-    let source = try SourceBytes(pack, part: index)
-    let size = Self.chunkByteCount
-    let byteCount = pack.manifest.source[index].byteCount
-    @Sendable func range(_ chunk: Int) -> Range<Int> { chunk * size..<min(byteCount, (chunk + 1) * size) }
+    let byteCount = pack.manifest.source[part].byteCount
+    let size = Self.pieceByteCount
+    @Sendable func range(_ index: Int) -> Range<Int> { index * size..<min(byteCount, (index + 1) * size) }
     try OrderedWork(count: (byteCount + size - 1) / size, threads: threads).run {
-      Worker(chunk: ByteBuffer(capacity: min(size, byteCount)))
-    } work: { (chunk, worker) throws(PackError) in
-      let range = range(chunk)
-      try unsafe worker.chunk.withMutableBytes(range.count) { (bytes) throws(PackError) in
-        try unsafe source.fill(range, into: bytes, &worker.rows)
-        try unsafe work(range, UnsafeRawBufferPointer(bytes))
-      }
-    } finish: { (chunk, _) throws(PackError) in
-      finish(range(chunk))
+      () throws(PackError) in
+      Worker(bytes: ByteBuffer(capacity: min(size, byteCount)), scratch: try Scratch())
+    } work: { (index, worker) throws(PackError) in
+      let range = range(index)
+      let bytes = unsafe worker.bytes.bytes(range.count)
+      try unsafe filler.fill(part: part, range, into: bytes, &worker.scratch)
+      try unsafe work(range, bytes)
+    } finish: { (index, _) throws(PackError) in
+      try finish(range(index))
     }
+  }
+}
+
+extension UnsafeMutableRawBufferPointer {
+  /// Whether the first `count` bytes of both are the same.
+  fileprivate func elementsEqual(_ other: UnsafeMutableRawBufferPointer, upTo count: Int) -> Bool {
+    guard let mine = baseAddress, let theirs = other.baseAddress else { return count == 0 }
+    return unsafe memcmp(mine, theirs, count) == 0
   }
 }

@@ -13,35 +13,57 @@ struct Staging: ~Copyable {
   /// Where it is written.
   let path: String
   private let lock: FileDescriptor
-  /// What gets the result's name.
-  var result = Result.folder
+  private let result: Result
   private var isCommitted = false
 
-  /// The folder itself, or one file in it.
-  enum Result {
-    case folder
+  /// What the result is: what gets its name, and what it may replace.
+  enum Result: Hashable {
+    /// A pack: the folder itself.
+    case pack
+    /// A folder of GGUF files: the folder itself.
+    case models
+    /// One file in the folder.
     case file(String)
+
+    var isFolder: Bool { self == .pack || self == .models }
   }
 
   private static let lockName = "lock"
 
   /// Makes the folder for a result at `destination`, which must not exist unless `replacing`.
-  init(for destination: String, replacing: Bool) throws(PackError) {
+  init(for destination: String, _ result: Result, replacing: Bool) throws(PackError) {
     let destination = destination.count > 1 && destination.hasSuffix("/") ? String(destination.dropLast()) : destination
     guard replacing || !FileManager.default.fileExists(atPath: destination) else {
       throw .invalid(file: destination, problem: "it exists already; choose another name, or replace it with --force")
     }
+    try Self.checkReplaceable(destination, result)
     let file = FilePath(destination)
     guard let name = file.lastComponent else { throw .invalid(file: destination, problem: "this is no name for a result") }
     let path = file.removingLastComponent().appending(".\(name.string).partial").string
     lock = try Self.create(path)
     self.destination = destination
     self.path = path
+    self.result = result
   }
 
   deinit {
     if !isCommitted { try? FileManager.default.removeItem(atPath: path) }
     try? lock.close()
+  }
+
+  /// Refuses to replace what is no result of ours: `--force` with a mistyped path must not cost anybody a folder.
+  private static func checkReplaceable(_ destination: String, _ result: Result) throws(PackError) {
+    var isFolder = false
+    guard FileManager.default.fileExists(atPath: destination, isDirectory: &isFolder) else { return }
+    guard isFolder == result.isFolder else {
+      throw .invalid(
+        file: destination, problem: "it is a \(isFolder ? "folder" : "file"), and the result is none; it is not replaced")
+    }
+    guard isFolder else { return }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: destination)) ?? []
+    let isOurs =
+      result == .pack ? names.isEmpty || names.contains(Pack.FileName.manifest) : names.allSatisfy { $0.hasSuffix(".gguf") }
+    guard isOurs else { throw .invalid(file: destination, problem: "it is a folder of other things; it is not replaced") }
   }
 
   /// Makes the folder and takes its lock; first removes one that nobody holds.
@@ -68,7 +90,7 @@ struct Staging: ~Copyable {
   consuming func commit() throws(PackError) {
     let source: String
     switch result {
-    case .folder:
+    case .pack, .models:
       source = path
       try remove(path + "/" + Self.lockName)
     case .file(let name): source = path + "/" + name
@@ -86,8 +108,12 @@ struct Staging: ~Copyable {
     }
     if FileManager.default.fileExists(atPath: path) { try remove(path) }
     isCommitted = true
-    let parent = FilePath(destination).removingLastComponent().string
-    try unsafe Self.check(cl_sync_folder(parent.isEmpty ? "." : parent), destination, "write it to the disk")
+    try Self.syncParent(of: destination)
+  }
+
+  private static func syncParent(of path: String) throws(PackError) {
+    let parent = FilePath(path).removingLastComponent().string
+    try unsafe check(cl_sync_folder(parent.isEmpty ? "." : parent), path, "write it to the disk")
   }
 
   private func remove(_ path: String) throws(PackError) {

@@ -1,0 +1,109 @@
+/// Reads a blob's content, compressed or not, at any place; any number of threads may read at once.
+public struct BlobReader: ~Copyable, Sendable {
+  /// The blob's file.
+  public var path: String { file.path }
+  /// Bytes of content.
+  public let byteCount: Int
+  private let file: PositionedFile
+  private let map: BlobStorage.Map?
+
+  /// Opens blob `index` of `pack`.
+  public init(_ pack: Pack, blob index: Int) throws(PackError) {
+    let blob = pack.manifest.blobs[index]
+    let map = blob.storage.flatMap { BlobStorage.Map($0) }
+    file = try PositionedFile(pack.blobPath(index))
+    byteCount = blob.byteCount
+    self.map = map
+  }
+
+  /// Whether the file holds something else than the content.
+  public var isCompressed: Bool { map != nil }
+
+  /// Fills `buffer` with the content from `offset`.
+  ///
+  /// - Parameter codec: The calling thread's own. A frame of which a part is wanted is unpacked whole, so ask for `ranges`.
+  /// - Precondition: `offset` and the buffer's end lie within the content.
+  public func read(
+    _ offset: Int, into buffer: UnsafeMutableRawBufferPointer, _ codec: inout FrameCodec
+  ) throws(PackError) {
+    precondition(offset >= 0 && buffer.count <= byteCount - offset)
+    guard let map else { return try unsafe file.read(offset, into: buffer) }
+    let range = offset..<offset + buffer.count
+    guard !range.isEmpty else { return }
+    var index = Self.entry(at: offset, of: map)
+    while index < map.entries.count, map.entries[index].content.lowerBound < range.upperBound {
+      let entry = map.entries[index]
+      let wanted = entry.content.clamped(to: range)
+      let part = unsafe UnsafeMutableRawBufferPointer(
+        rebasing: buffer[wanted.lowerBound - offset..<wanted.upperBound - offset])
+      switch entry.encoding {
+      case .zero: unsafe part.initializeMemory(as: UInt8.self, repeating: 0)
+      case .raw:
+        try unsafe file.read(entry.stored.lowerBound + wanted.lowerBound - entry.content.lowerBound, into: part)
+      case .zstd, .zstd2, .zstd4, .zstd8:
+        try unsafe unpack(entry, map.frameByteCount, wanted, into: part, &codec)
+      }
+      index += 1
+    }
+  }
+
+  private static func entry(at offset: Int, of map: BlobStorage.Map) -> Int {
+    var low = 0
+    var high = map.entries.count
+    while low < high {
+      let middle = (low + high) / 2
+      if map.entries[middle].content.upperBound > offset { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+
+  private func unpack(
+    _ entry: BlobStorage.Map.Entry, _ size: Int, _ wanted: Range<Int>, into buffer: UnsafeMutableRawBufferPointer,
+    _ codec: inout FrameCodec
+  ) throws(PackError) {
+    let start = entry.content.lowerBound
+    for index in (wanted.lowerBound - start) / size...(wanted.upperBound - 1 - start) / size {
+      let frame = start + index * size..<min(entry.content.upperBound, start + (index + 1) * size)
+      let part = frame.clamped(to: wanted)
+      let target = unsafe UnsafeMutableRawBufferPointer(
+        rebasing: buffer[part.lowerBound - wanted.lowerBound..<part.upperBound - wanted.lowerBound])
+      let whole = unsafe part == frame ? target : codec.frameBuffer(frame.count)
+      let stored = entry.frames[index]..<entry.frames[index + 1]
+      let isGood = try unsafe codec.unpack(storedByteCount: stored.count, planeCount: entry.encoding.planeCount, into: whole) {
+        (bytes) throws(PackError) in try unsafe file.read(stored.lowerBound, into: bytes)
+      }
+      guard isGood else {
+        throw .invalid(
+          file: path,
+          problem:
+            "at byte \(stored.lowerBound): damaged: no zstd frame of \(frame.count) bytes; restore it from a copy or convert again")
+      }
+      if part != frame {
+        unsafe target.copyMemory(
+          from: UnsafeRawBufferPointer(rebasing: whole[part.lowerBound - frame.lowerBound..<part.upperBound - frame.lowerBound]))
+      }
+    }
+  }
+
+  /// Cuts the content into ranges of about `size` bytes at the borders of frames, so that no frame is unpacked twice.
+  public func ranges(ofAbout size: Int) -> [Range<Int>] {
+    guard let map else {
+      return stride(from: 0, to: byteCount, by: max(size, 1)).map { $0..<min(byteCount, $0 + max(size, 1)) }
+    }
+    var ranges: [Range<Int>] = []
+    var start = 0
+    for entry in map.entries {
+      let step = entry.encoding.planeCount == 0 ? max(size, 1) : map.frameByteCount
+      var border = entry.content.lowerBound
+      while border < entry.content.upperBound {
+        border = min(entry.content.upperBound, border + step)
+        if border - start >= size {
+          ranges.append(start..<border)
+          start = border
+        }
+      }
+    }
+    if start < byteCount { ranges.append(start..<byteCount) }
+    return ranges
+  }
+}

@@ -1,0 +1,98 @@
+import CZstd
+
+/// Packs and unpacks the frames of compressed blobs; one for each thread.
+///
+/// - Invariant: the contexts were made by libzstd, are owned by this value alone and freed once.
+@safe public struct FrameCodec: ~Copyable {
+  private let compressor: OpaquePointer
+  private let decompressor: OpaquePointer
+  private var planes = ByteBuffer(capacity: 0)
+  private var stored = ByteBuffer(capacity: 0)
+  private var content = ByteBuffer(capacity: 0)
+
+  /// A codec; nil if there is no memory for its contexts.
+  public init?() {
+    guard let compressor = unsafe ZSTD_createCCtx() else { return nil }
+    guard let decompressor = unsafe ZSTD_createDCtx() else {
+      unsafe ZSTD_freeCCtx(compressor)
+      return nil
+    }
+    unsafe self.compressor = compressor
+    unsafe self.decompressor = decompressor
+  }
+
+  deinit {
+    unsafe ZSTD_freeCCtx(compressor)
+    unsafe ZSTD_freeDCtx(decompressor)
+  }
+
+  /// Levels of compression that libzstd knows.
+  public static var levels: ClosedRange<Int> { 1...Int(ZSTD_maxCLevel()) }
+
+  /// Turns a frame's content into what is stored, which `body` sees; false if libzstd refuses.
+  public mutating func pack<Failure: Error>(
+    _ content: UnsafeRawBufferPointer, planeCount: Int, level: Int, _ body: (RawSpan) throws(Failure) -> Void
+  ) throws(Failure) -> Bool {
+    let bound = ZSTD_compressBound(content.count)
+    stored.reserve(bound)
+    planes.reserve(content.count)
+    let size = unsafe planes.withMutableBytes(content.count) { (planes) -> Int in
+      unsafe Self.split(content, planeCount, into: planes)
+      return unsafe stored.withMutableBytes(bound) { (target) -> Int in
+        unsafe ZSTD_compressCCtx(compressor, target.baseAddress, bound, planes.baseAddress, content.count, CInt(level))
+      }
+    }
+    guard ZSTD_isError(size) == 0 else { return false }
+    try stored.withBytes(size, body)
+    return true
+  }
+
+  /// Unpacks a frame into `target`, filling it; `read` provides what is stored.
+  ///
+  /// - Returns: false if the stored bytes are no zstd frame of exactly that content size.
+  mutating func unpack<Failure: Error>(
+    storedByteCount: Int, planeCount: Int, into target: UnsafeMutableRawBufferPointer,
+    read: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
+  ) throws(Failure) -> Bool {
+    stored.reserve(storedByteCount)
+    try unsafe stored.withMutableBytes(storedByteCount, read)
+    if planeCount == 1 { return unsafe decompress(storedByteCount, into: target) }
+    let buffer = unsafe planes.bytes(target.count)
+    guard unsafe decompress(storedByteCount, into: buffer) else { return false }
+    unsafe Self.join(UnsafeRawBufferPointer(buffer), planeCount, into: target)
+    return true
+  }
+
+  private func decompress(_ storedByteCount: Int, into target: UnsafeMutableRawBufferPointer) -> Bool {
+    stored.withBytes(storedByteCount) { bytes in
+      unsafe bytes.withUnsafeBytes {
+        unsafe ZSTD_decompressDCtx(decompressor, target.baseAddress, target.count, $0.baseAddress, $0.count) == target.count
+      }
+    }
+  }
+
+  /// Memory for a frame of which only a part is wanted; it stays valid until the next call.
+  mutating func frameBuffer(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    unsafe content.bytes(count)
+  }
+
+  /// Plane p holds the bytes at offsets p, p + n, p + 2n …; bytes that fill no round of n follow as they are.
+  static func split(_ content: UnsafeRawBufferPointer, _ count: Int, into planes: UnsafeMutableRawBufferPointer) {
+    guard count > 1 else { return unsafe planes.copyMemory(from: content) }
+    let length = content.count / count
+    for plane in 0..<count {
+      for index in 0..<length { unsafe planes[plane * length + index] = unsafe content[index * count + plane] }
+    }
+    for index in length * count..<content.count { unsafe planes[index] = unsafe content[index] }
+  }
+
+  /// The inverse of `split`.
+  static func join(_ planes: UnsafeRawBufferPointer, _ count: Int, into content: UnsafeMutableRawBufferPointer) {
+    guard count > 1 else { return unsafe content.copyMemory(from: planes) }
+    let length = content.count / count
+    for plane in 0..<count {
+      for index in 0..<length { unsafe content[index * count + plane] = unsafe planes[plane * length + index] }
+    }
+    for index in length * count..<content.count { unsafe content[index] = unsafe planes[index] }
+  }
+}

@@ -1,0 +1,96 @@
+import GGUF
+import PackFormat
+
+/// Makes any range of a source file's bytes from a pack: header, tensors, and what lies between them.
+struct SourceFiller: ~Copyable, Sendable {
+  /// A run of the file's bytes.
+  private struct Piece: Sendable {
+    enum Origin: Sendable {
+      /// From that place of `header.gguf`.
+      case header(Int)
+      /// From that place of `gaps.bin`; zeros if there is no such file.
+      case gap(Int)
+      /// The data of that tensor of the manifest.
+      case tensor(Int)
+    }
+
+    let range: Range<Int>
+    let origin: Origin
+  }
+
+  private let tensors: PackTensorSource
+  private let header: PositionedFile
+  private let gaps: PositionedFile?
+  /// For each part, in order and without holes.
+  private let parts: [[Piece]]
+
+  init(_ pack: Pack) throws(PackError) {
+    let hasGaps = pack.manifest.gapByteCount > 0
+    let tensors = try PackTensorSource(pack)
+    let header = try PositionedFile(pack.path + "/" + Pack.FileName.header)
+    let gaps = hasGaps ? try PositionedFile(pack.path + "/" + Pack.FileName.gaps) : nil
+    self.tensors = tensors
+    self.header = header
+    self.gaps = gaps
+    parts = Self.pieces(of: pack)
+  }
+
+  private static func pieces(of pack: Pack) -> [[Piece]] {
+    var headerStart = 0
+    var gapStart = 0
+    var tensor = 0
+    return zip(pack.manifest.source, pack.headers).map { part, header in
+      var pieces = [Piece(range: 0..<part.headerByteCount, origin: .header(headerStart))]
+      headerStart += part.headerByteCount
+      for gap in SourceGaps.ranges(of: header, byteCount: part.byteCount) {
+        pieces.append(Piece(range: gap, origin: .gap(gapStart)))
+        gapStart += gap.count
+      }
+      for info in header.tensors {
+        let start = header.dataOffset + info.offset
+        pieces.append(Piece(range: start..<start + info.byteCount, origin: .tensor(tensor)))
+        tensor += 1
+      }
+      return pieces.filter { !$0.range.isEmpty }.sorted { $0.range.lowerBound < $1.range.lowerBound }
+    }
+  }
+
+  /// Fills `buffer` with the bytes of part `part` in `range`.
+  func fill(
+    part: Int, _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, _ scratch: inout Scratch
+  ) throws(PackError) {
+    let pieces = parts[part]
+    var index = pieces.partitioningIndex { $0.range.upperBound > range.lowerBound }
+    while index < pieces.count, pieces[index].range.lowerBound < range.upperBound {
+      let piece = pieces[index]
+      let wanted = piece.range.clamped(to: range)
+      let inside = wanted.lowerBound - piece.range.lowerBound
+      let target = unsafe UnsafeMutableRawBufferPointer(
+        rebasing: buffer[wanted.lowerBound - range.lowerBound..<wanted.upperBound - range.lowerBound])
+      switch piece.origin {
+      case .header(let start): try unsafe header.read(start + inside, into: target)
+      case .gap(let start):
+        if gaps != nil {
+          try unsafe gaps?.read(start + inside, into: target)
+        } else {
+          unsafe target.initializeMemory(as: UInt8.self, repeating: 0)
+        }
+      case .tensor(let tensor): try unsafe tensors.read(tensor: tensor, from: inside, into: target, &scratch)
+      }
+      index += 1
+    }
+  }
+}
+
+extension Array {
+  /// The first index for which `belongs` holds, where it holds for all behind it too.
+  func partitioningIndex(_ belongs: (Element) -> Bool) -> Int {
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low + high) / 2
+      if belongs(self[middle]) { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+}

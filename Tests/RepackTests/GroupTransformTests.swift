@@ -1,0 +1,50 @@
+import GGUF
+import PackFormat
+import Testing
+
+@testable import Repack
+
+private let interleavedTypes = WeightType.allCases.filter { InterleavedForm($0) != nil }
+
+@Suite("Row groups")
+struct GroupTransformTests {
+  @Test(
+    "A row group has every unit where the format says, and its rows come back", arguments: interleavedTypes, [1, 2, 3, 4, 5, 8, 11])
+  func matchesOracle(type: WeightType, blocks: Int) throws {
+    let transform = try #require(GroupTransform(type: type, elements: blocks * type.blockElements))
+    var random = RandomBytes(seed: UInt64(type.rawValue) << 8 + UInt64(blocks))
+    let rows = (0..<16).map { _ in random.bytes(transform.rowByteCount) }
+    let expected = InterleavingOracle(form: transform.form).group(of: rows)
+    #expect(expected.count == transform.groupByteCount)
+
+    // Memory that is not zero, so that padding left unwritten shows.
+    var group = [UInt8](repeating: 0xa5, count: transform.groupByteCount)
+    let plain = rows.flatMap { $0 }
+    plain.withUnsafeBytes { source in group.withUnsafeMutableBytes { transform.interleave(source, into: $0) } }
+    #expect(group == expected)
+
+    var back = [UInt8](repeating: 0x5a, count: plain.count)
+    group.withUnsafeBytes { source in back.withUnsafeMutableBytes { transform.separate(source, into: $0) } }
+    #expect(back == plain)
+  }
+
+  @Test("Every type that must have a 16-row form has one, and it holds every byte of the block once", arguments: interleavedTypes)
+  func coversBlock(type: WeightType) throws {
+    let form = try #require(InterleavedForm(type))
+    let fields = (form.head + form.body).sorted { $0.offset < $1.offset }
+    var end = 0
+    for field in fields {
+      #expect(field.offset == end)
+      end += field.byteCount
+    }
+    #expect(end == type.blockByteCount)
+  }
+
+  @Test("The types of issue 3 have a 16-row form")
+  func types() {
+    let names = [
+      "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS", "MXFP4", "F16", "BF16",
+    ]
+    #expect(Set(interleavedTypes.map(\.name)) == Set(names))
+  }
+}

@@ -1,0 +1,138 @@
+import Foundation
+import GGUF
+import PackFormat
+import Testing
+
+@testable import Repack
+
+@Suite("From GGUF to pack and back")
+struct RoundTripTests {
+  /// One way to pack.
+  struct Case: Sendable, CustomTestStringConvertible {
+    let nodes: Int
+    let placement: PackManifest.Placement
+    let copies: Bool
+    let alignment: Int
+
+    var testDescription: String { "\(nodes) nodes, \(placement), copies: \(copies), aligned to \(alignment)" }
+
+    var options: PackOptions {
+      var options = PackOptions()
+      options.nodeCount = nodes
+      options.placement = placement
+      options.copies = copies
+      options.alignment = alignment
+      return options
+    }
+
+    static let all =
+      [1, 2, 3, 4].flatMap { nodes in
+        [1 << 16, 2 << 20].map { Case(nodes: nodes, placement: .shard, copies: false, alignment: $0) }
+      } + [
+        Case(nodes: 2, placement: .mirror, copies: false, alignment: 2 << 20),
+        Case(nodes: 2, placement: .mirror, copies: true, alignment: 4096),
+      ]
+  }
+
+  /// Packs, verifies, compares, restores and compares again.
+  private func check(_ path: String, _ way: Case, in folder: String) throws {
+    let model = try GGUFModel.open(path)
+    let target = folder + "/model.pack"
+    try PackConverter(model, plan: try PackPlan(model, options: way.options)).run(to: target)
+    defer { try? FileManager.default.removeItem(atPath: target) }
+    let pack = try Pack.open(target)
+    #expect(try PackVerifier(pack).run().isEmpty)
+    try PackRestorer(pack).compare(with: model)
+    let restored = folder + "/restored.gguf"
+    try PackRestorer(pack).run(to: restored, replacing: true)
+    if model.parts.count == 1 {
+      #expect(try contents(restored) == contents(path))
+    } else {
+      for part in model.parts {
+        let name = URL(filePath: part.path).lastPathComponent
+        #expect(try contents(restored + "/" + name) == contents(part.path))
+      }
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder).allSatisfy { !$0.hasSuffix(".partial") })
+  }
+
+  @Test("Every type in odd shapes comes back bit for bit", arguments: Case.all)
+  func everyType(way: Case) throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.gguf"
+      try TestModels.write(WeightType.allCases, to: path, seed: 1)
+      try check(path, way, in: folder)
+    }
+  }
+
+  @Test(
+    "Every oracle comes back bit for bit",
+    .enabled(if: !TestModels.oracles.isEmpty, "there are no oracles: set GGUFPACK_SHARED to the folder that holds oracles/"),
+    arguments: TestModels.oracles + TestModels.vocabularies)
+  func oracles(path: String) throws {
+    try withTemporaryFolder { folder in
+      try check(path, Case(nodes: 2, placement: .shard, copies: false, alignment: 1 << 16), in: folder)
+      try check(path, Case(nodes: 3, placement: .mirror, copies: false, alignment: 2 << 20), in: folder)
+    }
+  }
+
+  @Test(
+    "Every fixture comes back bit for bit", .enabled(if: !TestModels.fixtures.isEmpty, "there are no fixtures"),
+    arguments: TestModels.fixtures)
+  func fixtures(path: String) throws {
+    try withTemporaryFolder { folder in
+      for way in Case.all { try check(path, way, in: folder) }
+    }
+  }
+
+  @Test("Padding that is not zero and bytes behind the last tensor come back", arguments: [0, 1, 63, 5000])
+  func gaps(trailing: Int) throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.gguf"
+      var writer = GGUFWriter()
+      writer.metadata["general.alignment"] = .uint32(256)
+      writer.tensors = [
+        .init(name: "a", type: .q8_0, dimensions: [32, 17]), .init(name: "b", type: .f32, dimensions: [5]),
+        .init(name: "c", type: .q4_K, dimensions: [256, 16]),
+      ]
+      var random = RandomBytes(seed: 7)
+      try writer.write(to: path) { random.bytes([34 * 17, 20, 144 * 16][$0]) }
+      var bytes = try contents(path)
+      let model = try GGUFModel.open(path)
+      let data = model.parts[0].header.dataOffset
+      // Behind the header, and behind each tensor.
+      for place in [data - 1, data + 34 * 17, data + 1023] { bytes[place] = 0xee }
+      bytes += Data(random.bytes(trailing))
+      try bytes.write(to: URL(filePath: path))
+      try check(path, Case(nodes: 2, placement: .shard, copies: false, alignment: 4096), in: folder)
+    }
+  }
+
+  @Test("A model without tensors comes back")
+  func noTensors() throws {
+    try withTemporaryFolder { folder in
+      var writer = GGUFWriter()
+      writer.metadata["tokenizer.ggml.model"] = .text("llama")
+      try writer.write(to: folder + "/model.gguf") { _ in [] }
+      try check(folder + "/model.gguf", Case(nodes: 2, placement: .shard, copies: false, alignment: 4096), in: folder)
+    }
+  }
+
+  @Test("A split model comes back as the same files under the same names")
+  func split() throws {
+    try withTemporaryFolder { folder in
+      var random = RandomBytes(seed: 3)
+      for part in 0..<3 {
+        var writer = GGUFWriter()
+        writer.metadata["split.no"] = .uint16(UInt16(part))
+        writer.metadata["split.count"] = .uint16(3)
+        writer.metadata["split.tensors.count"] = .int32(6)
+        writer.tensors = [
+          .init(name: "a\(part)", type: .q6_K, dimensions: [512, 40]), .init(name: "b\(part)", type: .bf16, dimensions: [31, 19]),
+        ]
+        try writer.write(to: folder + "/m-0000\(part + 1)-of-00003.gguf") { random.bytes([420 * 40, 62 * 19][$0]) }
+      }
+      try check(folder + "/m-00002-of-00003.gguf", Case(nodes: 2, placement: .shard, copies: false, alignment: 1 << 16), in: folder)
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import Foundation
+import GGUF
+import PackFormat
+import Testing
+
+/// A deterministic source of bytes (SplitMix64).
+struct RandomBytes {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+
+  mutating func next(below bound: Int) -> Int { Int(next() % UInt64(bound)) }
+
+  mutating func bytes(_ count: Int) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count + 8)
+    while bytes.count < count { withUnsafeBytes(of: next()) { bytes += $0 } }
+    return Array(bytes.prefix(count))
+  }
+}
+
+/// Gives a new folder to `body`, and removes it.
+func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+  let folder = FileManager.default.temporaryDirectory.appending(path: "repack-\(UUID().uuidString)").path
+  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(atPath: folder) }
+  return try body(folder)
+}
+
+func contents(_ path: String) throws -> Data { try Data(contentsOf: URL(filePath: path)) }
+
+/// Models for the tests.
+enum TestModels {
+  static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+  /// The oracles beside the checkout, or where GGUFPACK_SHARED says; nil if there are none.
+  static let shared: URL? = {
+    let places = [
+      ProcessInfo.processInfo.environment["GGUFPACK_SHARED"].map { URL(filePath: $0) }, root.appending(path: "../shared"),
+    ]
+    return places.compactMap { $0 }.first { FileManager.default.fileExists(atPath: $0.appending(path: "oracles").path) }
+  }()
+
+  static func ggufs(in folder: URL?) -> [String] {
+    guard let folder, let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path) else { return [] }
+    return names.filter { $0.hasSuffix(".gguf") }.sorted().map { folder.appending(path: $0).path }
+  }
+
+  static let oracles = ggufs(in: shared?.appending(path: "oracles/tiny"))
+  static let vocabularies = ggufs(in: shared?.appending(path: "oracles/vocab"))
+  static let fixtures = ggufs(in: root.appending(path: "fixtures"))
+
+  /// Writes a model with a matrix, a stack of experts and a vector of every given type, all random and of odd shapes.
+  static func write(_ types: [WeightType], to path: String, seed: UInt64, rows: [Int] = [1, 15, 16, 33, 50]) throws {
+    var writer = GGUFWriter()
+    var random = RandomBytes(seed: seed)
+    writer.metadata["general.architecture"] = .text("llama")
+    for type in types {
+      for rowCount in rows {
+        let blocks = 1 + random.next(below: 7)
+        writer.tensors.append(
+          .init(name: "\(type.name).\(rowCount)", type: type, dimensions: [blocks * type.blockElements, rowCount]))
+      }
+      writer.tensors.append(.init(name: "\(type.name).experts", type: type, dimensions: [type.blockElements * 5, 37, 3]))
+      writer.tensors.append(.init(name: "\(type.name).four", type: type, dimensions: [type.blockElements, 16, 2, 2]))
+      writer.tensors.append(.init(name: "\(type.name).vector", type: type, dimensions: [type.blockElements * 3]))
+    }
+    let tensors = writer.tensors
+    try writer.write(to: path) { index in
+      let tensor = tensors[index]
+      let rows = tensor.dimensions.dropFirst().reduce(1, *)
+      return random.bytes((tensor.type.byteCount(elements: tensor.dimensions[0]) ?? 0) * rows)
+    }
+  }
+}
