@@ -76,7 +76,7 @@ let package = Package(
     .executableTarget(name: "make-fixtures", dependencies: ["GGUF"], path: "fixtures/generator", swiftSettings: fast),
 
     // Tests. ModelTests computes models and wants a release build; see scripts/test.
-    .testTarget(name: "GGUFTests", dependencies: ["GGUF"]),
+    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "make-fixtures"]),
     .testTarget(name: "PackFormatTests", dependencies: ["PackFormat"]),
     .testTarget(name: "RepackTests", dependencies: ["Repack"]),
     .testTarget(name: "KernelTests", dependencies: ["CKernels", "GGUF", "PackFormat", "Repack"]),

@@ -1,0 +1,12 @@
+import Foundation
+
+/// Runs `body` with the path of an empty folder that goes when it returns.
+func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+  let folder = FileManager.default.temporaryDirectory.appending(path: "gguf-\(UUID().uuidString)").path
+  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(atPath: folder) }
+  return try body(folder)
+}
+
+/// The repository's folder of fixtures.
+let fixturesFolder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../fixtures").standardized.path
