@@ -79,7 +79,10 @@ let package = Package(
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "make-fixtures"]),
     .testTarget(name: "PackFormatTests", dependencies: ["PackFormat"]),
     .testTarget(name: "RepackTests", dependencies: ["Repack"]),
-    .testTarget(name: "KernelTests", dependencies: ["CKernels", "GGUF", "PackFormat", "Repack"]),
+    .testTarget(name: "KernelTests", dependencies: ["CKernels", "EmulatedKernels", "GGUF", "PackFormat", "Repack"]),
+    .target(
+      name: "EmulatedKernels", dependencies: ["CKernels"], path: "Tests/EmulatedKernels",
+      cSettings: [.headerSearchPath("../../Sources/CKernels")] + cWarnings),
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime"]),
     .testTarget(name: "ModelTests", dependencies: ["Runtime", "Repack"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat"]),

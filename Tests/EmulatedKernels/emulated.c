@@ -1,0 +1,46 @@
+#include <stddef.h>
+#include <string.h>
+
+#include "EmulatedKernels.h"
+
+#if __has_include(<simde/x86/avx512.h>)
+void fill_emulated_avx2(ck_table *table);
+void fill_emulated_avxvnni(ck_table *table);
+void fill_emulated_avx512(ck_table *table);
+void fill_emulated_avx512vnni(ck_table *table);
+
+static const struct {
+  const char *name;
+  void (*fill)(ck_table *);
+} kernels[] = {
+  {"avx2", fill_emulated_avx2},
+  {"avxvnni", fill_emulated_avxvnni},
+  {"avx512", fill_emulated_avx512},
+  {"avx512vnni", fill_emulated_avx512vnni},
+};
+enum { count = sizeof kernels / sizeof kernels[0] };
+
+static ck_table tables[count];
+
+__attribute__((constructor)) static void fill_tables(void) {
+  for (int i = 0; i < count; i++) {
+    tables[i] = *ck_select("portable");
+    tables[i].name = kernels[i].name;
+    // Without this, a kernel that a file forgets to enter would be compared with itself.
+    memset(tables[i].matmul16, 0, sizeof tables[i].matmul16);
+    kernels[i].fill(&tables[i]);
+  }
+}
+
+const ck_table *emulated_table(const char *name) {
+  for (int i = 0; i < count; i++) {
+    if (strcmp(kernels[i].name, name) == 0) return &tables[i];
+  }
+  return NULL;
+}
+#else
+const ck_table *emulated_table(const char *name) {
+  (void)name;
+  return NULL;
+}
+#endif

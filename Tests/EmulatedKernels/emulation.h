@@ -1,0 +1,21 @@
+// Intrinsics by SIMDe instead of the compiler's, for the bodies of the kernels. None of its shortcuts to native instructions.
+#define SIMDE_NO_NATIVE 1
+#define SIMDE_ENABLE_NATIVE_ALIASES 1
+#include <simde/x86/avx512.h>
+
+// What would declare the compiler's own.
+#define __IMMINTRIN_H
+
+// Mistaken or missing in SIMDe 0.7.4.
+#undef _mm512_madd_epi16
+#define _mm512_madd_epi16 simde_mm512_madd_epi16
+#define _mm256_dpbusd_avx_epi32 simde_mm256_dpbusd_epi32
+
+#pragma clang diagnostic ignored "-Wpsabi"
+
+// Conversions of halves without instructions: V16_HALF of each kernel comes too late to name any.
+#define V16_HALF 0
+#include "ops_v16.h"
+#undef V16_HALF
+
+#include "layout16.h"

@@ -1,0 +1,11 @@
+// The 16-row kernels of every x86 instruction set, with the instructions themselves in plain C (SIMDe).
+#ifndef EMULATEDKERNELS_H
+#define EMULATEDKERNELS_H
+
+#include "CKernels.h"
+
+// The table of that name as on a CPU that has the instructions: portable, with the emulated kernels and quantisation in it.
+// NULL if there is none of that name, or SIMDe was not there when this was compiled (Debian's libsimde-dev).
+const ck_table *emulated_table(const char *name);
+
+#endif
