@@ -9,6 +9,10 @@
 #include "CKernels.h"
 #include "matmul16.h"
 #include "ops.h"
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 
 typedef void (*fill_function)(ck_table *);
 
@@ -39,6 +43,10 @@ static bool has_avx512(void) {
 
 static bool has_avxvnni(void) { return has_avx2() && __builtin_cpu_supports("avxvnni"); }
 static bool has_avx512vnni(void) { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+#elif defined(__aarch64__)
+#define NEON PORTABLE, ck_fill_ops_neon
+
+static bool has_dotprod(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 #endif
 
 // Best first.
@@ -49,7 +57,8 @@ static const recipe recipes[] = {
   {"avxvnni", has_avxvnni, {AVX2, ck_fill_matmul16_avxvnni}},
   {"avx2", has_avx2, {AVX2}},
 #elif defined(__aarch64__)
-  {"neon", always, {PORTABLE, ck_fill_ops_neon}},
+  {"dotprod", has_dotprod, {NEON, ck_fill_matmul16_dotprod}},
+  {"neon", always, {NEON}},
 #endif
   {"portable", always, {PORTABLE}},
 };
