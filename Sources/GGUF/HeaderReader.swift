@@ -90,7 +90,7 @@ struct HeaderReader: ~Escapable {
 
   private mutating func array(of key: String, _ what: String) throws(HeaderStop) -> MetadataArray {
     let start = cursor.offset
-    let type = try type("the elements of \(what)")
+    let type = try type("an element of \(what)")
     guard type != .array else { throw cursor.refusal(.nestedArray(key: key), at: start) }
     // A string takes at least the eight bytes of its length.
     let count = try cursor.count(

@@ -1,0 +1,70 @@
+import Foundation
+import Testing
+
+@testable import GGUF
+
+@Suite("Bad files")
+struct RefusalTests {
+  @Test(
+    "A bad file is refused in one line: the file, the byte, what is wrong, what to do",
+    arguments: Refusal.ofStart + Refusal.ofKeys + Refusal.ofTensors)
+  func refused(_ refusal: Refusal) throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/bad.gguf"
+      try Data(refusal.file.bytes).write(to: URL(filePath: path))
+      let error = #expect(throws: GGUFError.self) { try GGUFModel.open(path) }
+      #expect(error?.description == "\(path): at byte \(refusal.file.mark): \(refusal.message)")
+    }
+  }
+
+  @Test("No header that is cut short is taken for a whole one")
+  func everyPrefix() throws {
+    let bytes = try [UInt8](Data(contentsOf: URL(filePath: "\(fixturesFolder)/every-type.gguf")))
+    let header = try GGUFHeader.parse(bytes.span.bytes, file: "whole")
+    for length in 0..<header.byteCount {
+      let error = refusal(of: Array(bytes.prefix(length)))
+      #expect(error?.contains("cut short") == true, "\(length) bytes: \(error ?? "accepted")")
+    }
+    #expect(refusal(of: Array(bytes.prefix(header.byteCount))) == nil)
+  }
+
+  private func refusal(of bytes: [UInt8]) -> String? {
+    do {
+      _ = try GGUFHeader.parse(bytes.span.bytes, file: "part")
+      return nil
+    } catch {
+      return error.description
+    }
+  }
+
+  @Test("What is no regular file is refused without waiting for it")
+  func noFile() throws {
+    try withTemporaryFolder { folder in
+      let pipe = "\(folder)/pipe.gguf"
+      #expect(mkfifo(pipe, 0o600) == 0)
+      for path in [folder, pipe, "/dev/zero"] {
+        let error = #expect(throws: GGUFError.self) { try GGUFModel.open(path) }
+        #expect(error == .notRegularFile(file: path))
+      }
+      let missing = #expect(throws: GGUFError.self) { try GGUFModel.open("\(folder)/none.gguf") }
+      #expect(missing?.description == "\(folder)/none.gguf: cannot open it: No such file or directory")
+    }
+  }
+
+  @Test("A string that would make the header longer than 128 MiB is refused before it is read")
+  func longHeader() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/long.gguf"
+      var file = RawGGUF(keys: 1)
+      file.key("a", type: 8)
+      file.integer(UInt64(1) << 29)
+      try Data(file.bytes).write(to: URL(filePath: path))
+      #expect(truncate(path, 1 << 31) == 0)
+      let error = #expect(throws: GGUFError.self) { try GGUFModel.open(path) }
+      #expect(
+        error?.description
+          == "\(path): at byte \(file.bytes.count): the key 'a' makes the header longer than 128 MiB; the file is damaged, or no model: fetch it again"
+      )
+    }
+  }
+}
