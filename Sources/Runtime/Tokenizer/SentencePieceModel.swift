@@ -51,7 +51,7 @@ struct SentencePieceModel: Sendable {
     escaped.withUnsafeBufferPointer { bytes in
       var start = 0
       while start < bytes.count {
-        let end = min(start + UTF8Bytes.length(of: bytes[start]), bytes.count)
+        let end = start + (UTF8Bytes.scalar(bytes, start)?.length ?? 1)
         let token = table.id(of: UnsafeBufferPointer(rebasing: bytes[start..<end])) ?? -1
         merger.append(SymbolMerger.Symbol(start: start, end: end, token: token))
         start = end

@@ -1,0 +1,77 @@
+/// Tokens with their logits, the best first; of equal ones the lowest id. Its memory is allocated once.
+struct CandidateHeap {
+  struct Candidate {
+    var logit: Float
+    var token: Int32
+
+    func isBetter(than other: Candidate) -> Bool {
+      logit != other.logit ? logit > other.logit : token < other.token
+    }
+  }
+
+  /// The candidates: in `sorted` order after `keepBest` or `sort`, else a heap.
+  private(set) var entries: [Candidate] = []
+
+  init(capacity: Int) { entries.reserveCapacity(capacity) }
+
+  /// Takes the best `count` of all logits that are numbers above minus infinity.
+  ///
+  /// - Complexity: O(n log count), mostly one comparison a logit.
+  mutating func keepBest(_ count: Int, of logits: Span<Float>) {
+    entries.removeAll(keepingCapacity: true)
+    guard count > 0 else { return }
+    if count >= logits.count {
+      for index in logits.indices where logits[index] > -.infinity {
+        entries.append(Candidate(logit: logits[index], token: Int32(truncatingIfNeeded: index)))
+      }
+      for index in stride(from: entries.count / 2 - 1, through: 0, by: -1) { sink(index, end: entries.count) }
+    } else {
+      for index in logits.indices {
+        // The root is the worst of those kept. A later token with the same logit is worse than it.
+        if entries.count == count, !(logits[index] > entries[0].logit) { continue }
+        guard logits[index] > -.infinity else { continue }
+        let candidate = Candidate(logit: logits[index], token: Int32(truncatingIfNeeded: index))
+        if entries.count < count {
+          entries.append(candidate)
+          rise(entries.count - 1)
+        } else {
+          entries[0] = candidate
+          sink(0, end: count)
+        }
+      }
+    }
+    sort()
+  }
+
+  /// Forgets all but the first `count`.
+  mutating func truncate(to count: Int) { entries.removeLast(entries.count - min(count, entries.count)) }
+
+  /// Heap sort: the worst goes behind, and so on.
+  private mutating func sort() {
+    var end = entries.count
+    while end > 1 {
+      end -= 1
+      entries.swapAt(0, end)
+      sink(0, end: end)
+    }
+  }
+
+  private mutating func rise(_ index: Int) {
+    var index = index
+    while index > 0, entries[(index - 1) / 2].isBetter(than: entries[index]) {
+      entries.swapAt(index, (index - 1) / 2)
+      index = (index - 1) / 2
+    }
+  }
+
+  private mutating func sink(_ index: Int, end: Int) {
+    var index = index
+    while 2 * index + 1 < end {
+      var child = 2 * index + 1
+      if child + 1 < end, entries[child].isBetter(than: entries[child + 1]) { child += 1 }
+      guard entries[index].isBetter(than: entries[child]) else { return }
+      entries.swapAt(index, child)
+      index = child
+    }
+  }
+}

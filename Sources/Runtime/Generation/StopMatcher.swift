@@ -1,0 +1,55 @@
+/// Finds stop strings in a text that comes in pieces, wherever the pieces are cut.
+///
+/// Text that may be the beginning of a stop string waits until it is one or cannot become one. The stop string that is
+/// complete first counts, and of those the longest; it and what follows are not given out.
+public struct StopMatcher: Sendable {
+  private let stops: [[UInt8]]
+  private var pending: [UInt8] = []
+  /// Whether a stop string has been seen; nothing is given out afterwards.
+  public private(set) var isStopped = false
+
+  /// Looks for any of `stops`; empty ones are ignored.
+  public init(_ stops: [String]) {
+    self.stops = stops.map { Array($0.utf8) }.filter { !$0.isEmpty }
+  }
+
+  /// Takes the next piece and returns the text that is now known to belong to the answer.
+  ///
+  /// - Complexity: O(piece · total length of the stop strings).
+  public mutating func append(_ piece: String) -> String {
+    guard !isStopped else { return "" }
+    guard !stops.isEmpty else { return piece }
+    for byte in piece.utf8 {
+      pending.append(byte)
+      let found = stops.filter { pending.count >= $0.count && pending.suffix($0.count).elementsEqual($0) }
+      if let longest = found.max(by: { $0.count < $1.count }) {
+        isStopped = true
+        pending.removeLast(longest.count)
+        return take(pending.count)
+      }
+    }
+    return take(pending.count - waiting())
+  }
+
+  /// What still waits at the end of the text.
+  public mutating func finish() -> String { take(pending.count) }
+
+  /// How many bytes at the end begin a stop string, at most.
+  private func waiting() -> Int {
+    var most = 0
+    for stop in stops {
+      for length in stride(from: min(stop.count - 1, pending.count), to: most, by: -1)
+      where pending.suffix(length).elementsEqual(stop.prefix(length)) {
+        most = length
+        break
+      }
+    }
+    return most
+  }
+
+  private mutating func take(_ count: Int) -> String {
+    let text = String(decoding: pending.prefix(count), as: UTF8.self)
+    pending.removeFirst(count)
+    return text
+  }
+}
