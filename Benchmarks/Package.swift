@@ -3,6 +3,7 @@ import PackageDescription
 
 // A package of its own, so that nobody who uses the programs builds it.
 // The kernels against the memory and the clock: swift run -c release --package-path Benchmarks kernels
+// Attention and the other operations of a layer: swift run -c release --package-path Benchmarks operations
 let package = Package(
   name: "Benchmarks",
   dependencies: [
@@ -21,6 +22,15 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/KernelBenchmark"),
+    .executableTarget(
+      name: "operations",
+      dependencies: [
+        "CLoops",
+        .product(name: "CKernels", package: "ggufpack"),
+        .product(name: "GGUF", package: "ggufpack"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/OperationBenchmark"),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu17
