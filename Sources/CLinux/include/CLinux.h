@@ -1,4 +1,6 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 #include "CLinuxFiles.h"
+#include "CLinuxMemory.h"
+#include "CLinuxThreads.h"
 #endif

@@ -1,0 +1,43 @@
+// Advice to the kernel about memory that older C libraries do not name, with the kernel's numbers.
+#ifndef CLINUX_MEMORY_H
+#define CLINUX_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+  CL_MADV_HUGEPAGE = 14,
+  CL_MADV_NOHUGEPAGE = 15,
+  CL_MADV_POPULATE_READ = 22,
+  CL_MADV_POPULATE_WRITE = 23,
+  CL_MADV_COLLAPSE = 25,
+};
+
+enum {
+  CL_MAP_HUGETLB = 0x40000,
+  CL_MAP_HUGE_2MB = 21 << 26,
+  CL_MAP_HUGE_1GB = 30 << 26,
+};
+
+// Numbers by which statfs tells filesystems apart.
+enum {
+  CL_FS_XFS = 0x58465342,
+  CL_FS_EXT = 0xef53,
+  CL_FS_TMPFS = 0x01021994,
+  CL_FS_HUGETLB = 0x958458f6,
+  CL_FS_BTRFS = 0x9123683e,
+  CL_FS_OVERLAY = 0x794c7630,
+};
+
+// Opens a file for reads past the page cache. The descriptor, or -errno (EINVAL: the filesystem has no such reads).
+int cl_open_direct(const char *path);
+
+// Reads what the page cache holds of the file at `offset`, without waiting for the disk and without reading ahead. The bytes
+// read, or -errno (EAGAIN: the first of them is not cached; EOPNOTSUPP: the filesystem cannot tell).
+int64_t cl_read_cached(int file, void *buffer, int64_t bytes, int64_t offset);
+
+// Touches every page of a range, so that the kernel gives it one: `writing` replaces one byte of each by itself.
+void cl_touch(const void *start, size_t bytes, bool writing);
+
+#endif

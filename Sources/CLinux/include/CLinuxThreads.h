@@ -1,0 +1,61 @@
+// Pinned threads and the barriers they meet at.
+#ifndef CLINUX_THREADS_H
+#define CLINUX_THREADS_H
+
+#include <stdint.h>
+
+// ---- affinity -------------------------------------------------------------------------------------------------------
+
+// Lets the calling thread run on one CPU only. 0, or an errno (EINVAL: the CPU is offline or outside the cpuset).
+int cl_pin(int cpu);
+
+// The CPUs on which the calling thread may run, ascending, at most `capacity` of them. Their number, or -errno.
+int cl_affinity(int32_t *cpus, int capacity);
+
+// The number of the calling thread, as /proc and move_pages know it.
+int cl_thread_id(void);
+
+// ---- barriers -------------------------------------------------------------------------------------------------------
+
+// What the waiting threads look at. All of a barrier's words lie on one cache line of the waiters' node; the arrivals, which
+// every thread writes, on another. To be allocated at a multiple of 64 bytes.
+//
+// A thread that waits spins first (the others are microseconds away), then spins giving up its CPU each time (somebody else
+// may need it to get there), then sleeps in a futex (nobody comes for long).
+typedef struct cl_barrier {
+  uint32_t generation;               // how often all have met, modulo 2^32
+  uint32_t sleepers;
+  uint32_t parties;
+  uint32_t spin_microseconds;        // 0 where threads outnumber the CPUs: yield at once
+  uint32_t yield_microseconds;
+  struct cl_barrier *parent;         // where the last to arrive here goes on to wait for the other teams; NULL at the root
+  uint8_t padding[64 - 5 * sizeof(uint32_t) - 4 - sizeof(void *)];
+  uint32_t arrived;
+  uint8_t padding_of_arrived[60];
+} cl_barrier;
+
+_Static_assert(sizeof(cl_barrier) == 128, "two cache lines");
+
+// Initialises a barrier for `parties` threads (or teams, for a parent).
+void cl_barrier_init(cl_barrier *barrier, uint32_t parties, cl_barrier *parent, uint32_t spin_microseconds, uint32_t yield_microseconds);
+
+// Returns when all parties (and with a parent, all parties of all its children) have called it as often as this thread.
+// What any of them wrote before is visible to all of them afterwards.
+void cl_barrier_wait(cl_barrier *barrier);
+
+// ---- a signal -------------------------------------------------------------------------------------------------------
+
+// A counter that one thread raises and others wait for, with the same three ways of waiting. To be allocated at a multiple of 64 bytes.
+typedef struct {
+  uint32_t count;
+  uint32_t sleepers;
+  uint8_t padding[56];
+} cl_signal;
+
+// Raises the counter by one and wakes whoever waits; what was written before is visible to them.
+void cl_signal_raise(cl_signal *signal);
+
+// Waits until the counter differs from `seen`; returns its value.
+uint32_t cl_signal_wait(cl_signal *signal, uint32_t seen, uint32_t spin_microseconds, uint32_t yield_microseconds);
+
+#endif

@@ -1,0 +1,70 @@
+import Glibc
+import Synchronization
+
+/// Threads that bring replicas into memory, each on the node that the replica is for and allocating there only.
+final class LoaderCrew {
+  /// A part of a blob; begins at a multiple of 2 MiB.
+  struct Piece {
+    var blob: MappedBlob
+    var range: Range<Int>
+  }
+
+  private final class Queue: Sendable {
+    let next = Atomic<Int>(0)
+  }
+
+  private let teams: Teams
+  private let nodes: [Int]
+  private let policies: [Kernel.Policy]
+  private let kernel: Kernel
+  private let failure = Mutex<RuntimeError?>(nil)
+  /// False once the kernel has refused to set a policy; pages then go to the node of the thread that touches them.
+  private let policyHolds = Atomic<Bool>(true)
+
+  /// Starts at least `threads` threads on each node that a replica is for, on the CPUs of the node's team.
+  init(_ replicas: [Replica], plan: TeamPlan, threadsPerNode threads: Int, spill: Bool, kernel: Kernel) throws(RuntimeError) {
+    nodes = Set(replicas.map(\.node)).sorted()
+    self.kernel = kernel
+    policies = nodes.map { spill ? .preferred($0) : .bind($0) }
+    teams = try Teams(
+      plan: TeamPlan(
+        teams: nodes.map { node in
+          let cpus = plan.teams.filter { $0.node == node }.flatMap(\.cpus)
+          return TeamPlan.Team(node: node, cpus: (0..<max(threads, cpus.count)).map { cpus[$0 % cpus.count] })
+        }), kernel: kernel)
+  }
+
+  /// Whether the threads allocate where they are told to.
+  var isBound: Bool { policyHolds.load(ordering: .relaxed) }
+
+  /// Runs `body` for each piece of `pieceByteCount` bytes of each blob's first `byteCount(blob)` bytes, on threads of the blob's node.
+  ///
+  /// - Throws: The first error; pieces that nobody has begun are left out after it.
+  func forEachPiece(
+    of blobs: [MappedBlob], pieceByteCount: Int, byteCount: (MappedBlob) -> Int,
+    _ body: (Piece) throws(RuntimeError) -> Void
+  ) throws(RuntimeError) {
+    let pieces = nodes.map { node in
+      blobs.filter { $0.replica.node == node }.flatMap { blob in
+        stride(from: 0, to: byteCount(blob), by: pieceByteCount).map {
+          Piece(blob: blob, range: $0..<min($0 + pieceByteCount, byteCount(blob)))
+        }
+      }
+    }
+    let queues = nodes.map { _ in Queue() }
+    failure.withLock { $0 = nil }
+    teams.run { worker in
+      if kernel.setPolicy(policies[worker.team]) != 0 { policyHolds.store(false, ordering: .relaxed) }
+      while failure.withLock({ $0 == nil }) {
+        let index = queues[worker.team].next.add(1, ordering: .relaxed).oldValue
+        guard index < pieces[worker.team].count else { break }
+        do throws(RuntimeError) {
+          try body(pieces[worker.team][index])
+        } catch {
+          failure.withLock { if $0 == nil { $0 = error } }
+        }
+      }
+    }
+    if let error = failure.withLock({ $0 }) { throw error }
+  }
+}

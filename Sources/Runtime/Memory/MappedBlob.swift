@@ -1,0 +1,31 @@
+import Glibc
+
+/// A replica in memory: its addresses, which it owns, and how it came there.
+///
+/// - Invariant: the blob's bytes lie at the beginning of the reservation, read-only once it is filled.
+final class MappedBlob {
+  let replica: Replica
+  let path: String
+  private let reservation: AddressReservation
+
+  init(_ replica: Replica, path: String, alignment: Int, kernel: Kernel) throws(RuntimeError) {
+    self.replica = replica
+    self.path = path
+    reservation = try AddressReservation(
+      byteCount: max(replica.byteCount, 1), alignment: max(alignment, Self.hugePage), kernel: kernel)
+  }
+
+  /// What large pages are here, and the granule of everything about them.
+  static let hugePage = 2 << 20
+
+  var base: UnsafeMutableRawPointer { reservation.base }
+
+  /// The bytes that are mapped: of a file, up to its last page; of memory, up to a whole huge page.
+  func mappedBytes(_ kind: MemoryKind) -> UnsafeRawBufferPointer {
+    let unit = kind == .file ? 4096 : Self.hugePage
+    return reservation.bytes(0..<(replica.byteCount + unit - 1) / unit * unit)
+  }
+
+  /// All addresses of the reservation.
+  var reservedBytes: UnsafeRawBufferPointer { reservation.bytes(0..<reservation.byteCount) }
+}

@@ -1,0 +1,70 @@
+import GGUF
+import PackFormat
+
+/// A pack whose weights lie in memory, each blob on its node.
+///
+/// Owns the memory: weights and everything made from them must not be used after it has ended.
+public final class MappedPack {
+  /// The pack.
+  public let pack: Pack
+  /// How the weights are held.
+  public let kind: MemoryKind
+  /// What could not be arranged as it should be, one line each.
+  public let notes: [String]
+
+  let blobs: [MappedBlob]
+  let plan: ReplicaPlan
+  private let table: WeightTable
+
+  /// The model's keys.
+  public var metadata: GGUFMetadata { pack.metadata }
+
+  /// Bytes of weights in memory.
+  public var byteCount: Int { blobs.reduce(0) { $0 + $1.replica.byteCount } }
+
+  /// Maps the pack's blobs for `teams` and brings them into memory, each on its node.
+  ///
+  /// - Throws: `RuntimeError.shortage` before anything is read if a node has too little memory, other cases if the files cannot
+  ///   be read or the options contradict the machine.
+  public init(_ pack: Pack, teams: Teams, options: MemoryOptions = MemoryOptions()) throws(RuntimeError) {
+    self.pack = pack
+    plan = try ReplicaPlan(pack.manifest, teams: teams.plan, nodeMap: options.nodeMap)
+    var ladder = try MemoryLadder(pack, plan, teams.plan, options)
+    kind = try ladder.climb()
+    blobs = ladder.blobs
+    notes = plan.notes + ladder.notes + teams.complaints
+    table = WeightTable(
+      pack.manifest, plan: plan, teamCount: teams.teamCount, bases: ladder.blobs.map { UnsafeRawPointer($0.base) })
+  }
+
+  /// The weight of that name, cut into the rows that each team computes; nil if the pack has none.
+  func weight(_ name: String) throws(RuntimeError) -> Weight? { table.weight(name) }
+
+  /// The slice that holds row `row` of a tensor, of the replica that is nearest to `team`; nil if there is no such row.
+  func slice(holding row: Int, of name: String, for team: Int) -> WeightSlice? {
+    table.tensor(name).flatMap { table.slice(holding: row, of: $0, for: team) }
+  }
+
+  /// A copy of a tensor of one row of floats (F32, F16 or BF16), such as a norm's weights; nil if the pack has none of that name.
+  ///
+  /// - Throws: `RuntimeError.wrongTensor` if it has several rows or is quantised.
+  func floats(_ name: String) throws(RuntimeError) -> [Float]? {
+    guard let tensor = table.tensor(name) else { return nil }
+    guard tensor.rowCount * tensor.expertCount == 1, let slice = table.slice(holding: 0, of: tensor, for: 0) else {
+      throw .wrongTensor(name: name, problem: "it has the shape \(tensor.dimensions), and a single row is needed")
+    }
+    let count = tensor.rowElements
+    switch tensor.type {
+    case .f32:
+      return (0..<count).map { slice.base.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+    case .f16:
+      return (0..<count).map { Float(slice.base.loadUnaligned(fromByteOffset: 2 * $0, as: Float16.self)) }
+    case .bf16:
+      return (0..<count).map {
+        Float(bitPattern: UInt32(slice.base.loadUnaligned(fromByteOffset: 2 * $0, as: UInt16.self)) << 16)
+      }
+    default:
+      throw .wrongTensor(name: name, problem: "it is of type \(tensor.type.name), and plain floats are needed")
+    }
+  }
+}

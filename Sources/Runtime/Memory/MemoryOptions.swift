@@ -1,0 +1,47 @@
+/// How weights are held in memory, the rungs of the ladder.
+public enum MemoryKind: String, Sendable, Hashable, CaseIterable {
+  /// Pages of a pool reserved beforehand; they are never split or swapped.
+  case hugetlb
+  /// Memory of this process alone, in transparent huge pages where the kernel has them.
+  case anon
+  /// The page cache, mapped as it is: no copy, shared by all processes.
+  case file
+  /// Replicas that `packrun pin` left in memory.
+  case pinned
+}
+
+/// What a user may ask for when a pack is placed.
+public struct MemoryOptions: Sendable {
+  /// The rung; nil: the best that this machine allows.
+  public var kind: MemoryKind?
+  /// Whether pages may lie on the nearest other nodes where the right one has too little memory.
+  public var spill: Bool
+  /// Machine nodes by the pack's nodes; nil: in order.
+  public var nodeMap: [Int: Int]?
+  /// Called now and then while bytes are brought in, by one thread at a time: bytes so far, bytes in all.
+  public var progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
+
+  var kernel = Kernel()
+  /// Where /sys and /proc are.
+  var root = ""
+
+  /// Everything chosen by the machine.
+  public init(
+    kind: MemoryKind? = nil, spill: Bool = false, nodeMap: [Int: Int]? = nil,
+    progress: (@Sendable (_ done: Int, _ total: Int) -> Void)? = nil
+  ) {
+    self.kind = kind
+    self.spill = spill
+    self.nodeMap = nodeMap
+    self.progress = progress
+  }
+
+  /// Reads the value of `--memory`; `auto` is nil.
+  public static func kind(_ text: String) throws(RuntimeError) -> MemoryKind? {
+    if text == "auto" { return nil }
+    guard let kind = MemoryKind(rawValue: text) else {
+      throw .badOption(name: "--memory", value: text, problem: "write auto, hugetlb, anon, file or pinned")
+    }
+    return kind
+  }
+}

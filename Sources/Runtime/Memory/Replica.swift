@@ -1,0 +1,88 @@
+import PackFormat
+
+/// A blob of the pack on a node of the machine: what has to be mapped.
+struct Replica: Hashable, Sendable {
+  /// Index of the blob in the manifest.
+  var blob: Int
+  /// The machine's node that is to hold it.
+  var node: Int
+  /// Its size in bytes.
+  var byteCount: Int
+}
+
+/// Which replicas a pack needs on this machine, and which of them each team reads.
+struct ReplicaPlan: Sendable {
+  /// What has to be mapped, each pair of blob and node once.
+  private(set) var replicas: [Replica] = []
+  /// The team that computes each blob's rows (`shard`); for a mirror, not used.
+  private(set) var teamOfBlob: [Int] = []
+  /// Index into `replicas` of what each team reads: of blob `teamOfBlob[blob]` for `shard`, of everything for a mirror.
+  private(set) var replicaOfBlob: [Int] = []
+  private(set) var replicaOfTeam: [Int] = []
+  /// What could not be arranged as the pack would have it, one line each.
+  private(set) var notes: [String] = []
+
+  /// - Parameter nodeMap: Machine nodes by pack nodes. Without it, pack node i of n goes to team i × teams / n.
+  init(_ manifest: PackManifest, teams: TeamPlan, nodeMap: [Int: Int]?) throws(RuntimeError) {
+    switch manifest.placement {
+    case .shard: try planShard(manifest, teams, nodeMap)
+    case .mirror: planMirror(manifest, teams)
+    }
+  }
+
+  private mutating func planShard(_ manifest: PackManifest, _ plan: TeamPlan, _ nodeMap: [Int: Int]?) throws(RuntimeError) {
+    let packNodes = manifest.blobs.count
+    for blob in manifest.blobs.indices {
+      var team = blob * plan.teams.count / packNodes
+      // More teams than the pack has nodes: the first ones, not every other one.
+      if plan.teams.count > packNodes { team = blob }
+      if let nodeMap {
+        guard let node = nodeMap[blob], let mapped = plan.teams.firstIndex(where: { $0.node == node }) else {
+          throw .badOption(
+            name: "--map-nodes", value: nodeMap.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ","),
+            problem: "node \(blob) of the pack has no node of the machine; name one for each of 0 to \(packNodes - 1)")
+        }
+        team = mapped
+      }
+      teamOfBlob.append(team)
+      replicaOfBlob.append(
+        add(Replica(blob: blob, node: plan.teams[team].node, byteCount: manifest.blobs[blob].byteCount)))
+    }
+    let used = Set(teamOfBlob)
+    let nodes = Set(plan.teams.map(\.node))
+    if nodes.count < packNodes {
+      notes.append("the pack is for \(packNodes) nodes and runs on \(nodes.count): some nodes hold several parts of it")
+    }
+    let idle = plan.teams.indices.filter { !used.contains($0) }
+    if !idle.isEmpty {
+      let list = NumberList.format(Set(idle.map { plan.teams[$0].node }).sorted())
+      notes.append("the pack is for \(packNodes) nodes: no weights lie on node \(list); convert it with --nodes \(plan.teams.count)")
+    }
+  }
+
+  private mutating func planMirror(_ manifest: PackManifest, _ plan: TeamPlan) {
+    // Each node has one replica, however many teams it has; of a mirror with copies, nodes take the files in order.
+    var replicaOfNode: [Int: Int] = [:]
+    for team in plan.teams {
+      if let known = replicaOfNode[team.node] {
+        replicaOfTeam.append(known)
+        continue
+      }
+      let blob = replicaOfNode.count % manifest.blobs.count
+      let index = add(Replica(blob: blob, node: team.node, byteCount: manifest.blobs[blob].byteCount))
+      replicaOfNode[team.node] = index
+      replicaOfTeam.append(index)
+    }
+    if replicaOfNode.count != manifest.nodeCount {
+      notes.append("the pack is a mirror for \(manifest.nodeCount) nodes and has \(replicaOfNode.count) replicas here")
+    }
+  }
+
+  private mutating func add(_ replica: Replica) -> Int {
+    replicas.append(replica)
+    return replicas.count - 1
+  }
+
+  /// Whether two replicas are made from the same file, which then cannot be served by the page cache of both nodes.
+  var sharesFiles: Bool { Set(replicas.map(\.blob)).count < replicas.count }
+}

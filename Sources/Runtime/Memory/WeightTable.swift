@@ -1,0 +1,87 @@
+import PackFormat
+
+/// The weights of a mapped pack, as the decode loop wants them.
+///
+/// - Invariant: what `weight` hands out points into memory that this object owns and frees with itself.
+final class WeightTable {
+  private let plan: ReplicaPlan
+  private let teamCount: Int
+  /// Where each replica lies.
+  private let bases: [UnsafeRawPointer]
+  private var tensors: [String: PackTensor] = [:]
+  private var weights: [String: Weight] = [:]
+  private var allocations: [UnsafeMutableRawPointer] = []
+
+  init(_ manifest: PackManifest, plan: ReplicaPlan, teamCount: Int, bases: [UnsafeRawPointer]) {
+    self.plan = plan
+    self.teamCount = teamCount
+    self.bases = bases
+    for tensor in manifest.tensors { tensors[tensor.name] = tensor }
+  }
+
+  deinit { for allocation in allocations { allocation.deallocate() } }
+
+  func tensor(_ name: String) -> PackTensor? { tensors[name] }
+
+  /// The weight of that name, cut into each team's rows; nil if the pack has none.
+  func weight(_ name: String) -> Weight? {
+    if let known = weights[name] { return known }
+    guard let tensor = tensors[name] else { return nil }
+    var slices: [WeightSlice] = []
+    var starts: [Int32] = [0]
+    for team in 0..<teamCount {
+      slices += rows(of: tensor, for: team)
+      starts.append(Int32(slices.count))
+    }
+    let weight = Weight(
+      type: tensor.type.rawValue, columns: tensor.rowElements, rows: tensor.rowCount, experts: tensor.expertCount,
+      slices: keep(slices), teamStarts: keep(starts))
+    weights[name] = weight
+    return weight
+  }
+
+  /// Where a single row lies, for whichever team: that row's slice, which holds others too.
+  func slice(holding row: Int, of tensor: PackTensor, for team: Int) -> WeightSlice? {
+    guard let slice = tensor.slices.first(where: { ($0.rowBegin..<$0.rowBegin + $0.rowCount).contains(row) }) else { return nil }
+    let replica = plan.replicaOfTeam.isEmpty ? plan.replicaOfBlob[slice.blob] : plan.replicaOfTeam[team]
+    return whole(slice, at: bases[replica])
+  }
+
+  private func rows(of tensor: PackTensor, for team: Int) -> [WeightSlice] {
+    if plan.replicaOfTeam.isEmpty {
+      return tensor.slices.filter { plan.teamOfBlob[$0.blob] == team }.map { whole($0, at: bases[plan.replicaOfBlob[$0.blob]]) }
+    }
+    let groups = (tensor.rowCount + Layout.groupRows - 1) / Layout.groupRows
+    let begin = groups * team / teamCount * Layout.groupRows
+    let end = min(tensor.rowCount, groups * (team + 1) / teamCount * Layout.groupRows)
+    let base = bases[plan.replicaOfTeam[team]]
+    return tensor.slices.compactMap { slice in
+      let low = max(begin, slice.rowBegin)
+      let high = min(end, slice.rowBegin + slice.rowCount)
+      return low < high ? cut(slice, at: base, rows: low..<high) : nil
+    }
+  }
+
+  private func whole(_ slice: TensorSlice, at base: UnsafeRawPointer) -> WeightSlice {
+    cut(slice, at: base, rows: slice.rowBegin..<slice.rowBegin + slice.rowCount)
+  }
+
+  /// - Parameter rows: Rows of the slice; in the 16-row layouts they begin and end at whole groups, as both the slice and the cut do.
+  private func cut(_ slice: TensorSlice, at base: UnsafeRawPointer, rows: Range<Int>) -> WeightSlice {
+    let isInterleaved = slice.layout != .gguf
+    let unit = isInterleaved ? Layout.groupRows : 1
+    let unitByteCount = slice.byteCount / (slice.rowCount / unit)
+    return WeightSlice(
+      base: base + slice.offset + (rows.lowerBound - slice.rowBegin) / unit * unitByteCount, expertStride: slice.expertStride,
+      rowBegin: rows.lowerBound, rowCount: rows.count, isInterleaved: isInterleaved)
+  }
+
+  private func keep<Element>(_ elements: [Element]) -> UnsafePointer<Element> {
+    let memory = UnsafeMutablePointer<Element>.allocate(capacity: max(elements.count, 1))
+    elements.withUnsafeBufferPointer { source in
+      if let start = source.baseAddress { memory.initialize(from: start, count: source.count) }
+    }
+    allocations.append(UnsafeMutableRawPointer(memory))
+    return UnsafePointer(memory)
+  }
+}

@@ -1,0 +1,41 @@
+import SystemPackage
+
+/// The small text files by which the kernel tells of itself under /sys and /proc.
+enum TextFile {
+  /// The file's text without the newline at its end; nil if it cannot be read.
+  static func read(_ path: String) -> String? {
+    guard let descriptor = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec]) else { return nil }
+    defer { try? descriptor.close() }
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      guard let count = try? piece.withUnsafeMutableBytes({ try descriptor.read(into: $0) }) else { return nil }
+      if count == 0 { break }
+      bytes.append(contentsOf: piece[..<count])
+    }
+    while let last = bytes.last, last == 0x0a || last == 0x20 { bytes.removeLast() }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The number that the file consists of.
+  static func integer(_ path: String) -> Int? { read(path).flatMap { Int($0) } }
+
+  /// Writes a text as a whole; false if that is refused.
+  static func write(_ text: String, to path: String) -> Bool {
+    guard let descriptor = try? FileDescriptor.open(FilePath(path), .writeOnly, options: [.closeOnExec]) else { return false }
+    defer { try? descriptor.close() }
+    return (try? descriptor.writeAll(Array(text.utf8))) != nil
+  }
+
+  /// The fields of lines such as `MemFree:  123 kB`, by name, as bytes where they end in kB. A node's lines begin with `Node 0`.
+  static func fields(_ text: String) -> [String: Int] {
+    var fields: [String: Int] = [:]
+    for line in text.split(separator: "\n") {
+      guard let colon = line.firstIndex(of: ":"), let name = line[..<colon].split(separator: " ").last else { continue }
+      let words = line[line.index(after: colon)...].split(whereSeparator: { $0 == " " || $0 == "\t" })
+      guard let first = words.first, let number = Int(first) else { continue }
+      fields[String(name)] = words.dropFirst().first == "kB" ? number << 10 : number
+    }
+    return fields
+  }
+}

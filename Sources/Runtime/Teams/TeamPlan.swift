@@ -1,0 +1,131 @@
+/// Which threads run where: a team for each node, a thread for each entry of its CPUs.
+public struct TeamPlan: Sendable, Hashable {
+  /// The threads of one node.
+  public struct Team: Sendable, Hashable {
+    /// The node whose memory the team reads.
+    public var node: Int
+    /// The CPU of each thread; a CPU may occur more than once.
+    public var cpus: [Int]
+
+    /// Describes a team.
+    public init(node: Int, cpus: [Int]) {
+      self.node = node
+      self.cpus = cpus
+    }
+  }
+
+  /// What a user may ask for.
+  public struct Options: Sendable, Hashable {
+    /// Threads in all; nil: one for each physical core.
+    public var threads: Int?
+    /// The CPUs to use; nil: those that the process may use.
+    public var cpus: [Int]?
+    /// Machine nodes by the pack's nodes (`--map-nodes 0=0,1=2`); nil: in order.
+    public var nodeMap: [Int: Int]?
+
+    /// Everything chosen by the machine.
+    public init(threads: Int? = nil, cpus: [Int]? = nil, nodeMap: [Int: Int]? = nil) {
+      self.threads = threads
+      self.cpus = cpus
+      self.nodeMap = nodeMap
+    }
+  }
+
+  /// The teams.
+  public var teams: [Team]
+
+  /// A plan made by hand.
+  public init(teams: [Team]) { self.teams = teams }
+
+  /// Threads in all.
+  public var threadCount: Int { teams.reduce(0) { $0 + $1.cpus.count } }
+
+  /// Whether two threads share a CPU.
+  public var isOversubscribed: Bool {
+    let cpus = teams.flatMap(\.cpus)
+    return Set(cpus).count < cpus.count
+  }
+
+  /// Plans the teams for a machine.
+  ///
+  /// - Parameters:
+  ///   - nodeCount: How many nodes the pack can occupy; nil: as many as there are.
+  /// - Throws: `RuntimeError.badOption` if an option names CPUs or nodes that cannot be used.
+  public init(_ topology: Topology, nodeCount: Int? = nil, options: Options = Options()) throws(RuntimeError) {
+    if let threads = options.threads, threads < 1 || threads > 4096 {
+      throw .badOption(name: "--threads", value: "\(threads)", problem: "between 1 and 4096 can be started")
+    }
+    var nodes = try Self.chosenNodes(topology, options)
+    if options.nodeMap == nil, let nodeCount { nodes = Array(nodes.prefix(nodeCount)) }
+    if let threads = options.threads { nodes = Array(nodes.prefix(threads)) }
+    teams = nodes.map { Team(node: $0.id, cpus: []) }
+    let perTeam = Self.threadCounts(nodes, options)
+    for (index, node) in nodes.enumerated() {
+      // Every core's first hardware thread, then every core's second, then all over again.
+      let depth = node.cores.map(\.count).max() ?? 0
+      let order = (0..<depth).flatMap { level in node.cores.compactMap { level < $0.count ? $0[level] : nil } }
+      teams[index].cpus = (0..<perTeam[index]).map { order[$0 % order.count] }
+    }
+  }
+
+  /// The usable nodes that hold a CPU of those asked for, with no other CPUs.
+  private static func chosenNodes(_ topology: Topology, _ options: Options) throws(RuntimeError) -> [Topology.Node] {
+    var nodes = topology.usableNodes
+    if let wanted = options.cpus {
+      let usable = Set(nodes.flatMap(\.cpus))
+      let missing = wanted.filter { !usable.contains($0) }
+      guard missing.isEmpty, !wanted.isEmpty else {
+        throw .badOption(
+          name: "--cpus", value: NumberList.format(wanted.sorted()),
+          problem: "\(NumberList.format(missing)) cannot be used here; this process may use \(NumberList.format(usable.sorted()))")
+      }
+      let set = Set(wanted)
+      for index in nodes.indices {
+        // Whoever lists both threads of a core wants both.
+        nodes[index].cores = nodes[index].cores.flatMap { core in core.filter { set.contains($0) }.map { [$0] } }
+      }
+      nodes.removeAll { $0.cores.isEmpty }
+    }
+    if let map = options.nodeMap {
+      let value = map.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+      let known = nodes.map(\.id)
+      if let unknown = map.values.sorted().first(where: { !known.contains($0) }) {
+        throw .badOption(
+          name: "--map-nodes", value: value,
+          problem: "node \(unknown) cannot be used here; usable are \(NumberList.format(known))")
+      }
+      nodes.removeAll { !map.values.contains($0.id) }
+    }
+    guard !nodes.isEmpty else {
+      throw .system(operation: "find a node to run on", reason: "no node has both memory and CPUs that this process may use")
+    }
+    return nodes
+  }
+
+  private static func threadCounts(_ nodes: [Topology.Node], _ options: Options) -> [Int] {
+    guard let threads = options.threads else { return nodes.map(\.cores.count) }
+    return nodes.indices.map { threads / nodes.count + ($0 < threads % nodes.count ? 1 : 0) }
+  }
+
+  /// Reads the value of `--map-nodes`: pack nodes and machine nodes, `0=0,1=2`.
+  public static func nodeMap(_ text: String) throws(RuntimeError) -> [Int: Int] {
+    var map: [Int: Int] = [:]
+    for pair in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let sides = pair.split(separator: "=", omittingEmptySubsequences: false)
+      guard sides.count == 2, let pack = Int(sides[0]), let machine = Int(sides[1]), pack >= 0, machine >= 0,
+        map.updateValue(machine, forKey: pack) == nil
+      else {
+        throw .badOption(name: "--map-nodes", value: text, problem: "write pack node = machine node, each once, as in 0=0,1=2")
+      }
+    }
+    return map
+  }
+
+  /// Reads the value of `--cpus`: `0-3,8`.
+  public static func cpuList(_ text: String) throws(RuntimeError) -> [Int] {
+    guard let cpus = NumberList.parse(text), !cpus.isEmpty else {
+      throw .badOption(name: "--cpus", value: text, problem: "write a list of CPUs, as in 0-3,8")
+    }
+    return cpus
+  }
+}

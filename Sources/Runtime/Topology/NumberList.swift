@@ -1,0 +1,31 @@
+/// Lists of CPUs and nodes as the kernel writes them: `0-3,8,10-11`.
+public enum NumberList {
+  /// The most numbers that a list may name: more than any kernel has CPUs.
+  public static let capacity = 1 << 16
+
+  /// The numbers in ascending order, each once; nil if the text is no such list.
+  public static func parse(_ text: some StringProtocol) -> [Int]? {
+    var numbers: Set<Int> = []
+    for range in text.split(separator: ",", omittingEmptySubsequences: true) {
+      let ends = range.split(separator: "-", omittingEmptySubsequences: false)
+      guard ends.count <= 2, let low = ends.first.flatMap({ Int($0) }), let high = ends.last.flatMap({ Int($0) }),
+        low >= 0, low <= high, high < capacity
+      else { return nil }
+      numbers.formUnion(low...high)
+    }
+    return numbers.sorted()
+  }
+
+  /// The list in the kernel's form; "none" if it is empty.
+  public static func format(_ numbers: [Int]) -> String {
+    var parts: [String] = []
+    var index = 0
+    while index < numbers.count {
+      var end = index
+      while end + 1 < numbers.count, numbers[end + 1] == numbers[end] + 1 { end += 1 }
+      parts.append(end == index ? "\(numbers[index])" : "\(numbers[index])-\(numbers[end])")
+      index = end + 1
+    }
+    return parts.isEmpty ? "none" : parts.joined(separator: ",")
+  }
+}
