@@ -83,7 +83,7 @@ let package = Package(
     .target(
       name: "EmulatedKernels", dependencies: ["CKernels"], path: "Tests/EmulatedKernels",
       cSettings: [.headerSearchPath("../../Sources/CKernels")] + cWarnings),
-    .testTarget(name: "RuntimeTests", dependencies: ["Runtime"]),
+    .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Repack", "CLinux"]),
     .testTarget(name: "ModelTests", dependencies: ["Runtime", "Repack"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat"]),
   ],

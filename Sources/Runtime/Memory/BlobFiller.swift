@@ -62,7 +62,8 @@ struct BlobFiller {
     for blob in blobs { readers[ObjectIdentifier(blob)] = try BlobReader(path: blob.path) }
     let total = blobs.reduce(0) { $0 + $1.replica.byteCount }
     let progress = ProgressCount(total: total, report: options.progress)
-    try crew.forEachPiece(of: blobs, pieceByteCount: Self.readPiece, byteCount: { $0.replica.byteCount }) { piece throws(RuntimeError) in
+    try crew.forEachPiece(of: blobs, pieceByteCount: Self.readPiece, byteCount: { $0.replica.byteCount }) {
+      piece throws(RuntimeError) in
       try readers[ObjectIdentifier(piece.blob)]?.read(piece.range, into: piece.blob.base + piece.range.lowerBound)
       progress.add(piece.range.count)
     }

@@ -36,8 +36,9 @@ final class BlobReader: Sendable {
   func read(_ range: Range<Int>, into memory: UnsafeMutableRawPointer) throws(RuntimeError) {
     var position = range.lowerBound
     while position < range.upperBound {
-      let count = Int(cl_read_cached(
-        cached.rawValue, memory + (position - range.lowerBound), Int64(range.upperBound - position), Int64(position)))
+      let count = Int(
+        cl_read_cached(
+          cached.rawValue, memory + (position - range.lowerBound), Int64(range.upperBound - position), Int64(position)))
       guard count > 0 else { break }
       position += count
     }

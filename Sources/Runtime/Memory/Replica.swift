@@ -56,7 +56,8 @@ struct ReplicaPlan: Sendable {
     let idle = plan.teams.indices.filter { !used.contains($0) }
     if !idle.isEmpty {
       let list = NumberList.format(Set(idle.map { plan.teams[$0].node }).sorted())
-      notes.append("the pack is for \(packNodes) nodes: no weights lie on node \(list); convert it with --nodes \(plan.teams.count)")
+      notes.append(
+        "the pack is for \(packNodes) nodes: no weights lie on node \(list); convert it with --nodes \(plan.teams.count)")
     }
   }
 

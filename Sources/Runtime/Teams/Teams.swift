@@ -156,7 +156,8 @@ private final class SharedState: @unchecked Sendable {
 
   /// On cache lines of their own.
   private static func allocate<Line>(_ count: Int, of type: Line.Type) -> UnsafeMutablePointer<Line> {
-    UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<Line>.stride, alignment: 64).bindMemory(to: type, capacity: count)
+    UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<Line>.stride, alignment: 64).bindMemory(
+      to: type, capacity: count)
   }
 
   deinit {

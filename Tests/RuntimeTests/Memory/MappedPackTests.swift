@@ -1,0 +1,118 @@
+import Glibc
+import PackFormat
+import Testing
+
+@testable import Runtime
+
+@Suite("Mapped packs", .timeLimit(.minutes(1)))
+struct MappedPackTests {
+  struct Shape: Sendable, CustomTestStringConvertible {
+    var nodes: Int
+    var placement: PackManifest.Placement
+    var copies = false
+    var teams: Int
+    var kind: MemoryKind
+    var testDescription: String { "\(nodes) nodes, \(placement)\(copies ? " with copies" : ""), \(teams) teams, \(kind)" }
+  }
+
+  static let shapes: [Shape] = [
+    .init(nodes: 1, placement: .shard, teams: 1, kind: .anon), .init(nodes: 3, placement: .shard, teams: 1, kind: .file),
+    .init(nodes: 3, placement: .shard, teams: 2, kind: .anon), .init(nodes: 2, placement: .shard, teams: 2, kind: .file),
+    .init(nodes: 2, placement: .shard, teams: 3, kind: .anon), .init(nodes: 2, placement: .mirror, teams: 2, kind: .anon),
+    .init(nodes: 2, placement: .mirror, teams: 3, kind: .file),
+    .init(nodes: 2, placement: .mirror, copies: true, teams: 1, kind: .file),
+    .init(nodes: 2, placement: .mirror, copies: true, teams: 2, kind: .anon),
+  ]
+
+  /// Teams of one thread each, all on the first node of this machine.
+  static func teams(_ count: Int) throws -> Teams {
+    let cpus = Topology.currentAffinity()
+    let node = Topology.read().usableNodes[0].id
+    return try Teams(plan: TeamPlan(teams: (0..<count).map { .init(node: node, cpus: [cpus[$0 % cpus.count]]) }))
+  }
+
+  @Test("Over all teams every row of every weight occurs once, with the bytes of its blob", arguments: shapes)
+  func everyRowOnce(_ shape: Shape) throws {
+    let small = try SmallPack()
+    let pack = try small.pack(nodes: shape.nodes, shape.placement, copies: shape.copies)
+    let mapped = try MappedPack(pack, teams: Self.teams(shape.teams), options: MemoryOptions(kind: shape.kind))
+    #expect(mapped.kind == shape.kind)
+    for tensor in pack.manifest.tensors {
+      let weight = try #require(try mapped.weight(tensor.name))
+      #expect(weight.columns == tensor.rowElements && weight.rows == tensor.rowCount && weight.experts == tensor.expertCount)
+      let slices = Array(UnsafeBufferPointer(start: weight.slices, count: Int(weight.teamStarts[shape.teams])))
+      var rows: [Int] = []
+      for slice in slices {
+        rows += slice.rowBegin..<slice.rowBegin + slice.rowCount
+        for expert in 0..<weight.experts { try check(slice, expert, tensor, pack) }
+      }
+      #expect(rows.sorted() == Array(0..<tensor.rowCount))
+    }
+    #expect(try mapped.weight("absent") == nil)
+  }
+
+  /// Holds a slice's bytes against those of its rows in the blob's file.
+  private func check(_ slice: WeightSlice, _ expert: Int, _ tensor: PackTensor, _ pack: Pack) throws {
+    let source = try #require(tensor.slices.first { ($0.rowBegin..<$0.rowBegin + $0.rowCount).contains(slice.rowBegin) })
+    #expect(slice.isInterleaved == (source.layout != .gguf))
+    #expect(!slice.isInterleaved || (slice.rowBegin % 16 == 0 && slice.rowCount % 16 == 0))
+    let rowBytes = source.byteCount / source.rowCount
+    let begin = source.offset + expert * source.expertStride + (slice.rowBegin - source.rowBegin) * rowBytes
+    var expected = [UInt8](repeating: 0, count: slice.rowCount * rowBytes)
+    let file = try PositionedFile(pack.blobPath(source.blob))
+    try expected.withUnsafeMutableBytes { buffer throws in try file.read(begin, into: buffer) }
+    let found = UnsafeRawBufferPointer(start: slice.base + expert * slice.expertStride, count: expected.count)
+    #expect(found.elementsEqual(expected), "\(tensor.name), rows from \(slice.rowBegin), expert \(expert)")
+  }
+
+  @Test("Vectors are copied as floats, and other tensors refused as such")
+  func floats() throws {
+    let small = try SmallPack()
+    let mapped = try MappedPack(small.pack(nodes: 2, .shard), teams: Self.teams(2), options: MemoryOptions(kind: .anon))
+    let bytes = try #require(small.data["vector"])
+    let expected = (0..<48).map { index in
+      bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 4 * index, as: Float.self) }
+    }
+    #expect(try mapped.floats("vector") == expected)
+    #expect(try mapped.floats("halves")?.count == 16)
+    #expect(try mapped.floats("absent") == nil)
+    #expect(throws: RuntimeError.self) { try mapped.floats("matrix") }
+  }
+
+  @Test("A single row is found from every team, in a replica of its own node for a mirror", arguments: [0, 15, 16, 57, 95, 99])
+  func rowLookup(row: Int) throws {
+    let small = try SmallPack()
+    for placement in PackManifest.Placement.allCases {
+      let mapped = try MappedPack(small.pack(nodes: 2, placement), teams: Self.teams(2), options: MemoryOptions(kind: .anon))
+      for team in 0..<2 {
+        let slice = try #require(mapped.slice(holding: row, of: "matrix", for: team))
+        #expect((slice.rowBegin..<slice.rowBegin + slice.rowCount).contains(row))
+      }
+      #expect(mapped.slice(holding: 100, of: "matrix", for: 0) == nil)
+    }
+  }
+
+  @Test("A blob that became shorter since the pack was opened is an error, not a signal")
+  func truncated() throws {
+    let small = try SmallPack(rows: 4000)
+    let pack = try small.pack(nodes: 1, .shard)
+    #expect(truncate(pack.blobPath(0), 8192) == 0)
+    let error = #expect(throws: RuntimeError.self) {
+      try MappedPack(pack, teams: Self.teams(1), options: MemoryOptions(kind: .anon))
+    }
+    #expect(error?.description.contains("it ends at byte 8192") == true)
+    let mapped = #expect(throws: RuntimeError.self) {
+      try MappedPack(pack, teams: Self.teams(1), options: MemoryOptions(kind: .file))
+    }
+    #expect(mapped?.description.contains("node0.blob") == true)
+  }
+
+  @Test("Memory of a node is zero, writable and aligned", arguments: [1, 5000, 3 << 20])
+  func nodeMemory(byteCount: Int) throws {
+    let memory = try NodeMemory(byteCount: byteCount, team: 0, teams: Self.teams(1))
+    #expect(Int(bitPattern: memory.base) % 64 == 0)
+    let bytes = UnsafeMutableRawBufferPointer(start: memory.base, count: byteCount)
+    #expect(bytes.allSatisfy { $0 == 0 })
+    bytes[byteCount - 1] = 1
+  }
+}

@@ -1,0 +1,104 @@
+import Glibc
+import Synchronization
+import Testing
+
+@testable import Runtime
+
+@Suite("Teams", .timeLimit(.minutes(1)))
+struct TeamsTests {
+  /// Teams on the CPUs of this machine, however many threads share one.
+  private func teams(_ sizes: [Int]) throws -> Teams {
+    let cpus = Topology.currentAffinity()
+    return try Teams(
+      plan: TeamPlan(
+        teams: sizes.map { size in .init(node: Topology.read().nodes[0].id, cpus: (0..<size).map { cpus[$0 % cpus.count] }) }))
+  }
+
+  @Test("Every thread runs once, knows its place and sits on its CPU", arguments: [[1], [2], [1, 1], [2, 3], [1, 2, 1]])
+  func places(sizes: [Int]) throws {
+    let teams = try teams(sizes)
+    let seen = Mutex<[[Int]]>([])
+    teams.run { worker in
+      let place = [worker.team, worker.index, worker.teamSize, worker.thread, Topology.currentAffinity().count]
+      seen.withLock { $0.append(place) }
+    }
+    var expected: [[Int]] = []
+    for (team, size) in sizes.enumerated() {
+      for index in 0..<size { expected.append([team, index, size, expected.count, 1]) }
+    }
+    #expect(seen.withLock { $0.sorted { $0[3] < $1[3] } } == expected)
+    #expect(teams.threadCount == sizes.reduce(0, +))
+    #expect(teams.complaints.isEmpty)
+  }
+
+  @Test("Nobody passes a barrier before all have come, however often", arguments: [[2], [4], [1, 1], [2, 2], [3, 1, 2]])
+  func barriers(sizes: [Int]) throws {
+    let teams = try teams(sizes)
+    let rounds = 300
+    let arrived = (0..<rounds).map { _ in Counter() }
+    let early = Counter()
+    teams.run { worker in
+      for round in 0..<rounds {
+        arrived[round].add()
+        worker.barrier()
+        if arrived[round].value != worker.threadCount { early.add() }
+      }
+    }
+    #expect(early.value == 0)
+  }
+
+  @Test("A team's barrier waits for that team alone")
+  func teamBarriers() throws {
+    let teams = try teams([2, 1])
+    let order = Mutex<[Int]>([])
+    let passed = Counter()
+    teams.run { worker in
+      if worker.team == 1 {
+        // Comes only after the other team has met several times.
+        while passed.value < 20 { _ = sched_yield() }
+        order.withLock { $0.append(1) }
+      } else {
+        for _ in 0..<10 {
+          worker.teamBarrier()
+          passed.add()
+        }
+      }
+    }
+    #expect(order.withLock { $0 } == [1])
+  }
+
+  @Test("Runs follow one another, also after the threads have gone to sleep")
+  func manyRuns() throws {
+    let teams = try teams([2])
+    let count = Counter()
+    for run in 0..<200 {
+      if run % 50 == 49 { usleep(5000) }
+      teams.run { _ in count.add() }
+    }
+    #expect(count.value == 400)
+  }
+
+  @Test("Refused policies are told, and the threads run all the same")
+  func refusedPolicy() throws {
+    let node = Topology.read().nodes[0].id
+    let cpu = Topology.currentAffinity()[0]
+    let teams = try Teams(
+      plan: TeamPlan(teams: [.init(node: node, cpus: [cpu])]), kernel: Kernel { $0 == .setPolicy ? 1 : nil })
+    #expect(teams.complaints == ["cannot set the memory policy for node \(node): Operation not permitted"])
+    let count = Counter()
+    teams.run { _ in count.add() }
+    #expect(count.value == 1)
+  }
+
+  @Test("A CPU that does not exist is told")
+  func badCPU() throws {
+    let teams = try Teams(plan: TeamPlan(teams: [.init(node: Topology.read().nodes[0].id, cpus: [9999])]))
+    #expect(teams.complaints == ["cannot pin a thread to CPU 9999: Invalid argument"])
+  }
+}
+
+private final class Counter: Sendable {
+  private let count = Atomic<Int>(0)
+  func add() { count.add(1, ordering: .sequentiallyConsistent) }
+  var value: Int { count.load(ordering: .sequentiallyConsistent) }
+}
