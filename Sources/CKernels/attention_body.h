@@ -16,7 +16,6 @@
 enum {
   block_positions = 64,
   block_groups = block_positions / 16,
-  fetch_step = 32,    // elements of the keys between two requests for values; those of a Q8_0 block
   tile_queries = 32,  // queries that go through a block of the cache together
 };
 
@@ -43,7 +42,10 @@ V_INLINE const uint8_t *value_start(const ck_attention *a, bool q8, int64_t p) {
   return (q8 ? a->q8_values : (const uint8_t *)a->values) + p * step_bytes(a, q8);
 }
 
-// fetch_step elements of 16 positions' keys: where they begin and, in Q8_0, their scales.
+// Elements of 16 positions' keys that are read before values are asked for again; in Q8_0 those of a block.
+V_INLINE int64_t key_step(bool q8) { return q8 ? 32 : 8; }
+
+// Such a piece: where it begins and, in Q8_0, its scales.
 typedef struct {
   const uint8_t *start;
   v16 scales;
@@ -72,9 +74,9 @@ V_INLINE void fetch(const uint8_t *from, int64_t bytes) {
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, 0, 3);
 }
 
-// The values that go with fetch_step elements of the keys from element d.
+// The values that go with the piece of the keys from element d.
 V_INLINE void fetch_values(const ck_attention *a, bool q8, int64_t block, int64_t d) {
-  int64_t from = d * block_positions / a->key_dim, to = (d + fetch_step) * block_positions / a->key_dim;
+  int64_t from = d * block_positions / a->key_dim, to = (d + key_step(q8)) * block_positions / a->key_dim;
   int64_t bytes = q8 ? a->value_dim / 32 * 34 : a->value_dim * 2;
   for (int64_t p = from; p < to && p < block_positions; p++) fetch(value_start(a, q8, block + p), bytes);
 }
@@ -95,11 +97,12 @@ V_INLINE void score(attention_tile *t, bool q8, int64_t block, int q, int querie
   for (int i = 0; i < queries; i++) {
     for (int j = 0; j < groups; j++) sums[i][j] = v_set(0);
   }
-  for (int64_t d = 0; d < a->key_dim; d += fetch_step) {
+  const int64_t step = key_step(q8);
+  for (int64_t d = 0; d < a->key_dim; d += step) {
     if (q == 0) fetch_values(a, q8, block, d);
     key_piece pieces[ATTENTION_VECTORS];
     for (int j = 0; j < groups; j++) pieces[j] = load_piece(keys + j * group_bytes(a, q8), q8, d);
-    int64_t count = q8 || a->key_dim - d >= fetch_step ? fetch_step : a->key_dim - d;
+    int64_t count = q8 || a->key_dim - d >= step ? step : a->key_dim - d;
     for (int64_t e = 0; e < count; e++) {
       v16 key[ATTENTION_VECTORS];
       for (int j = 0; j < groups; j++) key[j] = load_key(pieces[j], q8, e);
