@@ -9,7 +9,7 @@ struct CandidateHeap {
     }
   }
 
-  /// The candidates: in `sorted` order after `keepBest` or `sort`, else a heap.
+  /// The candidates; the best first after `keepBest`.
   private(set) var entries: [Candidate] = []
 
   init(capacity: Int) { entries.reserveCapacity(capacity) }
@@ -26,21 +26,40 @@ struct CandidateHeap {
       }
       for index in stride(from: entries.count / 2 - 1, through: 0, by: -1) { sink(index, end: entries.count) }
     } else {
-      for index in logits.indices {
+      for start in stride(from: 0, to: logits.count, by: BlockMaximum.blockSize) {
+        let end = min(start + BlockMaximum.blockSize, logits.count)
         // The root is the worst of those kept. A later token with the same logit is worse than it.
-        if entries.count == count, !(logits[index] > entries[0].logit) { continue }
-        guard logits[index] > -.infinity else { continue }
-        let candidate = Candidate(logit: logits[index], token: Int32(truncatingIfNeeded: index))
-        if entries.count < count {
-          entries.append(candidate)
-          rise(entries.count - 1)
-        } else {
-          entries[0] = candidate
-          sink(0, end: count)
-        }
+        if entries.count == count, !(BlockMaximum.of(logits, from: start, to: end) > entries[0].logit) { continue }
+        for index in start..<end { offer(logits[index], index, count) }
       }
     }
     sort()
+  }
+
+  /// Takes a logit if it is among the best `count` so far.
+  private mutating func offer(_ logit: Float, _ index: Int, _ count: Int) {
+    let candidate = Candidate(logit: logit, token: Int32(truncatingIfNeeded: index))
+    if entries.count < count {
+      guard logit > -.infinity else { return }
+      entries.append(candidate)
+      rise(entries.count - 1)
+    } else if logit > entries[0].logit {
+      entries[0] = candidate
+      sink(0, end: count)
+    }
+  }
+
+  /// Takes all logits from `least` on that are above minus infinity, in the order of their ids.
+  mutating func keepAll(of logits: Span<Float>, from least: Float) {
+    entries.removeAll(keepingCapacity: true)
+    for index in logits.indices where logits[index] >= least && logits[index] > -.infinity {
+      entries.append(Candidate(logit: logits[index], token: Int32(truncatingIfNeeded: index)))
+    }
+  }
+
+  /// Forgets those with logits below `least`.
+  mutating func removeWorse(than least: Float) {
+    if least > -.infinity { entries.removeAll { $0.logit < least } }
   }
 
   /// Forgets all but the first `count`.

@@ -43,7 +43,7 @@ public struct Sampler: Sendable {
   ///
   /// - Parameter logits: One for each token of the vocabulary; those that are no numbers are passed over.
   /// - Returns: nil if there is no logit above minus infinity: the model has computed nonsense.
-  /// - Complexity: O(vocabulary), without allocation.
+  /// - Complexity: O(vocabulary), without allocation; top-p without top-k sorts what it keeps.
   public mutating func sample(_ logits: Span<Float>) -> Int32? {
     guard !penalised.isEmpty, logits.count == vocabularySize else { return choose(logits) }
     penalise(logits)
@@ -66,31 +66,52 @@ public struct Sampler: Sendable {
   }
 
   private mutating func choose(_ logits: Span<Float>) -> Int32? {
-    guard options.temperature > 0 else { return Self.likeliest(logits) }
-    candidates.keepBest(options.topK > 0 ? options.topK : logits.count, of: logits)
-    guard let best = candidates.entries.first else { return nil }
+    guard let likeliest = Self.likeliest(logits) else { return nil }
+    let best = logits[Int(likeliest)]
     // A logit of plus infinity leaves no choice.
-    guard best.logit < .infinity else { return best.token }
-    applyTopP(best.logit)
-    applyMinP(best.logit)
-    return draw(best.logit)
+    guard options.temperature > 0, best < .infinity else { return likeliest }
+    let least = options.minP > 0 ? best + logf(options.minP) : -.infinity
+    if options.topK > 0 {
+      candidates.keepBest(options.topK, of: logits)
+      if options.topP < 1 {
+        var total = 0.0
+        for candidate in candidates.entries { total += exp(Double(candidate.logit - best)) }
+        _ = cut(reaching: Double(options.topP) * total, best)
+      }
+    } else if options.topP < 1 {
+      keepNucleus(logits, best)
+    } else {
+      candidates.keepAll(of: logits, from: least)
+    }
+    candidates.removeWorse(than: least)
+    return draw(best)
   }
 
-  private mutating func applyTopP(_ best: Float) {
-    guard options.topP < 1 else { return }
+  /// Top-p among all tokens. Those that it leaves are few as a rule, so the best are sought in growing numbers rather than all sorted.
+  private mutating func keepNucleus(_ logits: Span<Float>, _ best: Float) {
     var total = 0.0
-    for candidate in candidates.entries { total += exp(Double(candidate.logit - best)) }
-    var reached = 0.0
-    for (index, candidate) in candidates.entries.enumerated() {
-      reached += exp(Double(candidate.logit - best))
-      if reached >= Double(options.topP) * total { return candidates.truncate(to: index + 1) }
+    for index in logits.indices where logits[index] > -.infinity { total += exp(Double(logits[index] - best)) }
+    var count = 256
+    while true {
+      candidates.keepBest(count, of: logits)
+      if cut(reaching: Double(options.topP) * total, best) || count >= logits.count { return }
+      count = min(count * 8, logits.count)
     }
   }
 
-  private mutating func applyMinP(_ best: Float) {
-    guard options.minP > 0 else { return }
-    let least = best + logf(options.minP)
-    if let first = candidates.entries.firstIndex(where: { $0.logit < least }) { candidates.truncate(to: max(1, first)) }
+  /// Drops the candidates behind those that have this much probability together (not normalised); false if all have less.
+  private mutating func cut(reaching goal: Double, _ best: Float) -> Bool {
+    var reached = 0.0
+    var count = 0
+    while count < candidates.entries.count {
+      reached += exp(Double(candidates.entries[count].logit - best))
+      count += 1
+      if reached >= goal {
+        candidates.truncate(to: count)
+        return true
+      }
+    }
+    return false
   }
 
   private mutating func draw(_ best: Float) -> Int32? {
@@ -108,11 +129,15 @@ public struct Sampler: Sendable {
   /// The index of the greatest logit, the lowest among equals; nil if none is a number above minus infinity.
   public static func likeliest(_ logits: Span<Float>) -> Int32? {
     var best = -Float.infinity
-    var token: Int32?
-    for index in logits.indices where logits[index] > best {
-      best = logits[index]
-      token = Int32(truncatingIfNeeded: index)
+    var block = 0
+    for start in stride(from: 0, to: logits.count, by: BlockMaximum.blockSize) {
+      let greatest = BlockMaximum.of(logits, from: start, to: min(start + BlockMaximum.blockSize, logits.count))
+      if greatest > best {
+        best = greatest
+        block = start
+      }
     }
-    return token
+    guard best > -.infinity else { return nil }
+    return (block..<logits.count).first { logits[$0] == best }.map { Int32(truncatingIfNeeded: $0) }
   }
 }

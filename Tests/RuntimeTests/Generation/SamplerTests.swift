@@ -91,6 +91,27 @@ struct SamplerTests {
     #expect(sampler.sample([-1.5, -9, -1].span) == 0)
   }
 
+  @Test("The greatest logit is found wherever it lies, the first of equal ones", arguments: [1, 3, 4, 255, 256, 257, 600])
+  func likeliest(count: Int) {
+    for place in 0..<count {
+      var logits = [Float](repeating: -3, count: count)
+      logits[place] = 5
+      logits[count - 1] = place % 2 == 0 ? 5 : .nan
+      if place > 0 { logits[place - 1] = .nan }
+      if place == count - 1, place % 2 == 1 { continue }
+      #expect(Sampler.likeliest(logits.span) == Int32(place))
+    }
+  }
+
+  @Test("Top-p without top-k looks among all tokens")
+  func nucleus() {
+    // 3000 equal tokens: half the probability is reached by half of them, the lowest ids.
+    let logits = [Float](repeating: 1, count: 3000)
+    var sampler = Sampler(SamplingOptions(temperature: 1, topK: 0, topP: 0.5, minP: 0), vocabularySize: 3000)
+    let drawn = (0..<400).compactMap { _ in sampler.sample(logits.span) }
+    #expect(drawn.count == 400 && (drawn.max() ?? 0) < 1501 && (drawn.max() ?? 0) > 1400)
+  }
+
   @Test("The best of a large vocabulary are those that sorting gives")
   func heap() {
     var random = SplitMix64(seed: 2)
