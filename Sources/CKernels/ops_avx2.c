@@ -9,10 +9,6 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
 #define V16_HALF 256
-#define ATTENTION_QUERIES 2
-#define ATTENTION_VECTORS 2
-#define PLAIN_ROWS 2
-#define PLAIN_COLUMNS 2
 #include "ops_table.h"
 
 void ck_fill_ops_avx2(ck_table *table) { fill(table); }

@@ -9,10 +9,7 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq"))), apply_to = function)
 
 #define V16_HALF 512
-#define ATTENTION_QUERIES 4
-#define ATTENTION_VECTORS 4
-#define PLAIN_ROWS 4
-#define PLAIN_COLUMNS 4
+#define OPS_WIDE 1
 #include "ops_table.h"
 
 void ck_fill_ops_avx512(ck_table *table) { fill(table); }

@@ -1,7 +1,20 @@
-// All bodies in order, and what enters them into a table. Included by one file per instruction set, after its constants.
+// All bodies in order, and what enters them into a table. Included by one file per instruction set.
 #pragma clang fp contract(off)
 // Vectors are passed between inlined functions only, so there is no calling convention to agree on.
 #pragma clang diagnostic ignored "-Wpsabi"
+
+// Accumulators that fit the registers: OPS_WIDE says that there are 32 of 64 bytes.
+#ifdef OPS_WIDE
+#define ATTENTION_QUERIES 4
+#define ATTENTION_VECTORS 4
+#define PLAIN_ROWS 4
+#define PLAIN_COLUMNS 4
+#else
+#define ATTENTION_QUERIES 2
+#define ATTENTION_VECTORS 2
+#define PLAIN_ROWS 2
+#define PLAIN_COLUMNS 2
+#endif
 
 #include "ops_body.h"
 #include "attention_body.h"

@@ -1,12 +1,13 @@
-// Compares every table of kernels that this CPU runs with the portable one, bit for bit: the 16-row products and the
-// quantisation of activations. A program in plain C, so that it runs where Swift's tests do not: cross-compiled, under an
-// emulator (scripts/check-neon).
+// Compares every table of kernels that this CPU runs with the portable one, bit for bit: the 16-row products, the
+// quantisation of activations, and (operations.c) all else. A program in plain C, so that it runs where Swift's tests do not:
+// cross-compiled, under an emulator (scripts/check-neon).
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "CKernels.h"
+#include "operations.h"
 
 static const struct {
   uint32_t type;
@@ -108,6 +109,7 @@ int main(void) {
     if (table == portable) continue;
     compared++;
     compare_quantize(table, portable);
+    failures += compare_operations(table, portable);
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
       for (int kind = 0; kind < 4; kind++) {
         fill_columns(portable, lengths[i], kind % 2);

@@ -8,4 +8,7 @@
 // NULL if there is none of that name, or SIMDe was not there when this was compiled (Debian's libsimde-dev).
 const ck_table *emulated_table(const char *name);
 
+// The portable table with the layer operations blocked as for AVX-512, on any CPU.
+const ck_table *wide_operations(void);
+
 #endif
