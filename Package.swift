@@ -90,3 +90,10 @@ let package = Package(
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu17
 )
+
+// libFuzzer brings its own main and calls ours; see scripts/fuzz.
+if Context.environment["GGUFPACK_FUZZER"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz-header", dependencies: ["GGUF"], path: "Tests/Fuzz", swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+}

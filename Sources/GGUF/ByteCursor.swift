@@ -14,9 +14,9 @@ enum GGUFLimits {
   static let nameByteCount = 63
   static let dimensions = 4
   static let keys = 1 << 16
-  static let tensors = 1 << 20
-  /// Several times the header of a model with the largest vocabularies.
-  static let headerByteCount = 1 << 27
+  static let tensors = 1 << 18
+  /// Several times the header of a model with the largest vocabulary.
+  static let headerByteCount = 1 << 26
   /// No tensor ends beyond this, so that padding and adding its start cannot overflow.
   static let dataByteCount = 1 << 62
 }

@@ -51,7 +51,7 @@ struct RefusalTests {
     }
   }
 
-  @Test("A string that would make the header longer than 128 MiB is refused before it is read")
+  @Test("A string that would make the header longer than 64 MiB is refused before it is read")
   func longHeader() throws {
     try withTemporaryFolder { folder in
       let path = "\(folder)/long.gguf"
@@ -63,7 +63,7 @@ struct RefusalTests {
       let error = #expect(throws: GGUFError.self) { try GGUFModel.open(path) }
       #expect(
         error?.description
-          == "\(path): at byte \(file.bytes.count): the key 'a' makes the header longer than 128 MiB; the file is damaged, or no model: fetch it again"
+          == "\(path): at byte \(file.bytes.count): the key 'a' makes the header longer than 64 MiB; the file is damaged, or no model: fetch it again"
       )
     }
   }
