@@ -92,7 +92,8 @@ struct MergeTable: Sendable {
 
   /// Reads pairs in the order of their rank. Those whose parts or whole are no tokens could never be used and are left out.
   init(_ texts: [ArraySlice<UInt8>], _ table: TokenTable) {
-    let bits = Int.bitWidth - max(15, texts.count * 2 - 1).leadingZeroBitCount
+    // At most two thirds full: smaller is quicker to fill than emptier is to search.
+    let bits = Int.bitWidth - max(15, texts.count + texts.count / 2).leadingZeroBitCount
     shift = UInt64(64 - bits)
     entries = [Entry](repeating: Entry(pair: -1, rank: 0, token: -1), count: 1 << bits)
     var whole: [UInt8] = []

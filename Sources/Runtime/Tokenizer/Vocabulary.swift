@@ -51,7 +51,9 @@ struct Vocabulary: Sendable {
     kinds = try Self.kinds(metadata, tokens: texts.count)
     scores = try Self.scores(metadata, tokens: texts.count)
 
-    let byText = TokenTable(self.texts)
+    // Only what may be one of the texts sought below: the table of a whole vocabulary takes its time.
+    let strings = self.texts
+    let byText = TokenTable(strings) { id in strings[id].first.map(SpecialText.firstBytes.contains) ?? false }
     func id(_ key: String, default: Int32? = nil) throws(TokenizerError) -> Int32? {
       guard let id = metadata.integer("tokenizer.ggml.\(key)") else {
         return `default`.flatMap { Int($0) < texts.count ? $0 : nil }
@@ -107,6 +109,8 @@ struct Vocabulary: Sendable {
 
 /// Texts by which special tokens are known where a file does not name them.
 enum SpecialText {
+  /// What all of them begin with.
+  static let firstBytes = Array("<[_".utf8)
   /// Ends of a turn, the first found counts.
   static let endOfTurn = [
     "<|eot_id|>", "<|im_end|>", "<end_of_turn>", "[EOT]", "<EOT>", "_<EOT>", "<|end|>", "<end_of_utterance>",
