@@ -4,10 +4,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 int cl_exchange(const char *a, const char *b) {
   return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0 ? 0 : errno;
+}
+
+int64_t cl_free_bytes(int file) {
+  struct statvfs s;
+  return fstatvfs(file, &s) == 0 ? (int64_t)(s.f_bavail * s.f_frsize) : -1;
 }
 
 int cl_lock(int file) { return flock(file, LOCK_EX | LOCK_NB) == 0 ? 0 : errno; }

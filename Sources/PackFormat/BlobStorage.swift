@@ -127,3 +127,8 @@ extension BlobStorage {
     }
   }
 }
+
+extension PackManifest.Blob {
+  /// Bytes of the file: of the content, unless it is compressed.
+  public var storedByteCount: Int { storage.flatMap { BlobStorage.Map($0)?.storedByteCount } ?? byteCount }
+}

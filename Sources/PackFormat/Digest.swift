@@ -20,6 +20,11 @@ public struct Digest: Sendable, Hashable {
     self = unsafe bytes.withUnsafeBytes { unsafe Digest(XXH3_128bits($0.baseAddress, $0.count)) }
   }
 
+  /// The digest of `bytes`.
+  public init(of bytes: [UInt8]) {
+    self = unsafe Digest(of: bytes.span.bytes)
+  }
+
   /// The digest written as 32 hexadecimal digits; nil for anything else.
   public init?(hex: String) {
     guard hex.utf8.count == 32, hex.utf8.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }),

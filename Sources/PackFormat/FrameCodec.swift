@@ -29,22 +29,23 @@ import CZstd
   /// Levels of compression that libzstd knows.
   public static var levels: ClosedRange<Int> { 1...Int(ZSTD_maxCLevel()) }
 
-  /// Turns a frame's content into what is stored, which `body` sees; false if libzstd refuses.
-  public mutating func pack<Failure: Error>(
-    _ content: UnsafeRawBufferPointer, planeCount: Int, level: Int, _ body: (RawSpan) throws(Failure) -> Void
-  ) throws(Failure) -> Bool {
+  /// Turns a frame's content into what is stored, at the front of `target`.
+  ///
+  /// - Returns: How many bytes that are; nil if libzstd refuses.
+  public mutating func pack(
+    _ content: UnsafeRawBufferPointer, planeCount: Int, level: Int, into target: inout ByteBuffer
+  ) -> Int? {
     let bound = ZSTD_compressBound(content.count)
-    stored.reserve(bound)
-    planes.reserve(content.count)
-    let size = unsafe planes.withMutableBytes(content.count) { (planes) -> Int in
-      unsafe Self.split(content, planeCount, into: planes)
-      return unsafe stored.withMutableBytes(bound) { (target) -> Int in
-        unsafe ZSTD_compressCCtx(compressor, target.baseAddress, bound, planes.baseAddress, content.count, CInt(level))
-      }
+    let stored = unsafe target.bytes(bound)
+    var source = unsafe content
+    if planeCount > 1 {
+      let buffer = unsafe planes.bytes(content.count)
+      unsafe Self.split(content, planeCount, into: buffer)
+      unsafe source = UnsafeRawBufferPointer(buffer)
     }
-    guard ZSTD_isError(size) == 0 else { return false }
-    try stored.withBytes(size, body)
-    return true
+    let size = unsafe ZSTD_compressCCtx(
+      compressor, stored.baseAddress, bound, source.baseAddress, source.count, CInt(level))
+    return ZSTD_isError(size) == 0 ? size : nil
   }
 
   /// Unpacks a frame into `target`, filling it; `read` provides what is stored.

@@ -13,6 +13,8 @@ public enum PackError: Error, Hashable, Sendable {
   /// The bytes of a file do not have the digest that the pack promises; `chunk` is the number of the damaged chunk, from 0, and
   /// `range` the bytes it covers, where the file is divided into chunks.
   case damaged(file: String, chunk: Int?, range: Range<Int>)
+  /// Whoever asked for the work no longer wants it.
+  case interrupted
   /// The header of the source, kept in the pack, is not readable.
   case header(GGUFError)
 }
@@ -28,6 +30,7 @@ extension PackError: CustomStringConvertible {
     case .damaged(let file, let chunk?, let range):
       "\(file): damaged: chunk \(chunk) (bytes \(range.lowerBound) to \(range.upperBound - 1)) does not have its digest; restore it from a copy or convert again"
     case .damaged(let file, nil, _): "\(file): damaged: it does not have its digest; restore it from a copy or convert again"
+    case .interrupted: "interrupted"
     case .header(let error): error.description
     }
   }

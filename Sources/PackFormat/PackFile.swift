@@ -1,12 +1,12 @@
 import SystemPackage
 
 /// Reads whole small files of a pack, and looks at files without following links.
-enum PackFile {
+package enum PackFile {
   /// The most that is read into memory of a manifest or a digest list; enough for a hundred thousand tensors.
-  static let memoryLimit = 1 << 28
+  package static let memoryLimit = 1 << 28
 
   /// The bytes of the regular file at `path`.
-  static func contents(_ path: String, limit: Int = memoryLimit) throws(PackError) -> [UInt8] {
+  package static func contents(_ path: String, limit: Int = memoryLimit) throws(PackError) -> [UInt8] {
     let descriptor = try open(path)
     defer { try? descriptor.close() }
     do {

@@ -42,16 +42,19 @@ public struct PackManifest: Sendable, Hashable, Codable {
     public var byteCount: Int
     /// The node it is for; nil for the one blob of a mirror that all nodes replicate.
     public var node: Int?
+    /// The digest of the file as it lies on the disk, which the list of digests repeats.
+    public var digest: Digest
     /// The digest of every chunk of `chunkByteCount` bytes of content, in order; the last chunk may be shorter.
     public var chunks: [Digest]
     /// How the content lies in the file, if it is compressed; nil if the file is the content.
     public var storage: BlobStorage?
 
     /// Describes a blob.
-    public init(file: String, byteCount: Int, node: Int?, chunks: [Digest], storage: BlobStorage? = nil) {
+    public init(file: String, byteCount: Int, node: Int?, digest: Digest, chunks: [Digest], storage: BlobStorage? = nil) {
       self.file = file
       self.byteCount = byteCount
       self.node = node
+      self.digest = digest
       self.chunks = chunks
       self.storage = storage
     }

@@ -49,7 +49,7 @@ struct PackValidator {
     }
     if manifest.copies, let first = manifest.blobs.first {
       let same = manifest.blobs.allSatisfy {
-        $0.byteCount == first.byteCount && $0.chunks == first.chunks && $0.storage == first.storage
+        $0.byteCount == first.byteCount && $0.digest == first.digest && $0.chunks == first.chunks && $0.storage == first.storage
       }
       try require(same, "the copies of the mirror have different sizes or digests")
     }
@@ -133,6 +133,10 @@ struct PackValidator {
     }
     if let foreign = listed.subtracting(expected).min() {
       throw .invalid(file: path + "/" + Checksums.fileName, problem: "it lists \(foreign), which is no file of this pack")
+    }
+    for blob in manifest.blobs where checksums.digests[blob.file] != blob.digest {
+      throw .invalid(
+        file: path + "/" + Checksums.fileName, problem: "it has another digest for \(blob.file) than \(Pack.FileName.manifest)")
     }
     for blob in manifest.blobs { try check(blob.file, byteCount: try storedByteCount(of: blob)) }
     if manifest.gapByteCount > 0 { try check(Pack.FileName.gaps, byteCount: manifest.gapByteCount) }

@@ -5,62 +5,108 @@ public struct PackVerifier: Sendable {
   /// Threads that read and hash.
   public var threads = OrderedWork.availableThreads
 
+  /// Bytes that are read at a time: they are hashed while they are still in the cache.
+  private static let pieceByteCount = 1 << 18
+
   /// A verifier of `pack`.
   public init(_ pack: Pack) { self.pack = pack }
 
-  /// Bytes that `run` reads.
+  /// Bytes that `run` checks: the blobs' content and, of compressed ones, the files too.
   public var byteCount: Int {
-    pack.manifest.blobs.reduce(pack.manifest.gapByteCount) { $0 + $1.byteCount }
+    pack.manifest.blobs.reduce(pack.manifest.gapByteCount) { sum, blob in
+      sum + blob.byteCount + (blob.storage.flatMap { BlobStorage.Map($0)?.storedByteCount } ?? 0)
+    }
   }
 
-  /// Reads every blob once, and checks the digest of each chunk and of the file.
+  /// Reads every blob, and checks the digest of each chunk; of a compressed blob that of its file too.
   ///
-  /// - Parameter progress: Called with the bytes read since the last call, on any thread, one call at a time.
-  /// - Returns: What is damaged, in order: a `PackError.damaged` for each chunk, and for a file whose own digest alone is wrong.
+  /// The digest of a plain blob's file needs no check of its own: it stands in the manifest, which has been checked, beside the
+  /// digests of the chunks that make up the file.
+  /// - Parameter progress: Called with the bytes read since the last call, on any thread, one call at a time; what it throws ends
+  ///   the run.
+  /// - Returns: What is damaged, in order: a `PackError.damaged` for each chunk or file.
   /// - Throws: `PackError` if a file cannot be read.
-  public func run(progress: (Int) -> Void = { _ in }) throws(PackError) -> [PackError] {
+  public func run(progress: (Int) throws(PackError) -> Void = { _ in }) throws(PackError) -> [PackError] {
     var damage: [PackError] = []
-    for blob in pack.manifest.blobs {
-      damage += try check(blob.file, byteCount: blob.byteCount, chunks: blob.chunks, progress: progress)
+    for index in pack.manifest.blobs.indices {
+      let blob = pack.manifest.blobs[index]
+      if let map = blob.storage.flatMap({ BlobStorage.Map($0) }) {
+        // A file that is not what it was may not unpack at all, and says less about itself then.
+        let file = try check(file: blob.file, byteCount: map.storedByteCount, digest: blob.digest, progress)
+        damage += file
+        if !file.isEmpty { continue }
+      }
+      damage += try check(blob: index, progress)
     }
-    if pack.manifest.gapByteCount > 0 {
-      damage += try check(Pack.FileName.gaps, byteCount: pack.manifest.gapByteCount, chunks: nil, progress: progress)
+    if pack.manifest.gapByteCount > 0, let digest = pack.checksums.digests[Pack.FileName.gaps] {
+      damage += try check(file: Pack.FileName.gaps, byteCount: pack.manifest.gapByteCount, digest: digest, progress)
     }
     return damage
   }
 
   private struct Reader: ~Copyable {
-    var buffer: ByteBuffer
+    var buffer = ByteBuffer(capacity: 0)
+    var codec: FrameCodec
     var digest: Digest?
+
+    init() throws(PackError) {
+      guard let codec = FrameCodec() else { throw .system(file: "libzstd", operation: "start it", reason: "there is no memory") }
+      self.codec = codec
+    }
   }
 
-  private func check(_ name: String, byteCount: Int, chunks: [Digest]?, progress: (Int) -> Void) throws(PackError) -> [PackError] {
-    let path = pack.path + "/" + name
-    let file = try PositionedFile(path)
+  /// The chunks of a blob's content.
+  private func check(blob index: Int, _ progress: (Int) throws(PackError) -> Void) throws(PackError) -> [PackError] {
+    let blob = pack.manifest.blobs[index]
+    let reader = try BlobReader(pack, blob: index)
     let size = pack.manifest.chunkByteCount
-    guard var whole = DigestStream() else {
-      throw .system(file: path, operation: "hash it", reason: "there is no memory")
-    }
+    let byteCount = blob.byteCount
     var damage: [PackError] = []
     @Sendable func range(_ chunk: Int) -> Range<Int> { chunk * size..<min(byteCount, (chunk + 1) * size) }
 
-    try OrderedWork(count: (byteCount + size - 1) / size, threads: threads).run {
-      Reader(buffer: ByteBuffer(capacity: min(size, byteCount)))
-    } work: { (chunk, reader) throws(PackError) in
-      let range = range(chunk)
-      try unsafe reader.buffer.withMutableBytes(range.count) { (bytes) throws(PackError) in
-        try unsafe file.read(range.lowerBound, into: bytes)
+    try OrderedWork(count: blob.chunks.count, threads: threads).run {
+      () throws(PackError) in
+      try Reader()
+    } work: { (chunk, state) throws(PackError) in
+      state.digest = try Self.digest(of: reader, range(chunk), &state)
+    } finish: { (chunk, state) throws(PackError) in
+      if state.digest != blob.chunks[chunk] {
+        damage.append(.damaged(file: reader.path, chunk: chunk, range: range(chunk)))
       }
-      reader.digest = chunks == nil ? nil : reader.buffer.withBytes(range.count) { Digest(of: $0) }
-    } finish: { (chunk, reader) throws(PackError) in
-      let range = range(chunk)
-      reader.buffer.withBytes(range.count) { whole.update($0) }
-      if let chunks, reader.digest != chunks[chunk] { damage.append(.damaged(file: path, chunk: chunk, range: range)) }
-      progress(range.count)
-    }
-    if damage.isEmpty, whole.digest != pack.checksums.digests[name] {
-      damage.append(.damaged(file: path, chunk: nil, range: 0..<byteCount))
+      try progress(range(chunk).count)
     }
     return damage
+  }
+
+  private static func digest(
+    of reader: borrowing BlobReader, _ range: Range<Int>, _ state: inout Reader
+  ) throws(PackError) -> Digest {
+    guard var stream = DigestStream() else {
+      throw .system(file: reader.path, operation: "hash it", reason: "there is no memory")
+    }
+    // Frames are larger than pieces, and unpacked whole.
+    let step = reader.isCompressed ? range.count : pieceByteCount
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: max(step, 1)) {
+      let count = min(step, range.upperBound - start)
+      try unsafe reader.read(start, into: state.buffer.bytes(count), &state.codec)
+      state.buffer.withBytes(count) { stream.update($0) }
+    }
+    return stream.digest
+  }
+
+  /// A file as it lies on the disk.
+  private func check(
+    file name: String, byteCount: Int, digest: Digest, _ progress: (Int) throws(PackError) -> Void
+  ) throws(PackError) -> [PackError] {
+    let file = try PositionedFile(pack.path + "/" + name)
+    guard var stream = DigestStream() else { throw .system(file: file.path, operation: "hash it", reason: "there is no memory") }
+    var buffer = ByteBuffer(capacity: 0)
+    for start in stride(from: 0, to: byteCount, by: Self.pieceByteCount) {
+      let count = min(Self.pieceByteCount, byteCount - start)
+      try unsafe file.read(start, into: buffer.bytes(count))
+      buffer.withBytes(count) { stream.update($0) }
+      try progress(count)
+    }
+    return stream.digest == digest ? [] : [.damaged(file: file.path, chunk: nil, range: 0..<byteCount)]
   }
 }

@@ -7,23 +7,26 @@ struct OutputFile: ~Copyable, Sendable {
   let path: String
   private let descriptor: FileDescriptor
 
-  /// Creates the file at `path`, which must not exist, and reserves space for `byteCount` bytes.
-  init(_ path: String, byteCount: Int) throws(PackError) {
-    descriptor = try Self.create(path, byteCount)
+  /// Creates the file at `path`, which must not exist unless `isNew` is false, and reserves space for `byteCount` bytes.
+  init(_ path: String, byteCount: Int, isNew: Bool = true) throws(PackError) {
+    descriptor = try Self.create(path, byteCount, isNew)
     self.path = path
   }
 
   deinit { try? descriptor.close() }
 
-  private static func create(_ path: String, _ byteCount: Int) throws(PackError) -> FileDescriptor {
+  private static func create(_ path: String, _ byteCount: Int, _ isNew: Bool) throws(PackError) -> FileDescriptor {
     let descriptor: FileDescriptor
     do {
       descriptor = try FileDescriptor.open(
-        FilePath(path), .readWrite, options: [.create, .exclusiveCreate, .closeOnExec],
+        FilePath(path), .readWrite,
+        options: isNew ? [.create, .exclusiveCreate, .closeOnExec] : [.create, .noFollow, .closeOnExec],
         permissions: [.ownerReadWrite, .groupRead, .otherRead])
     } catch {
       throw .system(file: path, operation: "create it", reason: reason(error))
     }
+    // What an interrupted run left may be longer.
+    if !isNew { try? descriptor.resize(to: Int64(byteCount)) }
     let error = cl_reserve(descriptor.rawValue, Int64(byteCount))
     guard error == 0 else {
       try? descriptor.close()
@@ -41,6 +44,45 @@ struct OutputFile: ~Copyable, Sendable {
     }
   }
 
+  /// Fills `buffer` with what was written at `offset`; zeros where nothing was.
+  func read(_ offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(PackError) {
+    do {
+      var filled = 0
+      while filled < buffer.count {
+        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+        let count = try unsafe descriptor.read(fromAbsoluteOffset: Int64(offset + filled), into: rest)
+        guard count > 0 else {
+          unsafe rest.initializeMemory(as: UInt8.self, repeating: 0)
+          return
+        }
+        filled += count
+      }
+    } catch {
+      throw .system(file: path, operation: "read it at byte \(offset)", reason: Self.reason(error))
+    }
+  }
+
+  /// Cuts off what lies behind the first `byteCount` bytes.
+  func truncate(to byteCount: Int) throws(PackError) {
+    do {
+      try descriptor.resize(to: Int64(byteCount))
+    } catch {
+      throw .system(file: path, operation: "cut it to \(byteCount) bytes", reason: Self.reason(error))
+    }
+  }
+
+  /// The digest of its first `byteCount` bytes, which are read again.
+  func digest(byteCount: Int) throws(PackError) -> Digest {
+    guard var stream = DigestStream() else { throw .system(file: path, operation: "hash it", reason: "there is no memory") }
+    var buffer = ByteBuffer(capacity: 1 << 20)
+    for start in stride(from: 0, to: byteCount, by: 1 << 20) {
+      let count = min(1 << 20, byteCount - start)
+      try unsafe read(start, into: buffer.bytes(count))
+      buffer.withBytes(count) { stream.update($0) }
+    }
+    return stream.digest
+  }
+
   /// Waits until the disk has everything.
   func synchronize() throws(PackError) {
     let error = cl_synchronize(descriptor.rawValue)
@@ -49,9 +91,9 @@ struct OutputFile: ~Copyable, Sendable {
     }
   }
 
-  /// Creates the file at `path` with `bytes`, down to the disk.
+  /// Writes `bytes` to the file at `path`, replacing what is in it, down to the disk.
   static func write(_ bytes: [UInt8], to path: String) throws(PackError) {
-    let file = try OutputFile(path, byteCount: bytes.count)
+    let file = try OutputFile(path, byteCount: bytes.count, isNew: false)
     try unsafe bytes.span.bytes.withUnsafeBytes { (buffer) throws(PackError) in try unsafe file.write(buffer, at: 0) }
     try file.synchronize()
   }

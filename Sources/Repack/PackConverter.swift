@@ -2,123 +2,192 @@ import FoundationEssentials
 import GGUF
 import PackFormat
 
-/// Writes the pack of a model.
+/// Writes a pack: of a model, or of another pack in another arrangement or another storage.
 ///
 /// The blobs are made chunk by chunk on all CPUs: read, interleave, hash and write overlap, and memory holds a chunk and the rows
 /// behind it for each thread, whatever the model's size.
 public struct PackConverter: Sendable {
-  /// The model.
-  public let model: GGUFModel
-  /// What the pack will be like.
-  public let plan: PackPlan
+  /// Where the weights come from.
+  private enum Origin: Sendable {
+    case model(GGUFModel)
+    /// A pack whose rows are arranged anew.
+    case rows(Pack)
+    /// A pack whose blobs keep their content.
+    case blobs(Pack)
+  }
+
+  private let origin: Origin
+  private let arrangement: Arrangement
   /// What the manifest calls the writer.
   public var writer = "ggufpack"
   /// Threads that work.
-  public var threads = OrderedWork.availableThreads
+  public var threads = min(OrderedWork.availableThreads, PackConverter.mostThreads)
+  /// libzstd's level with which blobs are compressed; nil stores them as they are.
+  public var compressionLevel: Int?
+  /// Goes on with what an interrupted run has left, and leaves what it has done if it is interrupted itself.
+  public var resumes = false
 
   /// Bytes of a blob that share a digest, and that one thread makes at a time.
   static let chunkByteCount = 8 << 20
+  /// More threads than this keep no disk busier, and memory within its limit.
+  private static let mostThreads = 16
 
   /// A converter of `model` as `plan` says.
   public init(_ model: GGUFModel, plan: PackPlan) {
-    self.model = model
-    self.plan = plan
+    origin = .model(model)
+    arrangement = Arrangement(plan, chunkByteCount: Self.chunkByteCount)
   }
 
-  /// Bytes of blobs that `run` writes.
-  public var byteCount: Int {
-    plan.blobByteCounts.reduce(0, +) * (plan.options.copies ? plan.options.nodeCount : 1)
+  /// A converter of `pack`, without its source, as `plan` says.
+  public init(_ pack: Pack, plan: PackPlan) {
+    origin = .rows(pack)
+    arrangement = Arrangement(plan, chunkByteCount: Self.chunkByteCount)
   }
+
+  /// A converter of `pack` that keeps the content of its blobs, and stores it compressed or as it is.
+  public init(storing pack: Pack) {
+    origin = .blobs(pack)
+    arrangement = Arrangement(pack.manifest)
+  }
+
+  /// Bytes of blobs that `run` makes.
+  public var byteCount: Int { arrangement.byteCount }
 
   /// Writes the pack to the folder `path`.
   ///
   /// - Parameters:
   ///   - replacing: Whether a pack that is there is replaced, in one step at the end.
-  ///   - progress: Called with the bytes written since the last call, on any thread, one call at a time.
-  /// - Throws: `PackError`; then nothing is left of the pack.
-  public func run(to path: String, replacing: Bool = false, progress: (Int) -> Void = { _ in }) throws(PackError) {
-    let staging = try Staging(for: path, .pack, replacing: replacing)
+  ///   - progress: Called with the bytes written since the last call, on any thread, one call at a time; what it throws ends the run.
+  /// - Throws: `PackError`; then nothing is left of the pack, unless it `resumes`.
+  public func run(
+    to path: String, replacing: Bool = false, progress: (Int) throws(PackError) -> Void = { _ in }
+  ) throws(PackError) {
+    var staging = try Staging(for: path, .pack, replacing: replacing, resuming: resumes)
+    try staging.requireSpace(byteCount)
+    staging.keepsUnfinished = resumes
     var digests: [String: Digest] = [:]
-    digests[Pack.FileName.header] = try writeHeader(to: staging.path)
-    let gaps = try SourceGaps(model)
-    if !gaps.isZero { digests[Pack.FileName.gaps] = try write(gaps.bytes, to: staging.path, Pack.FileName.gaps) }
+    let header = try headerBytes()
+    let journal = resumes ? try Journal(in: staging.path, purpose: try purpose(header)) : nil
+    if journal?.written.isEmpty ?? false { try staging.clear(keeping: Journal.fileName) }
+    digests[Pack.FileName.header] = try Self.write(header, to: staging.path, Pack.FileName.header)
+    let gaps = try gapBytes()
+    if !gaps.isEmpty { digests[Pack.FileName.gaps] = try Self.write(gaps, to: staging.path, Pack.FileName.gaps) }
 
-    var blobs: [PackManifest.Blob] = []
-    let mirror = plan.options.placement == .mirror
-    for index in 0..<(mirror && !plan.options.copies ? 1 : plan.options.nodeCount) {
-      let name = mirror && !plan.options.copies ? "all.blob" : "node\(index).blob"
-      let filler = BlobFiller(try GGUFSource(model), tensors: plan.tensors, blob: mirror ? 0 : index)
-      let size = plan.blobByteCounts[mirror ? 0 : index]
-      let (chunks, digest) = try write(filler, byteCount: size, to: staging.path + "/" + name, progress)
-      blobs.append(.init(file: name, byteCount: size, node: mirror && !plan.options.copies ? nil : index, chunks: chunks))
-      digests[name] = digest
+    let written = try writeBlobs(to: staging.path, journal, progress)
+    for (blob, result) in zip(arrangement.blobs, written) { digests[blob.file] = result.digest }
+    let manifest = arrangement.manifest(writer: writer, source: sourceParts, gapByteCount: gaps.count, blobs: written)
+    digests[Pack.FileName.manifest] = try Self.write(try manifest.json(), to: staging.path, Pack.FileName.manifest)
+    _ = try Self.write(Array(Checksums(digests).text.utf8), to: staging.path, Checksums.fileName)
+    try staging.commit(removing: [Journal.fileName])
+  }
+
+  // MARK: Blobs
+
+  private func writeBlobs(
+    to folder: String, _ journal: Journal?, _ progress: (Int) throws(PackError) -> Void
+  ) throws(PackError) -> [WrittenBlob] {
+    var written: [WrittenBlob] = []
+    for index in arrangement.blobs.indices {
+      let earlier = journal?.written[index] ?? [:]
+      func finished(_ chunk: Int, _ digest: Digest, _ count: Int) throws(PackError) {
+        if earlier[chunk] != digest { try journal?.note(blob: index, chunk: chunk, digest) }
+        try progress(count)
+      }
+      let content = arrangement.blobs[index].content
+      switch origin {
+      case .model(let model):
+        let filler = BlobFiller(try GGUFSource(model), tensors: arrangement.tensors, blob: content)
+        written.append(try write(filler, index, folder, earlier, finished))
+      case .rows(let pack):
+        let filler = BlobFiller(try PackTensorSource(pack), tensors: arrangement.tensors, blob: content)
+        written.append(try write(filler, index, folder, earlier, finished))
+      case .blobs(let pack):
+        written.append(try write(ExistingContent(reader: try BlobReader(pack, blob: index)), index, folder, earlier, finished))
+      }
     }
-    let manifest = manifest(blobs: blobs, gapByteCount: gaps.isZero ? 0 : gaps.bytes.count)
-    digests[Pack.FileName.manifest] = try write(try manifest.json(), to: staging.path, Pack.FileName.manifest)
-    try OutputFile.write(Array(Checksums(digests).text.utf8), to: staging.path + "/" + Checksums.fileName)
-    try staging.commit()
-  }
-
-  private func manifest(blobs: [PackManifest.Blob], gapByteCount: Int) -> PackManifest {
-    PackManifest(
-      writer: writer, placement: plan.options.placement, nodeCount: plan.options.nodeCount, copies: plan.options.copies,
-      alignment: plan.options.alignment, chunkByteCount: Self.chunkByteCount,
-      source: model.parts.map {
-        .init(
-          name: String($0.path.split(separator: "/").last ?? ""), byteCount: $0.byteCount,
-          headerByteCount: min($0.header.dataOffset, $0.byteCount))
-      },
-      gapByteCount: gapByteCount, blobs: blobs, tensors: plan.tensors)
-  }
-
-  private func write(_ bytes: [UInt8], to folder: String, _ name: String) throws(PackError) -> Digest {
-    try OutputFile.write(bytes, to: folder + "/" + name)
-    return unsafe Digest(of: bytes.span.bytes)
-  }
-
-  private func writeHeader(to folder: String) throws(PackError) -> Digest {
-    var bytes: [UInt8] = []
-    for part in model.parts { bytes += try SourceGaps.read(part, 0..<min(part.header.dataOffset, part.byteCount)) }
-    return try write(bytes, to: folder, Pack.FileName.header)
-  }
-
-  private struct Worker: ~Copyable {
-    var chunk: ByteBuffer
-    var scratch: Scratch
-    var digest: Digest?
+    return written
   }
 
   private func write(
-    _ filler: borrowing BlobFiller<GGUFSource>, byteCount: Int, to path: String, _ progress: (Int) -> Void
-  ) throws(PackError) -> (chunks: [Digest], whole: Digest) {
-    let file = try OutputFile(path, byteCount: byteCount)
-    guard var whole = DigestStream() else { throw .system(file: path, operation: "hash it", reason: "there is no memory") }
-    var chunks: [Digest] = []
-    let size = Self.chunkByteCount
-    @Sendable func range(_ chunk: Int) -> Range<Int> { chunk * size..<min(byteCount, (chunk + 1) * size) }
-
-    try OrderedWork(count: (byteCount + size - 1) / size, threads: threads).run {
-      () throws(PackError) in
-      Worker(chunk: ByteBuffer(capacity: min(size, byteCount)), scratch: try Scratch())
-    } work: { (index, worker) throws(PackError) in
-      let range = range(index)
-      try unsafe worker.chunk.withMutableBytes(range.count) { (bytes) throws(PackError) in
-        try unsafe filler.fill(range, into: bytes, &worker.scratch)
-        try unsafe file.write(UnsafeRawBufferPointer(bytes), at: range.lowerBound)
-      }
-      worker.digest = worker.chunk.withBytes(range.count) { Digest(of: $0) }
-    } finish: { (index, worker) throws(PackError) in
-      worker.chunk.withBytes(range(index).count) { whole.update($0) }
-      if let digest = worker.digest { chunks.append(digest) }
-      progress(range(index).count)
+    _ content: borrowing some BlobContent & ~Copyable, _ index: Int, _ folder: String, _ earlier: [Int: Digest],
+    _ finished: (Int, Digest, Int) throws(PackError) -> Void
+  ) throws(PackError) -> WrittenBlob {
+    let blob = arrangement.blobs[index]
+    let path = folder + "/" + blob.file
+    guard let compressionLevel else {
+      let writer = PlainBlobWriter(
+        path: path, byteCount: blob.byteCount, chunkByteCount: arrangement.chunkByteCount, threads: threads, written: earlier,
+        isNew: !resumes)
+      return try writer.write(content, finished: finished)
     }
-    try file.synchronize()
-    return (chunks, whole.digest)
+    let writer = CompressedBlobWriter(
+      path: path, byteCount: blob.byteCount, chunkByteCount: arrangement.chunkByteCount, threads: threads, level: compressionLevel)
+    let nothing = Digest(of: [])
+    // Frames are written anew by a resumed run: where they lie depends on all before them.
+    return try writer.write(content, sections: arrangement.sections(of: blob.content)) { (count) throws(PackError) in
+      try finished(-1, nothing, count)
+    }
+  }
+
+  // MARK: Source
+
+  private func headerBytes() throws(PackError) -> [UInt8] {
+    switch origin {
+    case .model(let model):
+      var bytes: [UInt8] = []
+      for part in model.parts { bytes += try SourceGaps.read(part, 0..<min(part.header.dataOffset, part.byteCount)) }
+      return bytes
+    case .rows(let pack), .blobs(let pack): return try PackFile.contents(pack.path + "/" + Pack.FileName.header)
+    }
+  }
+
+  /// The source's gaps; none if they are all zero.
+  private func gapBytes() throws(PackError) -> [UInt8] {
+    switch origin {
+    case .model(let model):
+      let gaps = try SourceGaps(model)
+      return gaps.isZero ? [] : gaps.bytes
+    case .rows(let pack), .blobs(let pack):
+      return pack.manifest.gapByteCount == 0 ? [] : try PackFile.contents(pack.path + "/" + Pack.FileName.gaps)
+    }
+  }
+
+  private var sourceParts: [PackManifest.SourcePart] {
+    switch origin {
+    case .model(let model):
+      model.parts.map {
+        .init(
+          name: String($0.path.split(separator: "/").last ?? ""), byteCount: $0.byteCount,
+          headerByteCount: min($0.header.dataOffset, $0.byteCount))
+      }
+    case .rows(let pack), .blobs(let pack): pack.manifest.source
+    }
+  }
+
+  /// What a journal must agree on: the arrangement, the source's headers, and which files they are.
+  private func purpose(_ header: [UInt8]) throws(PackError) -> Digest {
+    let nothing = WrittenBlob(chunks: [], digest: Digest(of: []), storage: nil)
+    let manifest = arrangement.manifest(
+      writer: writer, source: sourceParts, gapByteCount: 0, blobs: arrangement.blobs.map { _ in nothing })
+    var bytes = try manifest.json() + header
+    if case .model(let model) = origin {
+      for part in model.parts {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: part.path)
+        let modified = (attributes?[.modificationDate] as? Date)?.timeIntervalSinceReferenceDate ?? 0
+        bytes += Array("\(part.path) \(modified)".utf8)
+      }
+    }
+    return Digest(of: bytes)
+  }
+
+  private static func write(_ bytes: [UInt8], to folder: String, _ name: String) throws(PackError) -> Digest {
+    try OutputFile.write(bytes, to: folder + "/" + name)
+    return Digest(of: bytes)
   }
 }
 
 extension PackManifest {
-  /// The manifest as the JSON document of `pack.json`: sorted keys, one line for people who diff it would be too long.
+  /// The manifest as the JSON document of `pack.json`: sorted keys, without white space.
   func json() throws(PackError) -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -25,37 +25,37 @@ public struct PackPlan: Sendable {
   /// The size of each distinct blob: one for each node, or one for a mirror however many copies of it are written.
   public let blobByteCounts: [Int]
 
-  /// A tensor stays within a 64th of its size when its beginning is aligned.
-  private static let paddingDivisor = 64
-  /// What the smallest slices are aligned to: a cache line.
-  private static let smallestAlignment = 64
-  /// What each expert of a stacked tensor is aligned to: a page, so that it can be bound, moved or pinned alone.
-  private static let pageByteCount = 4096
-
   /// Plans the pack of a model.
   ///
   /// - Parameter tensors: Name, type, sizes and part of each; slices are ignored.
   /// - Throws: `PackError.invalid` if sizes overflow.
   /// - Complexity: O(tensors × nodes).
   public init(tensors: [PackTensor], options: PackOptions) throws(PackError) {
-    var ends = [Int](repeating: 0, count: options.placement == .shard ? options.nodeCount : 1)
-    var planned: [PackTensor] = []
-    planned.reserveCapacity(tensors.count)
-    for var tensor in tensors {
-      tensor.slices = []
-      let shares = Self.shares(of: tensor, options)
-      for (blob, rows) in shares {
-        for (layout, rows) in Self.layouts(of: tensor, rows: rows) {
-          let slice = try Self.place(tensor, rows, layout, blob: blob, end: &ends[blob], options)
-          tensor.slices.append(slice)
-        }
+    var planned = tensors
+    for index in planned.indices { planned[index].slices = try Self.slices(of: tensors[index], options) }
+    let arranger = BlobArranger(alignment: options.alignment)
+    let order = tensors.indices.sorted { UseOrder(tensors[$0].name, index: $0) < UseOrder(tensors[$1].name, index: $1) }
+    var sizes: [Int] = []
+    for blob in 0..<(options.placement == .shard ? options.nodeCount : 1) {
+      let places = order.flatMap { tensor in
+        planned[tensor].slices.indices.filter { planned[tensor].slices[$0].blob == blob }.map { (tensor, $0) }
       }
-      planned.append(tensor)
+      let requests = places.map { tensor, slice in
+        let stacked = planned[tensor].slices[slice]
+        let experts = planned[tensor].expertCount
+        return BlobArranger.Request(
+          extent: stacked.expertStride * (experts - 1) + stacked.byteCount, byteCount: stacked.byteCount, isStacked: experts > 1)
+      }
+      guard let (offsets, end) = arranger.places(of: requests) else {
+        throw .invalid(file: "the model", problem: "with its tensors a blob would have more than 2^61 bytes")
+      }
+      for ((tensor, slice), offset) in zip(places, offsets) { planned[tensor].slices[slice].offset = offset }
+      // Blobs end on a page, so that mapping one whole needs no special case.
+      sizes.append(BlobArranger.align(end, to: BlobArranger.pageByteCount))
     }
     self.options = options
     self.tensors = planned
-    // Blobs end on a page, so that mapping one whole needs no special case.
-    blobByteCounts = ends.map { Self.align($0, to: Self.pageByteCount) }
+    blobByteCounts = sizes
   }
 
   /// Plans the pack of a model in GGUF.
@@ -81,34 +81,41 @@ public struct PackPlan: Sendable {
 
   /// Whole groups in the type's 16-row layout, the rest as it was.
   private static func layouts(of tensor: PackTensor, rows: Range<Int>) -> [(Layout, Range<Int>)] {
-    guard let form = InterleavedForm(tensor.type), tensor.dimensions.count > 1 else { return [(.gguf, rows)] }
+    guard let form = InterleavedForm(tensor.type), tensor.dimensions.count > 1,
+      let group = form.groupByteCount(blocks: tensor.rowElements / tensor.type.blockElements), group <= groupByteLimit,
+      let row = tensor.type.byteCount(elements: tensor.rowElements),
+      group * 100 <= Layout.groupRows * row * (100 + growthPercent)
+    else { return [(.gguf, rows)] }
     let middle = rows.lowerBound + rows.count / Layout.groupRows * Layout.groupRows
     return [(form.layout, rows.lowerBound..<middle), (.gguf, middle..<rows.upperBound)].filter { !$0.1.isEmpty }
   }
 
-  private static func place(
-    _ tensor: PackTensor, _ rows: Range<Int>, _ layout: Layout, blob: Int, end: inout Int, _ options: PackOptions
-  ) throws(PackError) -> TensorSlice {
-    let experts = tensor.expertCount
-    guard let bytes = layout.byteCount(type: tensor.type, elements: tensor.rowElements, rows: rows.count),
-      bytes < Int.max / 4
-    else { throw tooLarge(tensor) }
-    var alignment = smallestAlignment
-    while alignment < options.alignment, alignment * 2 * paddingDivisor <= bytes { alignment *= 2 }
-    if experts > 1 { alignment = max(alignment, pageByteCount) }
-    let stride = experts > 1 ? align(bytes, to: pageByteCount) : 0
-    let start = align(end, to: alignment)
-    let slice = TensorSlice(
-      blob: blob, layout: layout, offset: start, byteCount: bytes, expertStride: stride, rowBegin: rows.lowerBound,
-      rowCount: rows.count)
-    guard let extent = slice.extent(expertCount: experts), extent.upperBound < Int.max / 2 else { throw tooLarge(tensor) }
-    end = extent.upperBound
-    return slice
+  /// A row group that is larger stays as it was: 16 rows must fit into memory several times over.
+  private static let groupByteLimit = 8 << 20
+  /// What a tensor may grow by in a 16-row layout, in percent.
+  private static let growthPercent = 3
+
+  /// The slices of `tensor` on all nodes, without their places.
+  private static func slices(of tensor: PackTensor, _ options: PackOptions) throws(PackError) -> [TensorSlice] {
+    var slices: [TensorSlice] = []
+    for (blob, rows) in shares(of: tensor, options) {
+      for (layout, rows) in layouts(of: tensor, rows: rows) {
+        let experts = tensor.expertCount
+        guard let bytes = layout.byteCount(type: tensor.type, elements: tensor.rowElements, rows: rows.count), bytes < Int.max / 8
+        else { throw tooLarge(tensor) }
+        // An expert of less than a page would grow manifold; it begins on a cache line.
+        let unit = bytes < BlobArranger.pageByteCount ? BlobArranger.smallestAlignment : BlobArranger.pageByteCount
+        let slice = TensorSlice(
+          blob: blob, layout: layout, offset: 0, byteCount: bytes,
+          expertStride: experts > 1 ? BlobArranger.align(bytes, to: unit) : 0, rowBegin: rows.lowerBound, rowCount: rows.count)
+        guard let extent = slice.extent(expertCount: experts), extent.upperBound < Int.max / 8 else { throw tooLarge(tensor) }
+        slices.append(slice)
+      }
+    }
+    return slices
   }
 
   private static func tooLarge(_ tensor: PackTensor) -> PackError {
-    .invalid(file: tensor.name, problem: "with this tensor the pack would have more than 2^62 bytes")
+    .invalid(file: tensor.name, problem: "with this tensor the pack would have more than 2^60 bytes")
   }
-
-  static func align(_ value: Int, to alignment: Int) -> Int { (value + alignment - 1) & ~(alignment - 1) }
 }

@@ -15,6 +15,8 @@ struct Staging: ~Copyable {
   private let lock: FileDescriptor
   private let result: Result
   private var isCommitted = false
+  /// Whether the folder stays if it is dropped without being committed, so that a later run can go on.
+  var keepsUnfinished = false
 
   /// What the result is: what gets its name, and what it may replace.
   enum Result: Hashable {
@@ -31,7 +33,7 @@ struct Staging: ~Copyable {
   private static let lockName = "lock"
 
   /// Makes the folder for a result at `destination`, which must not exist unless `replacing`.
-  init(for destination: String, _ result: Result, replacing: Bool) throws(PackError) {
+  init(for destination: String, _ result: Result, replacing: Bool, resuming: Bool = false) throws(PackError) {
     let destination = destination.count > 1 && destination.hasSuffix("/") ? String(destination.dropLast()) : destination
     guard replacing || !FileManager.default.fileExists(atPath: destination) else {
       throw .invalid(file: destination, problem: "it exists already; choose another name, or replace it with --force")
@@ -40,14 +42,14 @@ struct Staging: ~Copyable {
     let file = FilePath(destination)
     guard let name = file.lastComponent else { throw .invalid(file: destination, problem: "this is no name for a result") }
     let path = file.removingLastComponent().appending(".\(name.string).partial").string
-    lock = try Self.create(path)
+    lock = try Self.create(path, keeping: resuming)
     self.destination = destination
     self.path = path
     self.result = result
   }
 
   deinit {
-    if !isCommitted { try? FileManager.default.removeItem(atPath: path) }
+    if !isCommitted && !keepsUnfinished { try? FileManager.default.removeItem(atPath: path) }
     try? lock.close()
   }
 
@@ -66,13 +68,15 @@ struct Staging: ~Copyable {
     guard isOurs else { throw .invalid(file: destination, problem: "it is a folder of other things; it is not replaced") }
   }
 
-  /// Makes the folder and takes its lock; first removes one that nobody holds.
-  private static func create(_ path: String) throws(PackError) -> FileDescriptor {
+  /// Makes the folder and takes its lock; first removes one that nobody holds, or takes it over if `keeping`.
+  private static func create(_ path: String, keeping: Bool) throws(PackError) -> FileDescriptor {
     if let old = try? FileDescriptor.open(FilePath(path + "/" + lockName), .readWrite, options: [.closeOnExec]) {
-      defer { try? old.close() }
       guard cl_lock(old.rawValue) == 0 else {
+        try? old.close()
         throw .invalid(file: path, problem: "another run is writing this result; wait for it, or stop it")
       }
+      if keeping { return old }
+      try? old.close()
     }
     do {
       if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
@@ -87,7 +91,10 @@ struct Staging: ~Copyable {
   }
 
   /// Gives the result its name: from here on it is there, whole, or it is not there at all.
-  consuming func commit() throws(PackError) {
+  ///
+  /// - Parameter names: Files of the folder that are no part of the result.
+  consuming func commit(removing names: [String] = []) throws(PackError) {
+    for name in names where FileManager.default.fileExists(atPath: path + "/" + name) { try remove(path + "/" + name) }
     let source: String
     switch result {
     case .pack, .models:
@@ -114,6 +121,22 @@ struct Staging: ~Copyable {
   private static func syncParent(of path: String) throws(PackError) {
     let parent = FilePath(path).removingLastComponent().string
     try unsafe check(cl_sync_folder(parent.isEmpty ? "." : parent), path, "write it to the disk")
+  }
+
+  /// Refuses to begin what the filesystem has no room for.
+  func requireSpace(_ byteCount: Int) throws(PackError) {
+    let free = cl_free_bytes(lock.rawValue)
+    guard free >= 0, Int(free) < byteCount else { return }
+    throw .invalid(
+      file: destination,
+      problem: "it takes \(byteCount) bytes, and its filesystem has \(free) free: \(byteCount - Int(free)) are missing")
+  }
+
+  /// Removes what an interrupted run left, but the file `name`.
+  func clear(keeping name: String) throws(PackError) {
+    for other in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where other != name && other != Self.lockName {
+      try remove(path + "/" + other)
+    }
   }
 
   private func remove(_ path: String) throws(PackError) {

@@ -11,5 +11,8 @@ struct GGUFPack: ParsableCommand {
       chunk. Run it with packrun.
       """,
     version: "0.1.0",
-    subcommands: [ConvertCommand.self, VerifyCommand.self, InspectCommand.self, RestoreCommand.self])
+    subcommands: [
+      ConvertCommand.self, VerifyCommand.self, InspectCommand.self, RestoreCommand.self, RepackCommand.self, CompressCommand.self,
+      DecompressCommand.self,
+    ])
 }

@@ -1,3 +1,5 @@
+import PackFormat
+
 /// Tells how far a long work has come: a bar on a terminal, else one line for every tenth.
 struct Progress {
   /// What is being done, such as `converting`.
@@ -18,8 +20,9 @@ struct Progress {
     self.isQuiet = isQuiet
   }
 
-  /// Counts `bytes` more as done.
-  mutating func advance(_ bytes: Int) {
+  /// Counts `bytes` more as done; throws `PackError.interrupted` if the user wants no more.
+  mutating func advance(_ bytes: Int) throws(PackError) {
+    try Interruption.shared.check()
     done += bytes
     guard !isQuiet, total > 0 else { return }
     if isInteractive {

@@ -108,6 +108,79 @@ struct RoundTripTests {
     }
   }
 
+  @Test("Stored as zstd frames the content is the same, and smaller where it can be", arguments: [1, 9])
+  func compressed(level: Int) throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.gguf"
+      var writer = GGUFWriter()
+      writer.tensors = [
+        .init(name: "noise", type: .q4_K, dimensions: [2048, 1024]), .init(name: "floats", type: .f32, dimensions: [512, 1200]),
+        .init(name: "halves", type: .bf16, dimensions: [512, 1200]), .init(name: "doubles", type: .f64, dimensions: [64, 33]),
+        .init(name: "zeros", type: .q8_0, dimensions: [320, 100]),
+      ]
+      var random = RandomBytes(seed: 5)
+      try writer.write(to: path) { index in
+        switch index {
+        case 0: random.bytes(144 * 8 * 1024)
+        // Exponents that repeat, mantissas that do not: what planes are for.
+        case 1: (0..<512 * 1200).flatMap { _ in [UInt8(random.next(below: 256)), UInt8(random.next(below: 256)), 0x20, 0x3d] }
+        case 2: (0..<512 * 1200).flatMap { _ in [UInt8(random.next(below: 256)), 0x3d] }
+        case 3: random.bytes(8 * 64 * 33)
+        default: [UInt8](repeating: 0, count: 34 * 10 * 100)
+        }
+      }
+      let model = try GGUFModel.open(path)
+      var options = PackOptions()
+      options.nodeCount = 2
+      let plain = folder + "/plain.pack"
+      let packed = folder + "/packed.pack"
+      let plan = try PackPlan(model, options: options)
+      try PackConverter(model, plan: plan).run(to: plain)
+      var converter = PackConverter(model, plan: plan)
+      converter.compressionLevel = level
+      try converter.run(to: packed)
+
+      let (first, second) = (try Pack.open(plain), try Pack.open(packed))
+      #expect(try PackVerifier(second).run().isEmpty)
+      #expect(first.manifest.blobs.map(\.chunks) == second.manifest.blobs.map(\.chunks))
+      #expect(first.manifest.tensors == second.manifest.tensors)
+      #expect(zip(second.manifest.blobs, first.manifest.blobs).allSatisfy { $0.storedByteCount < $1.storedByteCount * 9 / 10 })
+      let encodings = Set(second.manifest.blobs.flatMap { $0.storage?.segments.map(\.encoding) ?? [] })
+      // Noise does not shrink, so it must have stayed as it was.
+      #expect(encodings.isSuperset(of: [.raw, .zstd, .zstd2, .zstd4]))
+      try PackRestorer(second).compare(with: model)
+
+      // And back: the same files as if they had never been compressed.
+      let back = folder + "/back.pack"
+      try PackConverter(storing: second).run(to: back)
+      for blob in first.manifest.blobs { #expect(try contents(back + "/" + blob.file) == contents(plain + "/" + blob.file)) }
+      // A frame that is damaged is found, whether it still unpacks or not.
+      var bytes = try contents(packed + "/node0.blob")
+      bytes[bytes.count / 3] ^= 0x10
+      try bytes.write(to: URL(filePath: packed + "/node0.blob"))
+      #expect(try !PackVerifier(Pack.open(packed)).run().isEmpty)
+    }
+  }
+
+  @Test("A pack made of a pack is the one made of the model", arguments: Case.all)
+  func repacked(way: Case) throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.gguf"
+      try TestModels.write([.q4_K, .q5_0, .q8_0, .bf16, .f32, .iq2_xs], to: path, seed: 9)
+      let model = try GGUFModel.open(path)
+      var options = PackOptions()
+      options.nodeCount = 3
+      try PackConverter(model, plan: try PackPlan(model, options: options)).run(to: folder + "/first.pack")
+      let first = try Pack.open(folder + "/first.pack")
+      let plan = try PackPlan(tensors: first.manifest.tensors, options: way.options)
+      try PackConverter(first, plan: plan).run(to: folder + "/second.pack")
+      try PackConverter(model, plan: try PackPlan(model, options: way.options)).run(to: folder + "/direct.pack")
+      #expect(try contents(folder + "/second.pack/pack.json") == contents(folder + "/direct.pack/pack.json"))
+      #expect(try contents(folder + "/second.pack/checksums.xxh3") == contents(folder + "/direct.pack/checksums.xxh3"))
+      #expect(try PackVerifier(Pack.open(folder + "/second.pack")).run().isEmpty)
+    }
+  }
+
   @Test("A model without tensors comes back")
   func noTensors() throws {
     try withTemporaryFolder { folder in

@@ -7,6 +7,9 @@
 // Swaps two paths of one filesystem atomically. 0, or an errno: ENOENT if one is missing, EINVAL if the filesystem cannot.
 int cl_exchange(const char *a, const char *b);
 
+// Bytes that the filesystem of an open file has free for us, or -1 if it does not say.
+int64_t cl_free_bytes(int file);
+
 // Takes the exclusive lock of an open file without waiting: 0, or an errno (EWOULDBLOCK if somebody else holds it). The lock ends
 // when the file is closed or the process ends, however it ends.
 int cl_lock(int file);

@@ -1,5 +1,5 @@
 import ArgumentParser
-import GGUF
+import FoundationEssentials
 import PackFormat
 import Repack
 
@@ -15,46 +15,82 @@ struct VerifyCommand: ParsableCommand {
   @Option(help: "Also prove that the pack was made from this model.", completion: .file(extensions: ["gguf"]))
   var source: String?
 
+  @Flag(help: "Print the result as a JSON document.")
+  var json = false
+
   @Flag(name: .shortAndLong, help: "Print nothing but errors.")
   var quiet = false
 
   func run() throws {
+    if json { return try runWithJSON() }
     try reportingErrors {
-      let opened = try open()
+      let opened = try openPack(pack)
+      try verifyFirst(opened, isQuiet: quiet)
+      if let source { try compareSource(PackRestorer(opened), with: source, isQuiet: quiet) }
+      if !quiet {
+        print("\(pack): good, \(ByteCount(PackVerifier(opened).byteCount)) in \(opened.manifest.blobs.count) blobs")
+      }
+    }
+  }
+
+  /// The JSON document.
+  private struct Report: Encodable {
+    var schemaVersion = 1
+    var pack: String
+    /// `good`, `damaged` or `unreadable`.
+    var result: String
+    /// Bytes that were checked.
+    var byteCount: Int
+    var problems: [Problem]
+    /// Whether the pack was made from the model that was named; left out if none was.
+    var sourceMatches: Bool?
+  }
+
+  private struct Problem: Encodable {
+    var file: String?
+    var chunk: Int?
+    var offset: Int?
+    var byteCount: Int?
+    var description: String
+
+    init(_ error: PackError) {
+      description = error.description
+      if case .damaged(let file, let chunk, let range) = error {
+        (self.file, self.chunk, offset, byteCount) = (file, chunk, range.lowerBound, range.count)
+      }
+    }
+  }
+
+  private func runWithJSON() throws {
+    var report = Report(pack: pack, result: "good", byteCount: 0, problems: [])
+    do {
+      let opened = try Pack.open(pack)
       let verifier = PackVerifier(opened)
-      var progress = Progress("verifying", total: verifier.byteCount, isQuiet: quiet)
-      let damage = try verifier.run { progress.advance($0) }
-      progress.finish()
-      for problem in damage { Terminal.complain(problem.description) }
-      guard damage.isEmpty else { throw ExitCode.damaged }
-      if let source { try compare(opened, with: source) }
-      if !quiet { print("\(pack): good, \(ByteCount(verifier.byteCount)) in \(opened.manifest.blobs.count) blobs") }
+      report.problems = try verifier.run { (bytes) throws(PackError) in
+        report.byteCount += bytes
+        try Interruption.shared.check()
+      }.map(Problem.init)
+      if let source, report.problems.isEmpty { try compare(opened, with: source, &report) }
+      if !report.problems.isEmpty { report.result = "damaged" }
+    } catch let error as PackError {
+      if case .damaged = error { report.result = "damaged" } else { report.result = "unreadable" }
+      report.problems.append(Problem(error))
     }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    print(String(decoding: try encoder.encode(report), as: UTF8.self))
+    if report.result != "good" { throw report.result == "damaged" ? ExitCode.damaged : ExitCode.unreadable }
   }
 
-  /// Opens the pack; a manifest or header that does not have its digest is damage too.
-  private func open() throws -> Pack {
+  private func compare(_ pack: Pack, with source: String, _ report: inout Report) throws {
+    report.sourceMatches = true
     do {
-      return try Pack.open(pack)
-    } catch {
-      guard case .damaged = error else { throw error }
-      Terminal.complain(error.description)
-      throw ExitCode.damaged
+      try reportingErrors {
+        try compareSource(PackRestorer(pack), with: source, isQuiet: true)
+      }
+    } catch let code as ExitCode where code == .damaged {
+      report.sourceMatches = false
+      report.problems.append(Problem(.invalid(file: source, problem: "the pack was not made from it")))
     }
-  }
-
-  private func compare(_ pack: Pack, with source: String) throws {
-    let restorer = PackRestorer(pack)
-    var progress = Progress("comparing", total: restorer.byteCount, isQuiet: quiet)
-    let model = try GGUFModel.open(source)
-    do {
-      try restorer.compare(with: model) { progress.advance($0) }
-    } catch {
-      progress.finish()
-      guard case .invalid = error else { throw error }
-      Terminal.complain(error.description)
-      throw ExitCode.damaged
-    }
-    progress.finish()
   }
 }

@@ -1,0 +1,99 @@
+import GGUF
+import PackFormat
+
+/// What a pack will be like, before any weight is written: what a plan says, or a pack that is stored in another way.
+struct Arrangement: Sendable {
+  /// A file of weights to be written.
+  struct Blob: Sendable {
+    let file: String
+    let node: Int?
+    let byteCount: Int
+    /// What the tensors' slices call the blob whose content it has.
+    let content: Int
+  }
+
+  let placement: PackManifest.Placement
+  let nodeCount: Int
+  let copies: Bool
+  let alignment: Int
+  let chunkByteCount: Int
+  let tensors: [PackTensor]
+  let blobs: [Blob]
+
+  /// What `plan` says.
+  init(_ plan: PackPlan, chunkByteCount: Int) {
+    let options = plan.options
+    placement = options.placement
+    nodeCount = options.nodeCount
+    copies = options.copies
+    alignment = options.alignment
+    self.chunkByteCount = chunkByteCount
+    tensors = plan.tensors
+    if options.placement == .mirror && !options.copies {
+      blobs = [Blob(file: "all.blob", node: nil, byteCount: plan.blobByteCounts[0], content: 0)]
+    } else {
+      blobs = (0..<options.nodeCount).map {
+        let content = options.placement == .mirror ? 0 : $0
+        return Blob(file: "node\($0).blob", node: $0, byteCount: plan.blobByteCounts[content], content: content)
+      }
+    }
+  }
+
+  /// What `manifest` says.
+  init(_ manifest: PackManifest) {
+    placement = manifest.placement
+    nodeCount = manifest.nodeCount
+    copies = manifest.copies
+    alignment = manifest.alignment
+    chunkByteCount = manifest.chunkByteCount
+    tensors = manifest.tensors
+    blobs = manifest.blobs.indices.map {
+      let blob = manifest.blobs[$0]
+      return Blob(file: blob.file, node: blob.node, byteCount: blob.byteCount, content: manifest.placement == .mirror ? 0 : $0)
+    }
+  }
+
+  /// Bytes of all blobs' content.
+  var byteCount: Int { blobs.reduce(0) { $0 + $1.byteCount } }
+
+  /// The manifest, with the blobs as they were written.
+  func manifest(
+    writer: String, source: [PackManifest.SourcePart], gapByteCount: Int, blobs written: [WrittenBlob]
+  ) -> PackManifest {
+    PackManifest(
+      writer: writer, placement: placement, nodeCount: nodeCount, copies: copies, alignment: alignment,
+      chunkByteCount: chunkByteCount, source: source, gapByteCount: gapByteCount,
+      blobs: zip(blobs, written).map {
+        .init(file: $0.file, byteCount: $0.byteCount, node: $0.node, digest: $1.digest, chunks: $1.chunks, storage: $1.storage)
+      }, tensors: tensors)
+  }
+
+  /// The content of blob `content` in runs that may be compressed apart: slices, and the zeros between them.
+  func sections(of content: Int) -> [CompressedBlobWriter.Section] {
+    var sections: [CompressedBlobWriter.Section] = []
+    var end = 0
+    let slices = tensors.flatMap { tensor in
+      tensor.slices.filter { $0.blob == content }.compactMap { slice in
+        slice.extent(expertCount: tensor.expertCount).map { (range: $0, planes: Self.planeCount(tensor.type)) }
+      }
+    }.sorted { $0.range.lowerBound < $1.range.lowerBound }
+    for slice in slices where !slice.range.isEmpty {
+      if slice.range.lowerBound > end { sections.append(.init(range: end..<slice.range.lowerBound, planeCount: 0)) }
+      sections.append(.init(range: slice.range, planeCount: slice.planes))
+      end = slice.range.upperBound
+    }
+    let size = blobs.first { $0.content == content }?.byteCount ?? end
+    if size > end { sections.append(.init(range: end..<size, planeCount: 0)) }
+    return sections
+  }
+
+  /// Bytes of one value, where values are stored as such: exponents compress, and mantissas do not.
+  private static func planeCount(_ type: WeightType) -> Int {
+    switch type {
+    case .f16, .bf16, .i16: 2
+    case .f32, .i32: 4
+    case .f64, .i64: 8
+    default: 1
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import GGUF
+import PackFormat
+
+/// Gives the slices of one blob their places.
+///
+/// A slice of at least one alignment unit begins at a multiple of the unit, and smaller ones fill the gaps between such slices. Where
+/// that would cost more than the pack may grow, slices begin at smaller powers of two instead, which take a 64th of each at most.
+struct BlobArranger {
+  /// A slice that needs a place.
+  struct Request {
+    /// Bytes from the first expert's rows to the end of the last one's.
+    let extent: Int
+    /// Bytes of one expert's rows.
+    let byteCount: Int
+    let isStacked: Bool
+  }
+
+  /// What a pack may grow by for the sake of alignment: a 64th, which leaves room below 2 % for everything else.
+  static let growthDivisor = 64
+  /// What the smallest slices are aligned to: a cache line.
+  static let smallestAlignment = 64
+  /// What each expert of a stacked tensor is aligned to: a page, so that it can be bound, moved or pinned alone.
+  static let pageByteCount = 4096
+  /// Gaps that are remembered: the last ones, so that neighbours in use stay neighbours.
+  private static let gapLimit = 32
+
+  let alignment: Int
+
+  /// The offsets of `requests`, in their order, and where the last of them ends; nil on overflow.
+  func places(of requests: [Request]) -> (offsets: [Int], end: Int)? {
+    var total = 0
+    for request in requests {
+      let (sum, overflow) = total.addingReportingOverflow(request.extent + Self.pageByteCount)
+      guard !overflow, sum < Int.max / 4 else { return nil }
+      total = sum
+    }
+    let used = requests.reduce(0) { $0 + $1.extent }
+    let strict = fill(requests)
+    if strict.end - used <= used / Self.growthDivisor { return strict }
+    return loose(requests)
+  }
+
+  /// Large slices on units, one behind another; small ones in the first gap that holds them.
+  private func fill(_ requests: [Request]) -> (offsets: [Int], end: Int) {
+    var gaps: [Range<Int>] = []
+    var offsets: [Int] = []
+    var end = 0
+    for request in requests {
+      let isLarge = request.extent >= alignment
+      let unit = max(isLarge ? alignment : Self.smallestAlignment, request.isStacked ? Self.pageByteCount : 0)
+      if !isLarge, let index = gaps.firstIndex(where: { $0.upperBound - Self.align($0.lowerBound, to: unit) >= request.extent }) {
+        let start = Self.align(gaps[index].lowerBound, to: unit)
+        let gap = gaps[index]
+        gaps[index] = start + request.extent..<gap.upperBound
+        if start > gap.lowerBound { gaps.insert(gap.lowerBound..<start, at: index) }
+        offsets.append(start)
+      } else {
+        let start = Self.align(end, to: unit)
+        if start > end { gaps.append(end..<start) }
+        offsets.append(start)
+        end = start + request.extent
+      }
+      gaps.removeAll { $0.count < Self.smallestAlignment }
+      if gaps.count > Self.gapLimit { gaps.removeFirst() }
+    }
+    return (offsets, end)
+  }
+
+  /// Each slice at a multiple of the largest power of two that is no more than a 64th of it.
+  private func loose(_ requests: [Request]) -> (offsets: [Int], end: Int) {
+    var offsets: [Int] = []
+    var end = 0
+    for request in requests {
+      var unit = Self.smallestAlignment
+      while unit < alignment, unit * 2 * Self.growthDivisor <= request.extent { unit *= 2 }
+      if request.isStacked { unit = max(unit, Self.pageByteCount) }
+      let start = Self.align(end, to: unit)
+      offsets.append(start)
+      end = start + request.extent
+    }
+    return (offsets, end)
+  }
+
+  static func align(_ value: Int, to alignment: Int) -> Int { (value + alignment - 1) & ~(alignment - 1) }
+}

@@ -1,0 +1,188 @@
+import PackFormat
+
+/// Writes a blob as zstd frames: each slice of a tensor only if that saves at least 3 % of it.
+struct CompressedBlobWriter {
+  let path: String
+  let byteCount: Int
+  let chunkByteCount: Int
+  let threads: Int
+  /// libzstd's level.
+  let level: Int
+
+  /// Bytes of content in a frame: large enough for zstd to find what there is, small enough to be unpacked by the dozen at once.
+  static let frameByteCount = 1 << 20
+  /// What must be saved, in percent.
+  static let leastSaving = 3
+
+  /// A run of content that is stored in one way.
+  struct Section {
+    let range: Range<Int>
+    /// Planes that suit it; 0 for the zeros between slices.
+    let planeCount: Int
+  }
+
+  /// Writes the file, down to the disk.
+  ///
+  /// - Parameter finished: Called with the bytes of content that are done since the last call.
+  func write(
+    _ content: borrowing some BlobContent & ~Copyable, sections: [Section], finished: (Int) throws(PackError) -> Void
+  ) throws(PackError) -> WrittenBlob {
+    // How large it becomes is not known before; the folder's free space has been checked for the content as it is.
+    let file = try OutputFile(path, byteCount: 0, isNew: false)
+    var digests = ChunkDigests(chunkByteCount: chunkByteCount)
+    var segments: [BlobStorage.Segment] = []
+    var end = 0
+    for section in sections {
+      let segment = try write(section, of: content, to: file, at: end, &digests, finished)
+      end += segment.storedByteCount ?? 0
+      segments.append(segment)
+    }
+    // A slice that did not shrink enough was written over; what it left behind the end goes.
+    try file.truncate(to: end)
+    try file.synchronize()
+    return WrittenBlob(
+      chunks: try digests.finish(path), digest: try file.digest(byteCount: end),
+      storage: BlobStorage(frameByteCount: Self.frameByteCount, segments: segments))
+  }
+
+  private func write(
+    _ section: Section, of content: borrowing some BlobContent & ~Copyable, to file: borrowing OutputFile, at start: Int,
+    _ digests: inout ChunkDigests, _ finished: (Int) throws(PackError) -> Void
+  ) throws(PackError) -> BlobStorage.Segment {
+    let size = section.range.count
+    let encoding: BlobStorage.Encoding =
+      switch section.planeCount {
+      case 0: .zero
+      case 2: .zstd2
+      case 4: .zstd4
+      case 8: .zstd8
+      default: .zstd
+      }
+    var tries = encoding != .zero
+    if tries { tries = try promises(section, of: content) }
+    let frames = try pass(section, of: content, packing: tries, to: file, at: start, &digests, finished)
+    if encoding == .zero { return .init(byteCount: size, encoding: .zero, frames: []) }
+    if tries, frames.reduce(0, +) * 100 <= size * (100 - Self.leastSaving) {
+      return .init(byteCount: size, encoding: encoding, frames: frames)
+    }
+    try copy(section, of: content, to: file, at: start)
+    return .init(byteCount: size, encoding: .raw, frames: [])
+  }
+
+  private static func frames(of section: Section) -> [Range<Int>] {
+    stride(from: section.range.lowerBound, to: section.range.upperBound, by: frameByteCount).map {
+      $0..<min(section.range.upperBound, $0 + frameByteCount)
+    }
+  }
+
+  /// Whether the first, the middle and the last frame shrink at all: spares the work where there is nothing to gain.
+  private func promises(_ section: Section, of content: borrowing some BlobContent & ~Copyable) throws(PackError) -> Bool {
+    let frames = Self.frames(of: section)
+    guard frames.count > 3 else { return true }
+    var worker = try BlobWorker()
+    var (plain, stored) = (0, 0)
+    for frame in [frames[0], frames[frames.count / 2], frames[frames.count - 1]] {
+      stored += try pack(frame, of: content, section.planeCount, &worker)
+      plain += frame.count
+    }
+    return stored * 100 <= plain * 99
+  }
+
+  /// Packs one frame into the worker's memory.
+  private func pack(
+    _ frame: Range<Int>, of content: borrowing some BlobContent & ~Copyable, _ planeCount: Int, _ worker: inout BlobWorker
+  ) throws(PackError) -> Int {
+    let bytes = unsafe worker.content.bytes(frame.count)
+    try unsafe content.fill(frame, into: bytes, &worker.scratch)
+    guard
+      let count = unsafe worker.scratch.codec.pack(
+        UnsafeRawBufferPointer(bytes), planeCount: planeCount, level: level, into: &worker.stored)
+    else { throw .system(file: path, operation: "compress it", reason: "libzstd refused") }
+    worker.storedByteCount = count
+    return count
+  }
+
+  /// Hashes the section's content and, if `packs`, writes its frames; gives back their sizes.
+  private func pass(
+    _ section: Section, of content: borrowing some BlobContent & ~Copyable, packing packs: Bool,
+    to file: borrowing OutputFile, at start: Int,
+    _ digests: inout ChunkDigests, _ finished: (Int) throws(PackError) -> Void
+  ) throws(PackError) -> [Int] {
+    let frames = Self.frames(of: section)
+    var sizes: [Int] = []
+    var end = start
+    try OrderedWork(count: frames.count, threads: threads).run {
+      () throws(PackError) in
+      try BlobWorker()
+    } work: { (index, worker) throws(PackError) in
+      if packs {
+        _ = try pack(frames[index], of: content, section.planeCount, &worker)
+      } else {
+        let bytes = unsafe worker.content.bytes(frames[index].count)
+        try unsafe content.fill(frames[index], into: bytes, &worker.scratch)
+      }
+    } finish: { (index, worker) throws(PackError) in
+      try worker.content.withBytes(frames[index].count) { (bytes) throws(PackError) in try digests.update(bytes, path) }
+      if packs {
+        let bytes = unsafe UnsafeRawBufferPointer(worker.stored.bytes(worker.storedByteCount))
+        try unsafe file.write(bytes, at: end)
+        end += worker.storedByteCount
+        sizes.append(worker.storedByteCount)
+      }
+      try finished(frames[index].count)
+    }
+    return sizes
+  }
+
+  /// Writes the section as it is.
+  private func copy(
+    _ section: Section, of content: borrowing some BlobContent & ~Copyable, to file: borrowing OutputFile, at start: Int
+  ) throws(PackError) {
+    let frames = Self.frames(of: section)
+    try OrderedWork(count: frames.count, threads: threads).run {
+      () throws(PackError) in
+      try BlobWorker()
+    } work: { (index, worker) throws(PackError) in
+      let bytes = unsafe worker.content.bytes(frames[index].count)
+      try unsafe content.fill(frames[index], into: bytes, &worker.scratch)
+      try unsafe file.write(UnsafeRawBufferPointer(bytes), at: start + frames[index].lowerBound - section.range.lowerBound)
+    } finish: { (_, _) throws(PackError) in
+    }
+  }
+}
+
+/// The digests of chunks, from content that comes in pieces which know nothing of chunks.
+struct ChunkDigests: ~Copyable {
+  private let chunkByteCount: Int
+  private var stream: DigestStream?
+  private var filled = 0
+  private var digests: [Digest] = []
+
+  init(chunkByteCount: Int) { self.chunkByteCount = chunkByteCount }
+
+  /// Takes in the next bytes.
+  mutating func update(_ bytes: RawSpan, _ path: String) throws(PackError) {
+    var start = 0
+    while start < bytes.byteCount {
+      if stream == nil { stream = DigestStream() }
+      guard stream != nil else { throw .system(file: path, operation: "hash it", reason: "there is no memory") }
+      let count = min(chunkByteCount - filled, bytes.byteCount - start)
+      stream?.update(bytes.extracting(start..<start + count))
+      start += count
+      filled += count
+      if filled == chunkByteCount { close() }
+    }
+  }
+
+  private mutating func close() {
+    if let digest = stream?.digest { digests.append(digest) }
+    stream = nil
+    filled = 0
+  }
+
+  /// The digests of all chunks, the last one's too.
+  consuming func finish(_ path: String) throws(PackError) -> [Digest] {
+    if filled > 0 { close() }
+    return digests
+  }
+}

@@ -1,0 +1,36 @@
+import PackFormat
+
+/// The order in which decoding reads tensors: what comes before the layers, layer after layer, what comes behind them.
+struct UseOrder: Comparable {
+  private let layer: Int
+  private let step: Int
+  /// The place in the source decides between tensors of which nothing is known.
+  private let index: Int
+
+  /// For tensor number `index` of the source.
+  init(_ name: String, index: Int) {
+    let fields = name.split(separator: ".", omittingEmptySubsequences: false)
+    if fields.count > 2, fields[0] == "blk", let number = Int(fields[1]), number >= 0, number < Int.max {
+      layer = number
+      let part = String(fields[2])
+      step = Self.steps.firstIndex { part.hasPrefix($0) } ?? Self.steps.count
+    } else {
+      layer = name.hasPrefix("output") ? Int.max : -1
+      // The norm before the matrix.
+      step = name.hasPrefix("output_norm") ? 0 : 1
+    }
+    self.index = index
+  }
+
+  /// Beginnings of the names within a layer; a longer one stands before those it begins with.
+  private static let steps = [
+    "attn_norm", "attn_qkv", "attn_q_a", "attn_q_b", "attn_q", "attn_kv", "attn_k", "attn_v", "attn_sinks", "attn_output",
+    "attn_post",
+    "post_attention_norm", "ffn_norm", "ffn_gate_inp", "exp_probs", "ffn_gate_up", "ffn_gate", "ffn_up", "ffn_down", "ffn_post",
+    "post_ffw_norm",
+  ]
+
+  static func < (left: UseOrder, right: UseOrder) -> Bool {
+    (left.layer, left.step, left.index) < (right.layer, right.step, right.index)
+  }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import PackFormat
+import Repack
+
+/// `ggufpack compress`: the same pack, its blobs stored as zstd frames.
+struct CompressCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "compress", abstract: "Store a pack's blobs as zstd frames, for disks and networks; packrun unpacks them.",
+    discussion: "The pack is verified first, and replaced at the end unless --output names another.")
+
+  @Argument(help: "The pack.", completion: .directory)
+  var pack: String
+
+  @Option(name: .shortAndLong, help: "The pack to write. (default: the pack itself is replaced)", completion: .directory)
+  var output: String?
+
+  @Option(help: "libzstd's level, 1 to 22.")
+  var level = PackWritingArguments.standardLevel
+
+  @OptionGroup var writing: WritingArguments
+
+  func validate() throws {
+    guard FrameCodec.levels.contains(level) else { throw ValidationError("--level takes 1 to \(FrameCodec.levels.upperBound).") }
+  }
+
+  func run() throws {
+    try store(pack, as: output, level: level, writing)
+  }
+}
+
+/// `ggufpack decompress`: the same pack, its blobs stored as they are mapped.
+struct DecompressCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "decompress", abstract: "Store a compressed pack's blobs as they are mapped.",
+    discussion: "The pack is verified first, and replaced at the end unless --output names another.")
+
+  @Argument(help: "The pack.", completion: .directory)
+  var pack: String
+
+  @Option(name: .shortAndLong, help: "The pack to write. (default: the pack itself is replaced)", completion: .directory)
+  var output: String?
+
+  @OptionGroup var writing: WritingArguments
+
+  func run() throws {
+    try store(pack, as: output, level: nil, writing)
+  }
+}
+
+/// Writes the pack at `path` with its blobs stored in another way, to `output` or in its own place.
+private func store(_ path: String, as output: String?, level: Int?, _ writing: WritingArguments) throws {
+  try reportingErrors {
+    let pack = try openPack(path)
+    try verifyFirst(pack, isQuiet: writing.quiet)
+    try write(
+      PackConverter(storing: pack), to: output ?? pack.path, level: level, resumes: false, replaces: writing.force || output == nil,
+      isQuiet: writing.quiet)
+  }
+}

@@ -1,0 +1,29 @@
+import ArgumentParser
+import PackFormat
+import Repack
+
+/// `ggufpack repack`: from a pack to a pack for another machine, without the source.
+struct RepackCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "repack", abstract: "Write a pack anew for other nodes or another placement, without the GGUF.",
+    discussion: "The pack is verified first.")
+
+  @Argument(help: "The pack.", completion: .directory)
+  var pack: String
+
+  @Option(name: .shortAndLong, help: "The pack to write.", completion: .directory)
+  var output: String
+
+  @OptionGroup var arrangement: ArrangementArguments
+  @OptionGroup var writing: PackWritingArguments
+
+  func run() throws {
+    try reportingErrors {
+      let source = try openPack(pack)
+      let plan = try PackPlan(tensors: source.manifest.tensors, options: arrangement.options)
+      if arrangement.plan { return show(plan, to: output) }
+      try verifyFirst(source, isQuiet: writing.writing.quiet)
+      try write(PackConverter(source, plan: plan), to: output, writing)
+    }
+  }
+}

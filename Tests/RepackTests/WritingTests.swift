@@ -1,0 +1,122 @@
+import Foundation
+import GGUF
+import PackFormat
+import Synchronization
+import Testing
+
+@testable import Repack
+
+@Suite("Writing safely")
+struct WritingTests {
+  /// A model whose blobs have several chunks.
+  private func write(to path: String, rows: Int = 12_000) throws -> GGUFModel {
+    var writer = GGUFWriter()
+    writer.tensors = [
+      .init(name: "a", type: .q8_0, dimensions: [1024, rows]), .init(name: "b", type: .q6_K, dimensions: [2048, 4000]),
+    ]
+    var random = RandomBytes(seed: 11)
+    try writer.write(to: path) { random.bytes([34 * 32 * rows, 210 * 8 * 4000][$0]) }
+    return try GGUFModel.open(path)
+  }
+
+  private func names(in folder: String) throws -> Set<String> {
+    Set(try FileManager.default.contentsOfDirectory(atPath: folder))
+  }
+
+  @Test("An interrupted run leaves nothing; one that is to be resumed leaves what the next one goes on with")
+  func interruption() throws {
+    try withTemporaryFolder { folder in
+      let model = try write(to: folder + "/model.gguf")
+      let plan = try PackPlan(model, options: PackOptions())
+      let target = folder + "/model.pack"
+      func run(resumes: Bool, until limit: Int) throws {
+        var converter = PackConverter(model, plan: plan)
+        converter.resumes = resumes
+        converter.threads = 1
+        var done = 0
+        try converter.run(to: target) { (bytes) throws(PackError) in
+          done += bytes
+          if done >= limit { throw .interrupted }
+        }
+      }
+      #expect(throws: PackError.interrupted) { try run(resumes: false, until: 1) }
+      #expect(try names(in: folder) == ["model.gguf"])
+
+      #expect(throws: PackError.interrupted) { try run(resumes: true, until: 10 << 20) }
+      let partial = folder + "/.model.pack.partial"
+      let journal = try String(contentsOfFile: partial + "/journal", encoding: .utf8).split(separator: "\n")
+      #expect(journal.count == 3)
+      // One of the two chunks is damaged meanwhile: it must be made anew.
+      let blob = try #require(FileHandle(forWritingAtPath: partial + "/node0.blob"))
+      try blob.seek(toOffset: 12345)
+      try blob.write(contentsOf: Data([1, 2, 3]))
+      try blob.close()
+      try run(resumes: true, until: .max)
+      #expect(try names(in: folder) == ["model.gguf", "model.pack"])
+      #expect(try names(in: target) == ["checksums.xxh3", "header.gguf", "node0.blob", "pack.json"])
+      #expect(try PackVerifier(Pack.open(target)).run().isEmpty)
+      try PackRestorer(Pack.open(target)).compare(with: model)
+    }
+  }
+
+  @Test("What a resumed run finds of another arrangement is not used")
+  func otherArrangement() throws {
+    try withTemporaryFolder { folder in
+      let model = try write(to: folder + "/model.gguf")
+      let target = folder + "/model.pack"
+      for nodes in [2, 1] {
+        var options = PackOptions()
+        options.nodeCount = nodes
+        var converter = PackConverter(model, plan: try PackPlan(model, options: options))
+        converter.resumes = true
+        if nodes == 2 {
+          #expect(throws: PackError.interrupted) { try converter.run(to: target) { _ throws(PackError) in throw .interrupted } }
+        } else {
+          try converter.run(to: target)
+        }
+      }
+      #expect(try names(in: target) == ["checksums.xxh3", "header.gguf", "node0.blob", "pack.json"])
+      try PackRestorer(Pack.open(target)).compare(with: model)
+    }
+  }
+
+  @Test("What a killed run has left is removed by the next one; what a living one writes is not touched")
+  func leftovers() throws {
+    try withTemporaryFolder { folder in
+      let model = try write(to: folder + "/model.gguf", rows: 64)
+      let plan = try PackPlan(model, options: PackOptions())
+      let partial = folder + "/.model.pack.partial"
+      try FileManager.default.createDirectory(atPath: partial, withIntermediateDirectories: true)
+      try Data("trash".utf8).write(to: URL(filePath: partial + "/node7.blob"))
+      try Data().write(to: URL(filePath: partial + "/lock"))
+      do {
+        let living = try Staging(for: folder + "/other.pack", .pack, replacing: false)
+        #expect(throws: PackError.self) { try PackConverter(model, plan: plan).run(to: folder + "/other.pack") }
+        #expect(FileManager.default.fileExists(atPath: living.path))
+      }
+      try PackConverter(model, plan: plan).run(to: folder + "/model.pack")
+      #expect(try names(in: folder) == ["model.gguf", "model.pack"])
+      #expect(try !names(in: folder + "/model.pack").contains("node7.blob"))
+    }
+  }
+
+  @Test("A pack is replaced only when asked, and nothing else is replaced at all")
+  func replacing() throws {
+    try withTemporaryFolder { folder in
+      let model = try write(to: folder + "/model.gguf", rows: 64)
+      let converter = PackConverter(model, plan: try PackPlan(model, options: PackOptions()))
+      try converter.run(to: folder + "/model.pack")
+      #expect(throws: PackError.self) { try converter.run(to: folder + "/model.pack") }
+      try converter.run(to: folder + "/model.pack/", replacing: true)
+      #expect(try PackVerifier(Pack.open(folder + "/model.pack")).run().isEmpty)
+
+      let photos = folder + "/photos"
+      try FileManager.default.createDirectory(atPath: photos, withIntermediateDirectories: true)
+      try Data([1]).write(to: URL(filePath: photos + "/dog.jpeg"))
+      #expect(throws: PackError.self) { try converter.run(to: photos, replacing: true) }
+      #expect(throws: PackError.self) { try converter.run(to: folder + "/model.gguf", replacing: true) }
+      #expect(try names(in: photos) == ["dog.jpeg"])
+      #expect(try names(in: folder) == ["model.gguf", "model.pack", "photos"])
+    }
+  }
+}
