@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 
 int cl_open_direct(const char *path) {
@@ -16,6 +17,25 @@ void cl_touch(const void *start, size_t bytes, bool writing) {
     if (writing) *byte = value;
   }
 }
+
+uint64_t cl_read_all(const void *start, size_t bytes) {
+  const uint64_t *words = start;
+  // As many chains as hide the latency of the caches.
+  uint64_t sums[32] = {0};
+  for (size_t i = 0; i + 32 <= bytes / 8; i += 32)
+    for (int lane = 0; lane < 32; lane++) sums[lane] += words[i + lane];
+  uint64_t sum = 0;
+  for (int lane = 0; lane < 32; lane++) sum += sums[lane];
+  return sum;
+}
+
+static int64_t faults(int who) {
+  struct rusage usage;
+  return getrusage(who, &usage) == 0 ? usage.ru_minflt + usage.ru_majflt : 0;
+}
+
+int64_t cl_thread_faults(void) { return faults(RUSAGE_THREAD); }
+int64_t cl_process_faults(void) { return faults(RUSAGE_SELF); }
 
 int64_t cl_read_cached(int file, void *buffer, int64_t bytes, int64_t offset) {
   struct iovec piece = {.iov_base = buffer, .iov_len = (size_t)bytes};

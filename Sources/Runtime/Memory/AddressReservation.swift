@@ -5,7 +5,7 @@ import Glibc
 ///
 /// - Invariant: `base ..< base + byteCount` was mapped by this value and is unmapped, whatever was mapped over parts of it, when
 ///   it ends. `base` is a multiple of the alignment asked for.
-struct AddressReservation: ~Copyable {
+struct AddressReservation: ~Copyable, @unchecked Sendable {
   let base: UnsafeMutableRawPointer
   let byteCount: Int
 

@@ -10,6 +10,8 @@ struct BlobFiller {
   let crew: LoaderCrew
   let options: MemoryOptions
   let mode: HugePageMode
+  /// Whether the replicas' files in memory are to be made, not used.
+  var isPinning = false
 
   private var kernel: Kernel { options.kernel }
 
@@ -26,19 +28,21 @@ struct BlobFiller {
     do {
       switch kind {
       case .file: try mapFiles()
+      case .pinned where !isPinning: try mapFiles()
       case .anon, .hugetlb, .pinned:
         try mapMemory()
         try populate(CL_MADV_POPULATE_WRITE)
+        try collapseSmallPages()
         try read()
       }
     } catch {
-      for blob in blobs { clear(blob) }
+      for blob in blobs { Self.clear(blob) }
       throw error
     }
   }
 
   /// Unmaps a replica but keeps its addresses.
-  func clear(_ blob: MappedBlob) {
+  static func clear(_ blob: MappedBlob) {
     _ = Kernel().map(blob.reservedBytes, protection: PROT_NONE, flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
   }
 
@@ -49,8 +53,15 @@ struct BlobFiller {
       let range = blob.mappedBytes(kind)
       var flags = MAP_PRIVATE | MAP_ANONYMOUS
       if kind == .hugetlb { flags |= CInt(CL_MAP_HUGETLB | CL_MAP_HUGE_2MB) }
-      let error = kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: flags)
-      guard error == 0 else { throw shortage(error, of: blob, "map") }
+      if let path = blob.pinnedPath, isPinning {
+        let file = try PinnedFile.create(path, byteCount: range.count)
+        defer { try? file.close() }
+        let error = kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: MAP_SHARED, file: file.rawValue)
+        guard error == 0 else { throw .file(path: path, operation: "map it", reason: Kernel.text(error)) }
+      } else {
+        let error = kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: flags)
+        guard error == 0 else { throw shortage(error, of: blob, "map") }
+      }
       if kind != .hugetlb { _ = kernel.advise(range, CL_MADV_HUGEPAGE) }
       // Refused in containers: then the crew's threads, which sit on the node, touch the pages first.
       _ = kernel.bind(range, options.spill ? .preferred(blob.replica.node) : .bind(blob.replica.node))
@@ -77,22 +88,30 @@ struct BlobFiller {
 
   private func mapFiles() throws(RuntimeError) {
     for blob in blobs { try mapFile(blob) }
+    let kind = kind
     let total = blobs.reduce(0) { $0 + $1.mappedBytes(kind).count }
     try populate(CL_MADV_POPULATE_READ, ProgressCount(total: total, report: options.progress))
   }
 
   private func mapFile(_ blob: MappedBlob) throws(RuntimeError) {
     guard blob.replica.byteCount > 0 else { return }
+    let path = kind == .pinned ? blob.pinnedPath ?? blob.path : blob.path
     let file: FileDescriptor
+    let size: Int
     do {
-      file = try FileDescriptor.open(FilePath(blob.path), .readOnly, options: [.noFollow, .closeOnExec])
+      file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec])
+      size = Int(try file.seek(offset: 0, from: .end))
     } catch {
-      throw .file(path: blob.path, operation: "open it", reason: (error as? Errno)?.description ?? "\(error)")
+      throw .file(path: path, operation: "open it", reason: (error as? Errno)?.description ?? "\(error)")
     }
     defer { try? file.close() }
+    // Pages behind the end would be a signal when they are read.
+    guard size >= blob.replica.byteCount else {
+      throw .file(path: path, operation: "map it", reason: "it has \(size) bytes, and its manifest says \(blob.replica.byteCount)")
+    }
     let range = blob.mappedBytes(kind)
     let error = kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file.rawValue)
-    guard error == 0 else { throw .file(path: blob.path, operation: "map it", reason: Kernel.text(error)) }
+    guard error == 0 else { throw .file(path: path, operation: "map it", reason: Kernel.text(error)) }
     // Before the first page is there, or the kernel reads it in small pieces for good.
     _ = kernel.advise(range, CL_MADV_HUGEPAGE)
   }
@@ -116,6 +135,18 @@ struct BlobFiller {
         throw shortage(error, of: piece.blob, "populate")
       }
       progress?.add(piece.range.count)
+    }
+  }
+
+  /// Puts small pages together where the kernel found no huge ones at once, or gives a file in memory none unasked.
+  private func collapseSmallPages() throws(RuntimeError) {
+    guard kind != .hugetlb else { return }
+    let kind = kind
+    let small = blobs.filter { MemoryMap.read($0.mappedBytes(kind)).hugeByteCount < $0.mappedBytes(kind).count }
+    try crew.forEachPiece(of: small, pieceByteCount: Self.populatedPiece, byteCount: { $0.mappedBytes(kind).count }) { piece in
+      let start = UnsafeRawPointer(piece.blob.base) + piece.range.lowerBound
+      // What stays small is reported as such.
+      _ = kernel.advise(UnsafeRawBufferPointer(start: start, count: piece.range.count), CL_MADV_COLLAPSE)
     }
   }
 

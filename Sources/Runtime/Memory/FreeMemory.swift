@@ -12,8 +12,13 @@ struct FreeMemory {
 
   /// Checks that each node has as many bytes to give.
   ///
+  /// - Parameter spill: Whether other nodes may give what one has not.
   /// - Throws: `RuntimeError.shortage` with all nodes that have not.
-  func check(_ needed: [Int: Int]) throws(RuntimeError) {
+  func check(_ needed: [Int: Int], spill: Bool = false) throws(RuntimeError) {
+    if spill {
+      let room = topology.nodes.filter(\.isAllowed).reduce(0) { $0 + max(0, Self.available($1) - Self.margin($1)) }
+      if room >= needed.values.reduce(0, +) { return }
+    }
     let short = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> NodeShortage? in
       guard let node = topology.node(id) else { return nil }
       let wanted = bytes + Self.margin(node)

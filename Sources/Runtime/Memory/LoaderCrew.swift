@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Synchronization
 
@@ -59,7 +60,11 @@ final class LoaderCrew {
         let index = queues[worker.team].next.add(1, ordering: .relaxed).oldValue
         guard index < pieces[worker.team].count else { break }
         do throws(RuntimeError) {
-          try body(pieces[worker.team][index])
+          let piece = pieces[worker.team][index]
+          let faults = cl_thread_faults()
+          try body(piece)
+          piece.blob.faults.add(Int(cl_thread_faults() - faults), ordering: .relaxed)
+          piece.blob.filledAt.max(Clock.nanoseconds, ordering: .relaxed)
         } catch {
           failure.withLock { if $0 == nil { $0 = error } }
         }

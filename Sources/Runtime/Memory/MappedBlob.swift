@@ -1,16 +1,25 @@
 import Glibc
+import Synchronization
 
 /// A replica in memory: its addresses, which it owns, and how it came there.
 ///
 /// - Invariant: the blob's bytes lie at the beginning of the reservation, read-only once it is filled.
-final class MappedBlob {
+final class MappedBlob: Sendable {
   let replica: Replica
+  /// The pack's file.
   let path: String
+  /// The file in memory that holds or is to hold this replica between runs; nil if there is none.
+  let pinnedPath: String?
+  /// Page faults taken while it was filled.
+  let faults = Atomic<Int>(0)
+  /// When its last piece came, in nanoseconds of the monotonic clock; 0: not yet.
+  let filledAt = Atomic<UInt64>(0)
   private let reservation: AddressReservation
 
-  init(_ replica: Replica, path: String, alignment: Int, kernel: Kernel) throws(RuntimeError) {
+  init(_ replica: Replica, path: String, pinnedPath: String? = nil, alignment: Int, kernel: Kernel) throws(RuntimeError) {
     self.replica = replica
     self.path = path
+    self.pinnedPath = pinnedPath
     reservation = try AddressReservation(
       byteCount: max(replica.byteCount, 1), alignment: max(alignment, Self.hugePage), kernel: kernel)
   }

@@ -15,6 +15,8 @@ public final class MappedPack {
   let blobs: [MappedBlob]
   let plan: ReplicaPlan
   private let table: WeightTable
+  private let startedAt: UInt64
+  let kernel: Kernel
 
   /// The model's keys.
   public var metadata: GGUFMetadata { pack.metadata }
@@ -32,7 +34,9 @@ public final class MappedPack {
     var ladder = try MemoryLadder(pack, plan, teams.plan, options)
     kind = try ladder.climb()
     blobs = ladder.blobs
-    notes = plan.notes + ladder.notes + teams.complaints
+    startedAt = ladder.startedAt
+    kernel = options.kernel
+    notes = plan.notes + ladder.notes + (teams.pinRefusal.map { [$0] } ?? [])
     table = WeightTable(
       pack.manifest, plan: plan, teamCount: teams.teamCount, bases: ladder.blobs.map { UnsafeRawPointer($0.base) })
   }

@@ -1,15 +1,22 @@
+import CLinux
+import Glibc
 import PackFormat
 
 /// Chooses how the replicas are held in memory and brings them there: the best rung that works.
 struct MemoryLadder {
   let blobs: [MappedBlob]
+  /// What could not be arranged as it should be, one line each.
   private(set) var notes: [String] = []
+  /// When filling began, in nanoseconds of the monotonic clock.
+  private(set) var startedAt: UInt64 = 0
 
   private let pack: Pack
   private let plan: ReplicaPlan
   private let teams: TeamPlan
   private let options: MemoryOptions
   private let mode: HugePageMode
+  private let topology: Topology
+  private let pinned: PinnedReplicas.Lookup
 
   init(_ pack: Pack, _ plan: ReplicaPlan, _ teams: TeamPlan, _ options: MemoryOptions) throws(RuntimeError) {
     self.pack = pack
@@ -17,25 +24,180 @@ struct MemoryLadder {
     self.teams = teams
     self.options = options
     mode = HugePageMode.read(root: options.root)
+    topology = Topology.read(root: options.root)
+    pinned = options.kind == nil || options.kind == .pinned ? PinnedReplicas(pack).find(plan.replicas) : .none
     var blobs: [MappedBlob] = []
-    for replica in plan.replicas {
+    for (index, replica) in plan.replicas.enumerated() {
+      var pinnedPath: String?
+      if case .found(let paths) = pinned { pinnedPath = paths[index] }
       blobs.append(
         try MappedBlob(
-          replica, path: pack.blobPath(replica.blob), alignment: pack.manifest.alignment, kernel: options.kernel))
+          replica, path: pack.blobPath(replica.blob), pinnedPath: pinnedPath, alignment: pack.manifest.alignment,
+          kernel: options.kernel))
     }
     self.blobs = blobs
   }
 
   /// Fills the replicas; returns by which rung.
   mutating func climb() throws(RuntimeError) -> MemoryKind {
-    let kind = options.kind ?? .anon
-    try fill(kind)
-    return kind
+    startedAt = Clock.nanoseconds
+    noteRefusals()
+    if let kind = options.kind {
+      try refuseImpossible(kind)
+      try check(kind)
+      try fill(kind)
+      return kind
+    }
+    return try climbByItself()
   }
 
-  private func fill(_ kind: MemoryKind) throws(RuntimeError) {
+  private mutating func climbByItself() throws(RuntimeError) -> MemoryKind {
+    switch pinned {
+    case .found:
+      try fill(.pinned)
+      return .pinned
+    case .unusable(let path, let problem): notes.append("\(path): \(problem), so it is not used; packrun unpin frees it")
+    case .none: break
+    }
+    if !sharesFilesOfNodes, filesAreHuge() {
+      try check(.file)
+      try fill(.file)
+      if isHugeThroughout { return .file }
+      // Some was cached in small pages before: copies in large ones are worth more.
+      for blob in blobs { BlobFiller.clear(blob) }
+    }
+    if (try? checkPools()) != nil {
+      do throws(RuntimeError) {
+        try fill(.hugetlb)
+        return .hugetlb
+      } catch {
+        guard case .hugePageShortage = error else { throw error }
+      }
+    }
+    try check(.anon)
+    try fill(.anon)
+    return .anon
+  }
+
+  /// Notes in one line what this system does not let us do.
+  private mutating func noteRefusals() {
+    if !topology.hasNodeFolder {
+      notes.append("the kernel shows no NUMA nodes: nothing is bound, pages lie where they were touched first")
+    }
+    guard let first = blobs.first else { return }
+    let probe = first.reservedBytes
+    let error = options.kernel.bind(UnsafeRawBufferPointer(rebasing: probe[..<4096]), .bind(first.replica.node))
+    if error != 0, topology.hasNodeFolder {
+      notes.append(
+        "the kernel refuses to bind memory (\(Kernel.text(error))), as containers do: pages lie where the nodes' own threads touched them first"
+      )
+    }
+    if options.kernel.refuse == nil || error == 0 {
+      _ = options.kernel.bind(UnsafeRawBufferPointer(rebasing: probe[..<4096]), .standard)
+    }
+  }
+
+  // MARK: What is possible
+
+  /// Whether two nodes would have to be served from one file.
+  private var sharesFilesOfNodes: Bool { plan.sharesFiles }
+
+  private func refuseImpossible(_ kind: MemoryKind) throws(RuntimeError) {
+    if kind == .file, sharesFilesOfNodes {
+      throw .badOption(
+        name: "--memory", value: "file",
+        problem: "the mirror has one file for all nodes, and the page cache holds it once; use anon, or convert with --copies")
+    }
+    guard kind == .pinned else { return }
+    switch pinned {
+    case .found: return
+    case .unusable(let path, let problem): throw .staleReplica(path: path, problem: problem)
+    case .none:
+      throw .badOption(
+        name: "--memory", value: "pinned", problem: "no replicas of \(pack.path) are in memory; make them with packrun pin")
+    }
+  }
+
+  private func bytesByNode(_ kind: MemoryKind) -> [Int: Int] {
+    var needed: [Int: Int] = [:]
+    for blob in blobs { needed[blob.replica.node, default: 0] += blob.mappedBytes(kind).count }
+    return needed
+  }
+
+  /// Whether there is room, before anything is read.
+  private func check(_ kind: MemoryKind) throws(RuntimeError) {
+    switch kind {
+    case .pinned: return
+    case .hugetlb: try checkPools()
+    case .anon: try FreeMemory(topology).check(bytesByNode(kind), spill: options.spill)
+    case .file:
+      do throws(RuntimeError) {
+        try FreeMemory(topology).check(bytesByNode(kind), spill: options.spill)
+      } catch {
+        // What is cached already needs no more room; to find out takes time.
+        var needed: [Int: Int] = [:]
+        for blob in blobs {
+          needed[blob.replica.node, default: 0] += max(0, blob.replica.byteCount - PageCache.cachedByteCount(blob.path))
+        }
+        try FreeMemory(topology).check(needed, spill: options.spill)
+      }
+    }
+  }
+
+  private func checkPools() throws(RuntimeError) {
+    func free(_ node: Topology.Node) -> Int {
+      node.hugePages.filter { $0.pageByteCount == MappedBlob.hugePage }.reduce(0) { $0 + $1.free * $1.pageByteCount }
+    }
+    let needed = bytesByNode(.hugetlb)
+    if options.spill, topology.nodes.filter(\.isAllowed).reduce(0, { $0 + free($1) }) >= needed.values.reduce(0, +) { return }
+    let short = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> NodeShortage? in
+      let free = topology.node(id).map(free) ?? 0
+      return bytes > free ? NodeShortage(node: id, needed: bytes, free: free) : nil
+    }
+    guard short.isEmpty else { throw .hugePageShortage(short) }
+  }
+
+  /// Tries three huge pages of each file: whether this filesystem and this kernel map files so, and whether the cache holds them so.
+  private func filesAreHuge() -> Bool {
+    for blob in blobs {
+      let count = blob.replica.byteCount / MappedBlob.hugePage
+      guard count > 0, pack.manifest.alignment % MappedBlob.hugePage == 0 else { return false }
+      for page in Set([0, count / 2, count - 1]) {
+        guard isHuge(blob, page * MappedBlob.hugePage) else { return false }
+      }
+    }
+    return !blobs.isEmpty
+  }
+
+  private func isHuge(_ blob: MappedBlob, _ offset: Int) -> Bool {
+    let file = open(blob.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard file >= 0 else { return false }
+    defer { close(file) }
+    let window = UnsafeRawBufferPointer(rebasing: blob.reservedBytes[offset..<offset + MappedBlob.hugePage])
+    let kernel = options.kernel
+    guard kernel.map(window, protection: PROT_READ, flags: MAP_SHARED, file: file, offset: offset) == 0 else { return false }
+    defer { BlobFiller.clear(blob) }
+    _ = kernel.advise(window, CL_MADV_HUGEPAGE)
+    _ = kernel.setPolicy(.preferred(blob.replica.node))
+    defer { _ = kernel.setPolicy(.standard) }
+    guard kernel.advise(window, CL_MADV_POPULATE_READ) == 0 else { return false }
+    return MemoryMap.read(window).hugeByteCount == window.count
+  }
+
+  /// Whether nine tenths of the files came in huge pages.
+  private var isHugeThroughout: Bool {
+    let huge = blobs.reduce(0) { $0 + MemoryMap.read($1.mappedBytes(.file)).hugeByteCount }
+    return huge / 9 >= blobs.reduce(0) { $0 + $1.replica.byteCount } / 10
+  }
+
+  // MARK: Filling
+
+  private mutating func fill(_ kind: MemoryKind) throws(RuntimeError) {
+    let readsDisk = kind == .anon || kind == .hugetlb
     let crew = try LoaderCrew(
-      plan.replicas, plan: teams, threadsPerNode: kind == .file ? 1 : 4, spill: options.spill, kernel: options.kernel)
-    try BlobFiller(blobs: blobs, kind: kind, crew: crew, options: options, mode: mode).fill()
+      plan.replicas, plan: teams, threadsPerNode: readsDisk ? 4 : 1, spill: options.spill, kernel: options.kernel)
+    let filler = BlobFiller(blobs: blobs, kind: kind, crew: crew, options: options, mode: mode)
+    try filler.fill()
+    if !readsDisk, topology.nodes.count > 1 { notes += try PageRepair(filler).run() }
   }
 }

@@ -10,8 +10,10 @@ public final class Teams: @unchecked Sendable {
   public let threadCount: Int
   /// What was asked for.
   public let plan: TeamPlan
-  /// Why threads could not be pinned or could not be told to allocate on their nodes, in one line each; empty if all is well.
-  public let complaints: [String]
+  /// Why threads could not be pinned, in one line; nil if all are.
+  public let pinRefusal: String?
+  /// Why threads could not be told to allocate on their nodes: the system's reason; nil if they were.
+  public let policyRefusal: String?
 
   private let shared: SharedState
   private var threads: [pthread_t] = []
@@ -37,7 +39,11 @@ public final class Teams: @unchecked Sendable {
     }
     threads = started
     shared.waitUntilDone()
-    complaints = shared.complaints.withLock { $0.sorted() }
+    let refusals = shared.refusals.withLock { $0 }
+    policyRefusal = refusals.policy.map { Kernel.text($0) }
+    pinRefusal = refusals.pins.first.map { first in
+      "cannot pin threads to CPU \(NumberList.format(refusals.pins.keys.sorted())): \(Kernel.text(first.value))"
+    }
   }
 
   deinit {
@@ -103,7 +109,13 @@ private final class SharedState: @unchecked Sendable {
   let kernel: Kernel
   let workers: [Worker]
   let firstThreads: [Int]
-  let complaints = Mutex<[String]>([])
+  let refusals = Mutex<Refusals>(Refusals())
+
+  struct Refusals {
+    /// The errno of each CPU to which no thread could be pinned.
+    var pins: [Int: CInt] = [:]
+    var policy: CInt?
+  }
 
   /// One for each team; then one for each team again, joined by the last, at which the teams meet.
   private let barriers: UnsafeMutablePointer<cl_barrier>
@@ -203,11 +215,9 @@ private final class SharedState: @unchecked Sendable {
     let team = plan.teams[worker.team]
     let cpu = team.cpus[worker.index]
     let pinFailure = cl_pin(CInt(cpu))
-    if pinFailure != 0 { complaints.withLock { $0.append("cannot pin a thread to CPU \(cpu): \(Kernel.text(pinFailure))") } }
+    if pinFailure != 0 { refusals.withLock { $0.pins[cpu] = pinFailure } }
     let policyFailure = kernel.setPolicy(.preferred(team.node))
-    if policyFailure != 0, worker.index == 0 {
-      complaints.withLock { $0.append("cannot set the memory policy for node \(team.node): \(Kernel.text(policyFailure))") }
-    }
+    if policyFailure != 0 { refusals.withLock { $0.policy = policyFailure } }
   }
 
   private func finish() {

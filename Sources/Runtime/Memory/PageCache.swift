@@ -1,0 +1,35 @@
+import CLinux
+import Glibc
+import SystemPackage
+
+/// What the page cache holds of a file.
+enum PageCache {
+  /// Bytes of the file that are cached, as far as this process may know; 0 if it may not.
+  static func cachedByteCount(_ path: String) -> Int {
+    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec]) else { return 0 }
+    defer { try? file.close() }
+    guard let size = try? Int(file.seek(offset: 0, from: .end)), size > 0 else { return 0 }
+    let window = 1 << 30
+    var pages = [UInt8](repeating: 0, count: window / 4096)
+    var cached = 0
+    for start in stride(from: 0, to: size, by: window) {
+      let length = min(window, size - start)
+      guard let memory = mmap(nil, length, PROT_READ, MAP_SHARED, file.rawValue, off_t(start)), memory != MAP_FAILED else {
+        return cached
+      }
+      defer { munmap(memory, length) }
+      let count = (length + 4095) / 4096
+      if mincore(memory, length, &pages) == 0 {
+        for page in pages[..<count] where page & 1 != 0 { cached += 4096 }
+      }
+    }
+    return min(cached, size)
+  }
+
+  /// Has the page cache forget a file, as far as nobody maps it and nothing of it waits to be written.
+  static func drop(_ path: String) {
+    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec]) else { return }
+    defer { try? file.close() }
+    posix_fadvise(file.rawValue, 0, 0, POSIX_FADV_DONTNEED)
+  }
+}

@@ -1,0 +1,43 @@
+import CLinux
+import Glibc
+
+/// Brings cached pages of mapped files to the right nodes where somebody read them from elsewhere before.
+struct PageRepair {
+  private let filler: BlobFiller
+
+  init(_ filler: BlobFiller) { self.filler = filler }
+
+  /// Repairs what can be; returns a line for each file of which pages stay elsewhere.
+  ///
+  /// First the pages are moved, which keeps huge ones huge; the kernel does that only to pages that no other process maps. What
+  /// stays is dropped from the cache and read again, which works if it is neither mapped elsewhere nor waits to be written.
+  func run() throws(RuntimeError) -> [String] {
+    let kernel = filler.options.kernel
+    var wrong = filler.blobs.filter { census($0).pages(notOn: $0.replica.node) > 0 }
+    for blob in wrong { _ = kernel.bind(blob.mappedBytes(filler.kind), .bind(blob.replica.node), moving: true) }
+    wrong = wrong.filter { census($0).pages(notOn: $0.replica.node) > 0 }
+    if filler.kind == .file, !wrong.isEmpty {
+      for blob in wrong {
+        BlobFiller.clear(blob)
+        PageCache.drop(blob.path)
+      }
+      try BlobFiller(blobs: wrong, kind: .file, crew: filler.crew, options: quiet, mode: filler.mode).fill()
+    }
+    return wrong.compactMap { blob in
+      let left = census(blob).pages(notOn: blob.replica.node)
+      guard left > 0 else { return nil }
+      return
+        "\(blob.path): \(ByteCount(left * 4096)) stay cached on other nodes than \(blob.replica.node): another process maps them"
+    }
+  }
+
+  private var quiet: MemoryOptions {
+    var options = filler.options
+    options.progress = nil
+    return options
+  }
+
+  private func census(_ blob: MappedBlob) -> PageCensus {
+    PageCensus.take(blob.mappedBytes(filler.kind), kernel: filler.options.kernel)
+  }
+}
