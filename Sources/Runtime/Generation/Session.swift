@@ -1,0 +1,73 @@
+import PackFormat
+
+/// How a pack is to be run.
+public struct SessionOptions: Sendable {
+  /// Threads, CPUs and nodes.
+  public var teams = TeamPlan.Options()
+  /// Teams that share the first node's CPUs, for trying a pack of several nodes on a machine with one; nil: a team for each node.
+  public var simulatedTeams: Int?
+  /// Where the weights lie.
+  public var memory = MemoryOptions()
+  /// Context, batch, sequences, instruction set.
+  public var model = ModelOptions()
+
+  /// Everything chosen by the pack and the machine.
+  public init() {}
+}
+
+/// A pack opened, its weights placed, its threads started, its model ready.
+public final class Session {
+  /// The pack.
+  public let pack: Pack
+  /// Its threads.
+  public let teams: Teams
+  /// Its weights in memory.
+  public let weights: MappedPack
+  /// The model, ready to compute.
+  public let model: Model
+
+  /// Opens the pack at `path`.
+  ///
+  /// - Throws: What stands in the way, before any thread is started if it is the pack.
+  public convenience init(_ path: String, options: SessionOptions = SessionOptions()) throws(ModelError) {
+    let pack: Pack
+    do { pack = try Pack.open(path) } catch { throw .runtime(.pack(error)) }
+    try self.init(pack, options: options)
+  }
+
+  /// Places an open pack.
+  public init(_ pack: Pack, options: SessionOptions = SessionOptions()) throws(ModelError) {
+    // Whatever is wrong with the model shows before its weights are brought in.
+    _ = try ModelConfiguration(pack.metadata)
+    self.pack = pack
+    do {
+      let isSharded = pack.manifest.placement == .shard
+      let plan = try Self.plan(nodeCount: isSharded ? pack.manifest.nodeCount : nil, options)
+      teams = try Teams(plan: plan)
+      var memory = options.memory
+      memory.nodeMap = memory.nodeMap ?? options.teams.nodeMap
+      weights = try MappedPack(pack, teams: teams, options: memory)
+    } catch { throw .runtime(error) }
+    model = try Model(metadata: pack.metadata, weights: weights, teams: teams, options: options.model)
+  }
+
+  private static func plan(nodeCount: Int?, _ options: SessionOptions) throws(RuntimeError) -> TeamPlan {
+    guard let teams = options.simulatedTeams else {
+      return try TeamPlan(Topology.read(), nodeCount: nodeCount, options: options.teams)
+    }
+    guard (1...64).contains(teams) else {
+      throw .badOption(name: "--teams", value: "\(teams)", problem: "between 1 and 64 can be simulated")
+    }
+    let whole = try TeamPlan(Topology.read(), nodeCount: 1, options: options.teams).teams[0]
+    // Threads in all divided over the teams, at least one each.
+    return TeamPlan(
+      teams: (0..<teams).map { team in
+        let threads = max(1, whole.cpus.count * (team + 1) / teams - whole.cpus.count * team / teams)
+        let first = whole.cpus.count * team / teams
+        return TeamPlan.Team(node: whole.node, cpus: (0..<threads).map { whole.cpus[(first + $0) % whole.cpus.count] })
+      })
+  }
+
+  /// What could not be arranged as it should be, one line each.
+  public var notes: [String] { weights.notes }
+}

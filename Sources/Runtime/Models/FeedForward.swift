@@ -1,0 +1,97 @@
+import CKernels
+
+extension ForwardPass {
+  /// The dense network after its norm, up to its output in `projected`.
+  func feedForward(_ network: GatedWeights, _ worker: Worker) {
+    gateAndUp(network, normed(worker), worker)
+    worker.barrier()
+    finishHidden(network, worker)
+    projectOutput(network.down, hidden(network, worker.team), worker)
+  }
+
+  @inline(__always)
+  func hidden(_ network: GatedWeights, _ team: Int) -> Columns {
+    var columns = teams[team].hidden
+    columns.stride = network.gate.rows
+    return columns
+  }
+
+  /// Where cuts between teams run through a block of 32, whoever reads the activations quantises them.
+  func finishHidden(_ network: GatedWeights, _ worker: Worker) {
+    guard network.down.readsQuants, !network.quantisesOwnRows else { return }
+    quantizeShared(hidden(network, worker.team), count: step.count, length: network.gate.rows, worker)
+  }
+
+  /// Gate, up and the activation, in tiles of rows, for this thread's share of the rows.
+  func gateAndUp(_ network: GatedWeights, _ input: Columns, _ worker: Worker) {
+    let mine = share(network.gate.unitCount(team: worker.team, rows: 32), worker.index, worker.teamSize)
+    network.gate.forEachRun(team: worker.team, unit: 32, share: mine) { begin, end in
+      var row = begin
+      while row < end {
+        let next = min(row + BufferSizes.tileRows, end)
+        tile(network, expert: 0, rows: row..<next, input, count: step.count, map: nil, worker)
+        for token in 0..<step.count {
+          publishHidden(network, tileColumn: token, rows: row..<next, column: token, worker) { $0.pointee.hidden }
+        }
+        row = next
+      }
+    }
+  }
+
+  /// activation(gate, up) of some rows for `count` columns, left in the thread's `gate` [column][row of the tile].
+  @inline(__always)
+  func tile(
+    _ network: GatedWeights, expert: Int, rows: Range<Int>, _ input: Columns, count: Int, map: UnsafePointer<Int32>?,
+    _ worker: Worker
+  ) {
+    let own = threads[worker.thread]
+    let stride = BufferSizes.tileRows
+    let matrices = (network.gate, network.up)
+    matrices.0.multiply(
+      team: worker.team, expert: expert, begin: rows.lowerBound, end: rows.upperBound, input, count: count, map: map,
+      output: own.gate - rows.lowerBound, stride: stride)
+    matrices.1.multiply(
+      team: worker.team, expert: expert, begin: rows.lowerBound, end: rows.upperBound, input, count: count, map: map,
+      output: own.up - rows.lowerBound, stride: stride)
+    let gateBias = vector(network.gate.bias, worker).map { $0 + expert * network.gate.rows + rows.lowerBound }
+    let upBias = vector(network.up.bias, worker).map { $0 + expert * network.up.rows + rows.lowerBound }
+    for column in 0..<count {
+      let (gate, up) = (own.gate + column * stride, own.up + column * stride)
+      if let gateBias { kernels.pointee.add(gate, gateBias, Int64(rows.count), gate) }
+      if let upBias { kernels.pointee.add(up, upBias, Int64(rows.count), up) }
+      activate(gate, up, count: rows.count)
+    }
+  }
+
+  @inline(__always)
+  private func activate(_ gate: UnsafeMutablePointer<Float>, _ up: UnsafeMutablePointer<Float>, count: Int) {
+    switch configuration.activation {
+    case .swiGLU: kernels.pointee.silu_multiply(gate, up, Int64(count), gate)
+    case .geGLU: kernels.pointee.gelu_multiply(gate, up, Int64(count), gate)
+    case .clampedSwiGLU: kernels.pointee.swiglu_clamped(gate, up, 1.702, 7, Int64(count), gate)
+    }
+  }
+
+  /// Hands a tile's column to every team, as column `column` of `target`.
+  @inline(__always)
+  func publishHidden(
+    _ network: GatedWeights, tileColumn: Int, rows: Range<Int>, column: Int, _ worker: Worker,
+    _ target: (UnsafePointer<TeamBuffers>) -> Columns
+  ) {
+    let source = threads[worker.thread].gate + tileColumn * BufferSizes.tileRows
+    let quantizes = network.down.readsQuants && network.quantisesOwnRows
+    var own = target(teams + worker.team)
+    own.stride = network.gate.rows
+    if quantizes { own.quantize(kernels, source, column: column, begin: rows.lowerBound, count: rows.count) }
+    for team in 0..<teamCount {
+      var columns = target(teams + team)
+      columns.stride = network.gate.rows
+      if !quantizes || network.down.readsFloats {
+        (columns.x + column * columns.stride + rows.lowerBound).update(from: source, count: rows.count)
+      }
+      if quantizes, team != worker.team {
+        columns.copyQuants(from: own, column: column, begin: rows.lowerBound, count: rows.count)
+      }
+    }
+  }
+}

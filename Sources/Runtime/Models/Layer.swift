@@ -1,0 +1,67 @@
+/// One layer's weights and sizes: plain data, read by every thread.
+struct Layer {
+  var shape: LayerConfiguration
+  var attentionNorm: Vector
+  var attention: AttentionWeights
+  /// Norm of the attention's output, before it joins the residual.
+  var attentionPostNorm: Vector
+  var feedForwardNorm: Vector
+  var feedForward: FeedForwardWeights
+  var feedForwardPostNorm: Vector
+}
+
+/// The projections of attention.
+struct AttentionWeights {
+  /// Queries, keys and values; of MLA the (expanded) queries only.
+  var query: Matrix
+  var key: Matrix?
+  var value: Matrix?
+  var output: Matrix
+  var queryNorm: Vector
+  var keyNorm: Vector
+  var norm: QueryKeyNorm
+  /// One logit for each head that takes part in the softmax and attends to nothing.
+  var sinks: Vector
+  var latent: LatentWeights?
+}
+
+/// What MLA has besides.
+struct LatentWeights {
+  /// Compresses queries; nil where they are projected directly.
+  var queryCompress: Matrix?
+  var queryNorm: Vector
+  /// To the compressed vector and the rotated part of the key.
+  var compress: Matrix
+  var norm: Vector
+  /// For each head, from the plain part of its query to a query of the compressed vector.
+  var keyExpand: Matrix
+  /// For each head, from the compressed vector to its value.
+  var valueExpand: Matrix
+}
+
+/// A dense network, a mixture of experts, or the latter with a shared expert.
+struct FeedForwardWeights {
+  /// The dense network, or the shared expert.
+  var dense: GatedWeights?
+  var router: Matrix?
+  /// Added to the experts' scores for choosing them, not for weighing them.
+  var selectionBias: Vector
+  /// Stacked; biases are one row for each expert.
+  var experts: GatedWeights?
+
+  /// Whether some product reads the quantised residual.
+  var readsQuants: Bool {
+    func reads(_ network: GatedWeights?) -> Bool { network.map { $0.gate.readsQuants || $0.up.readsQuants } ?? false }
+    return reads(dense) || reads(experts) || router?.readsQuants ?? false
+  }
+}
+
+/// down(activation(gate(x), up(x)))
+struct GatedWeights {
+  var gate: Matrix
+  var up: Matrix
+  var down: Matrix
+
+  /// Whether whoever computes rows of gate and up can quantise them as activations of `down`.
+  var quantisesOwnRows: Bool { gate.isCutAt32 && up.isCutAt32 && gate.rows % 32 == 0 }
+}

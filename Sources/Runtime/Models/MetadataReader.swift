@@ -1,0 +1,69 @@
+import GGUF
+
+/// Reads the keys of one architecture, `ARCH.name`, and checks that sizes are sizes.
+struct MetadataReader {
+  let metadata: GGUFMetadata
+  let prefix: String
+
+  /// Larger than any size that a model has; products of two stay far from overflow.
+  static let largestSize = 1 << 30
+
+  func key(_ name: String) -> String { "\(prefix).\(name)" }
+
+  func has(_ name: String) -> Bool { metadata[key(name)] != nil }
+
+  /// A size between 0 and `largestSize`, or nil where the key is absent.
+  func size(_ name: String) throws(ModelError) -> Int? {
+    guard has(name) else { return nil }
+    guard let value = metadata.integer(key(name)) else { throw notA("size", name) }
+    guard (0...Self.largestSize).contains(value) else {
+      throw .badValue(key: key(name), value: "\(value)", expected: "0 to \(Self.largestSize)")
+    }
+    return value
+  }
+
+  /// A size of at least 1.
+  func requiredSize(_ name: String) throws(ModelError) -> Int {
+    guard let value = try size(name) else { throw .missingKey(key: key(name)) }
+    guard value > 0 else { throw .badValue(key: key(name), value: "0", expected: "at least 1") }
+    return value
+  }
+
+  /// One size for each layer: the key holds one for all, or an array with one each.
+  func sizes(_ name: String, count: Int) throws(ModelError) -> [Int]? {
+    guard has(name) else { return nil }
+    if metadata.integer(key(name)) != nil { return try size(name).map { [Int](repeating: $0, count: count) } }
+    guard let values = metadata.integers(key(name)) else { throw notA("size or an array of sizes", name) }
+    guard values.count >= count else {
+      throw .badValue(key: key(name), value: "an array of \(values.count)", expected: "one for each of \(count) layers")
+    }
+    for value in values.prefix(count) where !(0...Self.largestSize).contains(value) {
+      throw .badValue(key: key(name), value: "\(value)", expected: "0 to \(Self.largestSize)")
+    }
+    return Array(values.prefix(count))
+  }
+
+  /// A finite number, or nil where the key is absent.
+  func number(_ name: String) throws(ModelError) -> Float? {
+    guard has(name) else { return nil }
+    guard let value = metadata.float(key(name)) else { throw notA("number", name) }
+    guard value.isFinite else { throw .badValue(key: key(name), value: "\(value)", expected: "a finite number") }
+    return Float(value)
+  }
+
+  func flag(_ name: String) throws(ModelError) -> Bool? {
+    guard has(name) else { return nil }
+    guard let value = metadata.bool(key(name)) else { throw notA("truth value", name) }
+    return value
+  }
+
+  func text(_ name: String) throws(ModelError) -> String? {
+    guard has(name) else { return nil }
+    guard let value = metadata.string(key(name)) else { throw notA("string", name) }
+    return value
+  }
+
+  private func notA(_ expected: String, _ name: String) -> ModelError {
+    .badValue(key: key(name), value: "of another kind", expected: "a \(expected)")
+  }
+}

@@ -1,0 +1,176 @@
+import CKernels
+import GGUF
+import PackFormat
+
+/// What a model is to hold at most, and how it computes.
+public struct ModelOptions: Sendable {
+  /// Tokens that a sequence may have; nil: as many as the model was trained on, but no more than 4096.
+  public var contextLength: Int?
+  /// Tokens computed together when a prompt is read.
+  public var batchSize = 512
+  /// Sequences kept at the same time.
+  public var sequenceCount = 1
+  /// The instruction set: a kernel table's name, or nil for the best this processor runs.
+  public var kernels: String?
+
+  /// Everything chosen by the model and the machine.
+  public init() {}
+}
+
+/// A model ready to compute: its graph, its weights where they lie, and its sequences' keys and values.
+///
+/// Not to be used from several threads at once; it wakes the teams' threads itself.
+public final class Model {
+  /// What the metadata says.
+  public let configuration: ModelConfiguration
+  /// Entries of the vocabulary, which is the length of a row of logits.
+  public let vocabularySize: Int
+  /// Tokens that each sequence may have.
+  public let contextLength: Int
+  /// Tokens computed together at most.
+  public let batchSize: Int
+  /// Positions of one step whose logits can be had at most.
+  public let logitRows: Int
+  /// Sequences kept at the same time.
+  public let sequenceCount: Int
+  /// The name of the kernels' instruction set.
+  public let kernelsName: String
+
+  private var lengths: [Int]
+  private let teams: Teams
+  private let storage: PassStorage
+  private var pass: ForwardPass
+
+  /// Finds the weights of the model that `metadata` describes and makes room for its sequences.
+  public init(
+    metadata: GGUFMetadata, weights source: MappedPack, teams: Teams, options: ModelOptions = ModelOptions()
+  ) throws(ModelError) {
+    let configuration = try ModelConfiguration(metadata)
+    guard let kernels = ck_select(options.kernels) else {
+      throw .unknownKernels(name: options.kernels ?? "auto", available: Model.availableKernels)
+    }
+    var binder = WeightBinder(source, kernels: kernels, teamCount: teams.teamCount)
+    let weights = try ModelWeights(configuration, &binder)
+    let contextLength = options.contextLength ?? min(configuration.contextLength, 4096)
+    guard contextLength > 0, contextLength <= 1 << 28, options.sequenceCount > 0, options.batchSize > 0 else {
+      throw .tooLarge(what: "a context of \(contextLength)")
+    }
+    self.configuration = configuration
+    self.contextLength = contextLength
+    self.teams = teams
+    vocabularySize = weights.vocabularySize
+    batchSize = min(options.batchSize, max(contextLength, options.sequenceCount), 4096)
+    sequenceCount = options.sequenceCount
+    // As many rows of logits as 64 MiB hold.
+    logitRows = max(options.sequenceCount, min(batchSize, (16 << 20) / vocabularySize))
+    kernelsName = String(cString: kernels.pointee.name)
+    lengths = Array(repeating: 0, count: options.sequenceCount)
+    let sizes = BufferSizes(configuration, batch: batchSize, logitRows: logitRows)
+    storage = try PassStorage(
+      configuration, weights, binder.vectors, sizes, teams: teams, positions: contextLength, sequences: sequenceCount,
+      source: source)
+    pass = storage.pass(configuration, weights, kernels: kernels)
+  }
+
+  /// Instruction sets whose kernels this processor runs, best first.
+  public static var availableKernels: [String] {
+    var names: [String] = []
+    guard let list = ck_available() else { return [] }
+    var index = 0
+    while let name = list[index] {
+      names.append(String(cString: name))
+      index += 1
+    }
+    return names
+  }
+
+  /// Bytes of all sequences' keys and values, on all nodes.
+  public var cacheByteCount: Int { storage.cacheByteCount }
+
+  /// Bytes of activations and scratch, on all nodes.
+  public var scratchByteCount: Int { storage.scratchByteCount }
+
+  /// Tokens of a sequence so far.
+  public func length(of sequence: Int) -> Int { lengths[sequence] }
+
+  /// Forgets a sequence's tokens from position `length` on.
+  public func truncate(_ sequence: Int, to length: Int) {
+    lengths[sequence] = min(lengths[sequence], max(0, length))
+  }
+
+  /// Appends `tokens` to a sequence, in steps of at most `batchSize`, and hands each wanted position's logits to `body`, in order.
+  ///
+  /// - Parameters:
+  ///   - first: The first of `tokens` whose logits are wanted, with all behind it; nil: the last one's only.
+  ///   - body: Called with the position and a row of `vocabularySize` logits, which is good until it returns.
+  /// - Throws: `contextFull` before anything is computed, `tokenOutOfRange` likewise.
+  public func append(
+    _ tokens: [Int32], to sequence: Int = 0, logitsFrom first: Int? = nil,
+    _ body: (_ position: Int, _ logits: UnsafeBufferPointer<Float>) -> Void
+  ) throws(ModelError) {
+    try check(tokens, sequence)
+    let firstWanted = first ?? tokens.count - 1
+    var begin = 0
+    while begin < tokens.count {
+      var count = min(batchSize, tokens.count - begin)
+      // No more wanted rows than there is room for.
+      if begin + count - max(begin, firstWanted) > logitRows { count = max(begin, firstWanted) - begin + logitRows }
+      let position = lengths[sequence]
+      for index in 0..<count {
+        storage.step.tokens[index] = tokens[begin + index]
+        storage.step.positions[index] = Int32(position + index)
+      }
+      storage.step.runs[0] = SequenceRun(sequence: sequence, begin: 0, count: count)
+      let skipped = min(count, max(0, firstWanted - begin))
+      for index in skipped..<count { storage.step.wanted[index - skipped] = Int32(index) }
+      compute(count: count, runs: 1, wanted: count - skipped)
+      lengths[sequence] += count
+      for index in skipped..<count { body(position + index, logits(index - skipped)) }
+      begin += count
+    }
+  }
+
+  /// Appends one token to each of several sequences in one step, which reads the weights once.
+  ///
+  /// - Parameters:
+  ///   - tokens: A sequence, each at most once, and its next token.
+  ///   - body: Called with the index into `tokens` and its logits, good until it returns.
+  public func step(
+    _ tokens: [(sequence: Int, token: Int32)], _ body: (_ index: Int, _ logits: UnsafeBufferPointer<Float>) -> Void
+  ) throws(ModelError) {
+    for (sequence, token) in tokens { try check([token], sequence) }
+    guard tokens.count <= min(batchSize, logitRows) else { throw .tooLarge(what: "a step of \(tokens.count) sequences") }
+    for (index, (sequence, token)) in tokens.enumerated() {
+      storage.step.tokens[index] = token
+      storage.step.positions[index] = Int32(lengths[sequence])
+      storage.step.runs[index] = SequenceRun(sequence: sequence, begin: index, count: 1)
+      storage.step.wanted[index] = Int32(index)
+      lengths[sequence] += 1
+    }
+    compute(count: tokens.count, runs: tokens.count, wanted: tokens.count)
+    for index in tokens.indices { body(index, logits(index)) }
+  }
+
+  private func check(_ tokens: [Int32], _ sequence: Int) throws(ModelError) {
+    guard lengths.indices.contains(sequence) else { throw .tooLarge(what: "sequence \(sequence)") }
+    guard tokens.count <= contextLength - lengths[sequence] else {
+      throw .contextFull(tokens: lengths[sequence] + tokens.count, contextLength: contextLength)
+    }
+    for token in tokens where !(0..<vocabularySize).contains(Int(token)) {
+      throw .tokenOutOfRange(token: Int(token), vocabularySize: vocabularySize)
+    }
+  }
+
+  private func compute(count: Int, runs: Int, wanted: Int) {
+    pass.step = storage.step
+    pass.step.count = count
+    pass.step.runCount = runs
+    pass.step.wantedCount = wanted
+    let pass = pass
+    teams.run { worker in pass.run(worker) }
+  }
+
+  private func logits(_ row: Int) -> UnsafeBufferPointer<Float> {
+    UnsafeBufferPointer(start: storage.logits + row * vocabularySize, count: vocabularySize)
+  }
+}

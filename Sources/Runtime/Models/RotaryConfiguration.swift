@@ -1,0 +1,95 @@
+import Glibc
+
+/// Rotary position embedding: the angles by which positions turn pairs of elements.
+///
+/// Pair i of d/2 turns by position · base^(-2i/d), stretched for long contexts as the model was trained: linearly, or by YaRN
+/// (https://arxiv.org/abs/2309.00071), which interpolates slow pairs only and scales the result by `magnitude`.
+struct RotaryConfiguration: Sendable, Equatable {
+  /// Elements that turn; even.
+  var dimensions: Int
+  var base: Float
+  /// Positions are multiplied by this where pairs are interpolated.
+  var scale: Float = 1
+  var yarn: Yarn?
+  /// What cosines and sines are multiplied by.
+  var magnitude: Float = 1
+  /// What scores are multiplied by beyond 1/sqrt(key length).
+  var scoreFactor: Float = 1
+
+  struct Yarn: Sendable, Equatable {
+    var originalContextLength: Int
+    var fastRotations: Float
+    var slowRotations: Float
+  }
+
+  init(
+    _ reader: MetadataReader, _ traits: ArchitectureTraits, dimensions: Int, contextLength: Int
+  ) throws(ModelError) {
+    self.dimensions = dimensions
+    base = try reader.number("rope.freq_base") ?? 10_000
+    guard base > 1 else { throw .badValue(key: reader.key("rope.freq_base"), value: "\(base)", expected: "more than 1") }
+    let oldFactor = try reader.number("rope.scale_linear")
+    let factor = try reader.number("rope.scaling.factor") ?? oldFactor ?? 1
+    let kind = try reader.text("rope.scaling.type") ?? "linear"
+    guard factor >= 0 else { throw .badValue(key: reader.key("rope.scaling.factor"), value: "\(factor)", expected: "more than 0") }
+    switch kind {
+    case "none": break
+    case "linear": scale = factor == 0 ? 1 : 1 / factor
+    case "yarn":
+      scale = factor == 0 ? 1 : 1 / factor
+      yarn = Yarn(
+        originalContextLength: try reader.size("rope.scaling.original_context_length") ?? contextLength,
+        fastRotations: try reader.number("rope.scaling.yarn_beta_fast") ?? 32,
+        slowRotations: try reader.number("rope.scaling.yarn_beta_slow") ?? 1)
+      try setYarnMagnitude(reader, latent: traits.hasLatentAttention)
+    default:
+      throw .badValue(key: reader.key("rope.scaling.type"), value: kind, expected: "none, linear or yarn")
+    }
+    magnitude *= try reader.number("rope.scaling.attn_factor") ?? 1
+  }
+
+  /// YaRN turns up the magnitude by 1 + 0.1 ln(factor). DeepSeek's models turn up the scores instead, by as much as
+  /// `mscale_all_dim` says (which the file holds multiplied by 0.1).
+  private mutating func setYarnMagnitude(_ reader: MetadataReader, latent: Bool) throws(ModelError) {
+    let logarithm = scale < 1 ? logf(1 / scale) : 0
+    magnitude = 1 + 0.1 * logarithm
+    let multiplier = try reader.number("rope.scaling.yarn_log_multiplier") ?? 0
+    if latent {
+      let factor = multiplier == 0 ? magnitude : 1 + multiplier * logarithm
+      scoreFactor = factor * factor
+      if multiplier != 0 { magnitude = 1 }
+    } else if multiplier != 0 {
+      magnitude /= 1 + 0.1 * multiplier * logarithm
+    }
+  }
+
+  /// The same for layers with a window, which have a base of their own in some models.
+  func forWindow(_ reader: MetadataReader, _ traits: ArchitectureTraits) throws(ModelError) -> RotaryConfiguration {
+    var result = self
+    if let own = try reader.number("rope.freq_base_swa") ?? traits.windowRotaryBase {
+      guard own > 1 else { throw .badValue(key: reader.key("rope.freq_base_swa"), value: "\(own)", expected: "more than 1") }
+      result.base = own
+      // A base of its own means a short range, which was never stretched.
+      if traits.windowRotaryBase != nil { (result.scale, result.yarn, result.magnitude) = (1, nil, 1) }
+    }
+    return result
+  }
+
+  /// The angle of each pair at position 1.
+  ///
+  /// - Parameter factors: What each pair's angle is divided by (Llama 3's `rope_freqs`); empty: nothing.
+  func frequencies(factors: [Float]) -> [Double] {
+    let count = Double(dimensions)
+    func pairTurning(_ rotations: Float, _ context: Int) -> Double {
+      count * log(Double(context) / (Double(rotations) * 2 * .pi)) / (2 * log(Double(base)))
+    }
+    return (0..<dimensions / 2).map { pair in
+      let plain = pow(Double(base), -2 * Double(pair) / count) / (factors.isEmpty ? 1 : Double(factors[pair]))
+      guard let yarn else { return plain * Double(scale) }
+      let low = max(0, pairTurning(yarn.fastRotations, yarn.originalContextLength).rounded(.down))
+      let high = min(count - 1, pairTurning(yarn.slowRotations, yarn.originalContextLength).rounded(.up))
+      let ramp = min(1, max(0, (Double(pair) - low) / max(0.001, high - low)))
+      return plain * (Double(scale) * ramp + (1 - ramp))
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import ArgumentParser
+import Runtime
+
+/// `packrun MODEL.pack`: continues prompts.
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Continue a prompt (the default command).",
+    discussion: "Ctrl-C ends the answer, twice the program. Exit code 2: the input cannot be used; 3: too little memory.")
+
+  @OptionGroup var model: ModelArguments
+  @OptionGroup var sampling: SamplingArguments
+
+  @Option(name: .shortAndLong, help: "The prompt.")
+  var prompt: String?
+
+  @Option(name: .shortAndLong, help: "Read the prompt from this file; - is standard input.", completion: .file())
+  var file: String?
+
+  @Option(help: "Continue each line of the file as a prompt of its own, so many at a time.")
+  var parallel: Int?
+
+  @Flag(help: "Print a line of JSON for each event.")
+  var json = false
+
+  @Flag(help: "Print nothing but the answer.")
+  var quiet = false
+
+  @Flag(help: "Go on after the model's end tokens.")
+  var ignoreEos = false
+
+  func validate() throws {
+    if prompt != nil, file != nil { throw ValidationError("Give -p or -f, not both.") }
+    if let parallel, !(1...256).contains(parallel) { throw ValidationError("--parallel must be between 1 and 256.") }
+    if parallel != nil, file == nil { throw ValidationError("--parallel takes its prompts from a file, -f FILE.") }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      let pack = try model.open()
+      // Whatever is wrong with the input shows before the weights are read.
+      let tokenizer = try Tokenizer(metadata: pack.metadata)
+      let text: String? =
+        if let prompt { prompt } else if let file { try TextInput.read(file) } else if Terminal.inputIsTerminal { nil } else {
+          try TextInput.read("-")
+        }
+      if let text, text.isEmpty { throw InputError(description: "the prompt is empty") }
+      let session = try model.session(pack, sequences: parallel ?? 1)
+      try tokenizer.check(embeddingRows: session.model.vocabularySize)
+      Interrupt.watch()
+      if let parallel, let text {
+        try continueLines(of: text, parallel, session.model, tokenizer)
+      } else if let text {
+        try answer(text, session, tokenizer)
+      } else {
+        try converse(session, tokenizer)
+      }
+    }
+  }
+
+  /// Asks for prompts until the input ends.
+  private func converse(_ session: Session, _ tokenizer: Tokenizer) throws {
+    while true {
+      Terminal.print("> ")
+      guard let line = readLine() else { break }
+      if line.isEmpty { continue }
+      session.model.truncate(0, to: 0)
+      do { try answer(line, session, tokenizer) } catch let error as ModelError { Terminal.note(error.description) }
+      Interrupt.clear()
+    }
+    Terminal.print("\n")
+  }
+
+  private func answer(_ text: String, _ session: Session, _ tokenizer: Tokenizer) throws {
+    let tokens = tokenizer.encode(text, addSpecial: true, parseSpecial: true)
+    guard !tokens.isEmpty else { throw InputError(description: "the prompt is empty") }
+    var generator = Generator(session.model, tokenizer)
+    generator.maximumTokens = sampling.number
+    generator.stopStrings = sampling.stop
+    generator.ignoresEnd = ignoreEos
+    var sampler = Sampler(sampling.options, vocabularySize: session.model.vocabularySize)
+    for token in tokens { sampler.accept(token) }
+    if json { begin(tokens, session) }
+    let result = try generator.run(
+      prompt: tokens, sampler: &sampler, isInterrupted: { Interrupt.isRequested },
+      emit: { token, text in
+        guard json else { return Terminal.print(text) }
+        var event = JSONLine()
+        event.set("event", "token")
+        event.set("id", Int(token))
+        event.set("text", text)
+        Terminal.print(event.text + "\n")
+      })
+    report(result, session)
+  }
+
+  private func begin(_ tokens: [Int32], _ session: Session) {
+    var event = JSONLine()
+    event.set("schemaVersion", 1)
+    event.set("event", "start")
+    event.set("promptTokens", tokens.count)
+    event.set("contextLength", session.model.contextLength)
+    event.set("cacheByteCount", session.model.cacheByteCount)
+    Terminal.print(event.text + "\n")
+  }
+
+  private func report(_ result: GenerationResult, _ session: Session) {
+    if json {
+      var event = JSONLine()
+      event.set("event", "end")
+      event.set("reason", result.reason.rawValue)
+      event.set("tokens", result.tokens.count)
+      event.set("promptTokensPerSecond", result.promptRate)
+      event.set("tokensPerSecond", result.decodeRate)
+      Terminal.print(event.text + "\n")
+      return
+    }
+    Terminal.print("\n")
+    if result.reason == .context {
+      Terminal.note("the context of \(session.model.contextLength) tokens is full; --ctx makes it larger")
+    }
+    guard !quiet else { return }
+    Terminal.note(
+      "prompt \(result.promptTokens) tokens, \(fixed(result.promptRate, 1))/s; answer \(result.tokens.count) tokens, "
+        + "\(fixed(result.decodeRate, 1))/s; KV cache \(ByteCount(session.model.cacheByteCount)) for "
+        + "\(session.model.contextLength) tokens; \(session.teams.threadCount) threads, \(session.model.kernelsName)")
+  }
+
+  private func continueLines(of text: String, _ parallel: Int, _ model: Model, _ tokenizer: Tokenizer) throws {
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: true).map(String.init)
+    guard !lines.isEmpty else { throw InputError(description: "\(file ?? "-"): there is no prompt in it") }
+    var generator = BatchGenerator(model, tokenizer)
+    generator.maximumTokens = sampling.number
+    generator.stopStrings = sampling.stop
+    generator.ignoresEnd = ignoreEos
+    let prompts = lines.map { tokenizer.encode($0, addSpecial: true, parseSpecial: true) }
+    let start = ContinuousClock().now
+    var count = 0
+    try generator.run(prompts, sampling: sampling.options, isInterrupted: { Interrupt.isRequested }) { answer in
+      count += answer.tokenCount
+      if json {
+        var event = JSONLine()
+        event.set("event", "answer")
+        event.set("prompt", answer.prompt)
+        event.set("reason", answer.reason.rawValue)
+        event.set("text", answer.text)
+        event.set("tokens", answer.tokenCount)
+        Terminal.print(event.text + "\n")
+      } else {
+        Terminal.print("[\(answer.prompt + 1)] \(lines[answer.prompt])\(answer.text)\n")
+      }
+    }
+    guard !quiet, !json else { return }
+    let seconds = (ContinuousClock().now - start).seconds
+    Terminal.note("\(lines.count) prompts, \(count) tokens, \(fixed(Double(count) / seconds, 1))/s in all, \(parallel) at a time")
+  }
+}

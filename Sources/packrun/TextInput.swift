@@ -1,0 +1,47 @@
+import Glibc
+
+/// Texts from files and standard input.
+enum TextInput {
+  /// The text of a file, which must be UTF-8; `-` is standard input.
+  static func read(_ path: String) throws -> String {
+    try decode(bytes(path), path == "-" ? "standard input" : path)
+  }
+
+  /// All bytes of a file.
+  static func bytes(_ path: String) throws -> [UInt8] {
+    guard path != "-" else { return drain(STDIN_FILENO) }
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { throw InputError(description: "\(path): cannot open: \(String(cString: strerror(errno)))") }
+    defer { close(file) }
+    var status = stat()
+    guard fstat(file, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
+      throw InputError(description: "\(path): is a folder, not a text file")
+    }
+    return drain(file)
+  }
+
+  static func decode(_ bytes: [UInt8], _ name: String) throws -> String {
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw InputError(description: "\(name): not UTF-8 at byte \(validPrefix(bytes)); convert it, for example with iconv")
+    }
+    return text
+  }
+
+  /// How many bytes at the beginning are well-formed.
+  private static func validPrefix(_ bytes: [UInt8]) -> Int {
+    var (decoder, iterator, count) = (UTF8(), bytes.makeIterator(), 0)
+    while case .scalarValue(let scalar) = decoder.decode(&iterator) { count += UTF8.width(scalar) }
+    return count
+  }
+
+  private static func drain(_ file: CInt) -> [UInt8] {
+    var all: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = buffer.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return all }
+      all += buffer[..<count]
+    }
+  }
+}

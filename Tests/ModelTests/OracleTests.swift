@@ -1,0 +1,79 @@
+import Foundation
+import Testing
+
+@testable import Runtime
+
+@Suite("Logits against the truth")
+struct OracleTests {
+  /// The README's bound on the mean divergence.
+  static func bound(_ name: String, llamacpp: Double) -> Double {
+    let hasQuantisedExperts = ["gpt-oss-5.MXFP4_MOE", "qwen3moe"].contains { name.hasPrefix($0) }
+    return max((hasQuantisedExperts ? 2 : 1.2) * llamacpp, llamacpp < 1e-5 ? 1e-5 : 0)
+  }
+
+  @Test(
+    "A tiny model's logits are as close to the truth as the bound says, on one node and on two",
+    .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: Oracles.tiny, [1, 2])
+  func tiny(_ name: String, nodes: Int) throws {
+    let oracle = try Oracles.tiny(name)
+    var options = ModelOptions()
+    options.contextLength = 128
+    let model = try PackedModel(Oracles.tinyFile(name + ".gguf").path, nodes: nodes).model(options: options)
+    let divergence = try meanDivergence(
+      Oracles.reference(name), model.allLogits(oracle.tokens), vocabulary: oracle.vocab)
+    let bound = Self.bound(name, llamacpp: oracle.llamacpp_vs_ref.mean_kld)
+    #expect(divergence <= bound, "mean KL \(divergence), llama.cpp \(oracle.llamacpp_vs_ref.mean_kld)")
+  }
+
+  @Test(
+    "Gemma 3 270M predicts its oracle's text as closely as 1.2 times llama.cpp's distance",
+    .enabled(if: Oracles.folder != nil, Oracles.absence), .enabled(if: Oracles.gemma != nil, Oracles.gemmaAbsence))
+  func gemma() throws {
+    let oracle = try Oracles.gemmaOracle()
+    var options = ModelOptions()
+    options.contextLength = 512
+    let model = try PackedModel(#require(Oracles.gemma), nodes: 2).model(options: options)
+    var (ours, theirs) = (MeanWithError(), MeanWithError())
+    try model.append(oracle.tokens, logitsFrom: 0) { position, logits in
+      let truth = oracle.positions[position]
+      let all = Prediction.logProbabilities(logits)
+      ours.add(Self.divergence(truth.ref, truth.top.map { all[$0] }))
+      theirs.add(Self.divergence(truth.ref, truth.llamacpp))
+    }
+    #expect(ours.count == oracle.tokens.count)
+    #expect(ours.mean <= 1.2 * oracle.llamacpp_vs_ref.mean_kld, "mean KL \(ours.mean), llama.cpp \(theirs.mean)")
+  }
+
+  /// Over the listed tokens, and the rest as one.
+  static func divergence(_ p: [Double], _ q: [Double]) -> Double {
+    func rest(_ logs: [Double]) -> Double { log(max(1e-30, 1 - logs.reduce(0) { $0 + exp($1) })) }
+    return Prediction.divergence(p + [rest(p)], q + [rest(q)])
+  }
+
+  @Test(
+    "Gemma 3 270M continues its oracle's prompts greedily while the two best tokens are apart",
+    .enabled(if: Oracles.folder != nil, Oracles.absence), .enabled(if: Oracles.gemma != nil, Oracles.gemmaAbsence))
+  func greedy() throws {
+    let oracle = try Oracles.gemmaOracle()
+    var options = ModelOptions()
+    options.contextLength = 128
+    let model = try PackedModel(#require(Oracles.gemma)).model(options: options)
+    for (prompt, expected) in oracle.greedy {
+      model.truncate(0, to: 0)
+      var (next, gap): (Int32, Float) = (0, 0)
+      func choose(_ logits: UnsafeBufferPointer<Float>) {
+        let best = logits.indices.max { logits[$0] < logits[$1] } ?? 0
+        let second = logits.indices.filter { $0 != best }.map { logits[$0] }.max() ?? 0
+        (next, gap) = (Int32(best), logits[best] - second)
+      }
+      try model.append(expected.prompt_ids) { choose($1) }
+      for (index, token) in expected.ids.enumerated() {
+        // Two tokens this close may change places honestly, and all after them with them.
+        if next != token, gap < 0.5 { break }
+        #expect(next == token, "token \(index) of the answer to '\(prompt)'")
+        guard next == token else { break }
+        try model.append([next]) { choose($1) }
+      }
+    }
+  }
+}

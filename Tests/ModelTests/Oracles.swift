@@ -1,0 +1,75 @@
+import Foundation
+import Runtime
+import Testing
+
+/// Files that others made, which tests hold results against; see ../shared/oracles/README.md.
+enum Oracles {
+  /// The folder with the oracles, or nil where this checkout has none.
+  static let folder: URL? = {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    var candidates = [root.deletingLastPathComponent().appending(path: "shared/oracles")]
+    if let named = ProcessInfo.processInfo.environment["GGUFPACK_SHARED"] {
+      candidates.insert(URL(fileURLWithPath: named).appending(path: "oracles"), at: 0)
+    }
+    return candidates.first { FileManager.default.fileExists(atPath: $0.appending(path: "README.md").path) }
+  }()
+
+  static let absence: Comment = "no ../shared/oracles here; GGUFPACK_SHARED may name the folder that holds `oracles`"
+
+  /// Gemma 3 270M as a GGUF, named by GGUFPACK_GEMMA.
+  static let gemma: String? = ProcessInfo.processInfo.environment["GGUFPACK_GEMMA"]
+  static let gemmaAbsence: Comment = "GGUFPACK_GEMMA names no Gemma 3 270M; scripts/fetch-gemma gets it"
+
+  /// Names of the tiny models, such as `llama.Q4_0`.
+  static let tiny: [String] = {
+    guard let folder else { return [] }
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "tiny").path)) ?? []
+    return files.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }.sorted()
+  }()
+
+  /// What is known of a tiny model's logits.
+  struct Tiny: Decodable {
+    struct Distance: Decodable {
+      var mean_kld: Double
+    }
+    var tokens: [Int32]
+    var vocab: Int
+    var llamacpp_vs_ref: Distance
+  }
+
+  static func tiny(_ name: String) throws -> Tiny {
+    try JSONDecoder().decode(Tiny.self, from: Data(contentsOf: tinyFile(name + ".json")))
+  }
+
+  static func tinyFile(_ file: String) throws -> URL {
+    try #require(folder, absence).appending(path: "tiny/\(file)")
+  }
+
+  /// The true logits of a tiny model, `[token][vocab]`.
+  static func reference(_ name: String) throws -> [Float] {
+    try Data(contentsOf: tinyFile(name + ".ref.f32")).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+  }
+
+  /// Gemma's oracle.
+  struct Gemma: Decodable {
+    struct Position: Decodable {
+      var top: [Int]
+      var ref: [Double]
+      var llamacpp: [Double]
+    }
+    struct Greedy: Decodable {
+      var prompt_ids: [Int32]
+      var ids: [Int32]
+      var smallest_gap: Double
+    }
+    var tokens: [Int32]
+    var llamacpp_vs_ref: Tiny.Distance
+    var greedy: [String: Greedy]
+    var positions: [Position]
+  }
+
+  static func gemmaOracle() throws -> Gemma {
+    let file = try #require(folder, absence).appending(path: "gemma3-270m/oracle.json")
+    return try JSONDecoder().decode(Gemma.self, from: Data(contentsOf: file))
+  }
+}
