@@ -81,10 +81,10 @@ V_INLINE void fetch_values(const ck_attention *a, bool q8, int64_t block, int64_
   for (int64_t p = from; p < to && p < block_positions; p++) fetch(value_start(a, q8, block + p), bytes);
 }
 
-// The next block's keys that go with 16 * ATTENTION_VECTORS elements of position p's value from element e.
-V_INLINE void fetch_keys(const ck_attention *a, bool q8, int64_t block, int64_t e, int p) {
-  int64_t bytes = group_bytes(a, q8) * block_groups / block_positions * 16 * ATTENTION_VECTORS / a->value_dim;
-  int64_t index = e / 16 / ATTENTION_VECTORS * block_positions + p;
+// The next block's keys that go with `vectors` vectors of position p's value from element e.
+V_INLINE void fetch_keys(const ck_attention *a, bool q8, int64_t block, int64_t e, int vectors, int p) {
+  int64_t bytes = group_bytes(a, q8) * block_groups / block_positions * 16 * vectors / a->value_dim;
+  int64_t index = e / 16 / vectors * block_positions + p;
   fetch(group_start(a, q8, block + block_positions) + index * bytes, bytes);
 }
 
@@ -121,13 +121,13 @@ V_INLINE void score(attention_tile *t, bool q8, int64_t block, int q, int querie
 V_INLINE void weigh(attention_tile *t, bool q8, int64_t block, int q, int queries, int64_t e, int vectors, int from, int to) {
   const ck_attention *a = t->a;
   float *output = a->output + (t->first + q) * a->output_stride + e;
-  v16 sums[ATTENTION_QUERIES][ATTENTION_VECTORS];
+  v16 sums[ATTENTION_QUERIES][2 * ATTENTION_VECTORS];
   for (int i = 0; i < queries; i++) {
     for (int j = 0; j < vectors; j++) sums[i][j] = v_load(output + i * a->output_stride + 16 * j);
   }
   for (int p = from; p < to; p++) {
-    if (q == 0) fetch_keys(a, q8, block, e, p);
-    v16 value[ATTENTION_VECTORS];
+    if (q == 0) fetch_keys(a, q8, block, e, vectors, p);
+    v16 value[2 * ATTENTION_VECTORS];
     for (int j = 0; j < vectors; j++) value[j] = load_value(value_start(a, q8, block + p), q8, e + 16 * j);
     for (int i = 0; i < queries; i++) {
       v16 w = v_set(t->weights[q + i][p]);
@@ -208,6 +208,10 @@ static void soften(attention_tile *t, int q) {
 V_INLINE void weigh_all(attention_tile *t, bool q8, int64_t block, int q, int queries, int from, int to) {
   if (from >= to) return;
   int64_t e = 0;
+  const int wide = 2 * ATTENTION_VECTORS;
+  for (; 2 * queries <= ATTENTION_QUERIES && e + 16 * wide <= t->a->value_dim; e += 16 * wide) {
+    weigh(t, q8, block, q, queries, e, wide, from, to);
+  }
   for (; e + 16 * ATTENTION_VECTORS <= t->a->value_dim; e += 16 * ATTENTION_VECTORS) {
     weigh(t, q8, block, q, queries, e, ATTENTION_VECTORS, from, to);
   }

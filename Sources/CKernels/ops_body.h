@@ -150,10 +150,12 @@ static void from_f16(const uint16_t *x, int64_t n, float *out) {
 
 static void store_key(const float *key, int64_t dim, int64_t position, uint16_t *keys) {
   uint16_t *out = keys + position / 16 * dim * 16 + position % 16;
-  for (int64_t i = 0; i < dim; i += 16) {
-    int64_t count = dim - i < 16 ? dim - i : 16;
-    uint16_t halves[16];
-    v_store_half(halves, v_load_part(key + i, count));
-    for (int64_t j = 0; j < count; j++) out[(i + j) * 16] = halves[j];
+  uint16_t halves[16];
+  int64_t i = 0;
+  for (; i + 16 <= dim; i += 16) {
+    v_store_half(halves, v_load(key + i));
+    for (int j = 0; j < 16; j++) out[(i + j) * 16] = halves[j];
   }
+  if (i < dim) v_store_half(halves, v_load_part(key + i, dim - i));
+  for (int j = 0; i + j < dim; j++) out[(i + j) * 16] = halves[j];
 }
