@@ -77,7 +77,7 @@ let package = Package(
 
     // Tests. ModelTests computes models and wants a release build; see scripts/test.
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "make-fixtures"]),
-    .testTarget(name: "PackFormatTests", dependencies: ["PackFormat"]),
+    .testTarget(name: "PackFormatTests", dependencies: ["PackFormat", "Repack", "GGUF"]),
     .testTarget(name: "RepackTests", dependencies: ["Repack"]),
     .testTarget(name: "KernelTests", dependencies: ["CKernels", "EmulatedKernels", "GGUF", "PackFormat", "Repack"]),
     .target(

@@ -70,11 +70,13 @@ struct BlobFiller {
 
   private func read() throws(RuntimeError) {
     var readers: [ObjectIdentifier: BlobReader] = [:]
-    for blob in blobs { readers[ObjectIdentifier(blob)] = try BlobReader(path: blob.path) }
+    for blob in blobs where blob.compressed == nil { readers[ObjectIdentifier(blob)] = try BlobReader(path: blob.path) }
     let total = blobs.reduce(0) { $0 + $1.replica.byteCount }
     let progress = ProgressCount(total: total, report: options.progress)
     try crew.forEachPiece(of: blobs, pieceByteCount: Self.readPiece, byteCount: { $0.replica.byteCount }) {
       piece throws(RuntimeError) in
+      let compressed = piece.blob.compressed
+      try compressed?.read(piece.range, into: piece.blob.base + piece.range.lowerBound)
       try readers[ObjectIdentifier(piece.blob)]?.read(piece.range, into: piece.blob.base + piece.range.lowerBound)
       progress.add(piece.range.count)
     }

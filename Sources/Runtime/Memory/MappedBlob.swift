@@ -8,6 +8,8 @@ final class MappedBlob: Sendable {
   let replica: Replica
   /// The pack's file.
   let path: String
+  /// What unpacks the blob; nil if the file is the content.
+  let compressed: CompressedContent?
   /// The file in memory that holds or is to hold this replica between runs; nil if there is none.
   let pinnedPath: String?
   /// Page faults taken while it was filled.
@@ -16,9 +18,13 @@ final class MappedBlob: Sendable {
   let filledAt = Atomic<UInt64>(0)
   private let reservation: AddressReservation
 
-  init(_ replica: Replica, path: String, pinnedPath: String? = nil, alignment: Int, kernel: Kernel) throws(RuntimeError) {
+  init(
+    _ replica: Replica, path: String, compressed: CompressedContent? = nil, pinnedPath: String? = nil, alignment: Int,
+    kernel: Kernel
+  ) throws(RuntimeError) {
     self.replica = replica
     self.path = path
+    self.compressed = compressed
     self.pinnedPath = pinnedPath
     reservation = try AddressReservation(
       byteCount: max(replica.byteCount, 1), alignment: max(alignment, Self.hugePage), kernel: kernel)

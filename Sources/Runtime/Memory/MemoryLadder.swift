@@ -32,8 +32,8 @@ struct MemoryLadder {
       if case .found(let paths) = pinned { pinnedPath = paths[index] }
       blobs.append(
         try MappedBlob(
-          replica, path: pack.blobPath(replica.blob), pinnedPath: pinnedPath, alignment: pack.manifest.alignment,
-          kernel: options.kernel))
+          replica, path: pack.blobPath(replica.blob), compressed: try CompressedContent(pack, blob: replica.blob),
+          pinnedPath: pinnedPath, alignment: pack.manifest.alignment, kernel: options.kernel))
     }
     self.blobs = blobs
   }
@@ -59,7 +59,7 @@ struct MemoryLadder {
     case .unusable(let path, let problem): notes.append("\(path): \(problem), so it is not used; packrun unpin frees it")
     case .none: break
     }
-    if !sharesFilesOfNodes, filesAreHuge() {
+    if !sharesFilesOfNodes, !isCompressed, filesAreHuge() {
       try check(.file)
       try fill(.file)
       if isHugeThroughout { return .file }
@@ -102,7 +102,15 @@ struct MemoryLadder {
   /// Whether two nodes would have to be served from one file.
   private var sharesFilesOfNodes: Bool { plan.sharesFiles }
 
+  /// Whether the files are something else than the weights, so that they cannot be mapped as such.
+  private var isCompressed: Bool { blobs.contains { $0.compressed != nil } }
+
   private func refuseImpossible(_ kind: MemoryKind) throws(RuntimeError) {
+    if kind == .file, isCompressed {
+      throw .badOption(
+        name: "--memory", value: "file",
+        problem: "the pack is compressed, so its files cannot be mapped; use anon or hugetlb, or ggufpack decompress")
+    }
     if kind == .file, sharesFilesOfNodes {
       throw .badOption(
         name: "--memory", value: "file",

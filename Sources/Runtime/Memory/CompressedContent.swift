@@ -1,0 +1,28 @@
+import PackFormat
+
+/// The content of a blob that is stored as zstd frames, unpacked straight into its place by any number of threads at once.
+final class CompressedContent: Sendable {
+  private let reader: PackFormat.BlobReader
+
+  /// Opens blob `index` of `pack`; nil if its file is the content.
+  init?(_ pack: Pack, blob index: Int) throws(RuntimeError) {
+    guard pack.manifest.blobs[index].storage != nil else { return nil }
+    do {
+      reader = try PackFormat.BlobReader(pack, blob: index)
+    } catch {
+      throw .pack(error)
+    }
+  }
+
+  /// Fills memory with the content in `range`.
+  func read(_ range: Range<Int>, into memory: UnsafeMutableRawPointer) throws(RuntimeError) {
+    guard var codec = FrameCodec() else {
+      throw .file(path: reader.path, operation: "unpack it", reason: "there is no memory for libzstd")
+    }
+    do {
+      try reader.read(range.lowerBound, into: UnsafeMutableRawBufferPointer(start: memory, count: range.count), &codec)
+    } catch {
+      throw .pack(error)
+    }
+  }
+}
