@@ -1,0 +1,213 @@
+import Foundation
+import PackFormat
+import Repack
+import Testing
+
+/// A lie of the manifest, and what is said about it.
+struct Lie: Sendable, CustomTestStringConvertible {
+  let place: String
+  let value: (any Sendable)?
+  let answer: String
+
+  init(_ place: String, _ value: (any Sendable)?, _ answer: String) {
+    self.place = place
+    self.value = value
+    self.answer = answer
+  }
+
+  var testDescription: String { "\(place) = \(value.map { "\($0)" } ?? "nothing")" }
+}
+
+private let lies: [Lie] = [
+  Lie("formatVersion", 2, "formatVersion is 2"), Lie("formatVersion", "1", "formatVersion"),
+  Lie("layoutVersion", 7, "layoutVersion is 7"), Lie("layoutVersion", nil, "layoutVersion is missing"),
+  Lie("nodeCount", 0, "nodeCount is 0"), Lie("nodeCount", 3, "one for each of 3 nodes"), Lie("nodeCount", -1, "nodeCount"),
+  Lie("placement", "everywhere", "placement"), Lie("placement", "mirror", "one for each of 2 nodes"),
+  Lie("copies", true, "copies is set"), Lie("alignment", 5000, "alignment is 5000"), Lie("alignment", 0, "alignment is 0"),
+  Lie("chunkByteCount", 1 << 62, "chunkByteCount"), Lie("chunkByteCount", 8192, "digests for"),
+  Lie("gapByteCount", -1, "gapByteCount is negative"), Lie("gapByteCount", 10, "it does not list gaps.bin"),
+  Lie("source", [] as [Int], "source lists no file"), Lie("source.0.name", "../model.gguf", "not a plain file name"),
+  Lie("source.0.byteCount", 3, "smaller than its own header"), Lie("source.0.byteCount", -1, "smaller than its own header"),
+  Lie("source.0.headerByteCount", 1 << 40, "smaller than its own header"), Lie("source.0.headerByteCount", 0, "fewer than"),
+  Lie("source.0.headerByteCount", -5, "fewer than"), Lie("source.0.headerByteCount", 40, "at byte"),
+  Lie("blobs.0.file", "../node0.blob", "not a plain file name"), Lie("blobs.0.file", "node1.blob", "used twice"),
+  Lie("blobs.0.file", "pack.json", "used twice"), Lie("blobs.0.file", "other.blob", "it does not list other.blob"),
+  Lie("blobs.0.node", 1, "one for each of 2 nodes"), Lie("blobs.0.node", nil, "one for each of 2 nodes"),
+  Lie("blobs.0.byteCount", -4096, "negative"), Lie("blobs.0.byteCount", 4096, "reaches beyond the end of node0.blob"),
+  Lie("blobs.0.byteCount", Int.max, "digests for"), Lie("blobs.0.digest", String(repeating: "0", count: 32), "another digest"),
+  Lie("blobs.0.digest", "zz", "32 hexadecimal digits"), Lie("blobs.0.chunks", [] as [String], "0 digests for"),
+  Lie("blobs.0.storage", ["frameByteCount": 3, "segments": 0], "segments"),
+  Lie("tensors.0", nil, "lists 3 tensors"), Lie("tensors.0.name", "other", "is not what header.gguf says"),
+  Lie("tensors.0.type", "Q4_0", "is not what header.gguf says"), Lie("tensors.0.type", "Q9_9", "unknown weight type Q9_9"),
+  Lie("tensors.0.dimensions", [256, 51], "is not what header.gguf says"), Lie("tensors.0.dimensions", [] as [Int], "header.gguf"),
+  Lie("tensors.0.part", 1, "is not what header.gguf says"), Lie("tensors.0.slices", [] as [Int], "cover 0 of its 50 rows"),
+  Lie("tensors.0.slices.0", nil, "do not cover its rows in order"), Lie("tensors.0.slices.0.blob", 2, "there is none"),
+  Lie("tensors.0.slices.0.blob", -1, "there is none"), Lie("tensors.0.slices.0.offset", 32, "no multiple of 64"),
+  Lie("tensors.0.slices.0.offset", -64, "no multiple of 64"), Lie("tensors.0.slices.0.offset", Int.max - 63, "beyond the end"),
+  Lie("tensors.0.slices.0.offset", 1 << 40, "beyond the end"), Lie("tensors.0.slices.0.byteCount", 64, "size or a first row"),
+  Lie("tensors.0.slices.0.layout", "r32", "layout"), Lie("tensors.0.slices.0.layout", "r16k1", "size or a first row"),
+  Lie("tensors.0.slices.0.rowBegin", 1, "in order"),
+  Lie("tensors.0.slices.0.rowCount", 0, "in order"), Lie("tensors.0.slices.0.rowCount", Int.max, "beyond its rows"),
+  Lie("tensors.0.slices.0.expertStride", 64, "expert stride of 64"), Lie("tensors.1.slices.0.expertStride", 0, "expert stride"),
+  Lie("tensors.1.slices.0.expertStride", Int.max - 63, "beyond the end"), Lie("tensors.1.slices.0.expertStride", -64, "stride"),
+  Lie("tensors.3.slices.0.offset", 0, "overlap"), Lie("tensors", "none", "tensors"), Lie("blobs", nil, "blobs is missing"),
+]
+
+@Suite("Bad packs")
+struct BadPackTests {
+  private var options: PackOptions {
+    var options = PackOptions()
+    options.nodeCount = 2
+    options.alignment = 4096
+    return options
+  }
+
+  /// The one line that opening says, or nothing if the pack opens.
+  private func answer(_ pack: SmallPack) -> String? {
+    do {
+      _ = try Pack.open(pack.path)
+      return nil
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  @Test("A manifest that lies is refused with one line that names the lie", arguments: lies)
+  func refuses(lie: Lie) throws {
+    try SmallPack.with(options) { pack in
+      #expect(answer(pack) == nil)
+      try pack.change(lie.place, to: lie.value)
+      let found = try #require(answer(pack), "it was believed")
+      #expect(found.contains(lie.answer), "it says: \(found)")
+      #expect(found.hasPrefix(pack.path + "/"))
+      #expect(!found.contains("\n"))
+    }
+  }
+
+  @Test(
+    "Storage that does not describe its blob is refused",
+    arguments: [
+      Lie("blobs.0.storage.frameByteCount", 1000, "does not describe"),
+      Lie("blobs.0.storage.frameByteCount", 1 << 40, "does not describe"),
+      Lie("blobs.0.storage.segments.0.byteCount", 0, "does not describe"),
+      Lie("blobs.0.storage.segments.0.byteCount", Int.max, "describe"),
+      Lie("blobs.0.storage.segments.0.frames", [Int.max, Int.max], "does not describe"),
+      Lie("blobs.0.storage.segments.0.frames", [-1], "does not describe"),
+      Lie("blobs.0.storage.segments.0.frames", [1], "bytes, and"),
+      Lie("blobs.0.storage.segments.0.encoding", "lz4", "encoding"), Lie("blobs.0.storage.segments.0", nil, "does not describe"),
+      Lie("blobs.0.storage", nil, "bytes, and the manifest says"),
+    ])
+  func storage(lie: Lie) throws {
+    try SmallPack.with(options, compressed: true) { pack in
+      #expect(answer(pack) == nil)
+      try pack.change(lie.place, to: lie.value)
+      let found = try #require(answer(pack), "it was believed")
+      #expect(found.contains(lie.answer), "it says: \(found)")
+    }
+  }
+
+  @Test("Files that are missing, short, long, swapped, links, or not listed are refused by name")
+  func files() throws {
+    func check(_ expected: String, _ damage: (SmallPack) throws -> Void) throws {
+      try SmallPack.with(options) { pack in
+        try damage(pack)
+        let found = try #require(answer(pack), "\(expected) was not noticed")
+        #expect(found.contains(expected), "it says: \(found)")
+      }
+    }
+    let manager = FileManager.default
+    try check("node0.blob: it has") { try $0.write(Array($0.bytes("node0.blob").dropLast()), to: "node0.blob") }
+    try check("node1.blob: it has") { try $0.write($0.bytes("node1.blob") + [0], to: "node1.blob") }
+    try check("node1.blob: cannot open it: No such file") { try manager.removeItem(atPath: $0.path + "/node1.blob") }
+    for name in ["pack.json", "header.gguf", "checksums.xxh3"] {
+      try check("\(name): cannot open it: No such file") { try manager.removeItem(atPath: $0.path + "/" + name) }
+    }
+    try check("pack.json: damaged") { try $0.write($0.bytes("pack.json").dropLast() + [UInt8(ascii: " ")], to: "pack.json") }
+    try check("header.gguf: damaged") { try $0.write([UInt8](repeating: 0, count: 8), to: "header.gguf") }
+    try check("header.gguf: it has") {
+      let bytes = try $0.bytes("header.gguf") + [0]
+      try $0.write(bytes, to: "header.gguf")
+      try $0.sign("header.gguf", bytes)
+    }
+    try check("node0.blob: it is a symbolic link") { pack in
+      try manager.moveItem(atPath: pack.path + "/node0.blob", toPath: pack.path + "/../outside")
+      try manager.createSymbolicLink(atPath: pack.path + "/node0.blob", withDestinationPath: "../outside")
+    }
+    try check("it does not list node1.blob") { pack in
+      let lines = String(decoding: try pack.bytes("checksums.xxh3"), as: UTF8.self).split(separator: "\n")
+      try pack.write(Array(lines.filter { !$0.contains("node1") }.joined(separator: "\n").utf8), to: "checksums.xxh3")
+    }
+    try check("it lists stranger") { try $0.sign("stranger", [1, 2, 3]) }
+    try check("line 1 is not a digest") { try $0.write(Array("hello\n".utf8), to: "checksums.xxh3") }
+    try check("a second time") { try $0.write($0.bytes("checksums.xxh3") + $0.bytes("checksums.xxh3"), to: "checksums.xxh3") }
+  }
+
+  @Test("Blobs that were swapped, and single flipped bits, are found by their digests")
+  func damage() throws {
+    try SmallPack.with(options) { pack in
+      let opened = try Pack.open(pack.path)
+      #expect(try PackVerifier(opened).run().isEmpty)
+      let good = try pack.bytes("node1.blob")
+      for place in [0, good.count / 2, good.count - 1] {
+        var bad = good
+        bad[place] ^= 1
+        try pack.write(bad, to: "node1.blob")
+        let damage = try PackVerifier(opened).run()
+        #expect(damage == [.damaged(file: pack.path + "/node1.blob", chunk: 0, range: 0..<good.count)])
+      }
+    }
+    var mirror = options
+    mirror.placement = .mirror
+    mirror.copies = true
+    try SmallPack.with(mirror) { pack in
+      var bytes = try pack.bytes("node1.blob")
+      bytes[100] ^= 0x80
+      try pack.write(bytes, to: "node1.blob")
+      #expect(try PackVerifier(Pack.open(pack.path)).run().count == 1)
+    }
+  }
+
+  @Test(
+    "Mutated manifests, headers and digest lists never trap, and never make a pack that reads outside its blobs", arguments: 0..<8)
+  func mutations(seed: Int) throws {
+    try SmallPack.with(options, compressed: seed % 2 == 1) { pack in
+      var state = UInt64(seed) &* 0x9e37_79b9_7f4a_7c15 &+ 1
+      func random(_ bound: Int) -> Int {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Int((state >> 33) % UInt64(bound))
+      }
+      let names = [Pack.FileName.manifest, Pack.FileName.header, Checksums.fileName]
+      let digits = Array("0123456789-.eE\"{}[],:nul".utf8)
+      for _ in 0..<150 {
+        let name = names[random(seed % 4 == 3 ? 3 : 2)]
+        let good = try pack.bytes(name)
+        let list = try pack.bytes(Checksums.fileName)
+        var bad = good
+        for _ in 0...random(3) {
+          let place = random(bad.count)
+          switch random(4) {
+          case 0: bad[place] = UInt8(random(256))
+          case 1: bad[place] = digits[random(digits.count)]
+          case 2: bad.insert(contentsOf: Array("99999999999".utf8), at: place)
+          default: bad.removeSubrange(place..<min(bad.count, place + 1 + random(40)))
+          }
+        }
+        try pack.write(bad, to: name)
+        if name != Checksums.fileName { try pack.sign(name, bad) }
+        // What still opens is held to what opening promises.
+        if let opened = try? Pack.open(pack.path) {
+          for tensor in opened.manifest.tensors {
+            for slice in tensor.slices {
+              let extent = try #require(slice.extent(expertCount: tensor.expertCount))
+              #expect(extent.upperBound <= opened.manifest.blobs[slice.blob].byteCount)
+            }
+          }
+          _ = try? PackVerifier(opened).run()
+        }
+        try pack.write(good, to: name)
+        try pack.write(list, to: Checksums.fileName)
+      }
+      #expect(answer(pack) == nil)
+    }
+  }
+}
