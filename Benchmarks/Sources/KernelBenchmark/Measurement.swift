@@ -14,9 +14,11 @@ struct Measurement: Codable {
   /// What the plain loop reads in the same run; decode only.
   var streamGigabytesPerSecond: Double?
   var multiplyAddsPerSecond: Double
+  /// What two multiplying instructions a cycle would give; prefill only, nil where that is no measure.
+  var limitMultiplyAddsPerCycle: Double?
 
   /// One column, in turns with a loop that only reads.
-  static func decode(_ problem: Problem, _ table: ck_table, threads: Int32, runs: Int) -> Measurement? {
+  static func decode(_ problem: Problem, _ table: ck_table, threads: Int32, runs: Int, fastest: Bool) -> Measurement? {
     guard let kernel = kernel(table, problem.type) else { return nil }
     let parts = (0..<Int(threads)).map { problem.part($0, of: Int(threads)) }
     var bytes = memory(
@@ -26,15 +28,16 @@ struct Measurement: Codable {
       streamSeconds.append(timed(threads, read_memory, &bytes))
       kernelSeconds.append(time(parts, kernel))
     }
-    let stream = Double(problem.weightByteCount) / median(streamSeconds) / 1e9
-    return Measurement("decode", problem, table, threads, median(kernelSeconds), stream)
+    let stream = Double(problem.weightByteCount) / typical(streamSeconds, fastest: fastest) / 1e9
+    return Measurement("decode", problem, table, threads, typical(kernelSeconds, fastest: fastest), stream)
   }
 
   /// Many columns.
-  static func prefill(_ problem: Problem, _ table: ck_table, threads: Int32, runs: Int) -> Measurement? {
+  static func prefill(_ problem: Problem, _ table: ck_table, threads: Int32, runs: Int, fastest: Bool) -> Measurement? {
     guard let kernel = kernel(table, problem.type) else { return nil }
     let parts = (0..<Int(threads)).map { problem.part($0, of: Int(threads)) }
-    return Measurement("prefill", problem, table, threads, median((0..<runs).map { _ in time(parts, kernel) }), nil)
+    return Measurement(
+      "prefill", problem, table, threads, typical((0..<runs).map { _ in time(parts, kernel) }, fastest: fastest), nil)
   }
 
   private init(_ phase: String, _ problem: Problem, _ table: ck_table, _ threads: Int32, _ seconds: Double, _ stream: Double?) {
@@ -43,6 +46,7 @@ struct Measurement: Codable {
     gigabytesPerSecond = Double(problem.weightByteCount) / seconds / 1e9
     streamGigabytesPerSecond = stream
     multiplyAddsPerSecond = problem.multiplyAdds / seconds
+    limitMultiplyAddsPerCycle = phase == "prefill" ? Limit.multiplyAddsPerCycle(problem.type, isa) : nil
   }
 
   private static func kernel(_ table: ck_table, _ type: WeightType) -> ck_matmul_function? {
@@ -68,21 +72,24 @@ struct Measurement: Codable {
     }
   }
 
-  static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+  /// The least of the values, or their median.
+  static func typical(_ values: [Double], fastest: Bool) -> Double { values.sorted()[fastest ? 0 : values.count / 2] }
 
   static func text(_ value: Double, _ width: Int = 0) -> String {
     let text = String(format: "%.\(value < 10 ? 2 : 1)f", value)
     return String(repeating: " ", count: max(0, width - text.count)) + text
   }
 
-  static let heading = "phase    type     instructions  threads     GB/s  of reading   Gmadd/s  madd/cycle/thread"
+  static let heading = "phase    type     instructions  threads     GB/s  of reading   Gmadd/s  madd/cycle/thread  of limit"
 
   func row(gigahertz: Double) -> String {
     func left(_ text: String, _ width: Int) -> String { text.padding(toLength: width, withPad: " ", startingAt: 0) }
     let share =
       streamGigabytesPerSecond.map { Self.text(100 * gigabytesPerSecond / $0, 9) + " %" } ?? String(repeating: " ", count: 11)
+    let perCycle = multiplyAddsPerSecond / 1e9 / gigahertz / Double(threads)
+    let ofLimit = limitMultiplyAddsPerCycle.map { Self.text(100 * perCycle / $0, 8) + " %" } ?? ""
     return left(phase, 9) + left(type, 9) + left(isa, 14) + left(String(threads), 7) + Self.text(gigabytesPerSecond, 9) + " "
       + share
-      + Self.text(multiplyAddsPerSecond / 1e9, 10) + Self.text(multiplyAddsPerSecond / 1e9 / gigahertz / Double(threads), 19)
+      + Self.text(multiplyAddsPerSecond / 1e9, 10) + Self.text(perCycle, 19) + ofLimit
   }
 }

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-// Seconds that `threads` threads take from their common start to the last one's end, each on a CPU of its own.
+// Starts `threads` threads together, each on a CPU of its own, and returns the seconds of CPU time of the one that took most.
 // Thread i runs work(context, i, threads).
 double timed(int threads, void (*work)(void *context, int thread, int threads), void *context);
 

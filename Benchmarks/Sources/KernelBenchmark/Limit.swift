@@ -1,0 +1,49 @@
+import GGUF
+
+/// How many multiply-adds a cycle a 16-row kernel could reach at most.
+///
+/// On x86 CPUs of the last ten years two units multiply: two instructions a cycle, whatever they multiply. Counted are the
+/// multiplying instructions that the canonical arithmetic needs for 32 elements of 16 rows and one column; loads, additions and
+/// conversions are taken to run beside them.
+enum Limit {
+  /// nil for instruction sets whose units are not known.
+  static func multiplyAddsPerCycle(_ type: WeightType, _ isa: String) -> Double? {
+    let registers: Double
+    switch isa {
+    case "avx512", "avx512vnni": registers = 1
+    case "avx2", "avxvnni": registers = 2
+    default: return nil
+    }
+    // An fma for each element of 16 rows.
+    if type.blockElements == 1 { return 2 * 16 / registers }
+    let hasDot = isa.hasSuffix("vnni")
+    return 2 * 512 / (registers * (hasDot ? dots(type) : pairs(type)))
+  }
+
+  /// scale * da and the sum's fma; the min's fma, two where there is a min for every 16 elements.
+  private static func floats(_ type: WeightType) -> Double {
+    switch type {
+    case .q4_1, .q5_1, .q4_K, .q5_K: 3
+    case .q2_K: 4
+    default: 2
+    }
+  }
+
+  /// Eight vpdpbusd; a multiplication and an fma where there is a scale for every 16 elements.
+  private static func dots(_ type: WeightType) -> Double {
+    8 + floats(type) + ([.q2_K, .q3_K, .q6_K].contains(type) ? 2 : 0)
+  }
+
+  /// Eight vpmaddubsw, and a vpmaddwd after as many lines as 16 bits hold; two more to take out an offset under scales.
+  private static func pairs(_ type: WeightType) -> Double {
+    let folds: Double
+    switch type {
+    case .q8_0, .iq4_nl, .iq4_xs: folds = 8
+    case .q6_K: folds = 4 + 2
+    case .q3_K: folds = 2 + 2
+    case .q5_0, .q5_1, .q5_K, .mxfp4, .q2_K: folds = 2
+    default: folds = 1
+    }
+    return 8 + folds + floats(type)
+  }
+}
