@@ -131,7 +131,8 @@ public struct PinnedReplicas {
     for replica in plan.replicas {
       blobs.append(
         try MappedBlob(
-          replica, path: pack.blobPath(replica.blob), pinnedPath: partial + "/" + Self.fileName(replica),
+          replica, path: pack.blobPath(replica.blob), compressed: try CompressedContent(pack, blob: replica.blob),
+          pinnedPath: partial + "/" + Self.fileName(replica),
           alignment: pack.manifest.alignment, kernel: options.kernel))
     }
     let crew = try LoaderCrew(plan.replicas, plan: teams, threadsPerNode: 4, spill: options.spill, kernel: options.kernel)
