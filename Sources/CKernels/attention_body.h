@@ -1,5 +1,5 @@
-// Attention with the online softmax over a cache in half precision or in Q8_0. Included by one file per instruction set, which says how many
-// queries and vectors fit its registers: ATTENTION_QUERIES and ATTENTION_VECTORS.
+// Attention with the online softmax over a cache in half precision or in Q8_0. Included by one file per instruction set
+// (ops_table.h), with the numbers of queries and of vectors that fit its registers: ATTENTION_QUERIES and ATTENTION_VECTORS.
 //
 // Order, for each query by itself, whatever it is computed with:
 // - score of a position: one chain of fma over the key's elements in order, times scale, then the softcap
@@ -7,6 +7,7 @@
 //   rose, the output and the 16 partial sums are multiplied by exp(m - m'); weights are exp(s - m')
 // - partial sums: the weight of position p is added to sum p mod 16, in order; at the end the tree of v_sum
 // - output: one chain of fma over the positions in order, for each element; at the end times 1 / sum
+// - a sink then joins: m' = max(m, sink), f = exp(m - m'), sum' = fma(sum, f, exp(sink - m')), and the output is times f / sum'
 // A quant times its scale is exact in single precision, so both kinds of cache are read as floats and treated alike.
 #include <stdbool.h>
 
@@ -59,7 +60,8 @@ V_INLINE key_piece load_piece(const uint8_t *group, bool q8, int64_t d) {
 
 // Element i of a piece.
 V_INLINE v16 load_key(key_piece piece, bool q8, int64_t i) {
-  return q8 ? v_load_bytes(piece.start + i * 16) * piece.scales : v_load_half((const uint16_t *)(const void *)(piece.start + i * 32));
+  if (q8) return v_load_bytes(piece.start + i * 16) * piece.scales;
+  return v_load_half((const uint16_t *)(const void *)piece.start + i * 16);
 }
 
 // 16 elements of a value from element e.
@@ -166,7 +168,9 @@ V_INLINE void score_block(attention_tile *t, bool q8, int64_t block) {
     to = t->to[q] > to ? t->to[q] : to;
   }
   int q = 0, end = (to + 15) / 16;
-  for (; q + ATTENTION_QUERIES <= t->count; q += ATTENTION_QUERIES) score_groups(t, q8, block, q, ATTENTION_QUERIES, from / 16, end);
+  for (; q + ATTENTION_QUERIES <= t->count; q += ATTENTION_QUERIES) {
+    score_groups(t, q8, block, q, ATTENTION_QUERIES, from / 16, end);
+  }
 #if ATTENTION_QUERIES > 2
   for (; q + 2 <= t->count; q += 2) score_groups(t, q8, block, q, 2, from / 16, end);
 #endif

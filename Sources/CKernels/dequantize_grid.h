@@ -7,8 +7,8 @@ typedef enum { grid_iq1, grid_iq2, grid_iq3_xxs, grid_iq3_s } grid_kind;
 // Sixteen elements of two points of eight.
 V_INLINE v16 eight_each(uint16_t first, uint16_t second, grid_kind kind) {
   const v16i shift = {0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14};
-  const v16i both = {first, first, first, first, first, first, first, first, second, second, second, second, second, second, second, second};
-  v16i code = both >> shift & 3;
+  const v16i a = first, b = second;
+  v16i code = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) >> shift & 3;
   // IQ1: -1, 0, 1. IQ2: 8, 25, 43.
   v16i value = kind == grid_iq1 ? code - 1 : code * 17 + 8 + (code >> 1);
   return __builtin_convertvector(value, v16);

@@ -71,7 +71,8 @@ static void q5_k_row(const uint8_t *row, int64_t blocks, float *out) {
   }
 }
 
-// 128 bytes of low nibbles, 64 of upper bit pairs (for each 128 elements: runs of 32), 16 signed scales, f16 d. d * scale * (q - 32)
+// 128 bytes of low nibbles, 64 of upper bit pairs (for each 128 elements: runs of 32), 16 signed scales, f16 d.
+// d * scale * (q - 32)
 static void q6_k_row(const uint8_t *row, int64_t blocks, float *out) {
   for (; blocks > 0; blocks--, row += 210, out += 256) {
     float d = v_half(row + 208);
@@ -96,7 +97,8 @@ static void iq4_xs_row(const uint8_t *row, int64_t blocks, float *out) {
   }
 }
 
-// `bytes` bytes of base-3 digits, the first digit of each first: digit n is the upper byte of 3 * (byte * 3^n mod 256). d * (digit - 1)
+// `bytes` bytes of base-3 digits, the first digit of each first: digit n is the upper byte of
+// 3 * (byte * 3^n mod 256). d * (digit - 1)
 V_INLINE void ternary_digits(const uint8_t *packed, int bytes, int digits, float d, float *out) {
   static const uint8_t powers[5] = {1, 3, 9, 27, 81};
   for (int n = 0; n < digits; n++) {

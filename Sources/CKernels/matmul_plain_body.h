@@ -1,5 +1,5 @@
-// Products with weights in layout `gguf`, of any type. Included by one file per instruction set, which says how many rows and
-// columns fit its registers: PLAIN_ROWS and PLAIN_COLUMNS.
+// Products with weights in layout `gguf`, of any type. Included by one file per instruction set (ops_table.h), with the numbers of
+// rows and columns that fit its registers: PLAIN_ROWS and PLAIN_COLUMNS.
 //
 // A piece of a few rows is turned into floats once for a tile of columns.
 //
