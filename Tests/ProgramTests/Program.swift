@@ -1,0 +1,81 @@
+import Foundation
+import Testing
+
+/// A program of this package, run as a user runs it.
+struct Program {
+  let name: String
+
+  static let ggufpack = Program(name: "ggufpack")
+  static let packrun = Program(name: "packrun")
+
+  /// What a run printed, and how it ended.
+  struct Result {
+    let exitCode: Int32
+    let output: Data
+    let errors: String
+    /// Whether a signal ended it, as after a trap.
+    let wasKilled: Bool
+
+    var text: String { String(decoding: output, as: UTF8.self) }
+  }
+
+  /// The folder that holds the programs: the one where the test bundle was built.
+  private static var folder: URL {
+    get throws {
+      let bundle = try #require(CommandLine.arguments.first { $0.hasSuffix(".xctest") || $0.contains(".xctest/") })
+      var url = URL(filePath: bundle)
+      while url.pathExtension != "xctest" { url.deleteLastPathComponent() }
+      return url.deletingLastPathComponent()
+    }
+  }
+
+  /// Runs the program to its end.
+  func run(_ arguments: String..., input: Data = Data()) throws -> Result {
+    try run(arguments, input: input)
+  }
+
+  func run(_ arguments: [String], input: Data = Data()) throws -> Result {
+    let process = Process()
+    process.executableURL = try Self.folder.appending(path: name)
+    process.arguments = arguments
+    let (standardInput, output, errors) = (Pipe(), Pipe(), Pipe())
+    process.standardInput = standardInput
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+    try standardInput.fileHandleForWriting.write(contentsOf: input)
+    try standardInput.fileHandleForWriting.close()
+    // The programs print little on standard error, so reading one after the other cannot block them.
+    let outputData = try output.fileHandleForReading.readToEnd() ?? Data()
+    let errorData = try errors.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return Result(
+      exitCode: process.terminationStatus, output: outputData, errors: String(decoding: errorData, as: UTF8.self),
+      wasKilled: process.terminationReason == .uncaughtSignal)
+  }
+}
+
+/// A folder that goes when the test is over.
+final class TemporaryFolder {
+  let path: String
+
+  init() throws {
+    path = FileManager.default.temporaryDirectory.appending(path: "ggufpack-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  func file(_ name: String) -> String { path + "/" + name }
+
+  /// Every name in it, hidden ones too.
+  var names: [String] { get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() } }
+}
+
+/// The package's own small models.
+enum Fixture {
+  static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "fixtures").path
+
+  static func path(_ name: String) -> String { folder + "/" + name }
+}
