@@ -20,16 +20,6 @@ enum {
   CL_MAP_HUGE_1GB = 30 << 26,
 };
 
-// Numbers by which statfs tells filesystems apart.
-enum {
-  CL_FS_XFS = 0x58465342,
-  CL_FS_EXT = 0xef53,
-  CL_FS_TMPFS = 0x01021994,
-  CL_FS_HUGETLB = 0x958458f6,
-  CL_FS_BTRFS = 0x9123683e,
-  CL_FS_OVERLAY = 0x794c7630,
-};
-
 // Opens a file for reads past the page cache. The descriptor, or -errno (EINVAL: the filesystem has no such reads).
 int cl_open_direct(const char *path);
 
@@ -47,5 +37,8 @@ uint64_t cl_read_all(const void *start, size_t bytes);
 // The page faults that the calling thread has taken so far, and those of the whole process.
 int64_t cl_thread_faults(void);
 int64_t cl_process_faults(void);
+
+// How many bytes this process may lock; -1: any number.
+int64_t cl_lock_limit(void);
 
 #endif

@@ -15,7 +15,7 @@ public final class MappedPack {
   let blobs: [MappedBlob]
   let plan: ReplicaPlan
   private let table: WeightTable
-  private let startedAt: UInt64
+  let startedAt: UInt64
   let kernel: Kernel
 
   /// The model's keys.

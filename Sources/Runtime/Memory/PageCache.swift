@@ -26,6 +26,30 @@ enum PageCache {
     return min(cached, size)
   }
 
+  /// The nodes of the pages that are cached, without bringing in others; nil if the file cannot be mapped.
+  static func nodes(_ path: String, kernel: Kernel) -> PageCensus? {
+    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec]) else { return nil }
+    defer { try? file.close() }
+    guard let size = try? Int(file.seek(offset: 0, from: .end)), size > 0 else { return nil }
+    var census = PageCensus()
+    var present = [UInt8](repeating: 0, count: 4096)
+    let window = present.count * 4096
+    for start in stride(from: 0, to: size, by: window) {
+      let length = (min(window, size - start) + 4095) / 4096 * 4096
+      guard let memory = mmap(nil, length, PROT_READ, MAP_SHARED, file.rawValue, off_t(start)), memory != MAP_FAILED else {
+        return nil
+      }
+      defer { munmap(memory, length) }
+      guard mincore(memory, length, &present) == 0 else { return nil }
+      // move_pages knows only pages in this process's page tables: touching a cached page puts it there.
+      for page in 0..<length / 4096 where present[page] & 1 != 0 { cl_touch(memory + page * 4096, 4096, false) }
+      let part = PageCensus.take(UnsafeRawBufferPointer(start: memory, count: length), kernel: kernel)
+      census.pages.merge(part.pages, uniquingKeysWith: +)
+      census.absent += part.absent
+    }
+    return census
+  }
+
   /// Has the page cache forget a file, as far as nobody maps it and nothing of it waits to be written.
   static func drop(_ path: String) {
     guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec]) else { return }

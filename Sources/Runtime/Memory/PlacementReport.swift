@@ -1,0 +1,134 @@
+import CLinux
+import PackFormat
+
+/// Where a mapped pack's pages are, by the kernel's own counts, and how fast each team reads each node.
+public struct PlacementReport: Sendable, Encodable {
+  /// A blob in memory.
+  public struct Blob: Sendable, Encodable {
+    /// Its file in the pack.
+    public var file: String
+    /// The node it is to lie on.
+    public var node: Int
+    /// Bytes of the blob.
+    public var byteCount: Int
+    /// Pages of 4 KiB on its node, on each other node by number, and in no page table of this process.
+    public var localPages: Int
+    public var remotePages: [Int: Int]
+    public var absentPages: Int
+    /// The part of the pages that lie on its node, in percent.
+    public var localPercent: Double
+    /// Bytes mapped by pages of 2 MiB and of 1 GiB; the rest by pages of 4 KiB.
+    public var mappedBy2M: Int
+    public var mappedBy1G: Int
+    /// Page faults taken while it was brought in.
+    public var faults: Int
+    /// Seconds until its last byte was there, and the rate.
+    public var seconds: Double
+    public var gigabytesPerSecond: Double
+  }
+
+  /// How fast a team reads weights on a node.
+  public struct Bandwidth: Sendable, Encodable {
+    /// The node of the team's threads.
+    public var teamNode: Int
+    /// The node of the memory.
+    public var memoryNode: Int
+    /// How many threads read.
+    public var threads: Int
+    /// 10^9 bytes per second, the best of several passes over up to 256 MiB.
+    public var gigabytesPerSecond: Double
+  }
+
+  /// The version of this document's structure.
+  public var schemaVersion = 1
+  /// How the weights are held.
+  public var memory: String
+  /// The blobs.
+  public var blobs: [Blob]
+  /// All teams times all nodes with weights.
+  public var bandwidth: [Bandwidth]
+  /// What could not be arranged.
+  public var notes: [String]
+  /// Whether the counts are those of /proc/self/numa_maps, because move_pages is refused.
+  public var isFromNumaMaps: Bool
+
+  /// The part of all pages that lie on their node, in percent; 100 if there are none.
+  public var localPercent: Double {
+    let local = blobs.reduce(0) { $0 + $1.localPages }
+    let all = blobs.reduce(local) { $0 + $1.absentPages + $1.remotePages.values.reduce(0, +) }
+    return all == 0 ? 100 : 100 * Double(local) / Double(all)
+  }
+}
+
+extension MappedPack {
+  /// Asks the kernel where every page is and measures how fast each team reads each node's weights.
+  ///
+  /// - Parameter measuring: Whether the bandwidth is measured too; the threads of `teams` do it.
+  public func placementReport(_ teams: Teams, measuring: Bool = true) -> PlacementReport {
+    let censuses = blobs.map { PageCensus.take($0.mappedBytes(kind), kernel: kernel) }
+    let described = zip(blobs, censuses).map { describe($0, $1) }
+    return PlacementReport(
+      memory: kind.rawValue, blobs: described, bandwidth: measuring ? measureBandwidth(teams) : [], notes: notes,
+      isFromNumaMaps: censuses.contains(where: \.isFromMaps))
+  }
+
+  private func describe(_ blob: MappedBlob, _ census: PageCensus) -> PlacementReport.Blob {
+    let node = blob.replica.node
+    let local = census.pages[node] ?? 0
+    let remote = census.pages.filter { $0.key != node }
+    let all = local + census.absent + remote.values.reduce(0, +)
+    let end = blob.filledAt.load(ordering: .relaxed)
+    let seconds = end > startedAt ? Double(end - startedAt) / 1e9 : 0
+    return PlacementReport.Blob(
+      file: pack.manifest.blobs[blob.replica.blob].file, node: node, byteCount: blob.replica.byteCount, localPages: local,
+      remotePages: remote, absentPages: census.absent, localPercent: all == 0 ? 100 : 100 * Double(local) / Double(all),
+      mappedBy2M: census.hugeByteCount, mappedBy1G: census.giganticByteCount, faults: blob.faults.load(ordering: .relaxed),
+      seconds: seconds, gigabytesPerSecond: seconds > 0 ? Double(blob.replica.byteCount) / seconds / 1e9 : 0)
+  }
+
+  private static let measuredByteCount = 256 << 20
+  private static let passes = 3
+
+  private func measureBandwidth(_ teams: Teams) -> [PlacementReport.Bandwidth] {
+    var largest: [Int: MappedBlob] = [:]
+    for blob in blobs where blob.replica.byteCount > largest[blob.replica.node]?.replica.byteCount ?? 0 {
+      largest[blob.replica.node] = blob
+    }
+    var results: [PlacementReport.Bandwidth] = []
+    for team in 0..<teams.teamCount {
+      for (node, blob) in largest.sorted(by: { $0.key < $1.key }) {
+        let rate = (0..<Self.passes).map { _ in read(blob, team, teams) }.max() ?? 0
+        results.append(
+          .init(teamNode: teams.plan.teams[team].node, memoryNode: node, threads: teams.size(of: team), gigabytesPerSecond: rate))
+      }
+    }
+    return results
+  }
+
+  /// Reads the beginning of a blob with one team's threads; 10^9 bytes per second.
+  private func read(_ blob: MappedBlob, _ team: Int, _ teams: Teams) -> Double {
+    let base = UnsafeRawPointer(blob.base)
+    let bytes = min(blob.replica.byteCount, Self.measuredByteCount) / 4096 * 4096
+    var seconds = 0.0
+    withUnsafeMutablePointer(to: &seconds) { seconds in
+      let seconds = UncheckedPointer(pointer: seconds)
+      teams.run { worker in
+        guard worker.team == team else { return }
+        let pages = bytes / 4096
+        let begin = pages * worker.index / worker.teamSize * 4096
+        let end = pages * (worker.index + 1) / worker.teamSize * 4096
+        worker.teamBarrier()
+        let start = Clock.nanoseconds
+        withExtendedLifetime(cl_read_all(base + begin, end - begin)) {}
+        worker.teamBarrier()
+        if worker.index == 0 { seconds.pointer.pointee = Clock.seconds(since: start) }
+      }
+    }
+    return seconds > 0 ? Double(bytes) / seconds / 1e9 : 0
+  }
+}
+
+/// A pointer that one thread of a run writes through and the caller reads after it.
+private struct UncheckedPointer: @unchecked Sendable {
+  let pointer: UnsafeMutablePointer<Double>
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+import PackFormat
+import Runtime
+
+/// Leaves a pack's replicas in memory.
+struct PinCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pin", abstract: "Leave a pack's weights in memory, each on its node, so that it starts without reading the disk.")
+
+  @Argument(help: "The pack.", completion: .directory)
+  var pack: String
+
+  @OptionGroup var arguments: PlacementArguments
+
+  @Option(help: "Where: auto, tmpfs or hugetlbfs.")
+  var place = "auto"
+
+  func run() throws {
+    try reportingErrors {
+      let pack = try Pack.open(pack)
+      let folder = try PinnedReplicas.pin(
+        pack, plan: arguments.teamPlan(pack), in: PinnedReplicas.place(named: place), options: arguments.memoryOptions(nil))
+      Terminal.print("pinned \(pack.path) in \(folder)\n")
+    }
+  }
+}
