@@ -10,6 +10,7 @@ struct Packrun: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       RunCommand.self, ChatCommand.self, BenchCommand.self, PerplexityCommand.self, TokenizeCommand.self, LogitsCommand.self,
+      PlacementCommand.self, DoctorCommand.self, PinCommand.self, UnpinCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 }
