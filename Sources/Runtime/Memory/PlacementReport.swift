@@ -11,19 +11,23 @@ public struct PlacementReport: Sendable, Encodable {
     public var node: Int
     /// Bytes of the blob.
     public var byteCount: Int
-    /// Pages of 4 KiB on its node, on each other node by number, and in no page table of this process.
+    /// Pages of 4 KiB on its node.
     public var localPages: Int
+    /// Pages of 4 KiB on each other node, by its number.
     public var remotePages: [Int: Int]
+    /// Pages of 4 KiB in no page table of this process.
     public var absentPages: Int
     /// The part of the pages that lie on its node, in percent.
     public var localPercent: Double
-    /// Bytes mapped by pages of 2 MiB and of 1 GiB; the rest by pages of 4 KiB.
+    /// Bytes mapped by pages of 2 MiB.
     public var mappedBy2M: Int
+    /// Bytes mapped by pages of 1 GiB; what is left of the blob is mapped by pages of 4 KiB.
     public var mappedBy1G: Int
     /// Page faults taken while it was brought in.
     public var faults: Int
-    /// Seconds until its last byte was there, and the rate.
+    /// Seconds until its last byte was there.
     public var seconds: Double
+    /// 10^9 bytes of it per second.
     public var gigabytesPerSecond: Double
   }
 

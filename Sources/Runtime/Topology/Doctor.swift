@@ -152,8 +152,8 @@ public struct Doctor {
     return huge
       ? good("the pack's filesystem maps files in huge pages")
       : bad(
-        "the pack's filesystem maps files in small pages here: --memory anon copies the weights instead",
-        "cp -r \(pack.path) SOMEWHERE-ON-XFS")
+        "the pack's files are mapped in small pages: they are cached so, or the filesystem has no others (XFS has); weights are copied instead",
+        "for f in \(pack.path)/*.blob; do dd if=$f iflag=nocache count=0; done")
   }
 
   /// Whether the first huge page of a file is mapped as one; nil if it cannot be mapped.
