@@ -15,4 +15,10 @@ struct GGUFPack: ParsableCommand {
       ConvertCommand.self, VerifyCommand.self, InspectCommand.self, RestoreCommand.self, RepackCommand.self, CompressCommand.self,
       DecompressCommand.self,
     ])
+
+  /// Runs the program.
+  static func main() {
+    Interruption.shared.listen()
+    main(nil)
+  }
 }

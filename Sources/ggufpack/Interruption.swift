@@ -6,14 +6,20 @@ import Synchronization
 final class Interruption: Sendable {
   private let isWanted = Atomic(false)
 
-  /// The program's own, which listens from when it is first asked for.
+  /// The program's own.
   static let shared = Interruption()
 
-  private init() {
+  /// From here on the signals no longer end the program at once.
+  func listen() {
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
     for number in [SIGINT, SIGTERM, SIGHUP] {
       // All that a handler may do is to store a value; `shared` exists before the first signal can come here.
       signal(number) { _ in Interruption.shared.isWanted.store(true, ordering: .relaxed) }
+      unsafe sigaddset(&signals, number)
     }
+    // Whoever started us may have blocked them, as threads of libdispatch have.
+    unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   /// Throws `PackError.interrupted` once the user wants no more.
