@@ -29,6 +29,9 @@ struct ModelArguments: ParsableArguments {
   @Option(help: "Tokens of a prompt computed together.")
   var batch = 512
 
+  @Option(help: "How keys and values are kept: f16 or q8_0.")
+  var kv = CacheType.f16
+
   @Option(help: "Instruction set of the kernels, such as avx2; else the best of this CPU.")
   var kernels: String?
 
@@ -64,11 +67,14 @@ struct ModelArguments: ParsableArguments {
     options.model.batchSize = batch
     options.model.sequenceCount = sequences
     options.model.kernels = kernels
+    options.model.cacheType = kv
     let session = try Session(pack, options: options)
     for note in session.notes { Terminal.note(note) }
     return session
   }
 }
+
+extension CacheType: ExpressibleByArgument {}
 
 /// How tokens are chosen.
 struct SamplingArguments: ParsableArguments {

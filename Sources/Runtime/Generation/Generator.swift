@@ -58,11 +58,11 @@ public struct Generator {
   ///   - prompt: At least one token.
   ///   - sampler: Chooses the tokens; knows the prompt already.
   ///   - isInterrupted: Asked once per token.
-  ///   - emit: Called with each token and the text that became complete with it.
+  ///   - emit: Called with each token and the text that became complete with it; at last with what was kept back, and no token.
   /// - Throws: `ModelError.contextFull` if the prompt does not fit.
   public func run(
     prompt: [Int32], sequence: Int = 0, sampler: inout Sampler, isInterrupted: () -> Bool,
-    emit: (_ token: Int32, _ text: String) -> Void
+    emit: (_ token: Int32?, _ text: String) -> Void
   ) throws(ModelError) -> GenerationResult {
     var result = GenerationResult(reason: .length, promptTokens: prompt.count)
     guard !prompt.isEmpty, maximumTokens != 0 else { return result }
@@ -91,7 +91,7 @@ public struct Generator {
     }
     result.decodeSeconds = (clock.now - decodeStart).seconds
     let rest = stops.append(stream.finish()) + stops.finish()
-    if let last = result.tokens.last, !rest.isEmpty { emit(last, rest) }
+    if !rest.isEmpty { emit(nil, rest) }
     return result
   }
 

@@ -84,15 +84,14 @@ extension ForwardPass {
       buffers.keys + token * all, head: head, length: shape.keyLength, all: all, layer.attention.key?.bias ?? .none,
       layer.attention.keyNorm, layer.attention.norm, into: scratch, worker)
     rotate(scratch, token: token, hasWindow: shape.window > 0, worker)
-    kernels.pointee.store_key(scratch, Int64(shape.keyLength), Int64(position), cache.keys(sequence: sequence, head: head))
+    cache.store(kernels, key: scratch, keyLength: shape.keyLength, sequence: sequence, head: head, position: position)
 
     var source = buffers.values + (token * shape.keyValueHeadCount + head) * shape.valueLength
     if let bias = vector(layer.attention.value?.bias ?? .none, worker) {
       kernels.pointee.add(source, bias + head * shape.valueLength, Int64(shape.valueLength), scratch)
       source = scratch
     }
-    kernels.pointee.to_f16(
-      source, Int64(shape.valueLength), cache.values(sequence: sequence, head: head) + position * shape.valueLength)
+    cache.store(kernels, value: source, valueLength: shape.valueLength, sequence: sequence, head: head, position: position)
   }
 
   /// The queries that read head `head` of keys, into the order in which attention reads them.
@@ -189,8 +188,14 @@ extension ForwardPass {
     call.query_stride = Int64(keyLength)
     call.query_count = Int64(count)
     (call.begin, call.end) = (UnsafePointer(own.begin), UnsafePointer(own.end))
-    call.keys = UnsafePointer(cache.keys(sequence: sequence, head: head))
-    call.values = UnsafePointer(cache.values(sequence: sequence, head: head))
+    let (keys, values) = (cache.keys(sequence: sequence, head: head), cache.values(sequence: sequence, head: head))
+    if cache.isQuantised {
+      call.q8_keys = UnsafePointer(keys.assumingMemoryBound(to: UInt8.self))
+      call.q8_values = UnsafePointer(values.assumingMemoryBound(to: UInt8.self))
+    } else {
+      call.keys = UnsafePointer(keys.assumingMemoryBound(to: UInt16.self))
+      call.values = UnsafePointer(values.assumingMemoryBound(to: UInt16.self))
+    }
     call.key_dim = Int64(keyLength)
     call.value_dim = Int64(valueLength)
     call.value_stride = Int64(valueLength)
@@ -240,6 +245,9 @@ extension ForwardPass {
       columns.copyQuants(from: own, column: token, begin: query * length, count: length)
       if isFine { columns.copyQuants(from: own, column: step.count + token, begin: query * length, count: length) }
     }
+    let quants = quantizes ? Columns.quantizedByteCount(length) * (isFine ? 2 : 1) : 0
+    let floats = !quantizes || matrix.readsFloats ? length * 4 : 0
+    countCrossing((quants + floats) * (teamCount - 1), worker)
   }
 
   @inline(__always)

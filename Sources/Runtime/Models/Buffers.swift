@@ -116,6 +116,8 @@ struct TeamBuffers {
 
 /// What one thread has for itself.
 struct ThreadBuffers {
+  /// Bytes that this thread wrote into other teams' memory so far.
+  var crossed: UnsafeMutablePointer<Int>
   /// Residual and normalised residual of small steps.
   var residual: UnsafeMutablePointer<Float>
   var normed: Columns
@@ -148,6 +150,7 @@ struct ThreadBuffers {
       sizes.embedding, sizes.queries, sizes.keys * 2, sizes.hidden, sizes.sharedHidden, sizes.expertHidden, sizes.keyLength,
       sizes.attended,
       sizes.experts)
+    crossed = arena.take(8, of: Int.self)
     residual = arena.floats(few * sizes.embedding)
     normed = arena.columns(few * sizes.fineColumns, stride: sizes.embedding)
     column = arena.floats(longest)

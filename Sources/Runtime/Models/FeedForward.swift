@@ -93,5 +93,8 @@ extension ForwardPass {
         columns.copyQuants(from: own, column: column, begin: rows.lowerBound, count: rows.count)
       }
     }
+    let elements = quantizes ? Columns.quantizedByteCount(rows.count) : 0
+    let floats = !quantizes || network.down.readsFloats ? rows.count * 4 : 0
+    countCrossing((elements + floats) * (teamCount - 1), worker)
   }
 }

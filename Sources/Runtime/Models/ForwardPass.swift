@@ -142,6 +142,10 @@ struct ForwardPass {
     if !isPrivate { worker.teamBarrier() }
   }
 
+  /// Notes bytes that this thread wrote for other teams.
+  @inline(__always)
+  func countCrossing(_ bytes: Int, _ worker: Worker) { threads[worker.thread].crossed.pointee += bytes }
+
   /// Copies rows of `count` columns that this thread wrote into its own team's buffer to the other teams'.
   @inline(__always)
   func publish(
@@ -156,6 +160,7 @@ struct ForwardPass {
         (target + column * stride + begin).update(from: source + column * stride + begin, count: end - begin)
       }
     }
+    countCrossing((end - begin) * count * 4 * (teamCount - 1), worker)
   }
 
   /// Quantises `count` columns of `length` elements that the whole team reads, after a barrier; ends with a team barrier.
@@ -200,6 +205,8 @@ struct ForwardPass {
         team: worker.team, expert: 0, begin: begin, end: end, columns, count: step.wantedCount, output: logits,
         stride: logitStride)
       finish(rows: begin..<end, worker)
+      // Who asked for the logits reads them on the first team's node.
+      if worker.team > 0 { countCrossing((end - begin) * step.wantedCount * 4, worker) }
     }
   }
 

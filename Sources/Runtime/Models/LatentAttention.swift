@@ -72,10 +72,11 @@ extension ForwardPass {
       kernels.pointee.rms_norm(row, vector(weights.norm, worker), configuration.normEpsilon, Int64(latent.rank), key)
       (key + latent.rank).update(from: row + latent.rank, count: latent.rotaryLength)
       rotate(key + latent.rank, token: token, hasWindow: false, worker)
-      let values = cache.values(sequence: sequence, head: cache.share.keyBegin) + position * latent.rank * 2
       leaveOut(key, length, worker)
-      kernels.pointee.store_key(
-        key, Int64(length * 2), Int64(position), cache.keys(sequence: sequence, head: cache.share.keyBegin))
+      let head = cache.share.keyBegin
+      cache.store(kernels, key: key, keyLength: length * 2, sequence: sequence, head: head, position: position)
+      // A value is the compressed part alone: its halves lie apart in the key.
+      let values = cache.values(sequence: sequence, head: head, position: position).assumingMemoryBound(to: UInt16.self)
       kernels.pointee.to_f16(key, Int64(latent.rank), values)
       kernels.pointee.to_f16(key + length, Int64(latent.rank), values + latent.rank)
     }
@@ -131,6 +132,7 @@ extension ForwardPass {
           (target + rows.lowerBound).update(from: scratch + token * tile, count: rows.count)
           (target + latent.cachedLength + rows.lowerBound).update(from: scratch + token * tile, count: rows.count)
         }
+        if team != worker.team { countCrossing(rows.count * step.count * 8, worker) }
       }
     }
   }
@@ -150,6 +152,8 @@ extension ForwardPass {
         columns.copyQuants(from: own, column: column, begin: 0, count: length)
       }
     }
+    let quants = weights.valueExpand.readsQuants ? Columns.quantizedByteCount(length) : 0
+    countCrossing((length * 4 + quants) * (teamCount - 1), worker)
   }
 
   /// Every head's output back from the compressed space to its values.

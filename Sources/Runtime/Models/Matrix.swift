@@ -131,6 +131,9 @@ struct Columns {
   var q8: ck_q8
   var stride: Int
 
+  /// Bytes of `count` quantised elements with their scales and sums.
+  static func quantizedByteCount(_ count: Int) -> Int { count + count / 32 * 4 + count / 16 * 2 }
+
   /// Quantises elements `begin ..< begin + count` of a column, both multiples of 32.
   @inline(__always)
   func quantize(

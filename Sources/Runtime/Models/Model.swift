@@ -10,6 +10,8 @@ public struct ModelOptions: Sendable {
   public var batchSize = 512
   /// Sequences kept at the same time.
   public var sequenceCount = 1
+  /// How keys and values are kept; models whose heads do not allow 8 bits keep F16.
+  public var cacheType = CacheType.f16
   /// The instruction set: a kernel table's name, or nil for the best this processor runs.
   public var kernels: String?
 
@@ -67,7 +69,8 @@ public final class Model {
     lengths = Array(repeating: 0, count: options.sequenceCount)
     let sizes = BufferSizes(configuration, batch: batchSize, logitRows: logitRows)
     storage = try PassStorage(
-      configuration, weights, binder.vectors, sizes, teams: teams, positions: contextLength, sequences: sequenceCount,
+      configuration, weights, binder.vectors, sizes, teams: teams, cacheType: options.cacheType, positions: contextLength,
+      sequences: sequenceCount,
       source: source)
     pass = storage.pass(configuration, weights, kernels: kernels)
   }
@@ -89,6 +92,9 @@ public final class Model {
 
   /// Bytes of activations and scratch, on all nodes.
   public var scratchByteCount: Int { storage.scratchByteCount }
+
+  /// Bytes of activations that went from one node to another so far.
+  public var crossedByteCount: Int { storage.crossedByteCount(threads: teams.threadCount) }
 
   /// Tokens of a sequence so far.
   public func length(of sequence: Int) -> Int { lengths[sequence] }

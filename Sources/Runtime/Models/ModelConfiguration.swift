@@ -90,6 +90,9 @@ struct LayerConfiguration: Sendable, Equatable {
   /// Query heads that share one head of keys and values.
   var groupSize: Int { headCount / keyValueHeadCount }
 
+  /// Whether keys and values may be kept in 8 bits: whole blocks of 32, and no compressed vectors.
+  var allowsQuantisedCache: Bool { cacheParts == 1 && keyLength % 32 == 0 && valueLength % 32 == 0 }
+
   static func all(
     _ reader: MetadataReader, _ traits: ArchitectureTraits, count: Int, embeddingLength: Int,
     latent: LatentConfiguration?, experts: ExpertConfiguration?

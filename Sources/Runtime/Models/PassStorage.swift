@@ -18,7 +18,7 @@ final class PassStorage {
 
   init(
     _ configuration: ModelConfiguration, _ weights: ModelWeights, _ values: [Float], _ sizes: BufferSizes, teams: Teams,
-    positions: Int, sequences: Int, source: MappedPack
+    cacheType: CacheType, positions: Int, sequences: Int, source: MappedPack
   ) throws(ModelError) {
     func place(_ arena: inout Arena) -> PassTables {
       PassTables(&arena, configuration, weights, sizes, teams: teams)
@@ -41,7 +41,8 @@ final class PassStorage {
     do {
       for team in 0..<teams.teamCount {
         let memory = try TeamMemory(
-          team: team, teams: teams, configuration, sizes, values, positions: positions, sequences: sequences, tables: tables)
+          team: team, teams: teams, configuration, sizes, values, cacheType: cacheType, positions: positions, sequences: sequences,
+          tables: tables)
         cacheByteCount += memory.cacheByteCount
         scratchByteCount += memory.scratchByteCount
         memories.append(memory)
@@ -61,6 +62,9 @@ final class PassStorage {
   }
 
   deinit { tableMemory.deallocate() }
+
+  /// Bytes that threads wrote for teams other than their own so far.
+  func crossedByteCount(threads: Int) -> Int { (0..<threads).reduce(0) { $0 + tables.threads[$1].crossed.pointee } }
 
   /// A pass over all this, whose step is still empty.
   func pass(
@@ -113,7 +117,8 @@ private final class TeamMemory {
 
   /// Makes room on the team's node and writes where everything lies into `tables`.
   init(
-    team: Int, teams: Teams, _ configuration: ModelConfiguration, _ sizes: BufferSizes, _ values: [Float], positions: Int,
+    team: Int, teams: Teams, _ configuration: ModelConfiguration, _ sizes: BufferSizes, _ values: [Float], cacheType: CacheType,
+    positions: Int,
     sequences: Int, tables: PassTables
   ) throws(ModelError) {
     // Whole blocks of the interleaved keys.
@@ -128,7 +133,7 @@ private final class TeamMemory {
     func placeCache(_ arena: inout Arena) {
       for (index, layer) in configuration.layers.enumerated() {
         let cache = LayerCache(
-          &arena, layer, team: team, teamCount: teams.teamCount, positions: positions, sequences: sequences)
+          &arena, layer, type: cacheType, team: team, teamCount: teams.teamCount, positions: positions, sequences: sequences)
         (tables.caches + team * configuration.layerCount + index).initialize(to: cache)
       }
     }

@@ -85,8 +85,8 @@ struct RunCommand: ParsableCommand {
       emit: { token, text in
         guard json else { return Terminal.print(text) }
         var event = JSONLine()
-        event.set("event", "token")
-        event.set("id", Int(token))
+        event.set("event", token == nil ? "text" : "token")
+        if let token { event.set("id", Int(token)) }
         event.set("text", text)
         Terminal.print(event.text + "\n")
       })
@@ -119,6 +119,12 @@ struct RunCommand: ParsableCommand {
       Terminal.note("the context of \(session.model.contextLength) tokens is full; --ctx makes it larger")
     }
     guard !quiet else { return }
+    if session.teams.teamCount > 1 {
+      let perToken = session.model.crossedByteCount / max(1, session.model.length(of: 0))
+      Terminal.note(
+        "\(ByteCount(perToken)) of activations crossed the nodes per token; the weights are \(ByteCount(session.weights.byteCount))"
+      )
+    }
     Terminal.note(
       "prompt \(result.promptTokens) tokens, \(fixed(result.promptRate, 1))/s; answer \(result.tokens.count) tokens, "
         + "\(fixed(result.decodeRate, 1))/s; KV cache \(ByteCount(session.model.cacheByteCount)) for "
