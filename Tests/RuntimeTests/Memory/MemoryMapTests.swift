@@ -1,0 +1,41 @@
+import Testing
+
+@testable import Runtime
+
+@Suite("What /proc says of memory")
+struct MemoryMapTests {
+  @Test("Only mappings within the range are summed up, each kind of large page")
+  func sizes() {
+    var map = MemoryMap()
+    map.readSizes(
+      """
+      10000000-10400000 r--s 00000000 fe:00 12 /pack/node0.blob
+      KernelPageSize:        4 kB
+      FilePmdMapped:      2048 kB
+      VmFlags: rd sh
+      10400000-10800000 rw-p 00000000 00:00 0
+      KernelPageSize:        4 kB
+      AnonHugePages:      4096 kB
+      40000000-80000000 r--s 00000000 00:0e 12 /dev/hugepages/x
+      KernelPageSize:  1048576 kB
+      Shared_Hugetlb: 1048576 kB
+      90000000-90200000 r--p 00000000 00:00 0
+      KernelPageSize:        4 kB
+      AnonHugePages:      2048 kB
+      """, 0x1000_0000..<0x9000_0000)
+    #expect(map.hugeByteCount == 6 << 20)
+    #expect(map.giganticByteCount == 1 << 30)
+  }
+
+  @Test("Pages of every size are counted by node as pages of 4 KiB")
+  func nodes() {
+    var map = MemoryMap()
+    map.readNodes(
+      """
+      10000000 bind=static:0 file=/pack/node0.blob mapped=12 N0=10 N1=2 kernelpagesize_kB=4
+      10400000 bind=static:1 huge anon=3 dirty=3 N1=3 kernelpagesize_kB=2048
+      90000000 default anon=1 N0=1 kernelpagesize_kB=4
+      """, 0x1000_0000..<0x9000_0000)
+    #expect(map.pages == [0: 10, 1: 2 + 3 * 512])
+  }
+}

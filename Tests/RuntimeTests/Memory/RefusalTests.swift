@@ -1,0 +1,95 @@
+import CLinux
+import Glibc
+import PackFormat
+import Testing
+
+@testable import Runtime
+
+@Suite("Refusals of the kernel", .timeLimit(.minutes(1)))
+struct RefusalTests {
+  private func map(
+    _ kind: MemoryKind?, refusing error: CInt, _ calls: Set<Kernel.Call>
+  ) throws -> (mapped: MappedPack, teams: Teams) {
+    let small = try SmallPack()
+    var options = MemoryOptions(kind: kind)
+    options.kernel = Kernel { calls.contains($0) ? error : nil }
+    let teams = try MappedPackTests.teams(1)
+    let mapped = try MappedPack(small.pack(nodes: 1, .shard), teams: teams, options: options)
+    let expected = try #require(small.data["vector"]?.withUnsafeBytes { $0.loadUnaligned(as: Float.self) })
+    #expect(try mapped.floats("vector")?.first == expected)
+    return (mapped, teams)
+  }
+
+  @Test(
+    "Where memory may not be bound, the pack is there all the same and one line says so",
+    arguments: [EPERM, ENOSYS], [MemoryKind.anon, .file])
+  func bindingRefused(error: CInt, kind: MemoryKind) throws {
+    let mapped = try map(kind, refusing: error, [.bind, .setPolicy]).mapped
+    #expect(mapped.notes.count == 1)
+    #expect(mapped.notes.first?.contains(error == EPERM ? "Operation not permitted" : "Function not implemented") == true)
+  }
+
+  @Test(
+    "Kernels that do not know an advice are served without it",
+    arguments: [CL_MADV_HUGEPAGE, CL_MADV_POPULATE_WRITE, CL_MADV_POPULATE_READ, CL_MADV_COLLAPSE], [MemoryKind.anon, .file])
+  func adviceUnknown(advice: Int, kind: MemoryKind) throws {
+    #expect(try map(kind, refusing: EINVAL, [.advise(CInt(advice))]).mapped.notes.isEmpty)
+  }
+
+  @Test("Where move_pages is refused, numa_maps is read instead", arguments: [MemoryKind.anon, .file])
+  func countsRefused(kind: MemoryKind) throws {
+    let (mapped, teams) = try map(kind, refusing: EPERM, [.movePages])
+    let report = mapped.placementReport(teams, measuring: false)
+    #expect(report.isFromNumaMaps)
+    #expect(report.blobs[0].localPages > 0)
+  }
+
+  @Test("Populating that fails for lack of memory is a shortage with its node, not a signal")
+  func populatingFails() throws {
+    let error = #expect(throws: RuntimeError.self) { try map(.anon, refusing: ENOMEM, [.advise(CInt(CL_MADV_POPULATE_WRITE))]) }
+    #expect(error?.exitCode == 3)
+  }
+
+  @Test("Addresses that are not to be had are one line")
+  func mappingRefused() throws {
+    let error = #expect(throws: RuntimeError.self) { try map(.anon, refusing: ENOMEM, [.map]) }
+    #expect(error?.description.hasPrefix("cannot reserve ") == true)
+  }
+
+  @Test("Huge pages that nobody reserved are a shortage", .enabled(if: TextFile.integer("/proc/sys/vm/nr_hugepages") == 0))
+  func noHugePages() throws {
+    let error = #expect(throws: RuntimeError.self) { try map(.hugetlb, refusing: 0, []) }
+    #expect(error?.exitCode == 3)
+    #expect(error?.description.hasPrefix("too few free huge pages: node ") == true)
+  }
+
+  @Test(
+    "A node with too little memory is named with what it lacks, before any file is opened", arguments: [MemoryKind.anon, .file])
+  func shortage(kind: MemoryKind) throws {
+    let small = try SmallPack()
+    let pack = try small.pack(nodes: 1, .shard)
+    let node = Topology.read().usableNodes[0].id
+    let machine = FakeMachine()
+    try machine.addCPUs(2)
+    try machine.write("sys/devices/system/node/online", "\(node)")
+    try machine.addNode(node, cpus: "0-1", mebibytes: 1024, free: 20, distances: "10")
+    var options = MemoryOptions(kind: kind)
+    options.root = machine.root
+    #expect(unlink(pack.blobPath(0)) == 0)
+    let error = #expect(throws: RuntimeError.self) { try MappedPack(pack, teams: MappedPackTests.teams(1), options: options) }
+    #expect(error?.exitCode == 3)
+    #expect(error?.description.hasPrefix("too little free memory: node \(node) lacks ") == true)
+    #expect(error?.description.contains("20.00 MiB free") == true)
+  }
+
+  @Test("What the page cache can give up counts as free")
+  func reclaimable() throws {
+    let machine = FakeMachine()
+    try machine.write("sys/devices/system/node/online", "0")
+    try machine.addNode(
+      0, cpus: "0", mebibytes: 1024, free: 20, distances: "10",
+      extra: ["Active(file)": 100, "Inactive(file)": 300, "Mapped": 50, "Dirty": 30])
+    let node = try #require(Topology.read(root: machine.root, affinity: [0]).node(0))
+    #expect(FreeMemory.available(node) == 340 << 20)
+  }
+}
