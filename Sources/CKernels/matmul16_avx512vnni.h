@@ -3,6 +3,7 @@
 #define SIGNED_LINES 0
 #define GROUPS 2
 #define COLUMNS 8
+#define DEMANDING 8
 #define WIDE_COLUMNS 8
 
 #include "lines_512.h"

@@ -3,6 +3,7 @@
 #define SIGNED_LINES 0
 #define GROUPS 1
 #define COLUMNS 4
+#define DEMANDING 2
 #define WIDE_COLUMNS 4
 
 #include "lines_256.h"

@@ -2,6 +2,7 @@
 //
 //   SIGNED_LINES              whether lines of wide types hold signed bytes
 //   GROUPS, COLUMNS           row groups and columns that the product of many columns takes at a time
+//   DEMANDING                 columns times row groups at a time, of types that need more registers: with sub scales, with signed lines
 //   WIDE_COLUMNS              columns of F16 and BF16 weights at a time
 //   part, part_start/add/value   sums of products of bytes, see there
 //
@@ -223,6 +224,17 @@ INLINE void multiply_tiles(uint32_t type, const tile *tiles, int groups, int col
   }
 }
 
+// The same, as many columns at a time as have their sums in registers. Types with sub scales have two sums each.
+INLINE void multiply_in_parts(uint32_t type, const tile *tiles, int groups, int columns, const column_chunk *x, int count, bool begin,
+                              float *output, int64_t stride) {
+  const bool demanding = has_sub_scales(type) || (SIGNED_LINES && is_wide(type));
+  const int step = demanding && groups * columns > DEMANDING ? DEMANDING / groups : columns;
+  UNROLL
+  for (int c = 0; c < columns; c += step) {
+    multiply_tiles(type, tiles, groups, step, x + c, count, begin, output + c * stride, stride);
+  }
+}
+
 // Products of a chunk for 1, 2, 4 and 8 columns, and for one row group and two.
 typedef void (*tile_function)(const tile *, const column_chunk *, int count, bool begin, float *output, int64_t stride);
 typedef struct {
@@ -232,7 +244,7 @@ typedef struct {
 #define TILE_FUNCTION(type, groups, columns)                                                                              \
   static __attribute__((noinline)) void multiply_##type##_##groups##_##columns(                                           \
       const tile *tiles, const column_chunk *x, int count, bool begin, float *output, int64_t stride) {                   \
-    multiply_tiles(CK_##type, tiles, groups, columns, x, count, begin, output, stride);                                   \
+    multiply_in_parts(CK_##type, tiles, groups, columns, x, count, begin, output, stride);                                \
   }
 
 #if COLUMNS == 8

@@ -2,6 +2,7 @@
 #define SIGNED_LINES 1
 #define GROUPS 1
 #define COLUMNS 4
+#define DEMANDING 4
 #define WIDE_COLUMNS 4
 
 #include "lines.h"
