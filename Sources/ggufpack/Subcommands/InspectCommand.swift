@@ -24,7 +24,11 @@ struct InspectCommand: ParsableCommand {
         "placement   \(manifest.placement.rawValue) for \(manifest.nodeCount) nodes, aligned to \(ByteCount(manifest.alignment))")
       for index in manifest.blobs.indices { show(blob: index, of: manifest) }
       print("tensors     \(manifest.tensors.count)")
-      for (name, bytes, count) in weightsByType(manifest) { print("  \(name): \(count) tensors, \(ByteCount(bytes))") }
+      let stored = storedByType(manifest)
+      for (name, bytes, count) in weightsByType(manifest) {
+        let share = stored[name].map { $0 * 1000 / max(bytes, 1) }.map { ", compressed to \($0 / 10).\($0 % 10) %" } ?? ""
+        print("  \(name): \(count) tensors, \(ByteCount(bytes))\(share)")
+      }
       if tensors { manifest.tensors.forEach(show) }
     }
   }
@@ -37,7 +41,10 @@ struct InspectCommand: ParsableCommand {
       sum + tensor.slices.filter { $0.blob == holder }.reduce(0) { $0 + $1.byteCount * tensor.expertCount }
     }
     let node = blob.node.map { "node \($0)" } ?? "all nodes"
-    print("blob        \(blob.file) for \(node): \(ByteCount(blob.byteCount)), of it padding \(ByteCount(blob.byteCount - used))")
+    let stored = blob.storage == nil ? "" : ", compressed to \(ByteCount(blob.storedByteCount))"
+    print(
+      "blob        \(blob.file) for \(node): \(ByteCount(blob.byteCount)), of it padding \(ByteCount(blob.byteCount - used))\(stored)"
+    )
   }
 
   /// Type and layout, bytes and number of tensors, the largest first.
@@ -50,6 +57,29 @@ struct InspectCommand: ParsableCommand {
       sums[name, default: (0, 0)].count += 1
     }
     return sums.map { ($0.key, $0.value.bytes, $0.value.count) }.sorted { ($0.1, $1.0) > ($1.1, $0.0) }
+  }
+
+  /// Bytes in the files by the same names, of a compressed pack; none of another one.
+  private func storedByType(_ manifest: PackManifest) -> [String: Int] {
+    var sums: [String: Int] = [:]
+    var segments: [Int: [Int: Int]] = [:]
+    for (index, blob) in manifest.blobs.enumerated() {
+      var start = 0
+      for segment in blob.storage?.segments ?? [] {
+        segments[index, default: [:]][start] = segment.storedByteCount
+        start += segment.byteCount
+      }
+    }
+    for tensor in manifest.tensors {
+      let layout = tensor.slices.first?.layout ?? .gguf
+      for slice in tensor.slices {
+        // A segment begins where a slice does.
+        if let stored = segments[slice.blob]?[slice.offset] {
+          sums["\(tensor.type.name) in \(layout.rawValue)", default: 0] += stored
+        }
+      }
+    }
+    return sums
   }
 
   private func show(_ tensor: PackTensor) {
