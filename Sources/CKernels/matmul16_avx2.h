@@ -1,9 +1,7 @@
-// vpmaddubsw on two registers a line. Sixteen registers hold the sums of four columns.
+// vpmaddubsw on two registers a line.
 #define V16_HALF 256
 #define SIGNED_LINES 1
-#define GROUPS 1
-#define COLUMNS 4
-#define DEMANDING 4
+#define SEVERAL_COLUMNS "columns_256.h"
 #define WIDE_COLUMNS 4
 
 #include "lines_256.h"

@@ -1,6 +1,7 @@
 // vpmaddubsw on one register a line.
 #define V16_HALF 512
 #define SIGNED_LINES 1
+#define SEVERAL_COLUMNS "columns_tiled.h"
 #define GROUPS 2
 #define COLUMNS 8
 #define DEMANDING 8

@@ -1,6 +1,7 @@
 // vpdpbusd on two registers a line.
 #define V16_HALF 256
 #define SIGNED_LINES 0
+#define SEVERAL_COLUMNS "columns_tiled.h"
 #define GROUPS 1
 #define COLUMNS 4
 #define DEMANDING 2

@@ -1,5 +1,6 @@
 // sdot on four registers a line. Bytes are at most 63, or signed in wide types, so that unsigned lines are signed ones too.
 #define SIGNED_LINES 1
+#define SEVERAL_COLUMNS "columns_tiled.h"
 #define GROUPS 1
 #define COLUMNS 4
 #define DEMANDING 4
