@@ -12,6 +12,8 @@ public enum RuntimeError: Error, Hashable, Sendable {
   case badOption(name: String, value: String, problem: String)
   /// Some nodes have too little free memory for what is to lie on them.
   case shortage([NodeShortage])
+  /// The cgroup at `path` leaves this process too few bytes.
+  case memoryLimit(path: String, needed: Int, free: Int)
   /// Some nodes have too few free huge pages.
   case hugePageShortage([NodeShortage])
   /// A tensor is not of the kind that is asked for.
@@ -19,11 +21,14 @@ public enum RuntimeError: Error, Hashable, Sendable {
   /// Replicas left in memory by `packrun pin` cannot be used.
   case staleReplica(path: String, problem: String)
 
-  /// What a program's exit status tells of it: 3 if memory is short, else 1.
+  /// What a program's exit status tells of it: 3 if memory is short, 64 if an option cannot be, 2 if the pack cannot be used,
+  /// else 1.
   public var exitCode: Int32 {
     switch self {
-    case .shortage, .hugePageShortage: 3
-    default: 1
+    case .shortage, .memoryLimit, .hugePageShortage: 3
+    case .badOption: 64
+    case .pack, .file, .wrongTensor: 2
+    case .system, .staleReplica: 1
     }
   }
 }
@@ -36,12 +41,15 @@ public struct NodeShortage: Hashable, Sendable {
   public var needed: Int
   /// What is free there.
   public var free: Int
+  /// The part of what was to lie there that is KV cache and activations.
+  public var activations: Int
 
   /// Describes a shortage.
-  public init(node: Int, needed: Int, free: Int) {
+  public init(node: Int, needed: Int, free: Int, activations: Int = 0) {
     self.node = node
     self.needed = needed
     self.free = free
+    self.activations = activations
   }
 }
 
@@ -55,6 +63,8 @@ extension RuntimeError: CustomStringConvertible {
     case .badOption(let name, let value, let problem): "\(name) \(value): \(problem)"
     case .shortage(let nodes):
       "too little free memory: \(Self.list(nodes)); free some, map the pack's nodes elsewhere (--map-nodes), or let it spill to other nodes (--spill)"
+    case .memoryLimit(let path, let needed, let free):
+      "the cgroup \(path) leaves too little memory: \(ByteCount(needed - free)) are lacking (\(ByteCount(needed)) needed, \(ByteCount(free)) to be had); raise its memory.max (docker run --memory, systemctl set-property UNIT MemoryMax=)"
     case .hugePageShortage(let nodes):
       "too few free huge pages: \(Self.list(nodes)); reserve more of them (packrun doctor says how) or use --memory anon"
     case .wrongTensor(let name, let problem): "tensor \(name): \(problem)"
@@ -63,8 +73,13 @@ extension RuntimeError: CustomStringConvertible {
   }
 
   private static func list(_ nodes: [NodeShortage]) -> String {
-    nodes.map {
-      "node \($0.node) lacks \(ByteCount($0.needed - $0.free)) (\(ByteCount($0.needed)) needed, \(ByteCount($0.free)) free)"
+    nodes.map { node in
+      let part =
+        node.activations > 0
+        ? ", \(ByteCount(node.activations)) of it for the KV cache and activations (--ctx, --batch)"
+        : ""
+      return
+        "node \(node.node) lacks \(ByteCount(node.needed - node.free)) (\(ByteCount(node.needed)) needed\(part), \(ByteCount(node.free)) free)"
     }.joined(separator: ", ")
   }
 }

@@ -21,7 +21,7 @@ func reportingErrors(_ body: () throws -> Void) throws {
     throw error
   } catch let error as ModelError {
     Terminal.note(error.description)
-    if case .runtime(let cause) = error, cause.exitCode == 3 { throw ExitCode(3) }
+    if case .runtime(let cause) = error { throw ExitCode(cause.exitCode) }
     throw ExitCode.unreadable
   } catch let error as RuntimeError {
     Terminal.note(error.description)

@@ -24,6 +24,7 @@ struct PlacementArguments: ParsableArguments {
   }
 
   func memoryOptions(_ kind: MemoryKind?) throws -> MemoryOptions {
-    MemoryOptions(kind: kind, spill: spill, nodeMap: try mapNodes.map { try TeamPlan.nodeMap($0) })
+    MemoryOptions(
+      kind: kind, spill: spill, nodeMap: try mapNodes.map { try TeamPlan.nodeMap($0) }, progress: LoadProgress.listener())
   }
 }

@@ -1,6 +1,9 @@
-// node-of-pages PID PATH-PART: counts by node the pages of another process's mappings whose path contains PATH-PART
-// ("anonymous": of its largest anonymous mapping at least 16 MiB each), asking the kernel with move_pages. An independent check of
-// what packrun placement prints.
+// Counts by node the pages of another process, asking the kernel with move_pages: an independent check of what packrun prints.
+//
+// node-of-pages PID PATH-PART   pages of read-only mappings of at least 16 MiB whose path contains PATH-PART ("anonymous": that
+//                               have no path): the weights
+// node-of-pages PID bound       pages of writable memory that /proc/PID/numa_maps shows as bound to a node, by that node, and how
+//                               many of them lie elsewhere or nowhere: KV caches and activations
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,9 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static long counts[64], absent;
+static long counts[64], elsewhere, absent;
 
-static void count(int pid, unsigned long begin, unsigned long end) {
+// Counts the pages of a range; with a node, those that are not there as elsewhere.
+static void count(int pid, unsigned long begin, unsigned long end, int wanted) {
   enum { BATCH = 4096 };
   void *pages[BATCH];
   int status[BATCH];
@@ -22,16 +26,46 @@ static void count(int pid, unsigned long begin, unsigned long end) {
       exit(2);
     }
     for (int i = 0; i < n; i++) {
-      if (status[i] >= 0 && status[i] < 64) counts[status[i]]++;
-      else absent++;
+      if (status[i] < 0 || status[i] >= 64) absent++;
+      else if (wanted >= 0 && status[i] != wanted) elsewhere++;
+      else counts[status[i]]++;
     }
   }
+}
+
+// The node to which the kernel says that the range from `begin` is bound, or -1.
+static int bound_node(int pid, unsigned long begin) {
+  char path[64], line[4096];
+  snprintf(path, sizeof path, "/proc/%d/numa_maps", pid);
+  FILE *file = fopen(path, "r");
+  int node = -1;
+  while (file && fgets(line, sizeof line, file)) {
+    unsigned long start;
+    char policy[64];
+    if (sscanf(line, "%lx %63s", &start, policy) != 2 || start != begin || strncmp(policy, "bind", 4) != 0) continue;
+    const char *colon = strrchr(policy, ':');
+    if (colon) node = atoi(colon + 1);
+  }
+  if (file) fclose(file);
+  return node;
+}
+
+// Whether a mapping is asked for, and the node that its pages are to be on, or -1 for any.
+static int is_asked_for(const char *what, int pid, unsigned long begin, unsigned long end, const char *mode, const char *file, int *node) {
+  *node = -1;
+  if (strcmp(what, "bound") == 0) {
+    if (mode[1] != 'w' || (*file != 0 && *file != '\n')) return 0;
+    *node = bound_node(pid, begin);
+    return *node >= 0;
+  }
+  if (mode[0] != 'r' || mode[1] == 'w' || end - begin < 16ul << 20) return 0;
+  if (strcmp(what, "anonymous") == 0) return *file == 0 || *file == '\n' || strstr(file, "anon_hugepage") != NULL;
+  return strstr(file, what) != NULL;
 }
 
 int main(int argc, char **argv) {
   if (argc != 3) return 64;
   int pid = atoi(argv[1]);
-  int wants_anonymous = strcmp(argv[2], "anonymous") == 0;
   char path[64], line[4096];
   snprintf(path, sizeof path, "/proc/%d/maps", pid);
   FILE *maps = fopen(path, "r");
@@ -42,17 +76,14 @@ int main(int argc, char **argv) {
   while (fgets(line, sizeof line, maps)) {
     unsigned long begin, end, inode;
     char mode[8];
-    int name = 0;
+    int name = 0, node;
     if (sscanf(line, "%lx-%lx %7s %*s %*s %lu %n", &begin, &end, mode, &inode, &name) < 4) continue;
-    // The weights are what is mapped read-only, in large pieces.
-    if (mode[0] != 'r' || mode[1] == 'w' || end - begin < 16ul << 20) continue;
-    const char *file = line + name;
-    int is_hit = wants_anonymous ? *file == 0 || *file == '\n' || strstr(file, "anon_hugepage") != NULL : strstr(file, argv[2]) != NULL;
-    if (is_hit) count(pid, begin, end);
+    if (is_asked_for(argv[2], pid, begin, end, mode, line + name, &node)) count(pid, begin, end, node);
   }
   fclose(maps);
   for (int node = 0; node < 64; node++)
     if (counts[node]) printf("node%d=%ld ", node, counts[node]);
+  if (strcmp(argv[2], "bound") == 0) printf("elsewhere=%ld ", elsewhere);
   printf("absent=%ld\n", absent);
   return 0;
 }

@@ -24,11 +24,17 @@ public struct GenerationResult: Sendable {
   public var promptSeconds = 0.0
   /// Seconds from then on.
   public var decodeSeconds = 0.0
+  /// Bytes that crossed the nodes while the prompt was read.
+  public var promptCrossedByteCount = 0
+  /// Bytes that crossed the nodes from then on.
+  public var decodeCrossedByteCount = 0
 
   /// Prompt tokens per second.
   public var promptRate: Double { promptSeconds > 0 ? Double(promptTokens) / promptSeconds : 0 }
   /// Answer tokens per second; the first one comes out of the prompt.
   public var decodeRate: Double { decodeSeconds > 0 ? Double(max(0, tokens.count - 1)) / decodeSeconds : 0 }
+  /// Bytes that crossed the nodes for each token computed after the prompt; nil if there was none.
+  public var crossedBytesPerToken: Int? { tokens.count > 1 ? decodeCrossedByteCount / (tokens.count - 1) : nil }
 }
 
 /// Continues a sequence token by token.
@@ -69,9 +75,11 @@ public struct Generator {
     var next: Int32?
     let clock = ContinuousClock()
     let start = clock.now
+    let crossedBefore = model.crossedByteCount
     try model.append(prompt, to: sequence) { _, logits in next = sampler.sample(logits.span) }
     let decodeStart = clock.now
     result.promptSeconds = (decodeStart - start).seconds
+    result.promptCrossedByteCount = model.crossedByteCount - crossedBefore
     var stream = TokenStream(tokenizer, showsControl: showsControl)
     var stops = StopMatcher(stopStrings)
     while true {
@@ -90,6 +98,7 @@ public struct Generator {
       try model.append([token], to: sequence) { _, logits in next = sampler.sample(logits.span) }
     }
     result.decodeSeconds = (clock.now - decodeStart).seconds
+    result.decodeCrossedByteCount = model.crossedByteCount - crossedBefore - result.promptCrossedByteCount
     let rest = stops.append(stream.finish()) + stops.finish()
     if !rest.isEmpty { emit(nil, rest) }
     return result

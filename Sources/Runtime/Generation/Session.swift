@@ -38,7 +38,9 @@ public final class Session {
   /// Places an open pack.
   public init(_ pack: Pack, options: SessionOptions = SessionOptions()) throws(ModelError) {
     // Whatever is wrong with the model shows before its weights are brought in.
-    _ = try ModelConfiguration(pack.metadata)
+    let configuration = try ModelConfiguration(pack.metadata)
+    let vocabularySize = pack.manifest.tensors.first { $0.name == "token_embd.weight" }?.rowCount ?? 0
+    let limits = try ModelLimits(configuration, options.model, vocabularySize: vocabularySize)
     self.pack = pack
     do {
       let isSharded = pack.manifest.placement == .shard
@@ -46,6 +48,7 @@ public final class Session {
       teams = try Teams(plan: plan)
       var memory = options.memory
       memory.nodeMap = memory.nodeMap ?? options.teams.nodeMap
+      memory.reserved = limits.byteCounts(configuration, options.model, teams: plan)
       weights = try MappedPack(pack, teams: teams, options: memory)
     } catch { throw .runtime(error) }
     model = try Model(metadata: pack.metadata, weights: weights, teams: teams, options: options.model)

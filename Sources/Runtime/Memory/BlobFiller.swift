@@ -31,19 +31,27 @@ struct BlobFiller {
       case .pinned where !isPinning: try mapFiles()
       case .anon, .hugetlb, .pinned:
         try mapMemory()
-        try populate(CL_MADV_POPULATE_WRITE)
+        let populated = blobs.reduce(0) { $0 + $1.mappedBytes(kind).count }
+        let total = populated + blobs.reduce(0) { $0 + $1.replica.byteCount }
+        let progress = ProgressCount(total: total, report: options.progress)
+        try populate(CL_MADV_POPULATE_WRITE, progress)
         try collapseSmallPages()
-        try read()
+        try read(progress)
       }
     } catch {
+      options.progress?(0, 0)
       for blob in blobs { Self.clear(blob) }
       throw error
     }
   }
 
   /// Unmaps a replica but keeps its addresses.
-  static func clear(_ blob: MappedBlob) {
-    _ = Kernel().map(blob.reservedBytes, protection: PROT_NONE, flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+  static func clear(_ blob: MappedBlob) { clear(blob.reservedBytes) }
+
+  /// Unmaps a reserved range but keeps its addresses.
+  static func clear(_ range: UnsafeRawBufferPointer) {
+    _ = Kernel().map(
+      range, protection: PROT_NONE, flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
   }
 
   // MARK: Memory of our own
@@ -68,12 +76,14 @@ struct BlobFiller {
     }
   }
 
-  private func read() throws(RuntimeError) {
+  private func read(_ progress: ProgressCount) throws(RuntimeError) {
     var readers: [ObjectIdentifier: BlobReader] = [:]
-    for blob in blobs where blob.compressed == nil { readers[ObjectIdentifier(blob)] = try BlobReader(path: blob.path) }
-    let total = blobs.reduce(0) { $0 + $1.replica.byteCount }
-    let progress = ProgressCount(total: total, report: options.progress)
-    try crew.forEachPiece(of: blobs, pieceByteCount: Self.readPiece, byteCount: { $0.replica.byteCount }) {
+    for blob in blobs where blob.compressed == nil {
+      readers[ObjectIdentifier(blob)] = try BlobReader(path: blob.path)
+    }
+    try crew.forEachPiece(
+      of: blobs, pieceByteCount: Self.readPiece, byteCount: { $0.replica.byteCount }
+    ) {
       piece throws(RuntimeError) in
       let compressed = piece.blob.compressed
       try compressed?.read(piece.range, into: piece.blob.base + piece.range.lowerBound)

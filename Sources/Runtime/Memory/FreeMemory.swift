@@ -1,29 +1,67 @@
 /// Whether nodes have room: asked before memory is taken, as the kernel answers too much binding by killing the process.
 struct FreeMemory {
   private let topology: Topology
+  private let limit: MemoryLimit?
 
-  init(_ topology: Topology) { self.topology = topology }
+  /// What the nodes of `topology` have, within the limit of a cgroup.
+  init(_ topology: Topology, limit: MemoryLimit?) {
+    self.topology = topology
+    self.limit = limit
+  }
+
+  /// What there is now.
+  init(root: String = "") {
+    self.init(Topology.read(root: root), limit: MemoryLimit.read(root: root))
+  }
 
   /// What stays free on a node: the kernel needs some to work with.
   static func margin(_ node: Topology.Node) -> Int { max(48 << 20, node.memory / 128) }
+
+  /// What stays free of a cgroup's limit.
+  private static let limitMargin = 16 << 20
 
   /// What can be had on a node: what is free, and the page cache that is given up when asked for.
   static func available(_ node: Topology.Node) -> Int { node.freeMemory + node.reclaimableMemory }
 
   /// Checks that each node has as many bytes to give.
   ///
-  /// - Parameter spill: Whether other nodes may give what one has not.
-  /// - Throws: `RuntimeError.shortage` with all nodes that have not.
-  func check(_ needed: [Int: Int], spill: Bool = false) throws(RuntimeError) {
+  /// - Parameters:
+  ///   - weights: Bytes of weights by node.
+  ///   - activations: Bytes of KV cache and activations by node.
+  ///   - kept: Bytes of each node's page cache that must stay, so that they are not to be had.
+  ///   - spill: Whether other nodes may give what one has not.
+  /// - Throws: `RuntimeError.shortage` with all nodes that have not, `memoryLimit` if the cgroup has not.
+  func check(
+    _ weights: [Int: Int], and activations: [Int: Int] = [:], keeping kept: [Int: Int] = [:],
+    spill: Bool = false
+  ) throws(RuntimeError) {
+    let needed = weights.merging(activations, uniquingKeysWith: +)
+    let total = needed.values.reduce(0, +)
+    try checkLimit(total)
+    func available(_ node: Topology.Node) -> Int {
+      node.freeMemory + max(0, node.reclaimableMemory - (kept[node.id] ?? 0))
+    }
     if spill {
-      let room = topology.nodes.filter(\.isAllowed).reduce(0) { $0 + max(0, Self.available($1) - Self.margin($1)) }
-      if room >= needed.values.reduce(0, +) { return }
+      let room = topology.nodes.filter(\.isAllowed).reduce(0) {
+        $0 + max(0, available($1) - Self.margin($1))
+      }
+      if room >= total { return }
     }
     let short = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> NodeShortage? in
-      guard let node = topology.node(id) else { return nil }
+      guard bytes > 0, let node = topology.node(id) else { return nil }
       let wanted = bytes + Self.margin(node)
-      return wanted > Self.available(node) ? NodeShortage(node: id, needed: wanted, free: Self.available(node)) : nil
+      guard wanted > available(node) else { return nil }
+      return NodeShortage(
+        node: id, needed: wanted, free: available(node), activations: activations[id] ?? 0)
     }
     guard short.isEmpty else { throw .shortage(short) }
+  }
+
+  private func checkLimit(_ bytes: Int) throws(RuntimeError) {
+    guard let limit, bytes > 0 else { return }
+    let wanted = bytes + Self.limitMargin
+    guard wanted <= limit.available else {
+      throw .memoryLimit(path: limit.path, needed: wanted, free: limit.available)
+    }
   }
 }

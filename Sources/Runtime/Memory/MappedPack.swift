@@ -17,6 +17,8 @@ public final class MappedPack {
   private let table: WeightTable
   let startedAt: UInt64
   let kernel: Kernel
+  /// Whether memory may lie on other nodes where the right one has too little.
+  let spills: Bool
 
   /// The model's keys.
   public var metadata: GGUFMetadata { pack.metadata }
@@ -36,6 +38,7 @@ public final class MappedPack {
     blobs = ladder.blobs
     startedAt = ladder.startedAt
     kernel = options.kernel
+    spills = options.spill
     notes = plan.notes + ladder.notes + (teams.pinRefusal.map { [$0] } ?? [])
     table = WeightTable(
       pack.manifest, plan: plan, teamCount: teams.teamCount, bases: ladder.blobs.map { UnsafeRawPointer($0.base) })

@@ -54,6 +54,7 @@ struct MemoryLadder {
   private mutating func climbByItself() throws(RuntimeError) -> MemoryKind {
     switch pinned {
     case .found:
+      try check(.pinned)
       try fill(.pinned)
       return .pinned
     case .unusable(let path, let problem): notes.append("\(path): \(problem), so it is not used; packrun unpin frees it")
@@ -66,7 +67,7 @@ struct MemoryLadder {
       // Some was cached in small pages before: copies in large ones are worth more.
       for blob in blobs { BlobFiller.clear(blob) }
     }
-    if (try? checkPools()) != nil {
+    if (try? check(.hugetlb)) != nil {
       do throws(RuntimeError) {
         try fill(.hugetlb)
         return .hugetlb
@@ -135,21 +136,39 @@ struct MemoryLadder {
   /// Whether there is room, before anything is read.
   private func check(_ kind: MemoryKind) throws(RuntimeError) {
     switch kind {
-    case .pinned: return
-    case .hugetlb: try checkPools()
-    case .anon: try FreeMemory(topology).check(bytesByNode(kind), spill: options.spill)
+    case .pinned: try checkMemory([:])
+    case .hugetlb:
+      try checkPools()
+      try checkMemory([:])
+    case .anon: try checkMemory(bytesByNode(kind))
     case .file:
       do throws(RuntimeError) {
-        try FreeMemory(topology).check(bytesByNode(kind), spill: options.spill)
+        try checkMemory(bytesByNode(kind))
       } catch {
-        // What is cached already needs no more room; to find out takes time.
-        var needed: [Int: Int] = [:]
-        for blob in blobs {
-          needed[blob.replica.node, default: 0] += max(0, blob.replica.byteCount - PageCache.cachedByteCount(blob.path))
-        }
-        try FreeMemory(topology).check(needed, spill: options.spill)
+        try checkUncached()
       }
     }
+  }
+
+  /// Whether there is room for the weights and for what is wanted besides them.
+  private func checkMemory(_ weights: [Int: Int], keeping cached: [Int: Int] = [:])
+    throws(RuntimeError)
+  {
+    let memory = FreeMemory(topology, limit: MemoryLimit.read(root: options.root))
+    try memory.check(weights, and: options.reserved, keeping: cached, spill: options.spill)
+  }
+
+  /// Whether there is room for what is not cached on its node yet, with what is staying there. To find out takes time.
+  private func checkUncached() throws(RuntimeError) {
+    var needed: [Int: Int] = [:]
+    var cached: [Int: Int] = [:]
+    for blob in blobs {
+      let node = blob.replica.node
+      let here = 4096 * (PageCache.nodes(blob.path, kernel: options.kernel)?.pages[node] ?? 0)
+      needed[node, default: 0] += max(0, blob.mappedBytes(.file).count - here)
+      cached[node, default: 0] += here
+    }
+    try checkMemory(needed, keeping: cached)
   }
 
   private func checkPools() throws(RuntimeError) {

@@ -18,9 +18,12 @@ public struct MemoryOptions: Sendable {
   public var spill: Bool
   /// Machine nodes by the pack's nodes; nil: in order.
   public var nodeMap: [Int: Int]?
-  /// Called now and then while bytes are brought in, by one thread at a time: bytes so far, bytes in all.
+  /// Called now and then while bytes are brought in, by one thread at a time: bytes so far, bytes in all. Memory that is populated
+  /// before it is read into counts twice. 0 of 0: it has come to an end early.
   public var progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
 
+  /// Bytes by node that will be wanted besides the weights: there must be room for them, too, before anything is read.
+  var reserved: [Int: Int] = [:]
   var kernel = Kernel()
   /// Where /sys and /proc are.
   var root = ""

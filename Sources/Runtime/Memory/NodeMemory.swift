@@ -7,32 +7,49 @@ import Glibc
 struct NodeMemory: ~Copyable {
   private let reservation: AddressReservation
   let byteCount: Int
+  /// The node that it is to lie on.
+  let node: Int
+  private let kernel: Kernel
 
   /// The first byte.
   var base: UnsafeMutableRawPointer { reservation.base }
 
   /// Allocates `byteCount` bytes where `team` runs, present at once: decoding takes no page fault in them.
   ///
+  /// - Parameter spill: Whether other nodes may give what the team's has not.
   /// - Throws: `RuntimeError.shortage` if the node has too little free memory.
-  init(byteCount: Int, team: Int, teams: Teams, kernel: Kernel = Kernel(), root: String = "") throws(RuntimeError) {
-    reservation = try Self.allocate(byteCount, team, teams, kernel, root)
+  init(
+    byteCount: Int, team: Int, teams: Teams, spill: Bool = false, kernel: Kernel = Kernel(),
+    root: String = ""
+  ) throws(RuntimeError) {
+    reservation = try Self.allocate(byteCount, team, teams, spill, kernel, root)
     self.byteCount = byteCount
+    self.kernel = kernel
+    node = teams.plan.teams[team].node
+  }
+
+  /// Where its pages are, as the kernel says.
+  func placement() -> NodeMemoryPlacement {
+    let census = PageCensus.take(reservation.bytes(0..<reservation.byteCount), kernel: kernel)
+    return NodeMemoryPlacement(
+      node: node, byteCount: byteCount, localPages: census.pages[node] ?? 0,
+      otherPages: census.pages(notOn: node) + census.absent)
   }
 
   private static func allocate(
-    _ byteCount: Int, _ team: Int, _ teams: Teams, _ kernel: Kernel, _ root: String
+    _ byteCount: Int, _ team: Int, _ teams: Teams, _ spill: Bool, _ kernel: Kernel, _ root: String
   ) throws(RuntimeError) -> AddressReservation {
     let huge = MappedBlob.hugePage
     let unit = byteCount >= huge ? huge : 4096
     let size = (max(byteCount, 1) + unit - 1) / unit * unit
     let node = teams.plan.teams[team].node
-    try FreeMemory(Topology.read(root: root)).check([node: size])
+    try FreeMemory(root: root).check([:], and: [node: size], spill: spill)
     let reservation = try AddressReservation(byteCount: size, alignment: unit, kernel: kernel)
     let range = reservation.bytes(0..<size)
     let error = kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: MAP_PRIVATE | MAP_ANONYMOUS)
     guard error == 0 else { throw .system(operation: "map \(ByteCount(size))", reason: Kernel.text(error)) }
     if unit == huge { _ = kernel.advise(range, CL_MADV_HUGEPAGE) }
-    _ = kernel.bind(range, .bind(node))
+    _ = kernel.bind(range, spill ? .preferred(node) : .bind(node))
     // By a thread of the team: where the binding is refused, the first touch decides.
     teams.run { worker in
       if worker.team == team, worker.index == 0, kernel.advise(range, CL_MADV_POPULATE_WRITE) != 0 {
@@ -40,5 +57,23 @@ struct NodeMemory: ~Copyable {
       }
     }
     return reservation
+  }
+}
+
+/// Where the kernel says that the memory of one node's KV cache and activations is.
+public struct NodeMemoryPlacement: Sendable, Hashable {
+  /// The node.
+  public var node: Int
+  /// Bytes of the KV cache and of activations.
+  public var byteCount: Int
+  /// Pages of 4 KiB on the node.
+  public var localPages: Int
+  /// Pages of 4 KiB on other nodes, or not in memory.
+  public var otherPages: Int
+
+  mutating func add(_ other: NodeMemoryPlacement) {
+    byteCount += other.byteCount
+    localPages += other.localPages
+    otherPages += other.otherPages
   }
 }

@@ -4,33 +4,13 @@ import SystemPackage
 
 /// What the page cache holds of a file.
 enum PageCache {
-  /// Bytes of the file that are cached, as far as this process may know; 0 if it may not.
-  static func cachedByteCount(_ path: String) -> Int {
-    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec]) else { return 0 }
-    defer { try? file.close() }
-    guard let size = try? Int(file.seek(offset: 0, from: .end)), size > 0 else { return 0 }
-    let window = 1 << 30
-    var pages = [UInt8](repeating: 0, count: window / 4096)
-    var cached = 0
-    for start in stride(from: 0, to: size, by: window) {
-      let length = min(window, size - start)
-      guard let memory = mmap(nil, length, PROT_READ, MAP_SHARED, file.rawValue, off_t(start)), memory != MAP_FAILED else {
-        return cached
-      }
-      defer { munmap(memory, length) }
-      let count = (length + 4095) / 4096
-      if mincore(memory, length, &pages) == 0 {
-        for page in pages[..<count] where page & 1 != 0 { cached += 4096 }
-      }
-    }
-    return min(cached, size)
-  }
-
-  /// The nodes of the pages that are cached, without bringing in others; nil if the file cannot be mapped.
+  /// The nodes of the pages that are cached, without bringing in others; nil if the file cannot be mapped, or is another user's:
+  /// then the kernel keeps to itself what is cached.
   static func nodes(_ path: String, kernel: Kernel) -> PageCensus? {
     guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec]) else { return nil }
     defer { try? file.close() }
-    guard let size = try? Int(file.seek(offset: 0, from: .end)), size > 0 else { return nil }
+    guard let size = try? Int(file.seek(offset: 0, from: .end)), size > 0, maySeeCache(file, path)
+    else { return nil }
     var census = PageCensus()
     var present = [UInt8](repeating: 0, count: 4096)
     let window = present.count * 4096
@@ -48,6 +28,13 @@ enum PageCache {
       census.absent += part.absent
     }
     return census
+  }
+
+  /// Whether `mincore` tells the truth: of files that this process might not write, it says that all is cached.
+  private static func maySeeCache(_ file: FileDescriptor, _ path: String) -> Bool {
+    var status = stat()
+    return fstat(file.rawValue, &status) == 0
+      && (status.st_uid == geteuid() || access(path, W_OK) == 0)
   }
 
   /// Has the page cache forget a file, as far as nobody maps it and nothing of it waits to be written.

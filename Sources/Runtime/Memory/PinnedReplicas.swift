@@ -69,6 +69,10 @@ public struct PinnedReplicas {
     for place in places ?? Self.places(root: root) {
       let folder = folder(in: place)
       if access(folder, F_OK) == 0 {
+        if let problem = Self.folderProblem(Self.userFolder(place)) ?? Self.folderProblem(folder) {
+          unusable = (folder, problem)
+          continue
+        }
         let paths = replicas.map { folder + "/" + Self.fileName($0) }
         let problems = zip(paths, replicas).compactMap { path, replica in
           PinnedFile.problem(path, byteCount: replica.byteCount).map { (path, $0) }
@@ -157,7 +161,7 @@ public struct PinnedReplicas {
       }
       guard short.isEmpty else { throw .hugePageShortage(short) }
     } else {
-      try FreeMemory(topology).check(needed, spill: options.spill)
+      try FreeMemory(root: options.root).check(needed, spill: options.spill)
       var status = statvfs()
       if statvfs(place.path, &status) == 0 {
         let free = Int(status.f_bavail) * Int(status.f_frsize)
@@ -175,9 +179,18 @@ public struct PinnedReplicas {
     if mkdir(path, 0o700) != 0, errno != EEXIST {
       throw .file(path: path, operation: "create it", reason: Kernel.text(errno))
     }
+    if let problem = folderProblem(path) {
+      throw .file(path: path, operation: "use it", reason: problem)
+    }
+  }
+
+  /// What speaks against using a folder; nil if nothing does. Who may write it can put other files in the place of ours.
+  private static func folderProblem(_ path: String) -> String? {
     var status = stat()
-    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid(), status.st_mode & 0o022 == 0
-    else { throw .file(path: path, operation: "use it", reason: "it is no folder that only this user may write") }
+    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid(),
+      status.st_mode & 0o022 == 0
+    else { return "it is no folder that only this user may write" }
+    return nil
   }
 
   /// Frees a pack's replicas, those of earlier conversions too.

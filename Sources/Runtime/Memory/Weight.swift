@@ -14,13 +14,24 @@ struct WeightSlice {
   var rowCount: Int
   /// True for the 16-row layouts; their slices begin at multiples of 16 rows and hold whole groups.
   var isInterleaved: Bool
+
+  /// Whether row `row` of an expert is among them.
+  @inline(__always)
+  func holds(_ row: Int) -> Bool { row >= rowBegin && row < rowBegin + rowCount }
+}
+
+/// Rows where the lookup of a single row finds them for one team.
+struct NearbySlice {
+  var slice: WeightSlice
+  /// Whether they lie on the team's node.
+  var isLocal: Bool
 }
 
 /// A weight matrix as the decode loop sees it: plain data, copied without reference counting.
 ///
 /// - Invariant: `slices` and `teamStarts` live in memory owned by the `MappedPack` that made this, which outlives it. Slices are
 ///   sorted by team, then by row; team t computes slices `teamStarts[t] ..< teamStarts[t + 1]`. Over all teams, every row occurs once.
-///   `all` lists every row once from a copy that the calling team's node holds, if there is one (for the lookup of single rows).
+///   `nearby` has `nearbyCount` slices for each team, which hold every row once: on the team's node where it has a copy.
 struct Weight {
   /// ggml's number of the weight type (`ck_type`).
   var type: UInt32
@@ -33,4 +44,7 @@ struct Weight {
   var slices: UnsafePointer<WeightSlice>
   /// `teamCount + 1` indices into `slices`.
   var teamStarts: UnsafePointer<Int32>
+  /// For the lookup of single rows by any team.
+  var nearby: UnsafePointer<NearbySlice>
+  var nearbyCount: Int
 }

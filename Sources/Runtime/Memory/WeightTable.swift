@@ -29,22 +29,37 @@ final class WeightTable {
     guard let tensor = tensors[name] else { return nil }
     var slices: [WeightSlice] = []
     var starts: [Int32] = [0]
+    var nearby: [NearbySlice] = []
     for team in 0..<teamCount {
       slices += rows(of: tensor, for: team)
       starts.append(Int32(slices.count))
+      nearby += tensor.slices.map { lookup($0, for: team) }
     }
     let weight = Weight(
-      type: tensor.type.rawValue, columns: tensor.rowElements, rows: tensor.rowCount, experts: tensor.expertCount,
-      slices: keep(slices), teamStarts: keep(starts))
+      type: tensor.type.rawValue, columns: tensor.rowElements, rows: tensor.rowCount,
+      experts: tensor.expertCount,
+      slices: keep(slices), teamStarts: keep(starts), nearby: keep(nearby),
+      nearbyCount: tensor.slices.count)
     weights[name] = weight
     return weight
   }
 
   /// Where a single row lies, for whichever team: that row's slice, which holds others too.
   func slice(holding row: Int, of tensor: PackTensor, for team: Int) -> WeightSlice? {
-    guard let slice = tensor.slices.first(where: { ($0.rowBegin..<$0.rowBegin + $0.rowCount).contains(row) }) else { return nil }
-    let replica = plan.replicaOfTeam.isEmpty ? plan.replicaOfBlob[slice.blob] : plan.replicaOfTeam[team]
-    return whole(slice, at: bases[replica])
+    guard
+      let slice = tensor.slices.first(where: {
+        ($0.rowBegin..<$0.rowBegin + $0.rowCount).contains(row)
+      })
+    else { return nil }
+    return lookup(slice, for: team).slice
+  }
+
+  private func lookup(_ slice: TensorSlice, for team: Int) -> NearbySlice {
+    let isShard = plan.replicaOfTeam.isEmpty
+    let replica = isShard ? plan.replicaOfBlob[slice.blob] : plan.replicaOfTeam[team]
+    return NearbySlice(
+      slice: whole(slice, at: bases[replica]),
+      isLocal: !isShard || plan.teamOfBlob[slice.blob] == team)
   }
 
   private func rows(of tensor: PackTensor, for team: Int) -> [WeightSlice] {

@@ -16,7 +16,6 @@ struct ForwardPass {
   let configuration: PassConfiguration
   let layers: UnsafePointer<Layer>
   let embedding: Matrix
-  let embeddingSlices: Int
   let outputNorm: Vector
   let output: Matrix
   let teams: UnsafePointer<TeamBuffers>
@@ -98,7 +97,9 @@ struct ForwardPass {
     let length = configuration.embeddingLength
     for token in ownTokens(worker) {
       let row = residual(worker) + token * length
-      embedding.dequantize(row: Int(step.tokens[token]), expert: 0, slices: 0..<embeddingSlices, kernels, into: row)
+      let crossed = embedding.dequantize(row: Int(step.tokens[token]), nearestTo: worker.team, kernels, into: row)
+      // Where all threads of a team read the same row, it comes once.
+      if !isPrivate || worker.index == 0 { countCrossing(crossed, worker) }
       if configuration.embeddingScale != 1 {
         kernels.pointee.scale(row, configuration.embeddingScale, Int64(length), row)
       }

@@ -107,18 +107,35 @@ struct Matrix {
   func dequantize(
     row: Int, expert: Int, slices: Range<Int>, _ kernels: UnsafePointer<ck_table>, into output: UnsafeMutablePointer<Float>
   ) {
-    for index in slices {
-      let slice = weight.slices[index]
-      guard row >= slice.rowBegin, row < slice.rowBegin + slice.rowCount else { continue }
-      let base = slice.base + expert * slice.expertStride
-      let local = row - slice.rowBegin
-      if slice.isInterleaved {
-        kernels.pointee.dequantize16(
-          weight.type, base + local / 16 * groupByteCount, Int64(local % 16), Int64(weight.columns), output)
-      } else {
-        kernels.pointee.dequantize(weight.type, base + local * rowByteCount, Int64(weight.columns), output)
-      }
-      return
+    for index in slices where weight.slices[index].holds(row) {
+      return dequantize(weight.slices[index], row: row, expert: expert, kernels, into: output)
+    }
+  }
+
+  /// Row `row` as floats, from the copy nearest to `team`.
+  ///
+  /// - Returns: The bytes that were read from another node: a row's, or those of the 16 rows among which it lies interleaved.
+  func dequantize(
+    row: Int, nearestTo team: Int, _ kernels: UnsafePointer<ck_table>, into output: UnsafeMutablePointer<Float>
+  ) -> Int {
+    for index in team * weight.nearbyCount..<(team + 1) * weight.nearbyCount where weight.nearby[index].slice.holds(row) {
+      let nearby = weight.nearby[index]
+      dequantize(nearby.slice, row: row, expert: 0, kernels, into: output)
+      return nearby.isLocal ? 0 : nearby.slice.isInterleaved ? groupByteCount : rowByteCount
+    }
+    return 0
+  }
+
+  private func dequantize(
+    _ slice: WeightSlice, row: Int, expert: Int, _ kernels: UnsafePointer<ck_table>, into output: UnsafeMutablePointer<Float>
+  ) {
+    let base = slice.base + expert * slice.expertStride
+    let local = row - slice.rowBegin
+    if slice.isInterleaved {
+      kernels.pointee.dequantize16(
+        weight.type, base + local / 16 * groupByteCount, Int64(local % 16), Int64(weight.columns), output)
+    } else {
+      kernels.pointee.dequantize(weight.type, base + local * rowByteCount, Int64(weight.columns), output)
     }
   }
 }

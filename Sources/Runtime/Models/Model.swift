@@ -53,18 +53,14 @@ public final class Model {
     }
     var binder = WeightBinder(source, kernels: kernels, teamCount: teams.teamCount)
     let weights = try ModelWeights(configuration, &binder)
-    let contextLength = options.contextLength ?? min(configuration.contextLength, 4096)
-    guard contextLength > 0, contextLength <= 1 << 28, options.sequenceCount > 0, options.batchSize > 0 else {
-      throw .tooLarge(what: "a context of \(contextLength)")
-    }
+    let limits = try ModelLimits(configuration, options, vocabularySize: weights.vocabularySize)
     self.configuration = configuration
-    self.contextLength = contextLength
     self.teams = teams
     vocabularySize = weights.vocabularySize
-    batchSize = min(options.batchSize, max(contextLength, options.sequenceCount), 4096)
+    (contextLength, batchSize, logitRows) = (
+      limits.contextLength, limits.batchSize, limits.logitRows
+    )
     sequenceCount = options.sequenceCount
-    // As many rows of logits as 64 MiB hold.
-    logitRows = max(options.sequenceCount, min(batchSize, (16 << 20) / vocabularySize))
     kernelsName = String(cString: kernels.pointee.name)
     lengths = Array(repeating: 0, count: options.sequenceCount)
     let sizes = BufferSizes(configuration, batch: batchSize, logitRows: logitRows)
@@ -93,7 +89,10 @@ public final class Model {
   /// Bytes of activations and scratch, on all nodes.
   public var scratchByteCount: Int { storage.scratchByteCount }
 
-  /// Bytes of activations that went from one node to another so far.
+  /// Where the kernel says that each node's KV cache and activations are.
+  public var placements: [NodeMemoryPlacement] { storage.placements }
+
+  /// Bytes of activations that went from one node to another so far, and of embedding rows read from another.
   public var crossedByteCount: Int { storage.crossedByteCount(threads: teams.threadCount) }
 
   /// Tokens of a sequence so far.

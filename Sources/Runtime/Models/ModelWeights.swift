@@ -107,7 +107,6 @@ struct WeightBinder {
 /// All weights of a model.
 struct ModelWeights {
   var embedding: Matrix
-  var embeddingSlices: Int
   var layers: [Layer]
   var outputNorm: Vector
   /// The embedding's matrix again where the model has none of its own.
@@ -124,7 +123,6 @@ struct ModelWeights {
       throw .missingTensor(name: "token_embd.weight")
     }
     self.embedding = embedding
-    embeddingSlices = binder.sliceCount(embedding.weight)
     outputNorm = try binder.vector("output_norm.weight", count: length)
     output = try binder.find("output.weight", columns: length, rows: vocabulary) ?? embedding
     output.bias = try binder.vector("output.bias", count: vocabulary, required: false)

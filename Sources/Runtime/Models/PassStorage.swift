@@ -11,7 +11,7 @@ final class PassStorage {
 
   private let source: MappedPack
   private let memories: [TeamMemory]
-  private let tableMemory: UnsafeMutableRawPointer
+  private let tableMemory: NodeMemory
   private let tables: PassTables
   private let teamCount: Int
   private let vocabularySize: Int
@@ -24,9 +24,12 @@ final class PassStorage {
       PassTables(&arena, configuration, weights, sizes, teams: teams)
     }
     let byteCount = Arena.measure { _ = place(&$0) }
-    let tableMemory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
-    tableMemory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
-    var arena = Arena(base: tableMemory)
+    // On the first team's node, where the logits are read.
+    do throws(RuntimeError) {
+      tableMemory = try NodeMemory(
+        byteCount: byteCount, team: 0, teams: teams, spill: source.spills)
+    } catch { throw .runtime(error) }
+    var arena = Arena(base: tableMemory.base)
     let tables = place(&arena)
     for (index, layer) in weights.layers.enumerated() { (tables.layers + index).initialize(to: layer) }
     for (pair, value) in configuration.rotary.frequencies(factors: weights.rotaryFactors).enumerated() {
@@ -38,41 +41,50 @@ final class PassStorage {
 
     var memories: [TeamMemory] = []
     var (cacheByteCount, scratchByteCount) = (0, 0)
-    do {
-      for team in 0..<teams.teamCount {
-        let memory = try TeamMemory(
-          team: team, teams: teams, configuration, sizes, values, cacheType: cacheType, positions: positions, sequences: sequences,
-          tables: tables)
-        cacheByteCount += memory.cacheByteCount
-        scratchByteCount += memory.scratchByteCount
-        memories.append(memory)
-      }
-    } catch {
-      tableMemory.deallocate()
-      throw error
+    for team in 0..<teams.teamCount {
+      let memory = try TeamMemory(
+        team: team, teams: teams, configuration, sizes, values, cacheType: cacheType,
+        positions: positions, sequences: sequences,
+        tables: tables, spill: source.spills)
+      cacheByteCount += memory.cacheByteCount
+      scratchByteCount += memory.scratchByteCount
+      memories.append(memory)
     }
     (step, logits) = (tables.step, tables.logits)
     (self.cacheByteCount, self.scratchByteCount) = (cacheByteCount, scratchByteCount + byteCount)
     self.source = source
     self.memories = memories
-    self.tableMemory = tableMemory
     self.tables = tables
     teamCount = teams.teamCount
     vocabularySize = weights.vocabularySize
   }
 
-  deinit { tableMemory.deallocate() }
+  /// Where the cache and the buffers of each node are.
+  var placements: [NodeMemoryPlacement] {
+    var placements = [tableMemory.placement()]
+    for placement in memories.map(\.placement) {
+      if let index = placements.firstIndex(where: { $0.node == placement.node }) {
+        placements[index].add(placement)
+      } else {
+        placements.append(placement)
+      }
+    }
+    return placements
+  }
 
-  /// Bytes that threads wrote for teams other than their own so far.
-  func crossedByteCount(threads: Int) -> Int { (0..<threads).reduce(0) { $0 + tables.threads[$1].crossed.pointee } }
+  /// Bytes that threads wrote for teams other than their own, and read from other teams' weights, so far.
+  func crossedByteCount(threads: Int) -> Int {
+    (0..<threads).reduce(0) { $0 + tables.threads[$1].crossed.pointee }
+  }
 
   /// A pass over all this, whose step is still empty.
   func pass(
     _ configuration: ModelConfiguration, _ weights: ModelWeights, kernels: UnsafePointer<ck_table>
   ) -> ForwardPass {
     ForwardPass(
-      kernels: kernels, configuration: PassConfiguration(configuration), layers: UnsafePointer(tables.layers),
-      embedding: weights.embedding, embeddingSlices: weights.embeddingSlices, outputNorm: weights.outputNorm,
+      kernels: kernels, configuration: PassConfiguration(configuration),
+      layers: UnsafePointer(tables.layers),
+      embedding: weights.embedding, outputNorm: weights.outputNorm,
       output: weights.output, teams: UnsafePointer(tables.teams), teamCount: teamCount,
       threads: UnsafePointer(tables.threads), vectors: UnsafePointer(tables.vectors), caches: UnsafePointer(tables.caches),
       frequencies: UnsafePointer(tables.frequencies), windowFrequencies: UnsafePointer(tables.windowFrequencies), step: step,
@@ -115,11 +127,13 @@ private final class TeamMemory {
   let scratchByteCount: Int
   private let memory: NodeMemory
 
+  var placement: NodeMemoryPlacement { memory.placement() }
+
   /// Makes room on the team's node and writes where everything lies into `tables`.
   init(
-    team: Int, teams: Teams, _ configuration: ModelConfiguration, _ sizes: BufferSizes, _ values: [Float], cacheType: CacheType,
-    positions: Int,
-    sequences: Int, tables: PassTables
+    team: Int, teams: Teams, _ configuration: ModelConfiguration, _ sizes: BufferSizes,
+    _ values: [Float], cacheType: CacheType,
+    positions: Int, sequences: Int, tables: PassTables, spill: Bool
   ) throws(ModelError) {
     // Whole blocks of the interleaved keys.
     let positions = (positions + 15) / 16 * 16
@@ -140,7 +154,8 @@ private final class TeamMemory {
     scratchByteCount = Arena.measure(placeScratch)
     cacheByteCount = Arena.measure(placeCache)
     do {
-      memory = try NodeMemory(byteCount: scratchByteCount + cacheByteCount, team: team, teams: teams)
+      memory = try NodeMemory(
+        byteCount: scratchByteCount + cacheByteCount, team: team, teams: teams, spill: spill)
     } catch { throw .runtime(error) }
     var scratch = Arena(base: memory.base)
     placeScratch(&scratch)

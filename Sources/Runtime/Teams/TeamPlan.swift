@@ -57,7 +57,13 @@ public struct TeamPlan: Sendable, Hashable {
     }
     var nodes = try Self.chosenNodes(topology, options)
     if options.nodeMap == nil, let nodeCount { nodes = Array(nodes.prefix(nodeCount)) }
-    if let threads = options.threads { nodes = Array(nodes.prefix(threads)) }
+    if let threads = options.threads {
+      guard options.nodeMap == nil || threads >= nodes.count else {
+        throw .badOption(
+          name: "--threads", value: "\(threads)", problem: "--map-nodes names \(nodes.count) nodes, and each needs a thread")
+      }
+      nodes = Array(nodes.prefix(threads))
+    }
     teams = nodes.map { Team(node: $0.id, cpus: []) }
     let perTeam = Self.threadCounts(nodes, options)
     for (index, node) in nodes.enumerated() {

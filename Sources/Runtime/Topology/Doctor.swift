@@ -29,15 +29,15 @@ public struct Doctor {
 
   /// Everything that was looked at, the machine first, then what concerns the pack.
   public func examine(_ pack: Pack? = nil, teams: TeamPlan? = nil) -> [Finding] {
-    var findings = [nodes, offline, balancing, transparentHugePages, hugePagePools, memoryLock, policies, governor].compactMap {
-      $0
-    }
+    var findings = [nodes] + unreachableNodes
+    findings += [offline, balancing, transparentHugePages, defragmentation, hugePagePools, limit, memoryLock, policies, governor]
+      .compactMap { $0 }
     if let pack { findings += examine(pack, teams) }
     return findings
   }
 
-  private func good(_ text: String) -> Finding { Finding(isProblem: false, text: text, remedy: nil) }
-  private func bad(_ text: String, _ remedy: String? = nil) -> Finding { Finding(isProblem: true, text: text, remedy: remedy) }
+  private func good(_ text: String, _ remedy: String? = nil) -> Finding { Finding(isProblem: false, text: text, remedy: remedy) }
+  private func bad(_ text: String, _ remedy: String) -> Finding { Finding(isProblem: true, text: text, remedy: remedy) }
 
   // MARK: The machine
 
@@ -53,9 +53,22 @@ public struct Doctor {
     let text = list.joined(separator: "; ")
     guard hidden.isEmpty else {
       return bad(
-        "\(text); the cpuset hides node \(NumberList.format(hidden))", "systemctl set-property --runtime SLICE AllowedMemoryNodes=")
+        "\(text); the cpuset hides the memory of node \(NumberList.format(hidden))",
+        "sudo systemctl set-property --runtime UNIT AllowedMemoryNodes=\(NumberList.format(topology.nodes.map(\.id)))")
     }
     return good(text)
+  }
+
+  /// Nodes whose memory could be used, but none of whose CPUs.
+  private var unreachableNodes: [Finding] {
+    topology.nodes.filter { $0.memory > 0 && $0.isAllowed && $0.cores.isEmpty }.compactMap { node in
+      let list = TextFile.read("\(root)/sys/devices/system/node/node\(node.id)/cpulist") ?? ""
+      // A node without any, such as memory on an expansion card, is not read by threads of its own.
+      guard !list.isEmpty else { return nil }
+      return bad(
+        "this process may not use the CPUs \(list) of node \(node.id), so its memory is left: taskset or a cpuset forbids it",
+        "taskset -c \(TextFile.read("\(root)/sys/devices/system/cpu/online") ?? list) packrun …")
+    }
   }
 
   private var offline: Finding? {
@@ -82,6 +95,18 @@ public struct Doctor {
         "transparent huge pages are off: weights are put into huge pages afterwards, the KV cache stays in small ones",
         "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled")
     }
+  }
+
+  private var defragmentation: Finding? {
+    let text = TextFile.read(root + "/sys/kernel/mm/transparent_hugepage/defrag") ?? ""
+    guard text.contains("[never]") else { return nil }
+    return bad(
+      "the kernel makes no room for huge pages (defrag is never): what is fragmented stays in small ones",
+      "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/defrag")
+  }
+
+  private var limit: Finding? {
+    MemoryLimit.read(root: root).map { good("the cgroup \($0.path) leaves \(ByteCount($0.available)) to be had") }
   }
 
   private var hugePagePools: Finding {
@@ -123,41 +148,79 @@ public struct Doctor {
       let nodeCount = isSharded ? pack.manifest.nodeCount : nil
       let teams = if let teams { teams } else { try TeamPlan(topology, nodeCount: nodeCount) }
       let plan = try ReplicaPlan(pack.manifest, teams: teams, nodeMap: nil)
-      findings += plan.notes.map { bad($0) }
+      findings += plan.notes.map { nodeCountMatters(pack, $0) }
       var needed: [Int: Int] = [:]
-      for replica in plan.replicas { needed[replica.node, default: 0] += replica.byteCount }
-      findings.append(room(needed))
+      let unit = MappedBlob.hugePage
+      for replica in plan.replicas { needed[replica.node, default: 0] += (replica.byteCount + unit - 1) / unit * unit }
+      findings += [room(needed, pack), hugePages(needed)]
       if topology.nodes.count > 1 { findings += plan.replicas.compactMap { cached($0, pack) } }
     } catch {
-      findings.append(bad(error.description))
+      let online = TextFile.read(root + "/sys/devices/system/cpu/online") ?? "0"
+      findings.append(bad(error.description, "taskset -c \(online) packrun \(pack.path)"))
     }
     return findings
   }
 
-  private func room(_ needed: [Int: Int]) -> Finding {
+  /// A pack for another number of nodes: nodes that hold nothing cost speed, several parts on one node do not.
+  private func nodeCountMatters(_ pack: Pack, _ note: String) -> Finding {
+    let count = topology.usableNodes.count
+    let remedy =
+      "ggufpack restore \(pack.path) -o model.gguf && ggufpack convert model.gguf -o \(pack.path) --force --nodes \(count) --placement \(pack.manifest.placement)"
+    return pack.manifest.nodeCount < count ? bad(note, remedy) : good(note)
+  }
+
+  private func room(_ needed: [Int: Int], _ pack: Pack) -> Finding {
     do throws(RuntimeError) {
-      try FreeMemory(topology).check(needed)
+      try FreeMemory(topology, limit: MemoryLimit.read(root: root)).check(needed)
       let list = needed.sorted { $0.key < $1.key }.map { "\(ByteCount($0.value)) on node \($0.key)" }.joined(separator: ", ")
       return good("there is room for this pack: \(list)")
     } catch {
-      return bad(error.description)
+      let isPinned = PinnedReplicas.places(root: root).contains { !PinnedReplicas.entries(PinnedReplicas.userFolder($0)).isEmpty }
+      return bad(error.description, isPinned ? "packrun unpin --all" : "packrun \(pack.path) --spill")
     }
+  }
+
+  /// What `--memory hugetlb` would take.
+  private func hugePages(_ needed: [Int: Int]) -> Finding {
+    let unit = MappedBlob.hugePage
+    let lacking = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> String? in
+      let pool = topology.node(id)?.hugePages.first { $0.pageByteCount == unit }
+      let missing = bytes / unit - (pool?.free ?? 0)
+      guard missing > 0 else { return nil }
+      return
+        "echo \((pool?.total ?? 0) + missing) | sudo tee /sys/devices/system/node/node\(id)/hugepages/hugepages-2048kB/nr_hugepages"
+    }
+    return lacking.isEmpty
+      ? good("the reserved huge pages hold this pack")
+      : good("to have this pack in reserved huge pages (optional):", lacking.joined(separator: "; "))
   }
 
   private func filesystem(_ pack: Pack) -> Finding {
-    let mapper = pack.manifest.blobs.indices.first { pack.manifest.blobs[$0].byteCount >= MappedBlob.hugePage }
-    guard let blob = mapper, let huge = isMappedHuge(pack.blobPath(blob)) else {
+    let blobs = pack.manifest.blobs
+    guard !blobs.contains(where: { $0.storage != nil }) else {
+      return good("the pack is compressed: it is unpacked into memory at each start, and its files are not mapped")
+    }
+    let mapper = blobs.indices.first { blobs[$0].byteCount >= MappedBlob.hugePage }
+    guard let blob = mapper, let mapping = firstMapping(pack.blobPath(blob)) else {
       return good("the pack is too small for huge pages")
     }
-    return huge
-      ? good("the pack's filesystem maps files in huge pages")
-      : bad(
-        "the pack's files are mapped in small pages: they are cached so, or the filesystem has no others (XFS has); weights are copied instead",
+    switch mapping {
+    case .huge: return good("the pack's filesystem maps files in huge pages")
+    case .cachedSmall:
+      return bad(
+        "the pack's files are cached in small pages, and are mapped so: weights are copied instead",
         "for f in \(pack.path)/*.blob; do dd if=$f iflag=nocache count=0; done")
+    case .small:
+      return bad(
+        "the pack's filesystem maps files in small pages only (XFS has huge ones): weights are copied at each start",
+        "packrun pin \(pack.path)")
+    }
   }
 
-  /// Whether the first huge page of a file is mapped as one; nil if it cannot be mapped.
-  private func isMappedHuge(_ path: String) -> Bool? {
+  private enum FileMapping { case huge, cachedSmall, small }
+
+  /// How the first huge page of a file is mapped; nil if it cannot be.
+  private func firstMapping(_ path: String) -> FileMapping? {
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard file >= 0 else { return nil }
     defer { close(file) }
@@ -166,9 +229,17 @@ public struct Doctor {
     }
     let range = reservation.bytes(0..<MappedBlob.hugePage)
     guard kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file) == 0 else { return nil }
+    var present = [UInt8](repeating: 0, count: range.count / 4096)
+    let knows = mincore(UnsafeMutableRawPointer(mutating: range.baseAddress), range.count, &present) == 0
+    let wasCached = !knows || present.contains { $0 & 1 != 0 }
     _ = kernel.advise(range, CL_MADV_HUGEPAGE)
     guard kernel.advise(range, CL_MADV_POPULATE_READ) == 0 else { return nil }
-    return MemoryMap.read(range).hugeByteCount == range.count
+    if MemoryMap.read(range).hugeByteCount == range.count { return .huge }
+    if wasCached { return .cachedSmall }
+    // What was looked at must not stand in the way of the next look.
+    BlobFiller.clear(range)
+    posix_fadvise(file, 0, off_t(MappedBlob.hugePage), POSIX_FADV_DONTNEED)
+    return .small
   }
 
   /// A line if part of a blob's file is cached on a wrong node.

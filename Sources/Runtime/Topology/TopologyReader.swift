@@ -71,9 +71,12 @@ private struct TopologyReader {
   }
 
   /// Clean pages of files that nobody has mapped. Dirty and mapped ones are not counted: they are not given up at once.
+  ///
+  /// Pages of a tmpfs count as mapped, too, but not as pages of files: as many of the mapped ones may be such.
   private static func reclaimable(_ memory: [String: Int]) -> Int {
     let file = (memory["Active(file)"] ?? 0) + (memory["Inactive(file)"] ?? 0)
-    return max(0, file - (memory["Mapped"] ?? 0) - (memory["Dirty"] ?? 0) - (memory["Writeback"] ?? 0))
+    let mapped = max(0, (memory["Mapped"] ?? 0) - (memory["Shmem"] ?? 0))
+    return max(0, file - mapped - (memory["Dirty"] ?? 0) - (memory["Writeback"] ?? 0))
   }
 
   /// CPUs grouped by the core that they are hardware threads of.

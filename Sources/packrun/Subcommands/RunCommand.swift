@@ -111,6 +111,10 @@ struct RunCommand: ParsableCommand {
       event.set("tokens", result.tokens.count)
       event.set("promptTokensPerSecond", result.promptRate)
       event.set("tokensPerSecond", result.decodeRate)
+      event.set("crossedByteCount", result.promptCrossedByteCount + result.decodeCrossedByteCount)
+      if let crossed = result.crossedBytesPerToken { event.set("crossedBytesPerToken", crossed) }
+      event.set("weightByteCount", session.weights.byteCount)
+      event.set("activations", session.model.placements.map(line))
       Terminal.print(event.text + "\n")
       return
     }
@@ -119,16 +123,36 @@ struct RunCommand: ParsableCommand {
       Terminal.note("the context of \(session.model.contextLength) tokens is full; --ctx makes it larger")
     }
     guard !quiet else { return }
-    if session.teams.teamCount > 1 {
-      let perToken = session.model.crossedByteCount / max(1, session.model.length(of: 0))
-      Terminal.note(
-        "\(ByteCount(perToken)) of activations crossed the nodes per token; the weights are \(ByteCount(session.weights.byteCount))"
-      )
-    }
+    if session.teams.teamCount > 1 { noteNodes(result, session) }
     Terminal.note(
       "prompt \(result.promptTokens) tokens, \(fixed(result.promptRate, 1))/s; answer \(result.tokens.count) tokens, "
         + "\(fixed(result.decodeRate, 1))/s; KV cache \(ByteCount(session.model.cacheByteCount)) for "
         + "\(session.model.contextLength) tokens; \(session.teams.threadCount) threads, \(session.model.kernelsName)")
+  }
+
+  /// What the nodes had to do with each other.
+  private func noteNodes(_ result: GenerationResult, _ session: Session) {
+    let placements = session.model.placements
+    let local = placements.reduce(0) { $0 + $1.localPages }
+    let all = placements.reduce(local) { $0 + $1.otherPages }
+    let list = placements.map { "\(ByteCount($0.byteCount)) on node \($0.node)" }.joined(separator: ", ")
+    Terminal.note(
+      "KV cache and activations: \(list); the kernel counts \(fixed(100 * Double(local) / Double(max(all, 1)), 2)) % of their pages there"
+    )
+    guard let crossed = result.crossedBytesPerToken else { return }
+    let part = 100 * Double(crossed) / Double(max(session.weights.byteCount, 1))
+    Terminal.note(
+      "\(ByteCount(crossed)) crossed the nodes per token of the answer, \(fixed(part, 3)) % of the weights' \(ByteCount(session.weights.byteCount))"
+    )
+  }
+
+  private func line(_ placement: NodeMemoryPlacement) -> JSONLine {
+    var line = JSONLine()
+    line.set("node", placement.node)
+    line.set("byteCount", placement.byteCount)
+    line.set("localPages", placement.localPages)
+    line.set("otherPages", placement.otherPages)
+    return line
   }
 
   private func continueLines(of text: String, _ parallel: Int, _ model: Model, _ tokenizer: Tokenizer) throws {

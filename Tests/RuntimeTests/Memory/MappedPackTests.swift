@@ -86,7 +86,14 @@ struct MappedPackTests {
       let mapped = try MappedPack(small.pack(nodes: 2, placement), teams: Self.teams(2), options: MemoryOptions(kind: .anon))
       for team in 0..<2 {
         let slice = try #require(mapped.slice(holding: row, of: "matrix", for: team))
-        #expect((slice.rowBegin..<slice.rowBegin + slice.rowCount).contains(row))
+        #expect(slice.holds(row))
+        let weight = try #require(try mapped.weight("matrix"))
+        let nearby = UnsafeBufferPointer(start: weight.nearby + team * weight.nearbyCount, count: weight.nearbyCount)
+        let found = try #require(nearby.first { $0.slice.holds(row) })
+        #expect(found.slice.base == slice.base)
+        let own = UnsafeBufferPointer(start: weight.slices, count: Int(weight.teamStarts[2]))
+        let isOwn = own[Int(weight.teamStarts[team])..<Int(weight.teamStarts[team + 1])].contains { $0.holds(row) }
+        #expect(found.isLocal == (isOwn || placement == .mirror))
       }
       #expect(mapped.slice(holding: 100, of: "matrix", for: 0) == nil)
     }

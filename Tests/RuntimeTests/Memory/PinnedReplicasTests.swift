@@ -47,7 +47,9 @@ struct PinnedReplicasTests {
     }
   }
 
-  @Test("Those that somebody may write, that are short or missing are refused", arguments: ["chmod", "truncate", "remove", "link"])
+  @Test(
+    "Those that somebody may write or replace, that are short or missing are refused",
+    arguments: ["chmod", "truncate", "remove", "link", "folder"])
   func unusable(damage: String) throws {
     try withPinned { _, pack, place, replicas in
       let path = PinnedReplicas(pack).folder(in: place) + "/" + PinnedReplicas.fileName(replicas[1])
@@ -55,6 +57,7 @@ struct PinnedReplicasTests {
       case "chmod": #expect(chmod(path, 0o600) == 0)
       case "truncate": #expect(truncate(path, 100) == 0)
       case "remove": #expect(unlink(path) == 0)
+      case "folder": #expect(chmod(PinnedReplicas.userFolder(place), 0o777) == 0)
       default:
         #expect(unlink(path) == 0)
         #expect(symlink(pack.blobPath(1), path) == 0)

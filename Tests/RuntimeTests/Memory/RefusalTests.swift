@@ -81,15 +81,4 @@ struct RefusalTests {
     #expect(error?.description.hasPrefix("too little free memory: node \(node) lacks ") == true)
     #expect(error?.description.contains("20.00 MiB free") == true)
   }
-
-  @Test("What the page cache can give up counts as free")
-  func reclaimable() throws {
-    let machine = FakeMachine()
-    try machine.write("sys/devices/system/node/online", "0")
-    try machine.addNode(
-      0, cpus: "0", mebibytes: 1024, free: 20, distances: "10",
-      extra: ["Active(file)": 100, "Inactive(file)": 300, "Mapped": 50, "Dirty": 30])
-    let node = try #require(Topology.read(root: machine.root, affinity: [0]).node(0))
-    #expect(FreeMemory.available(node) == 340 << 20)
-  }
 }

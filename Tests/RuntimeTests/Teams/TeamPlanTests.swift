@@ -42,6 +42,8 @@ struct TeamPlanTests {
     let nodes = #expect(throws: RuntimeError.self) { try plan(2, .init(nodeMap: [0: 0, 1: 7])) }
     #expect(nodes?.description == "--map-nodes 0=0,1=7: node 7 cannot be used here; usable are 0-3")
     #expect(throws: RuntimeError.self) { try plan(2, .init(threads: 0)) }
+    let threads = #expect(throws: RuntimeError.self) { try plan(2, .init(threads: 1, nodeMap: [0: 0, 1: 1])) }
+    #expect(threads?.description == "--threads 1: --map-nodes names 2 nodes, and each needs a thread")
   }
 
   @Test("A map that is none is refused", arguments: ["", "0", "0=", "0=1,0=2", "a=b", "0=-1", "0=1,"])

@@ -1,0 +1,69 @@
+/// The memory that a cgroup, such as a container's, leaves this process. Beyond it, too, the kernel kills.
+struct MemoryLimit: Hashable, Sendable {
+  /// The folder of the cgroup that sets it.
+  var path: String
+  /// Bytes that can still be had: unused ones, and the cgroup's page cache, which is given up when memory is asked for.
+  var available: Int
+
+  /// The tightest limit of this process's cgroup and all above it; nil if none sets one.
+  static func read(root: String = "") -> MemoryLimit? {
+    var tightest: MemoryLimit?
+    for line in (TextFile.read(root + "/proc/self/cgroup") ?? "").split(separator: "\n") {
+      // Hierarchy, controllers, path. Version 2 has no list of controllers.
+      let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+      guard fields.count == 3 else { continue }
+      let version =
+        if fields[1].isEmpty {
+          Version.two
+        } else if fields[1].split(separator: ",").contains("memory") { Version.one } else {
+          nil as Version?
+        }
+      guard let version else { continue }
+      for folder in version.folders(fields[2]) {
+        guard let limit = version.limit(folder, root: root) else { continue }
+        if limit.available < tightest?.available ?? .max { tightest = limit }
+      }
+    }
+    return tightest
+  }
+
+  /// What the two versions of cgroups call the same things.
+  private struct Version {
+    let mount: String
+    let limit: String
+    let usage: String
+    let given: [Substring]
+    let kept: [Substring]
+
+    static let one = Version(
+      mount: "/sys/fs/cgroup/memory", limit: "memory.limit_in_bytes",
+      usage: "memory.usage_in_bytes",
+      given: ["total_active_file", "total_inactive_file"],
+      kept: ["total_mapped_file", "total_dirty", "total_writeback"])
+    static let two = Version(
+      mount: "/sys/fs/cgroup", limit: "memory.max", usage: "memory.current",
+      given: ["active_file", "inactive_file"],
+      kept: ["file_mapped", "file_dirty", "file_writeback"])
+
+    /// The folder of a cgroup, and those above it. Of a container's own, only the root may be visible.
+    func folders(_ path: Substring) -> [String] {
+      let names = path.split(separator: "/").map(String.init)
+      return (0...names.count).map { ([mount] + names[..<$0]).joined(separator: "/") }
+    }
+
+    func limit(_ folder: String, root: String) -> MemoryLimit? {
+      // No limit is the word "max", or in version 1 a number that no machine reaches.
+      guard let bound = TextFile.integer("\(root)\(folder)/\(limit)"), bound < 1 << 60,
+        let used = TextFile.integer("\(root)\(folder)/\(usage)")
+      else { return nil }
+      var counts: [Substring: Int] = [:]
+      for line in (TextFile.read("\(root)\(folder)/memory.stat") ?? "").split(separator: "\n") {
+        let words = line.split(separator: " ")
+        if words.count == 2, let count = Int(words[1]) { counts[words[0]] = count }
+      }
+      func sum(_ names: [Substring]) -> Int { names.reduce(0) { $0 + (counts[$1] ?? 0) } }
+      return MemoryLimit(
+        path: folder, available: max(0, bound - used) + max(0, sum(given) - sum(kept)))
+    }
+  }
+}

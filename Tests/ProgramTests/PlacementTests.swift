@@ -1,0 +1,113 @@
+import Foundation
+import Testing
+
+@Suite("packrun's commands about placement, as a user runs them", .timeLimit(.minutes(2)))
+struct PlacementTests {
+  private let folder: TemporaryFolder
+  private let pack: String
+
+  init() throws {
+    folder = try TemporaryFolder()
+    pack = folder.file("tiny.pack")
+    let result = try Program.ggufpack.run(
+      "convert", Fixture.path("gemma3-tiny.gguf"), "-o", pack, "--nodes", "2", "--quiet")
+    #expect(result.exitCode == 0, "\(result.errors)")
+  }
+
+  private func document(_ text: some StringProtocol) throws -> [String: Any] {
+    try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+  }
+
+  @Test(
+    "The report has every blob, all of whose pages are local on a machine of one node, or says why not"
+  )
+  func report() throws {
+    let result = try Program.packrun.run(
+      "placement", pack, "--json", "--memory", "anon", "--require-local", "100")
+    #expect(result.exitCode == 0, "\(result.errors)")
+    let report = try document(result.text)
+    #expect(report["schemaVersion"] as? Int == 1 && report["memory"] as? String == "anon")
+    let blobs = try #require(report["blobs"] as? [[String: Any]])
+    #expect(blobs.map { $0["file"] as? String } == ["node0.blob", "node1.blob"])
+    for blob in blobs {
+      #expect(blob["localPercent"] as? Double == 100 && blob["absentPages"] as? Int == 0)
+    }
+    #expect((report["bandwidth"] as? [Any])?.isEmpty == false)
+    #expect(
+      try Program.packrun.run("placement", pack, "--no-bandwidth", "--require-local", "100.5")
+        .exitCode == 1)
+  }
+
+  @Test(
+    "An answer tells what crossed the teams and where their memory is; one team alone has nothing that crosses"
+  )
+  func crossing() throws {
+    for (teams, crosses) in [("1", false), ("2", true)] {
+      let result = try Program.packrun.run(
+        pack, "-p", "Once", "-n", "4", "--temp", "0", "--ignore-eos", "--ctx", "32", "--json",
+        "--teams", teams)
+      let end = try document(#require(result.text.split(separator: "\n").last))
+      let perToken = try #require(end["crossedBytesPerToken"] as? Int)
+      #expect((perToken > 0) == crosses, "\(end)")
+      let memory = try #require(end["activations"] as? [[String: Any]])
+      #expect(!memory.isEmpty)
+      for node in memory {
+        #expect(node["localPages"] as? Int ?? 0 > 0 && node["otherPages"] as? Int == 0)
+      }
+    }
+  }
+
+  @Test(
+    "Wrong options are one line",
+    arguments: [
+      ["--memory", "paper"], ["--cpus", "99999"], ["--cpus", "a"], ["--map-nodes", "0=0"],
+      ["--map-nodes", "0=0,1=4000"],
+      ["--threads", "0"], ["--memory", "pinned"],
+    ])
+  func wrongOptions(options: [String]) throws {
+    for command in [["placement", pack], ["run", pack, "-p", "x"]] {
+      let result = try Program.packrun.run(command + options)
+      #expect(result.exitCode == 64)
+      #expect(
+        result.errors.split(separator: "\n").count == 1 && result.output.isEmpty, "\(result.errors)"
+      )
+    }
+  }
+
+  @Test("A KV cache that no machine holds is a line and exit code 3, before the weights are read")
+  func hugeContext() throws {
+    let result = try Program.packrun.run(pack, "-p", "x", "--ctx", "268435456")
+    #expect(result.exitCode == 3, "\(result.errors)")
+    #expect(
+      result.errors.contains("for the KV cache and activations (--ctx, --batch)")
+        || result.errors.contains("the cgroup"))
+  }
+
+  @Test("Each line of the doctor that is to be mended has a command under it")
+  func doctor() throws {
+    let result = try Program.packrun.run("doctor", pack)
+    #expect(result.exitCode == 0)
+    let lines = result.text.split(separator: "\n")
+    #expect(
+      lines.allSatisfy {
+        $0.hasPrefix("ok    ") || $0.hasPrefix("mend  ") || $0.hasPrefix("      ")
+      })
+    for (index, line) in lines.enumerated() where line.hasPrefix("mend") {
+      #expect(index + 1 < lines.count && lines[index + 1].hasPrefix("      "), "\(line)")
+    }
+  }
+
+  @Test(
+    "Pinned replicas are found, and gone after unpin",
+    .enabled(if: FileManager.default.isWritableFile(atPath: "/dev/shm")))
+  func pinned() throws {
+    let pin = try Program.packrun.run("pin", pack, "--place", "tmpfs")
+    #expect(pin.exitCode == 0 && pin.text.contains("/dev/shm/"), "\(pin.errors)")
+    let report = try document(
+      Program.packrun.run("placement", pack, "--json", "--no-bandwidth").text)
+    #expect(report["memory"] as? String == "pinned")
+    #expect(try Program.packrun.run("unpin", pack).text.hasPrefix("freed "))
+    #expect(try Program.packrun.run("unpin", pack).errors == "packrun: nothing is pinned\n")
+    #expect(try Program.packrun.run("placement", pack, "--memory", "pinned").exitCode == 64)
+  }
+}

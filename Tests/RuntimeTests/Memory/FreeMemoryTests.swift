@@ -1,0 +1,102 @@
+import Testing
+
+@testable import Runtime
+
+@Suite("Memory to be had")
+struct FreeMemoryTests {
+  private static let mebibyte = 1 << 20
+
+  /// A node of 1 GiB, 20 MiB of it free, and what else its meminfo says.
+  private func node(_ extra: [String: Int]) throws -> (machine: FakeMachine, topology: Topology) {
+    let machine = FakeMachine()
+    try machine.write("sys/devices/system/node/online", "0")
+    try machine.addNode(0, cpus: "0", mebibytes: 1024, free: 20, distances: "10", extra: extra)
+    return (machine, Topology.read(root: machine.root, affinity: [0]))
+  }
+
+  @Test(
+    "Page cache that is clean and mapped by nobody counts as free; a tmpfs counts neither as page cache nor as mapped",
+    arguments: [
+      (["Active(file)": 100, "Inactive(file)": 300, "Mapped": 50, "Dirty": 30], 340),
+      (["Active(file)": 100, "Inactive(file)": 300, "Mapped": 250, "Shmem": 250], 420),
+      (["Active(file)": 0, "Inactive(file)": 10, "Writeback": 40], 20),
+      ([String: Int](), 20),
+    ])
+  func reclaimable(meminfo: [String: Int], available: Int) throws {
+    let node = try #require(node(meminfo).topology.node(0))
+    #expect(FreeMemory.available(node) == available * Self.mebibyte)
+  }
+
+  @Test(
+    "Page cache that has to stay is not to be had; a node of which nothing is asked lacks nothing")
+  func kept() throws {
+    let topology = try node(["Inactive(file)": 300]).topology
+    let memory = FreeMemory(topology, limit: nil)
+    try memory.check([0: 200 * Self.mebibyte])
+    try memory.check([0: 0], keeping: [0: 300 * Self.mebibyte])
+    let error = #expect(throws: RuntimeError.self) {
+      try memory.check([0: 200 * Self.mebibyte], keeping: [0: 200 * Self.mebibyte])
+    }
+    #expect(
+      error
+        == .shortage([NodeShortage(node: 0, needed: 248 * Self.mebibyte, free: 120 * Self.mebibyte)]
+        ))
+  }
+
+  @Test("What is wanted besides the weights counts, and is told apart")
+  func activations() throws {
+    let memory = FreeMemory(try node(["Inactive(file)": 300]).topology, limit: nil)
+    let error = #expect(throws: RuntimeError.self) {
+      try memory.check([0: 200 * Self.mebibyte], and: [0: 100 * Self.mebibyte])
+    }
+    #expect(
+      error?.description.contains(
+        "348.00 MiB needed, 100.00 MiB of it for the KV cache and activations") == true)
+  }
+
+  @Test("A cgroup's limit is a shortage of its own, with exit code 3")
+  func limit() throws {
+    let topology = try node(["Inactive(file)": 900]).topology
+    let memory = FreeMemory(
+      topology, limit: MemoryLimit(path: "/sys/fs/cgroup/box", available: 100 * Self.mebibyte))
+    try memory.check([0: 80 * Self.mebibyte])
+    let error = #expect(throws: RuntimeError.self) { try memory.check([0: 90 * Self.mebibyte]) }
+    #expect(error?.exitCode == 3)
+    #expect(
+      error?.description.hasPrefix(
+        "the cgroup /sys/fs/cgroup/box leaves too little memory: 6.00 MiB are lacking (106.00 MiB needed"
+      )
+        == true)
+  }
+
+  @Test(
+    "The tightest limit of a cgroup and those above it holds, in both versions, also where only the root can be seen"
+  )
+  func limits() throws {
+    let machine = FakeMachine()
+    #expect(MemoryLimit.read(root: machine.root) == nil)
+    func write(_ folder: String, _ files: [String: String]) throws {
+      for (name, text) in files { try machine.write("sys/fs/cgroup/\(folder)\(name)", text) }
+    }
+    try machine.write("proc/self/cgroup", "4:memory:/host/path\n3:cpuset:/\n0::/a/b")
+    try write("a/b/", ["memory.max": "max", "memory.current": "5"])
+    #expect(MemoryLimit.read(root: machine.root) == nil)
+    try write(
+      "a/",
+      [
+        "memory.max": "1000", "memory.current": "400",
+        "memory.stat": "anon 7\ninactive_file 100\nfile_dirty 30",
+      ])
+    #expect(
+      MemoryLimit.read(root: machine.root) == MemoryLimit(path: "/sys/fs/cgroup/a", available: 670))
+    try write(
+      "memory/",
+      [
+        "memory.limit_in_bytes": "500", "memory.usage_in_bytes": "450",
+        "memory.stat": "total_active_file 20",
+      ])
+    #expect(
+      MemoryLimit.read(root: machine.root)
+        == MemoryLimit(path: "/sys/fs/cgroup/memory", available: 70))
+  }
+}

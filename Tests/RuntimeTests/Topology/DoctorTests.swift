@@ -1,0 +1,86 @@
+import PackFormat
+import Testing
+
+@testable import Runtime
+
+@Suite("The doctor")
+struct DoctorTests {
+  /// What is found on a machine of four nodes and 16 CPUs, changed by `change`.
+  private func findings(
+    of pack: Pack? = nil, refusing error: CInt? = nil, affinity: [Int] = Array(0..<16), _ change: (FakeMachine) throws -> Void
+  ) throws -> [Doctor.Finding] {
+    let machine = try FakeMachine.fourNodes()
+    try change(machine)
+    let kernel = Kernel { $0 == .setPolicy ? error : nil }
+    return Doctor(root: machine.root, affinity: affinity, kernel: kernel).examine(pack)
+  }
+
+  private static let folder = "sys/kernel/mm/transparent_hugepage"
+
+  @Test("A machine as it should be has nothing to mend")
+  func healthy() throws {
+    let found = try findings {
+      try $0.write("proc/sys/kernel/numa_balancing", "0")
+      try $0.write(Self.folder + "/enabled", "always [madvise] never")
+      try $0.write(Self.folder + "/defrag", "always defer defer+madvise [madvise] never")
+      try $0.write("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance")
+    }
+    #expect(found.filter(\.isProblem).isEmpty, "\(found.filter(\.isProblem))")
+  }
+
+  @Test(
+    "What a file of the kernel says amiss is told with the command that mends it",
+    arguments: [
+      ("proc/sys/kernel/numa_balancing", "1", "sudo sysctl kernel.numa_balancing=0"),
+      (
+        "sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]",
+        "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled"
+      ),
+      (
+        "sys/kernel/mm/transparent_hugepage/defrag", "always madvise [never]",
+        "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/defrag"
+      ),
+      ("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave", "sudo cpupower frequency-set -g performance"),
+      (
+        "sys/devices/system/cpu/online", "0-13",
+        "for c in 14 15; do echo 1 | sudo tee /sys/devices/system/cpu/cpu$c/online; done"
+      ),
+      (
+        "proc/self/status", "Mems_allowed_list:\t0,2-3", "sudo systemctl set-property --runtime UNIT AllowedMemoryNodes=0-3"
+      ),
+    ])
+  func mended(path: String, text: String, remedy: String) throws {
+    let found = try findings { try $0.write(path, text) }
+    #expect(found.contains { $0.isProblem && $0.remedy == remedy }, "\(found)")
+  }
+
+  @Test("Refused policies, CPUs that may not be used and a cgroup's limit are told")
+  func confined() throws {
+    let found = try findings(refusing: EPERM, affinity: [0, 1, 4, 5, 6, 7]) {
+      try $0.write("proc/self/cgroup", "0::/box")
+      try $0.write("sys/fs/cgroup/box/memory.max", "\(1 << 30)")
+      try $0.write("sys/fs/cgroup/box/memory.current", "\(1 << 28)")
+    }
+    #expect(
+      found.contains { $0.isProblem && $0.text.contains("Operation not permitted") && $0.remedy?.contains("SYS_NICE") == true })
+    #expect(found.contains { $0.isProblem && $0.text.contains("CPUs 2-3,10-11 of node 1") })
+    #expect(found.contains { $0.text == "the cgroup /sys/fs/cgroup/box leaves 768.00 MiB to be had" })
+  }
+
+  @Test("A pack for too few nodes, huge pages to reserve, and a node with too little memory for it")
+  func pack() throws {
+    let small = try SmallPack()
+    let pack = try small.pack(nodes: 2, .shard)
+    let found = try findings(of: pack) {
+      try $0.addNode(1, cpus: "2-3,10-11", mebibytes: 1024, free: 40, distances: "16 10 32 32")
+    }
+    let lines = found.filter(\.isProblem).map(\.text)
+    #expect(lines.contains { $0.hasPrefix("too little free memory: node 1 lacks 10.00 MiB (50.00 MiB needed, 40.00 MiB free)") })
+    // Node 0 has none of 8 huge pages free, node 1 one, which is enough.
+    #expect(
+      found.contains { $0.remedy == "echo 9 | sudo tee /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages" })
+    let other = try findings(of: small.pack(nodes: 3, .shard)) { _ in }
+    #expect(
+      other.contains { $0.isProblem && $0.text.contains("no weights lie on node") || $0.remedy?.contains("--nodes 4") == true })
+  }
+}
