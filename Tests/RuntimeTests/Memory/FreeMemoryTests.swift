@@ -80,6 +80,7 @@ struct FreeMemoryTests {
     }
     try machine.write("proc/self/cgroup", "4:memory:/host/path\n3:cpuset:/\n0::/a/b")
     try write("a/b/", ["memory.max": "max", "memory.current": "5"])
+    try write("memory/", ["memory.limit_in_bytes": "9223372036854771712", "memory.usage_in_bytes": "5"])
     #expect(MemoryLimit.read(root: machine.root) == nil)
     try write(
       "a/",
