@@ -85,6 +85,7 @@ struct MemoryLadder {
     if !topology.hasNodeFolder {
       notes.append("the kernel shows no NUMA nodes: nothing is bound, pages lie where they were touched first")
     }
+    if options.nodeMap == nil, let idle = ReplicaPlan.idleNodes(pack.manifest, teams, topology) { notes.append(idle) }
     guard let first = blobs.first else { return }
     let probe = first.reservedBytes
     let error = options.kernel.bind(UnsafeRawBufferPointer(rebasing: probe[..<4096]), .bind(first.replica.node))

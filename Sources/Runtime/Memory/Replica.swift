@@ -61,6 +61,15 @@ struct ReplicaPlan: Sendable {
     }
   }
 
+  /// Says that nodes of the machine are left idle because the pack is for fewer; nil if none are.
+  static func idleNodes(_ manifest: PackManifest, _ plan: TeamPlan, _ topology: Topology) -> String? {
+    guard manifest.placement == .shard, plan.teams.count == manifest.nodeCount else { return nil }
+    let idle = topology.usableNodes.map(\.id).filter { id in !plan.teams.contains { $0.node == id } }
+    guard !idle.isEmpty else { return nil }
+    return
+      "the pack is for \(manifest.nodeCount) of \(manifest.nodeCount + idle.count) nodes, and node \(NumberList.format(idle)) is left idle; convert it with --nodes \(manifest.nodeCount + idle.count)"
+  }
+
   private mutating func planMirror(_ manifest: PackManifest, _ plan: TeamPlan) {
     // Each node has one replica, however many teams it has; of a mirror with copies, nodes take the files in order.
     var replicaOfNode: [Int: Int] = [:]

@@ -148,7 +148,7 @@ public struct Doctor {
       let nodeCount = isSharded ? pack.manifest.nodeCount : nil
       let teams = if let teams { teams } else { try TeamPlan(topology, nodeCount: nodeCount) }
       let plan = try ReplicaPlan(pack.manifest, teams: teams, nodeMap: nil)
-      findings += plan.notes.map { nodeCountMatters(pack, $0) }
+      findings += self.nodeCount(pack, teams, plan.notes)
       var needed: [Int: Int] = [:]
       let unit = MappedBlob.hugePage
       for replica in plan.replicas { needed[replica.node, default: 0] += (replica.byteCount + unit - 1) / unit * unit }
@@ -161,12 +161,12 @@ public struct Doctor {
     return findings
   }
 
-  /// A pack for another number of nodes: nodes that hold nothing cost speed, several parts on one node do not.
-  private func nodeCountMatters(_ pack: Pack, _ note: String) -> Finding {
-    let count = topology.usableNodes.count
+  /// What is said of a pack for another number of nodes: nodes left idle cost speed, several parts on one node do not.
+  private func nodeCount(_ pack: Pack, _ teams: TeamPlan, _ notes: [String]) -> [Finding] {
+    guard let idle = ReplicaPlan.idleNodes(pack.manifest, teams, topology) else { return notes.map { good($0) } }
     let remedy =
-      "ggufpack restore \(pack.path) -o model.gguf && ggufpack convert model.gguf -o \(pack.path) --force --nodes \(count) --placement \(pack.manifest.placement)"
-    return pack.manifest.nodeCount < count ? bad(note, remedy) : good(note)
+      "ggufpack restore \(pack.path) -o model.gguf && ggufpack convert model.gguf -o \(pack.path) --force --nodes \(topology.usableNodes.count)"
+    return [bad(idle, remedy)] + notes.map { good($0) }
   }
 
   private func room(_ needed: [Int: Int], _ pack: Pack) -> Finding {

@@ -11,7 +11,8 @@ struct RefusalTests {
     _ kind: MemoryKind?, refusing error: CInt, _ calls: Set<Kernel.Call>
   ) throws -> (mapped: MappedPack, teams: Teams) {
     let small = try SmallPack()
-    var options = MemoryOptions(kind: kind)
+    // By hand, so that further nodes of this machine are no concern.
+    var options = MemoryOptions(kind: kind, nodeMap: [0: Topology.read().usableNodes[0].id])
     options.kernel = Kernel { calls.contains($0) ? error : nil }
     let teams = try MappedPackTests.teams(1)
     let mapped = try MappedPack(small.pack(nodes: 1, .shard), teams: teams, options: options)
