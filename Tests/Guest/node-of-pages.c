@@ -1,6 +1,6 @@
 // Counts by node the pages of another process, asking the kernel with move_pages: an independent check of what packrun prints.
 //
-// node-of-pages PID PATH-PART   pages of read-only mappings of at least 16 MiB whose path contains PATH-PART ("anonymous": that
+// node-of-pages PID PATH-PART   pages of read-only mappings whose path contains PATH-PART ("anonymous": of at least 4 MiB that
 //                               have no path): the weights
 // node-of-pages PID bound       pages of writable memory that /proc/PID/numa_maps shows as bound to a node, by that node, and how
 //                               many of them lie elsewhere or nowhere: KV caches and activations
@@ -58,8 +58,8 @@ static int is_asked_for(const char *what, int pid, unsigned long begin, unsigned
     *node = bound_node(pid, begin);
     return *node >= 0;
   }
-  if (mode[0] != 'r' || mode[1] == 'w' || end - begin < 16ul << 20) return 0;
-  if (strcmp(what, "anonymous") == 0) return *file == 0 || *file == '\n' || strstr(file, "anon_hugepage") != NULL;
+  if (mode[0] != 'r' || mode[1] == 'w') return 0;
+  if (strcmp(what, "anonymous") == 0) return end - begin >= 4ul << 20 && (*file == 0 || *file == '\n' || strstr(file, "anon_hugepage") != NULL);
   return strstr(file, what) != NULL;
 }
 
