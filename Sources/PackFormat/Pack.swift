@@ -39,18 +39,44 @@ public struct Pack: Sendable {
   /// - Complexity: O(tensors), not O(weights).
   public static func open(_ path: String) throws(PackError) -> Pack {
     let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    try checkFolder(path)
     let checksumsPath = path + "/" + Checksums.fileName
     let text = String(decoding: try PackFile.contents(checksumsPath), as: UTF8.self)
     let checksums = try Checksums(text: text, file: checksumsPath)
-    let manifestBytes = try contents(FileName.manifest, of: path, checksums)
-    let manifest = try decode(manifestBytes, file: path + "/" + FileName.manifest)
-    let headerBytes = try contents(FileName.header, of: path, checksums)
+    let manifest = try contents(FileName.manifest, of: path, checksums)
+    let pack = try parse(path, manifest: manifest, checksums) { () throws(PackError) in
+      try contents(FileName.header, of: path, checksums)
+    }
+    try PackValidator(path: path, manifest: pack.manifest, checksums: checksums).checkFiles()
+    return pack
+  }
+
+  /// What the files that describe a pack say, validated; whether the other files are there is not looked at.
+  ///
+  /// - Parameter header: Called for the bytes of `header.gguf` once the manifest is known to be of a version that is read.
+  static func parse(
+    _ path: String, manifest bytes: [UInt8], _ checksums: Checksums, header: () throws(PackError) -> [UInt8]
+  ) throws(PackError) -> Pack {
+    let manifest = try decode(bytes, file: path + "/" + FileName.manifest)
+    let headerBytes = try header()
     let validator = PackValidator(path: path, manifest: manifest, checksums: checksums)
     try validator.checkFields()
     let headers = try split(headerBytes, by: manifest, file: path + "/" + FileName.header)
     try validator.check(headers)
-    try validator.checkFiles()
     return Pack(path: path, manifest: manifest, headers: headers, checksums: checksums)
+  }
+
+  /// Says of a path that leads to something else what it is, rather than which file is missing in it.
+  private static func checkFolder(_ path: String) throws(PackError) {
+    var isFolder = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw .system(file: path, operation: "open it", reason: "No such file or directory")
+    }
+    guard isFolder else { throw .invalid(file: path, problem: "it is a file, and a pack is a folder; ggufpack convert makes one") }
+    let names = [FileName.manifest, FileName.header, Checksums.fileName]
+    guard names.contains(where: { FileManager.default.fileExists(atPath: path + "/" + $0) }) else {
+      throw .invalid(file: path, problem: "this folder is no pack: it has no \(FileName.manifest)")
+    }
   }
 
   private static func contents(_ name: String, of path: String, _ checksums: Checksums) throws(PackError) -> [UInt8] {

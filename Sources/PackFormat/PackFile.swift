@@ -29,16 +29,27 @@ package enum PackFile {
     }
   }
 
-  /// Opens the file at `path` for reading; refuses a symbolic link, which might lead out of the pack.
-  static func open(_ path: String) throws(PackError) -> FileDescriptor {
+  /// Opens the regular file at `path` for reading; refuses a symbolic link, which might lead out of the pack, unless `followsLinks`.
+  static func open(_ path: String, followsLinks: Bool = false) throws(PackError) -> FileDescriptor {
+    let descriptor: FileDescriptor
     do {
-      return try FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec])
+      // Without .nonBlocking, opening a pipe waits for someone to write to it.
+      let options: FileDescriptor.OpenOptions = [.closeOnExec, .nonBlocking]
+      descriptor = try FileDescriptor.open(FilePath(path), .readOnly, options: followsLinks ? options : options.union(.noFollow))
     } catch {
       if error as? Errno == .tooManySymbolicLinkLevels {
         throw .invalid(file: path, problem: "it is a symbolic link; a pack's files must lie in its own folder")
       }
       throw .system(file: path, operation: "open it", reason: reason(error))
     }
+    do throws(Errno) {
+      if try descriptor.stat().type == .regular { return descriptor }
+    } catch {
+      try? descriptor.close()
+      throw .system(file: path, operation: "learn what it is", reason: error.description)
+    }
+    try? descriptor.close()
+    throw .invalid(file: path, problem: "it is no regular file")
   }
 
   /// The size of the regular file at `path`.

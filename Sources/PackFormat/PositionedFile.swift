@@ -8,20 +8,11 @@ public struct PositionedFile: ~Copyable, Sendable {
 
   /// Opens the regular file at `path`; refuses a symbolic link unless `followsLinks`.
   public init(_ path: String, followsLinks: Bool = false) throws(PackError) {
-    descriptor = try Self.open(path, followsLinks)
+    descriptor = try PackFile.open(path, followsLinks: followsLinks)
     self.path = path
   }
 
   deinit { try? descriptor.close() }
-
-  private static func open(_ path: String, _ followsLinks: Bool) throws(PackError) -> FileDescriptor {
-    guard followsLinks else { return try PackFile.open(path) }
-    do {
-      return try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec])
-    } catch {
-      throw .system(file: path, operation: "open it", reason: PackFile.reason(error))
-    }
-  }
 
   /// The file's size in bytes.
   public func byteCount() throws(PackError) -> Int {

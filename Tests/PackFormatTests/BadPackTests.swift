@@ -133,6 +133,17 @@ struct BadPackTests {
       try manager.moveItem(atPath: pack.path + "/node0.blob", toPath: pack.path + "/../outside")
       try manager.createSymbolicLink(atPath: pack.path + "/node0.blob", withDestinationPath: "../outside")
     }
+    for name in ["node0.blob", "pack.json", "header.gguf", "checksums.xxh3"] {
+      // A pipe must not be waited for.
+      try check("\(name): it is no regular file") { pack in
+        try manager.removeItem(atPath: pack.path + "/" + name)
+        #expect(mkfifo(pack.path + "/" + name, 0o600) == 0)
+      }
+      try check("\(name): it is no regular file") { pack in
+        try manager.removeItem(atPath: pack.path + "/" + name)
+        try manager.createDirectory(atPath: pack.path + "/" + name, withIntermediateDirectories: false)
+      }
+    }
     try check("it does not list node1.blob") { pack in
       let lines = String(decoding: try pack.bytes("checksums.xxh3"), as: UTF8.self).split(separator: "\n")
       try pack.write(Array(lines.filter { !$0.contains("node1") }.joined(separator: "\n").utf8), to: "checksums.xxh3")
@@ -140,6 +151,17 @@ struct BadPackTests {
     try check("it lists stranger") { try $0.sign("stranger", [1, 2, 3]) }
     try check("line 1 is not a digest") { try $0.write(Array("hello\n".utf8), to: "checksums.xxh3") }
     try check("a second time") { try $0.write($0.bytes("checksums.xxh3") + $0.bytes("checksums.xxh3"), to: "checksums.xxh3") }
+  }
+
+  @Test("What is no pack at all is called so")
+  func noPack() throws {
+    try SmallPack.with(options) { pack in
+      let parent = URL(filePath: pack.path).deletingLastPathComponent().path
+      #expect(answer(SmallPack(path: parent + "/none.pack")) == "\(parent)/none.pack: cannot open it: No such file or directory")
+      #expect(answer(SmallPack(path: parent)) == "\(parent): this folder is no pack: it has no pack.json")
+      let file = parent + "/model.gguf"
+      #expect(answer(SmallPack(path: file)) == "\(file): it is a file, and a pack is a folder; ggufpack convert makes one")
+    }
   }
 
   @Test("Blobs that were swapped, and single flipped bits, are found by their digests")
