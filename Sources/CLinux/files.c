@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -34,4 +35,9 @@ int cl_sync_folder(const char *path) {
   int error = fsync(folder) == 0 ? 0 : errno;
   close(folder);
   return error;
+}
+
+int64_t cl_allocated_bytes(const char *path) {
+  struct stat s;
+  return lstat(path, &s) == 0 ? (int64_t)s.st_blocks * 512 : 0;
 }

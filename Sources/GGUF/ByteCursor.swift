@@ -17,6 +17,8 @@ enum GGUFLimits {
   static let tensors = 1 << 18
   /// Several times the header of a model with the largest vocabulary.
   static let headerByteCount = 1 << 26
+  /// Headers of all parts with the padding in front of their data: what a pack keeps of them, and its readers hold in memory.
+  static let paddedHeaderByteCount = 1 << 27
   /// No tensor ends beyond this, so that padding and adding its start cannot overflow.
   static let dataByteCount = 1 << 62
 }

@@ -105,6 +105,7 @@ extension GGUFDefect {
       case .beforePredecessor: "the data of \(tensor.quoted) at offset \(offset) lies before that of the tensor listed before it"
       case .overlapping: "the data of \(tensor.quoted) at offset \(offset) overlaps the tensor before it, which ends at \(end)"
       case .unaligned(let alignment): "the data of \(tensor.quoted) at offset \(offset) is not aligned to \(alignment)"
+      case .gap where end == 0: "the data of \(tensor.quoted) at offset \(offset) does not begin at 0, as the first tensor's must"
       case .gap: "the data of \(tensor.quoted) at offset \(offset) leaves a gap behind the tensor before it, which ends at \(end)"
       }
     }

@@ -30,7 +30,9 @@ extension GGUFPart {
       do throws(HeaderStop) {
         var reader = HeaderReader(
           unsafe bytes.span.bytes, file: file.path, fileByteCount: file.byteCount, siblingAlignment: siblingAlignment)
-        return try reader.header()
+        let header = try reader.header()
+        try checkPadding(of: header, file)
+        return header
       } catch {
         switch error {
         case .refused(let error): throw error
@@ -46,6 +48,14 @@ extension GGUFPart {
         }
       }
     }
+  }
+
+  /// Refuses an alignment that makes more padding in front of the data than a pack can keep.
+  private static func checkPadding(of header: GGUFHeader, _ file: borrowing InputFile) throws(HeaderStop) {
+    let limit = GGUFLimits.paddedHeaderByteCount
+    guard min(header.dataOffset, file.byteCount) > limit else { return }
+    let what = "the padding to the alignment of \(header.alignment)"
+    throw .refused(.malformed(file: file.path, offset: header.byteCount, defect: .longHeader(what: what, limit: limit)))
   }
 
   /// Refuses a file that ends before its last tensor does.

@@ -16,6 +16,8 @@ public enum SplitDefect: Hashable, Sendable {
   case duplicateTensor(String, firstPart: Int)
   /// A part promises another number of tensors than the first part does.
   case foreign(number: Int, promised: Int, firstPromised: Int)
+  /// The headers of the parts up to this one are longer than `limit` bytes together.
+  case longHeaders(number: Int, limit: Int)
   /// The parts hold another number of tensors than they promise.
   case tensorCount(promised: Int, found: Int)
 }
@@ -34,6 +36,8 @@ extension SplitDefect {
     case .duplicateTensor(let name, let part): "the tensor \(name.quoted) is in part \(part + 1) already"
     case .foreign(let number, let promised, let firstPromised):
       "part \(number + 1) is of a model with \(promised) tensors, part 1 of one with \(firstPromised)"
+    case .longHeaders(let number, let limit):
+      "the headers of the parts up to part \(number + 1) have more than \(limit >> 20) MiB together"
     case .tensorCount(let promised, let found): "\(SplitKey.tensorCount) promises \(promised) tensors, and the parts hold \(found)"
     }
   }
@@ -41,7 +45,7 @@ extension SplitDefect {
   /// What to do about it.
   public var advice: String {
     switch self {
-    case .number, .tooManyParts: "split the model again"
+    case .number, .tooManyParts, .longHeaders: "split the model again"
     case .name, .swapped: "rename the parts as they were"
     case .missing: "put it beside the others"
     case .noPart, .duplicateTensor, .foreign, .tensorCount: "put the parts of one model, and only those, into the folder"

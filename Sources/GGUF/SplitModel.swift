@@ -24,9 +24,14 @@ struct SplitModel {
   /// All parts in order; `given` is the one that the search began with.
   func parts(given: GGUFPart) throws(GGUFError) -> [GGUFPart] {
     var parts: [GGUFPart] = []
+    var headerByteCount = 0
     for number in 0..<name.count {
       let part = number == name.number ? given : try open(number, siblingAlignment: parts.first?.header.declaredAlignment)
       try check(part, number: number)
+      headerByteCount += min(part.header.dataOffset, part.byteCount)
+      guard headerByteCount <= GGUFLimits.paddedHeaderByteCount else {
+        throw .split(file: part.path, defect: .longHeaders(number: number, limit: GGUFLimits.paddedHeaderByteCount))
+      }
       parts.append(part)
     }
     try checkTensors(of: parts)

@@ -7,6 +7,8 @@ public struct PackVerifier: Sendable {
 
   /// Bytes that are read at a time: they are hashed while they are still in the cache.
   private static let pieceByteCount = 1 << 18
+  /// Likewise of compressed content: many frames, but not a chunk of any size that a manifest may ask for.
+  private static let compressedPieceByteCount = 1 << 23
 
   /// A verifier of `pack`.
   public init(_ pack: Pack) { self.pack = pack }
@@ -85,7 +87,7 @@ public struct PackVerifier: Sendable {
       throw .system(file: reader.path, operation: "hash it", reason: "there is no memory")
     }
     // Frames are larger than pieces, and unpacked whole.
-    let step = reader.isCompressed ? range.count : pieceByteCount
+    let step = reader.isCompressed ? compressedPieceByteCount : pieceByteCount
     for start in stride(from: range.lowerBound, to: range.upperBound, by: max(step, 1)) {
       let count = min(step, range.upperBound - start)
       try unsafe reader.read(start, into: state.buffer.bytes(count), &state.codec)

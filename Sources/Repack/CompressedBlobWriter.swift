@@ -65,7 +65,7 @@ struct CompressedBlobWriter {
     if tries, frames.reduce(0, +) * 100 <= size * (100 - Self.leastSaving) {
       return .init(byteCount: size, encoding: encoding, frames: frames)
     }
-    try copy(section, of: content, to: file, at: start)
+    try copy(section, of: content, to: file, at: start, finished)
     return .init(byteCount: size, encoding: .raw, frames: [])
   }
 
@@ -136,7 +136,8 @@ struct CompressedBlobWriter {
 
   /// Writes the section as it is.
   private func copy(
-    _ section: Section, of content: borrowing some BlobContent & ~Copyable, to file: borrowing OutputFile, at start: Int
+    _ section: Section, of content: borrowing some BlobContent & ~Copyable, to file: borrowing OutputFile, at start: Int,
+    _ finished: (Int) throws(PackError) -> Void
   ) throws(PackError) {
     let frames = Self.frames(of: section)
     try OrderedWork(count: frames.count, threads: threads).run {
@@ -147,6 +148,8 @@ struct CompressedBlobWriter {
       try unsafe content.fill(frames[index], into: bytes, &worker.scratch)
       try unsafe file.write(UnsafeRawBufferPointer(bytes), at: start + frames[index].lowerBound - section.range.lowerBound)
     } finish: { (_, _) throws(PackError) in
+      // Its bytes have been counted by the pass before.
+      try finished(0)
     }
   }
 }

@@ -20,8 +20,8 @@ public struct PackConverter: Sendable {
   private let arrangement: Arrangement
   /// What the manifest calls the writer.
   public var writer = "ggufpack"
-  /// Threads that work.
-  public var threads = min(OrderedWork.availableThreads, PackConverter.mostThreads)
+  /// Threads that work: as many as 512 MiB of memory allow, unless set.
+  public var threads: Int
   /// libzstd's level with which blobs are compressed; nil stores them as they are.
   public var compressionLevel: Int?
   /// Goes on with what an interrupted run has left, and leaves what it has done if it is interrupted itself.
@@ -29,25 +29,26 @@ public struct PackConverter: Sendable {
 
   /// Bytes of a blob that share a digest, and that one thread makes at a time.
   static let chunkByteCount = 8 << 20
-  /// More threads than this keep no disk busier, and memory within its limit.
-  private static let mostThreads = 16
 
   /// A converter of `model` as `plan` says.
   public init(_ model: GGUFModel, plan: PackPlan) {
     origin = .model(model)
     arrangement = Arrangement(plan, chunkByteCount: Self.chunkByteCount)
+    threads = Scratch.threads(for: arrangement.tensors)
   }
 
   /// A converter of `pack`, without its source, as `plan` says.
   public init(_ pack: Pack, plan: PackPlan) {
     origin = .rows(pack)
     arrangement = Arrangement(plan, chunkByteCount: Self.chunkByteCount)
+    threads = Scratch.threads(for: arrangement.tensors)
   }
 
   /// A converter of `pack` that keeps the content of its blobs, and stores it compressed or as it is.
   public init(storing pack: Pack) {
     origin = .blobs(pack)
     arrangement = Arrangement(pack.manifest)
+    threads = Scratch.threads(for: arrangement.tensors)
   }
 
   /// Bytes of blobs that `run` makes.
@@ -63,19 +64,25 @@ public struct PackConverter: Sendable {
     to path: String, replacing: Bool = false, progress: (Int) throws(PackError) -> Void = { _ in }
   ) throws(PackError) {
     var staging = try Staging(for: path, .pack, replacing: replacing, resuming: resumes)
-    try staging.requireSpace(byteCount)
+    let (header, gaps) = (headerExcerpt, gapExcerpt)
+    try staging.requireSpace(byteCount + header.byteCount)
     staging.keepsUnfinished = resumes
     var digests: [String: Digest] = [:]
-    let header = try headerBytes()
     let journal = resumes ? try Journal(in: staging.path, purpose: try purpose(header)) : nil
     if journal?.written.isEmpty ?? false { try staging.clear(keeping: Journal.fileName) }
-    digests[Pack.FileName.header] = try Self.write(header, to: staging.path, Pack.FileName.header)
-    let gaps = try gapBytes()
-    if !gaps.isEmpty { digests[Pack.FileName.gaps] = try Self.write(gaps, to: staging.path, Pack.FileName.gaps) }
+    func check() throws(PackError) { try progress(0) }
+    digests[Pack.FileName.header] = try header.copy(to: staging.path + "/" + Pack.FileName.header, check)
+    // Zeros are not worth a file.
+    let keepsGaps = !(try gaps.isZero(check))
+    if keepsGaps {
+      try staging.requireSpace(byteCount + header.byteCount + gaps.byteCount)
+      digests[Pack.FileName.gaps] = try gaps.copy(to: staging.path + "/" + Pack.FileName.gaps, check)
+    }
 
     let written = try writeBlobs(to: staging.path, journal, progress)
     for (blob, result) in zip(arrangement.blobs, written) { digests[blob.file] = result.digest }
-    let manifest = arrangement.manifest(writer: writer, source: sourceParts, gapByteCount: gaps.count, blobs: written)
+    let manifest = arrangement.manifest(
+      writer: writer, source: sourceParts, gapByteCount: keepsGaps ? gaps.byteCount : 0, blobs: written)
     digests[Pack.FileName.manifest] = try Self.write(try manifest.json(), to: staging.path, Pack.FileName.manifest)
     _ = try Self.write(Array(Checksums(digests).text.utf8), to: staging.path, Checksums.fileName)
     try staging.commit(removing: [Journal.fileName])
@@ -88,68 +95,66 @@ public struct PackConverter: Sendable {
   ) throws(PackError) -> [WrittenBlob] {
     var written: [WrittenBlob] = []
     for index in arrangement.blobs.indices {
-      let earlier = journal?.written[index] ?? [:]
-      func finished(_ chunk: Int, _ digest: Digest, _ count: Int) throws(PackError) {
-        if earlier[chunk] != digest { try journal?.note(blob: index, chunk: chunk, digest) }
-        try progress(count)
-      }
       let content = arrangement.blobs[index].content
       switch origin {
       case .model(let model):
         let filler = BlobFiller(try GGUFSource(model), tensors: arrangement.tensors, blob: content)
-        written.append(try write(filler, index, folder, earlier, finished))
+        written.append(try write(filler, index, folder, journal, progress))
       case .rows(let pack):
         let filler = BlobFiller(try PackTensorSource(pack), tensors: arrangement.tensors, blob: content)
-        written.append(try write(filler, index, folder, earlier, finished))
+        written.append(try write(filler, index, folder, journal, progress))
       case .blobs(let pack):
-        written.append(try write(ExistingContent(reader: try BlobReader(pack, blob: index)), index, folder, earlier, finished))
+        written.append(try write(ExistingContent(reader: try BlobReader(pack, blob: index)), index, folder, journal, progress))
       }
     }
     return written
   }
 
   private func write(
-    _ content: borrowing some BlobContent & ~Copyable, _ index: Int, _ folder: String, _ earlier: [Int: Digest],
-    _ finished: (Int, Digest, Int) throws(PackError) -> Void
+    _ content: borrowing some BlobContent & ~Copyable, _ index: Int, _ folder: String, _ journal: Journal?,
+    _ progress: (Int) throws(PackError) -> Void
   ) throws(PackError) -> WrittenBlob {
     let blob = arrangement.blobs[index]
     let path = folder + "/" + blob.file
     guard let compressionLevel else {
+      let earlier = journal?.written[index] ?? [:]
       let writer = PlainBlobWriter(
         path: path, byteCount: blob.byteCount, chunkByteCount: arrangement.chunkByteCount, threads: threads, written: earlier,
         isNew: !resumes)
-      return try writer.write(content, finished: finished)
+      return try writer.write(content) { (chunk, digest, count) throws(PackError) in
+        if earlier[chunk] != digest { try journal?.note(blob: index, chunk: chunk, digest) }
+        try progress(count)
+      }
     }
     let writer = CompressedBlobWriter(
       path: path, byteCount: blob.byteCount, chunkByteCount: arrangement.chunkByteCount, threads: threads, level: compressionLevel)
-    let nothing = Digest(of: [])
     // Frames are written anew by a resumed run: where they lie depends on all before them.
-    return try writer.write(content, sections: arrangement.sections(of: blob.content)) { (count) throws(PackError) in
-      try finished(-1, nothing, count)
-    }
+    return try writer.write(content, sections: arrangement.sections(of: blob.content), finished: progress)
   }
 
   // MARK: Source
 
-  private func headerBytes() throws(PackError) -> [UInt8] {
+  /// What becomes `header.gguf`.
+  private var headerExcerpt: Excerpt {
     switch origin {
     case .model(let model):
-      var bytes: [UInt8] = []
-      for part in model.parts { bytes += try SourceGaps.read(part, 0..<min(part.header.dataOffset, part.byteCount)) }
-      return bytes
-    case .rows(let pack), .blobs(let pack): return try PackFile.contents(pack.path + "/" + Pack.FileName.header)
+      Excerpt(
+        pieces: model.parts.map { .init(path: $0.path, range: 0..<min($0.header.dataOffset, $0.byteCount)) }, followsLinks: true)
+    case .rows(let pack), .blobs(let pack):
+      Self.file(Pack.FileName.header, of: pack, byteCount: pack.manifest.source.reduce(0) { $0 + $1.headerByteCount })
     }
   }
 
-  /// The source's gaps; none if they are all zero.
-  private func gapBytes() throws(PackError) -> [UInt8] {
+  /// What becomes `gaps.bin`, unless it is all zero.
+  private var gapExcerpt: Excerpt {
     switch origin {
-    case .model(let model):
-      let gaps = try SourceGaps(model)
-      return gaps.isZero ? [] : gaps.bytes
-    case .rows(let pack), .blobs(let pack):
-      return pack.manifest.gapByteCount == 0 ? [] : try PackFile.contents(pack.path + "/" + Pack.FileName.gaps)
+    case .model(let model): SourceGaps.excerpt(of: model)
+    case .rows(let pack), .blobs(let pack): Self.file(Pack.FileName.gaps, of: pack, byteCount: pack.manifest.gapByteCount)
     }
+  }
+
+  private static func file(_ name: String, of pack: Pack, byteCount: Int) -> Excerpt {
+    Excerpt(pieces: byteCount == 0 ? [] : [.init(path: pack.path + "/" + name, range: 0..<byteCount)], followsLinks: false)
   }
 
   private var sourceParts: [PackManifest.SourcePart] {
@@ -165,11 +170,11 @@ public struct PackConverter: Sendable {
   }
 
   /// What a journal must agree on: the arrangement, the source's headers, and which files they are.
-  private func purpose(_ header: [UInt8]) throws(PackError) -> Digest {
+  private func purpose(_ header: Excerpt) throws(PackError) -> Digest {
     let nothing = WrittenBlob(chunks: [], digest: Digest(of: []), storage: nil)
     let manifest = arrangement.manifest(
       writer: writer, source: sourceParts, gapByteCount: 0, blobs: arrangement.blobs.map { _ in nothing })
-    var bytes = try manifest.json() + header
+    var bytes = try manifest.json() + Array(try header.digest().hex.utf8)
     if case .model(let model) = origin {
       for part in model.parts {
         let attributes = try? FileManager.default.attributesOfItem(atPath: part.path)

@@ -7,13 +7,16 @@ public struct PackRestorer: Sendable {
   /// The pack.
   public let pack: Pack
   /// Threads that work.
-  public var threads = OrderedWork.availableThreads
+  public var threads: Int
 
   /// Bytes of a file that one thread makes at a time.
   private static let pieceByteCount = 4 << 20
 
   /// A restorer of `pack`'s source.
-  public init(_ pack: Pack) { self.pack = pack }
+  public init(_ pack: Pack) {
+    self.pack = pack
+    threads = Scratch.threads(for: pack.manifest.tensors)
+  }
 
   /// Bytes of all files of the source.
   public var byteCount: Int { pack.manifest.source.reduce(0) { $0 + $1.byteCount } }
@@ -31,6 +34,7 @@ public struct PackRestorer: Sendable {
   public func run(to path: String, replacing: Bool = false, progress: (Int) throws(PackError) -> Void = { _ in }) throws(PackError)
   {
     let staging = try Staging(for: path, isSplit ? .models : .file(pack.manifest.source[0].name), replacing: replacing)
+    try staging.requireSpace(byteCount)
     let filler = try SourceFiller(pack)
     for (index, part) in pack.manifest.source.enumerated() {
       let file = try OutputFile(staging.path + "/" + part.name, byteCount: part.byteCount)

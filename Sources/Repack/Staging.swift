@@ -41,7 +41,12 @@ struct Staging: ~Copyable {
     try Self.checkReplaceable(destination, result)
     let file = FilePath(destination)
     guard let name = file.lastComponent else { throw .invalid(file: destination, problem: "this is no name for a result") }
-    let path = file.removingLastComponent().appending(".\(name.string).partial").string
+    let parent = file.removingLastComponent()
+    var isFolder = false
+    if !parent.isEmpty, !FileManager.default.fileExists(atPath: parent.string, isDirectory: &isFolder) || !isFolder {
+      throw .invalid(file: parent.string, problem: "there is no such folder; create it, or write to another place")
+    }
+    let path = parent.appending(".\(name.string).partial").string
     lock = try Self.create(path, keeping: resuming)
     self.destination = destination
     self.path = path
@@ -123,13 +128,17 @@ struct Staging: ~Copyable {
     try unsafe check(cl_sync_folder(parent.isEmpty ? "." : parent), path, "write it to the disk")
   }
 
-  /// Refuses to begin what the filesystem has no room for.
+  /// Refuses to begin what the filesystem has no room for; what an interrupted run has left there counts as room.
   func requireSpace(_ byteCount: Int) throws(PackError) {
     let free = cl_free_bytes(lock.rawValue)
-    guard free >= 0, Int(free) < byteCount else { return }
+    guard free >= 0 else { return }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    let room = names.reduce(Int(free)) { unsafe $0 + Int(cl_allocated_bytes(path + "/" + $1)) }
+    guard room < byteCount else { return }
     throw .invalid(
       file: destination,
-      problem: "it takes \(byteCount) bytes, and its filesystem has \(free) free: \(byteCount - Int(free)) are missing")
+      problem: "it takes \(byteCount) bytes, and its filesystem has room for \(room); free \(byteCount - room) more there, or "
+        + "write to another filesystem")
   }
 
   /// Removes what an interrupted run left, but the file `name`.

@@ -324,8 +324,7 @@ extension Refusal {
     unsupported(15, "type Q8_K (15), which is for activations, not weights; quantise the model to a type of llama.cpp"),
     unsupported(43, "the unknown weight type 43; quantise the model to a type of llama.cpp"),
     unsupported(.max, "the unknown weight type -1; quantise the model to a type of llama.cpp"),
-    misplaced(
-      "first not at zero", 1, [], at: 32, "leaves a gap behind the tensor before it, which ends at 0"),
+    misplaced("first not at zero", 1, [], at: 32, "does not begin at 0, as the first tensor's must"),
     misplaced("unaligned", 4, [128], at: 130, "is not aligned to 32"),
     misplaced("overlapping", 32, [128], at: 96, "overlaps the tensor before it, which ends at 128"),
     misplaced("with a gap", 32, [128], at: 160, "leaves a gap behind the tensor before it, which ends at 128"),

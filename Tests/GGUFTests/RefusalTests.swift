@@ -67,4 +67,21 @@ struct RefusalTests {
       )
     }
   }
+
+  @Test("An alignment that pads the header beyond 128 MiB is refused")
+  func longPadding() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/wide.gguf"
+      var file = RawGGUF(keys: 1)
+      file.key("general.alignment", type: 4)
+      file.integer(UInt32(1) << 28)
+      try Data(file.bytes).write(to: URL(filePath: path))
+      #expect(truncate(path, 1 << 29) == 0)
+      let error = #expect(throws: GGUFError.self) { try GGUFModel.open(path) }
+      #expect(
+        error?.description
+          == "\(path): at byte \(file.bytes.count): the padding to the alignment of 268435456 makes the header longer than 128 MiB; the file is damaged, or no model: fetch it again"
+      )
+    }
+  }
 }

@@ -100,6 +100,29 @@ struct WritingTests {
     }
   }
 
+  @Test("What an interrupted run has reserved counts as room for the run that goes on with it")
+  func room() throws {
+    try withTemporaryFolder { folder in
+      let staging = try Staging(for: folder + "/model.pack", .pack, replacing: false)
+      let free = try #require(try FileManager.default.attributesOfFileSystem(forPath: folder)[.systemFreeSize] as? Int)
+      // Others write to this filesystem meanwhile: the numbers are far enough from each other.
+      let size = min(free / 2, 1 << 30)
+      _ = try OutputFile(staging.path + "/node0.blob", byteCount: size)
+      try staging.requireSpace(free - size / 2)
+      #expect(throws: PackError.self) { try staging.requireSpace(free + size / 2) }
+    }
+  }
+
+  @Test("A place that is not there is named")
+  func noFolder() throws {
+    try withTemporaryFolder { folder in
+      let model = try write(to: folder + "/model.gguf", rows: 64)
+      let converter = PackConverter(model, plan: try PackPlan(model, options: PackOptions()))
+      let error = #expect(throws: PackError.self) { try converter.run(to: folder + "/none/model.pack") }
+      #expect(error?.description == "\(folder)/none: there is no such folder; create it, or write to another place")
+    }
+  }
+
   @Test("A pack is replaced only when asked, and nothing else is replaced at all")
   func replacing() throws {
     try withTemporaryFolder { folder in

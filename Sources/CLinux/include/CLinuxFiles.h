@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+// Bytes of the disk that a file takes; 0 if there is none.
+int64_t cl_allocated_bytes(const char *path);
+
 // Swaps two paths of one filesystem atomically. 0, or an errno: ENOENT if one is missing, EINVAL if the filesystem cannot.
 int cl_exchange(const char *a, const char *b);
 
