@@ -14,8 +14,12 @@ final class Interruption: Sendable {
     var signals = sigset_t()
     unsafe sigemptyset(&signals)
     for number in [SIGINT, SIGTERM, SIGHUP] {
-      // All that a handler may do is to store a value; `shared` exists before the first signal can come here.
-      signal(number) { _ in Interruption.shared.isWanted.store(true, ordering: .relaxed) }
+      // A handler may do little more than store a value; `shared` exists before the first signal can come here. Who asks a second
+      // time does not want to wait for the end of what is being done; what that leaves, the next run removes.
+      signal(number) { number in
+        Interruption.shared.isWanted.store(true, ordering: .relaxed)
+        signal(number, SIG_DFL)
+      }
       unsafe sigaddset(&signals, number)
     }
     // Whoever started us may have blocked them, as threads of libdispatch have.

@@ -53,7 +53,10 @@ struct PackWritingArguments: ParsableArguments {
     help: "Store blobs as zstd frames of that level (3 if none is given), each tensor where that saves 3 % or more.")
   var compress: Int?
 
-  @Flag(help: "Go on with what an interrupted run has left, and leave what is done if this one is interrupted.")
+  @Flag(
+    help: """
+      Go on with what an interrupted run has left, and leave what is done if this one is interrupted. Compressed blobs begin anew.
+      """)
   var resume = false
 
   func validate() throws {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import GGUF
 import PackFormat
 import Repack
 
@@ -53,6 +54,8 @@ struct VerifyCommand: ParsableCommand {
     var byteCount: Int?
     var description: String
 
+    init(description: String) { self.description = description }
+
     init(_ error: PackError) {
       description = error.description
       if case .damaged(let file, let chunk, let range) = error {
@@ -65,16 +68,21 @@ struct VerifyCommand: ParsableCommand {
     var report = Report(pack: pack, result: "good", byteCount: 0, problems: [])
     do {
       let opened = try Pack.open(pack)
-      let verifier = PackVerifier(opened)
-      report.problems = try verifier.run { (bytes) throws(PackError) in
+      report.problems = try PackVerifier(opened).run { (bytes) throws(PackError) in
         report.byteCount += bytes
         try Interruption.shared.check()
       }.map(Problem.init)
       if let source, report.problems.isEmpty { try compare(opened, with: source, &report) }
       if !report.problems.isEmpty { report.result = "damaged" }
+    } catch PackError.interrupted {
+      Terminal.complain(PackError.interrupted.description)
+      throw ExitCode.interrupted
     } catch let error as PackError {
       if case .damaged = error { report.result = "damaged" } else { report.result = "unreadable" }
       report.problems.append(Problem(error))
+    } catch let error as GGUFError {
+      report.result = "unreadable"
+      report.problems.append(Problem(description: error.description))
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
@@ -83,14 +91,14 @@ struct VerifyCommand: ParsableCommand {
   }
 
   private func compare(_ pack: Pack, with source: String, _ report: inout Report) throws {
-    report.sourceMatches = true
+    let model = try GGUFModel.open(source)
     do {
-      try reportingErrors {
-        try compareSource(PackRestorer(pack), with: source, isQuiet: true)
-      }
-    } catch let code as ExitCode where code == .damaged {
+      try PackRestorer(pack).compare(with: model) { (_) throws(PackError) in try Interruption.shared.check() }
+      report.sourceMatches = true
+    } catch {
+      guard case .invalid = error else { throw error }
       report.sourceMatches = false
-      report.problems.append(Problem(.invalid(file: source, problem: "the pack was not made from it")))
+      report.problems.append(Problem(error))
     }
   }
 }
