@@ -1,4 +1,5 @@
 import Foundation
+import GGUF
 import Testing
 
 @Suite("ggufpack as a user runs it")
@@ -23,6 +24,55 @@ struct ConvertTests {
     #expect(result.exitCode == 0, "\(result.errors)")
     #expect(FileManager.default.contentsEqual(atPath: Fixture.path(model), andPath: restored))
     #expect(try folder.names == ["model.pack", "restored.gguf"])
+  }
+
+  @Test("xxhsum agrees with the digests, whatever the shape", arguments: shapes)
+  func xxhsum(shape: [String]) throws {
+    let folder = try TemporaryFolder()
+    let pack = folder.file("m.pack")
+    #expect(try Program.ggufpack.run(["convert", Fixture.path("every-type.gguf"), "-o", pack, "-q"] + shape).exitCode == 0)
+    #expect(try Program.run("/usr/bin/env", ["-C", pack, "xxhsum", "-c", "checksums.xxh3"]).exitCode == 0)
+  }
+
+  @Test(
+    "A reader written from docs/FORMAT.md alone restores every model", arguments: models + ["llama-split-00001-of-00002.gguf"],
+    shapes)
+  func independentReader(model: String, shape: [String]) throws {
+    let folder = try TemporaryFolder()
+    let (pack, restored) = (folder.file("m.pack"), folder.file("restored"))
+    #expect(try Program.ggufpack.run(["convert", Fixture.path(model), "-o", pack, "-q"] + shape).exitCode == 0)
+    let reader = URL(filePath: #filePath).appending(path: "../../FormatReader/read-pack").standardized.path
+    let result = try Program.run("/usr/bin/env", ["python3", reader, pack, restored])
+    #expect(result.exitCode == 0, "\(result.errors)")
+    for name in try FileManager.default.contentsOfDirectory(atPath: restored) {
+      #expect(FileManager.default.contentsEqual(atPath: Fixture.path(name), andPath: restored + "/" + name))
+    }
+  }
+
+  @Test("verify --json prints one document, whatever happens")
+  func json() throws {
+    struct Report: Decodable {
+      struct Problem: Decodable { let description: String }
+      let result: String
+      let problems: [Problem]
+      let sourceMatches: Bool?
+    }
+    let folder = try TemporaryFolder()
+    let pack = folder.file("m.pack")
+    #expect(try Program.ggufpack.run("convert", Fixture.path("llama-tiny.gguf"), "-o", pack, "-q").exitCode == 0)
+    func check(_ path: String, source: String?, _ exitCode: Int32, _ result: String, matches: Bool?, problem: String?) throws {
+      let run = try Program.ggufpack.run(["verify", path, "--json"] + (source.map { ["--source", $0] } ?? []))
+      #expect(run.exitCode == exitCode && run.errors.isEmpty, "\(run.errors)")
+      let report = try JSONDecoder().decode(Report.self, from: run.output)
+      #expect(report.result == result && report.sourceMatches == matches)
+      #expect(report.problems.count == (problem == nil ? 0 : 1))
+      if let problem { #expect(report.problems.first?.description.contains(problem) == true, "\(report)") }
+    }
+    try check(pack, source: nil, 0, "good", matches: nil, problem: nil)
+    try check(pack, source: Fixture.path("llama-tiny.gguf"), 0, "good", matches: true, problem: nil)
+    try check(pack, source: Fixture.path("gemma3-tiny.gguf"), 1, "damaged", matches: false, problem: "gemma3-tiny.gguf: it has")
+    try check(pack, source: folder.file("none"), 2, "unreadable", matches: nil, problem: "none: cannot open it: No such file")
+    try check(folder.file("none"), source: nil, 2, "unreadable", matches: nil, problem: "none: cannot open it: No such file")
   }
 
   @Test("A split model is packed from any part, and restored as its parts", arguments: [1, 2])
@@ -52,6 +102,30 @@ struct ConvertTests {
       #expect(result.errors.split(separator: "\n").count == 1, "\(result.errors)")
       #expect(try folder.names == before)
     }
+  }
+
+  @Test("Padding takes no memory, however much there is")
+  func padding() throws {
+    let folder = try TemporaryFolder()
+    var writer = GGUFWriter()
+    writer.metadata["general.alignment"] = .uint32(8 << 20)
+    writer.tensors = (0..<24).map { .init(name: "t\($0)", type: .f32, dimensions: [8]) }
+    try writer.write(to: folder.file("wide.gguf")) { _ in [UInt8](repeating: 1, count: 32) }
+    // 192 MiB of gaps, one byte of which is not zero, in 128 MiB of memory.
+    let file = try #require(FileHandle(forWritingAtPath: folder.file("wide.gguf")))
+    try file.seek(toOffset: 100 << 20 | 77)
+    try file.write(contentsOf: Data([1]))
+    try file.close()
+    for arguments in [
+      ["convert", folder.file("wide.gguf"), "-o", folder.file("m.pack"), "-q"],
+      ["repack", folder.file("m.pack"), "-o", folder.file("m2.pack"), "-q"],
+      ["restore", folder.file("m2.pack"), "-o", folder.file("restored.gguf"), "-q"],
+    ] {
+      let limited = ["-c", "ulimit -d 131072; exec \"$0\" \"$@\"", try Program.ggufpack.path] + arguments
+      let result = try Program.run("/bin/bash", limited)
+      #expect(result.exitCode == 0, "\(arguments[0]): \(result.errors)")
+    }
+    #expect(FileManager.default.contentsEqual(atPath: folder.file("wide.gguf"), andPath: folder.file("restored.gguf")))
   }
 
   @Test("A flipped bit anywhere in a pack is found, and its file named")

@@ -35,8 +35,16 @@ struct Program {
   }
 
   func run(_ arguments: [String], input: Data = Data()) throws -> Result {
+    try Self.run(path, arguments, input: input)
+  }
+
+  /// Where it lies.
+  var path: String { get throws { try Self.folder.appending(path: name).path } }
+
+  /// Runs any program to its end.
+  static func run(_ path: String, _ arguments: [String], input: Data = Data()) throws -> Result {
     let process = Process()
-    process.executableURL = try Self.folder.appending(path: name)
+    process.executableURL = URL(filePath: path)
     process.arguments = arguments
     let (standardInput, output, errors) = (Pipe(), Pipe(), Pipe())
     process.standardInput = standardInput
