@@ -53,6 +53,7 @@ struct PreTokenizer: Sendable {
 
   private static let gpt2 = PreTokenizer([.gpt2])
   private static let singleDigits = PreTokenizer([.numbers(atMost: 1), .gpt2])
+  private static let llama3 = PreTokenizer([.words(digits: 3)], ignoresMerges: true, addsBeginOfText: true)
   private static let qwen2 = PreTokenizer([.words(digits: 1)])
   private static let o200k = PreTokenizer([.casedWords(digits: 3, contractions: true, slash: true, han: false)])
   private static let deepseek3 = PreTokenizer([
@@ -64,19 +65,17 @@ struct PreTokenizer: Sendable {
       .run(.punctuationAndSigns(grave: false), optionalSpace: false), .gpt2, .numbers(atMost: .max), .threeDigits,
     ]),
     "falcon": PreTokenizer([.run(.punctuationAndSigns(grave: true), optionalSpace: false), .gpt2, .threeDigits]),
-    "gpt-2": gpt2, "phi-2": gpt2, "mpt": gpt2, "olmo": gpt2, "gigachat": gpt2,
+    "gpt-2": gpt2, "phi-2": gpt2, "mpt": gpt2, "olmo": gpt2, "gigachat": gpt2, "trillion": gpt2, "a.x-4.0": gpt2,
     "starcoder": singleDigits, "refact": singleDigits, "command-r": singleDigits, "smollm": singleDigits,
-    "codeshell": singleDigits, "exaone": singleDigits,
-    "llama-bpe": PreTokenizer([.words(digits: 3)], ignoresMerges: true, addsBeginOfText: true),
-    "llama3": PreTokenizer([.words(digits: 3)], ignoresMerges: true, addsBeginOfText: true),
-    "llama-v3": PreTokenizer([.words(digits: 3)], ignoresMerges: true, addsBeginOfText: true),
+    "codeshell": singleDigits, "exaone": singleDigits, "minerva-7b": singleDigits,
+    "llama-bpe": llama3, "llama3": llama3, "llama-v3": llama3, "falcon3": llama3, "pixtral": llama3, "midm-2.0": llama3,
     "dbrx": PreTokenizer([.words(digits: 3)]), "smaug-bpe": PreTokenizer([.words(digits: 3)]),
-    "qwen2": qwen2, "deepseek-r1-qwen": qwen2, "stablelm2": qwen2, "hunyuan": qwen2, "megrez": qwen2,
+    "qwen2": qwen2, "deepseek-r1-qwen": qwen2, "kormo": qwen2, "stablelm2": qwen2, "hunyuan": qwen2, "megrez": qwen2,
     "qwen35": PreTokenizer([.words(digits: 1, marks: true)]),
     "chatglm-bpe": PreTokenizer([.words(digits: 3)]),
     "glm4": PreTokenizer([.words(digits: 3)], ignoresMerges: true),
     "glm5": PreTokenizer([.words(digits: 3)], ignoresMerges: true),
-    "gpt-4o": o200k, "llama4": o200k, "minimax-m2": o200k,
+    "gpt-4o": o200k, "llama4": o200k, "minimax-m2": o200k, "kanana2": o200k,
     "tekken": PreTokenizer(
       [.casedWords(digits: 1, contractions: false, slash: true, han: false)], ignoresMerges: true, addsBeginOfText: true),
     "kimi-k2": PreTokenizer([.casedWords(digits: 3, contractions: true, slash: false, han: true)]),

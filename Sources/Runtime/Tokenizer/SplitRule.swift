@@ -196,7 +196,10 @@ enum SplitRule: Sendable, Hashable {
   private static func contraction(_ text: ScalarText, _ start: Int, _ limit: Int, ignoringCase: Bool) -> Int? {
     guard text.value(at: start, before: limit) == 0x27 else { return nil }
     func letter(_ index: Int) -> Unicode.Scalar? {
-      guard let value = text.value(at: index, before: limit), value < 0x80 else { return nil }
+      guard let value = text.value(at: index, before: limit) else { return nil }
+      // Without regard to case, the long s is an s.
+      if ignoringCase, value == 0x17f { return "s" }
+      guard value < 0x80 else { return nil }
       return Unicode.Scalar(ignoringCase && (0x41...0x5a).contains(value) ? value | 0x20 : value)
     }
     switch (letter(start + 1), letter(start + 2)) {

@@ -37,6 +37,17 @@ struct PreTokenizerTests {
     #expect(try words(name, text) == expected)
   }
 
+  @Test(
+    "Random texts fall into the words that the model's own regular expression gives", arguments: GoldenSplits.lengths.keys.sorted())
+  func golden(name: String) throws {
+    let expected = try #require(GoldenSplits.lengths[name])
+    try #require(expected.count == GoldenSplits.texts.count)
+    for (text, lengths) in zip(GoldenSplits.texts, expected) {
+      let ours = try words(name, text).map { String($0.unicodeScalars.count) }.joined(separator: " ")
+      #expect(ours == lengths, "\(text.debugDescription)")
+    }
+  }
+
   @Test("A character's classes are those of its general category")
   func categories() throws {
     // Every character where scripts are dense, a sample beyond.
