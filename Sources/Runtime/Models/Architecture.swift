@@ -68,8 +68,8 @@ struct ArchitectureTraits: Sendable {
   var windowRotaryBase: Float?
   /// Scores join a learned logit that attends to nothing.
   var hasSinks = false
-  /// The gate used where the file names none; nil: the file must.
-  var gating: ExpertGating? = .softmax
+  /// The gate used where the file names none.
+  var gating = ExpertGating.softmax
   /// Chosen experts' weights are made to sum to one, where the file does not say.
   var normalisesExpertWeights = true
   /// Whether the file may say otherwise.

@@ -43,12 +43,13 @@ struct MetadataReader {
     return Array(values.prefix(count))
   }
 
-  /// A finite number, or nil where the key is absent.
-  func number(_ name: String) throws(ModelError) -> Float? {
+  /// A finite number of at least `least`, or nil where the key is absent.
+  func number(_ name: String, from least: Float = -.greatestFiniteMagnitude) throws(ModelError) -> Float? {
     guard has(name) else { return nil }
     guard let value = metadata.float(key(name)) else { throw notA("number", name) }
     guard value.isFinite else { throw .badValue(key: key(name), value: "\(value)", expected: "a finite number") }
-    return Float(value)
+    guard value >= least else { throw .badValue(key: key(name), value: "\(value)", expected: "at least \(least)") }
+    return value
   }
 
   func flag(_ name: String) throws(ModelError) -> Bool? {

@@ -47,8 +47,8 @@ public struct ModelConfiguration: Sendable {
     self.layerCount = layerCount
     self.embeddingLength = embeddingLength
     contextLength = try reader.requiredSize("context_length")
-    normEpsilon = try reader.number("attention.layer_norm_rms_epsilon") ?? 1e-5
-    logitSoftcap = try reader.number("final_logit_softcapping") ?? 0
+    normEpsilon = try reader.number("attention.layer_norm_rms_epsilon", from: 0) ?? 1e-5
+    logitSoftcap = try reader.number("final_logit_softcapping", from: 0) ?? 0
     latent = traits.hasLatentAttention ? try LatentConfiguration(reader) : nil
     experts = try ExpertConfiguration(reader, traits)
     layers = try LayerConfiguration.all(
@@ -109,7 +109,10 @@ struct LayerConfiguration: Sendable, Equatable {
     var layers: [LayerConfiguration] = []
     for layer in 0..<count {
       let (headCount, shared) = (heads[layer], latent == nil ? keyValueHeads[layer] : 1)
-      guard headCount > 0, shared > 0, headCount % shared == 0 else {
+      guard shared > 0 else {
+        throw .badValue(key: reader.key("attention.head_count_kv"), value: "0 (layer \(layer))", expected: "at least 1")
+      }
+      guard headCount > 0, headCount % shared == 0 else {
         throw .badValue(
           key: reader.key("attention.head_count"), value: "\(headCount) (layer \(layer))",
           expected: "a multiple of attention.head_count_kv, \(shared)")
@@ -218,7 +221,7 @@ struct ExpertConfiguration: Sendable, Equatable {
       }
       self.gating = gating
     } else {
-      gating = traits.gating ?? .softmax
+      gating = traits.gating
     }
     let saysNorm = traits.readsExpertWeightsNorm ? try reader.flag("expert_weights_norm") : nil
     normalisesWeights = saysNorm ?? traits.normalisesExpertWeights

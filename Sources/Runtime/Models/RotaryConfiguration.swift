@@ -31,7 +31,10 @@ struct RotaryConfiguration: Sendable, Equatable {
     let oldFactor = try reader.number("rope.scale_linear")
     let factor = try reader.number("rope.scaling.factor") ?? oldFactor ?? 1
     let kind = try reader.text("rope.scaling.type") ?? "linear"
-    guard factor >= 0 else { throw .badValue(key: reader.key("rope.scaling.factor"), value: "\(factor)", expected: "more than 0") }
+    // 0 means none; positions multiplied by more than this would be no positions.
+    guard factor == 0 || factor >= 1e-6 else {
+      throw .badValue(key: reader.key("rope.scaling.factor"), value: "\(factor)", expected: "0, or at least 0.000001")
+    }
     switch kind {
     case "none": break
     case "linear": scale = factor == 0 ? 1 : 1 / factor
