@@ -29,7 +29,12 @@ extension ChatTemplate {
   var format: ChatFormat {
     switch self {
     case .chatML: Self.roles("<|im_start|>", "\n", "<|im_end|>\n")
+    case .qwen25:
+      Self.roles(
+        "<|im_start|>", "\n", "<|im_end|>\n",
+        defaultSystem: "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.")
     case .llama3: Self.roles("<|start_header_id|>", "<|end_header_id|>\n\n", "<|eot_id|>", trims: true)
+    case .llama31: Self.llama31Format
     case .gemma:
       ChatFormat(
         user: .init(before: "<start_of_turn>user\n", after: "<end_of_turn>\n"), reply: "<start_of_turn>model\n",
@@ -54,6 +59,7 @@ extension ChatTemplate {
     case .kimiK2:
       ChatFormat(
         system: .init(before: "<|im_system|>system<|im_middle|>", after: "<|im_end|>"),
+        defaultSystem: "You are Kimi, an AI assistant created by Moonshot AI.",
         user: .init(before: "<|im_user|>user<|im_middle|>", after: "<|im_end|>"),
         reply: "<|im_assistant|>assistant<|im_middle|>", written: "<|im_assistant|>assistant<|im_middle|>",
         replyEnd: "<|im_end|>")
@@ -66,11 +72,22 @@ extension ChatTemplate {
   }
 
   /// Formats in which every turn names its role in the same way.
-  private static func roles(_ before: String, _ middle: String, _ after: String, trims: Bool = false) -> ChatFormat {
+  private static func roles(
+    _ before: String, _ middle: String, _ after: String, defaultSystem: String? = nil, trims: Bool = false
+  ) -> ChatFormat {
     ChatFormat(
-      system: .init(before: before + "system" + middle, after: after),
+      system: .init(before: before + "system" + middle, after: after), defaultSystem: defaultSystem,
       user: .init(before: before + "user" + middle, after: after), reply: before + "assistant" + middle,
       written: before + "assistant" + middle, replyEnd: after, trims: trims)
+  }
+
+  /// Llama 3.1 to 3.3 tell the model when it was made and what day it is, with or without a system's turn. The day is the one that
+  /// their templates fall back on, so that the same conversation is the same prompt every day.
+  private static var llama31Format: ChatFormat {
+    var format = ChatTemplate.llama3.format
+    format.system?.before += "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"
+    format.defaultSystem = ""
+    return format
   }
 
   /// Mistral's formats; replies follow the instruction without a mark.

@@ -5,7 +5,9 @@ import GGUF
 /// A GGUF carries its template as a Jinja program. The common ones are recognised by their marks and written out here.
 public enum ChatTemplate: String, Sendable, CaseIterable {
   case chatML = "chatml"
+  case qwen25 = "qwen2.5"
   case llama3
+  case llama31 = "llama3.1"
   case gemma
   case mistralV1 = "mistral-v1"
   case mistralV3 = "mistral-v3"
@@ -39,14 +41,26 @@ public enum ChatTemplate: String, Sendable, CaseIterable {
     self = found
   }
 
+  /// The template whose marks are tokens of a vocabulary, for models that carry none; nil if there are no such marks.
+  public static func guessed(from tokenizer: Tokenizer) -> ChatTemplate? {
+    let marks: [(mark: String, template: ChatTemplate)] = [
+      ("<|im_start|>", .chatML), ("<|start_header_id|>", .llama3), ("<start_of_turn>", .gemma), ("<|channel|>", .harmony),
+      ("<|im_middle|>", .kimiK2), ("]~b]", .miniMaxM2), ("<｜Assistant｜>", .deepSeek3), ("<sop>", .glm4),
+    ]
+    return marks.first { tokenizer.hasSpecialToken($0.mark) }?.template
+  }
+
   /// The common template that a Jinja program is, by the marks that it writes; nil if it seems to be none of them.
   public static func recognised(in source: String) -> ChatTemplate? {
     func has(_ mark: String) -> Bool { source.utf8.firstRange(of: mark.utf8) != nil }
-    if has("<|im_start|>") { return has("<|im_sep|>") || has("<end_of_utterance>") ? nil : .chatML }
+    if has("<|im_start|>") {
+      if has("<|im_sep|>") || has("<end_of_utterance>") { return nil }
+      return has("You are Qwen, created by Alibaba Cloud.") ? .qwen25 : .chatML
+    }
     if has("[INST]") { return mistral(has) }
     if has("[gMASK]<sop>") { return .glm4 }
     if has("<start_of_turn>") { return .gemma }
-    if has("<|start_header_id|>"), has("<|end_header_id|>") { return .llama3 }
+    if has("<|start_header_id|>"), has("<|end_header_id|>") { return has("Cutting Knowledge Date") ? .llama31 : .llama3 }
     if has("<|im_middle|>"), has("<|im_assistant|>") { return .kimiK2 }
     if has("]~b]"), has("[e~[") { return .miniMaxM2 }
     if has("<|start|>"), has("<|channel|>") { return .harmony }

@@ -50,6 +50,9 @@ struct SpecialTokens: Sendable {
     if begin < text.count { body(.text(begin..<text.count)) }
   }
 
+  /// Whether `text` is a special token.
+  func contains(_ text: String) -> Bool { table.id(of: text.utf8) != nil }
+
   private func match(
     _ text: UnsafeBufferPointer<UInt8>, _ index: Int, _ lengths: [Int], _ parsingControl: Bool
   ) -> (Int32, Int)? {

@@ -142,6 +142,9 @@ public struct Tokenizer: Sendable {
     return text + stream.finish()
   }
 
+  /// Whether `text` as a whole is a control token, or one that the vocabulary's makers defined.
+  public func hasSpecialToken(_ text: String) -> Bool { special.contains(text) }
+
   /// Whether nothing is to come after this token.
   public func isEndOfGeneration(_ token: Int32) -> Bool { endsGeneration.contains(token) }
 }

@@ -20,6 +20,10 @@ struct ChatTemplateTests {
         "<|start_header_id|>system<|end_header_id|>\n\nBe kind.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nHello!<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nBye<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
       ),
       (
+        .llama31,
+        "<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\nBe kind.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nHello!<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nBye<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
+      ),
+      (
         .gemma,
         "<start_of_turn>user\nBe kind.\n\nHi<end_of_turn>\n<start_of_turn>model\nHello!<end_of_turn>\n<start_of_turn>user\nBye<end_of_turn>\n<start_of_turn>model\n"
       ),
@@ -47,6 +51,29 @@ struct ChatTemplateTests {
     #expect(template.prompt(Self.turns) == expected)
   }
 
+  @Test(
+    "Without a system's turn, some models are told what they are",
+    arguments: [
+      (ChatTemplate.chatML, "<|im_start|>user\nHi"),
+      (
+        .qwen25,
+        "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n<|im_start|>user\nHi"
+      ),
+      (.llama3, "<|start_header_id|>user<|end_header_id|>\n\nHi"),
+      (
+        .llama31,
+        "<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHi"
+      ),
+      (
+        .kimiK2,
+        "<|im_system|>system<|im_middle|>You are Kimi, an AI assistant created by Moonshot AI.<|im_end|><|im_user|>user<|im_middle|>Hi"
+      ),
+      (.miniMaxM2, "]~!b[]~b]system\nYou are a helpful assistant.[e~[\n]~b]user\nHi"), (.glm4, "[gMASK]<sop><|user|>\nHi"),
+    ])
+  func defaultSystem(template: ChatTemplate, expected: String) {
+    #expect(template.prompt([ChatMessage(.user, "Hi")]).hasPrefix(expected))
+  }
+
   @Test("Turn by turn, the same text comes out as at once", arguments: ChatTemplate.allCases, ["", "Be kind."])
   func incremental(template: ChatTemplate, system: String) {
     var conversation = Conversation(template, system: system)
@@ -64,7 +91,10 @@ struct ChatTemplateTests {
   @Test(
     "Marks in a GGUF's template tell which it is",
     arguments: [
-      ("{{ '<|im_start|>' + message['role'] }}", ChatTemplate.chatML), ("<|start_header_id|>{{ role }}<|end_header_id|>", .llama3),
+      ("{{ '<|im_start|>' + message['role'] }}", ChatTemplate.chatML),
+      ("<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. You", .qwen25),
+      ("<|start_header_id|>system<|end_header_id|>\\n\\n\" }}{{- \"Cutting Knowledge Date: December 2023", .llama31),
+      ("<|start_header_id|>{{ role }}<|end_header_id|>", .llama3),
       ("{{ '<start_of_turn>' + role }}", .gemma), ("{{ ' [INST] ' + system_message }}", .mistralV1),
       ("[AVAILABLE_TOOLS] {{ \"[INST] \" + content }}", .mistralV3),
       ("[AVAILABLE_TOOLS] {{ \"[INST]\" + content }}", .mistralV3Tekken),
@@ -85,8 +115,8 @@ struct ChatTemplateTests {
   @Test("Without a usable template one line says so and names those there are")
   func errors() {
     let names =
-      "chatml, deepseek-r1, deepseek2, deepseek3, deepseek3.1, gemma, glm4, harmony, kimi-k2, llama3, minimax-m2, "
-      + "mistral-v1, mistral-v3, mistral-v3-tekken, mistral-v7, mistral-v7-tekken"
+      "chatml, deepseek-r1, deepseek2, deepseek3, deepseek3.1, gemma, glm4, harmony, kimi-k2, llama3, llama3.1, "
+      + "minimax-m2, mistral-v1, mistral-v3, mistral-v3-tekken, mistral-v7, mistral-v7-tekken, qwen2.5"
     #expect(throws: ChatTemplateError.unknownName("alpaca")) { try ChatTemplate(named: "alpaca") }
     #expect(ChatTemplateError.unknownName("alpaca").description == "there is no chat template \"alpaca\"; known are: " + names)
     #expect(throws: ChatTemplateError.absent) { try ChatTemplate(metadata: GGUFMetadata()) }
@@ -94,6 +124,16 @@ struct ChatTemplateTests {
     metadata["tokenizer.chat_template"] = .text("### Instruction: {{ content }}")
     #expect(throws: ChatTemplateError.unrecognised) { try ChatTemplate(metadata: metadata) }
     #expect(ChatTemplateError.unrecognised.description.hasSuffix("--template: " + names))
+  }
+
+  @Test("Where a model carries no template, the marks of its vocabulary tell one")
+  func guessed() throws {
+    #expect(try ChatTemplate.guessed(from: Tokenizer(metadata: SmallVocabulary.sentencePiece())) == nil)
+    var metadata = SmallVocabulary.sentencePiece()
+    let tokens = try #require(metadata.strings("tokenizer.ggml.tokens"))
+    metadata["tokenizer.ggml.tokens"] = .array(
+      MetadataArray(strings: tokens.map { $0 == "<end_of_turn>" ? "<start_of_turn>" : $0 }))
+    #expect(try ChatTemplate.guessed(from: Tokenizer(metadata: metadata)) == .gemma)
   }
 
   @Test("As tokens, only the first turn begins with the begin-of-text token, and only once")
