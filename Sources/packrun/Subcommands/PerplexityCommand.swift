@@ -8,7 +8,8 @@ struct PerplexityCommand: ParsableCommand {
     commandName: "perplexity", abstract: "Measure how well a model predicts a text.",
     discussion: """
       As llama-perplexity: the text is cut into chunks of the context's length (--ctx, 512 if not given), each begins with the \
-      begin-of-text token if the model has one, and the second half of each is judged.
+      begin-of-text token if the model has one, and the second half of each is judged. Logits in a file have seen the whole text, so \
+      with them it is one chunk. Another pack is run with --kv f16: the pack itself shows what --kv q8_0 costs.
       """)
 
   @OptionGroup var model: ModelArguments
@@ -30,12 +31,12 @@ struct PerplexityCommand: ParsableCommand {
       let pack = try model.open()
       let tokenizer = try Tokenizer(metadata: pack.metadata)
       let tokens = tokenizer.encode(try TextInput.read(file), addSpecial: true, parseSpecial: false)
-      var arguments = model
-      arguments.context = min(model.context ?? 512, max(tokens.count, 2))
-      let length = arguments.context ?? 512
       guard tokens.count >= 2 else {
         throw InputError(description: "\(file): too short: \(tokens.count) tokens, at least 2 are needed")
       }
+      let length = try chunkLength(tokens.count)
+      var arguments = model
+      arguments.context = length
       let session = try arguments.session(pack)
       let reference = try kl.map {
         try Reference($0, arguments, vocabularySize: session.model.vocabularySize, tokens: tokens.count)
@@ -58,6 +59,17 @@ struct PerplexityCommand: ParsableCommand {
   }
 }
 
+extension PerplexityCommand {
+  /// Tokens of a chunk.
+  private func chunkLength(_ tokens: Int) throws -> Int {
+    guard let kl, !Reference.isPack(kl) else { return min(model.context ?? 512, tokens) }
+    if let context = model.context, context < tokens {
+      throw InputError(description: "--ctx \(context): logits in a file are of the whole text, \(tokens) tokens; leave --ctx out")
+    }
+    return tokens
+  }
+}
+
 /// What predictions are held against: another pack's model, or logits in a file.
 final class Reference {
   private enum Source {
@@ -73,9 +85,10 @@ final class Reference {
     guard stat(path, &status) == 0 else {
       throw InputError(description: "\(path): cannot open: \(String(cString: strerror(errno)))")
     }
-    if status.st_mode & S_IFMT == S_IFDIR {
+    if Self.isPack(path) {
       var other = arguments
       other.pack = path
+      other.kv = .f16
       let session = try other.session(other.open())
       guard session.model.vocabularySize == vocabularySize else {
         throw InputError(description: "\(path): a vocabulary of \(session.model.vocabularySize), the other has \(vocabularySize)")
@@ -92,6 +105,12 @@ final class Reference {
       }
       source = .file(file)
     }
+  }
+
+  /// Whether the path names a folder.
+  static func isPack(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
   deinit { if case .file(let file) = source { fclose(file) } }
