@@ -21,7 +21,11 @@ func reportingErrors(_ body: () throws -> Void) throws {
     throw error
   } catch let error as ModelError {
     Terminal.note(error.description)
-    if case .runtime(let cause) = error { throw ExitCode(cause.exitCode) }
+    switch error {
+    case .noRoom: throw ExitCode(3)
+    case .runtime(let cause): throw ExitCode(cause.exitCode)
+    default: break
+    }
     throw ExitCode.unreadable
   } catch let error as RuntimeError {
     Terminal.note(error.description)

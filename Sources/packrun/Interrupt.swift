@@ -7,13 +7,16 @@ enum Interrupt {
 
   /// Starts to count.
   static func watch() {
-    signal(SIGINT) { _ in
+    // Without SA_RESTART: a question that waits for its answer is to notice.
+    var action = sigaction()
+    action.__sigaction_handler.sa_handler = { _ in
       if Interrupt.count.wrappingAdd(1, ordering: .relaxed).oldValue > 0 { _exit(130) }
     }
+    sigaction(SIGINT, &action, nil)
   }
 
   static var isRequested: Bool { count.load(ordering: .relaxed) > 0 }
 
-  /// Forgets one Ctrl-C, after the answer that it stopped.
+  /// Forgets it, when whoever pressed it goes on.
   static func clear() { count.store(0, ordering: .relaxed) }
 }

@@ -29,7 +29,7 @@ struct ModelArguments: ParsableArguments {
   @Option(help: "Tokens of a prompt computed together.")
   var batch = 512
 
-  @Option(help: "How keys and values are kept: f16 or q8_0.")
+  @Option(help: "How keys and values are kept: f16, or q8_0, which takes about half the memory.")
   var kv = CacheType.f16
 
   @Option(help: "Instruction set of the kernels, such as avx2; else the best of this CPU.")
@@ -78,7 +78,8 @@ extension CacheType: ExpressibleByArgument {}
 
 /// How tokens are chosen.
 struct SamplingArguments: ParsableArguments {
-  @Option(name: [.customLong("temp"), .customLong("temperature")], help: "0 takes the likeliest token always.")
+  @Option(
+    name: [.customLong("temp"), .customLong("temperature")], parsing: .unconditional, help: "0 takes the likeliest token always.")
   var temperature: Float = 0.8
 
   @Option(help: "Choose among this many of the likeliest tokens; 0: all.")
@@ -99,7 +100,7 @@ struct SamplingArguments: ParsableArguments {
   @Option(help: "Where random numbers begin; else the clock says.")
   var seed: UInt64?
 
-  @Option(help: "Stop at this text; may be given several times.")
+  @Option(parsing: .unconditionalSingleValue, help: "Stop at this text; may be given several times.")
   var stop: [String] = []
 
   @Option(name: .shortAndLong, help: "Tokens of an answer at most; else until the model or the context ends it.")

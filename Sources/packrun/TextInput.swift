@@ -7,6 +7,12 @@ enum TextInput {
     try decode(bytes(path), path == "-" ? "standard input" : path)
   }
 
+  /// The text of a file as a prompt: without the line end that editors and `echo` put at the end.
+  static func prompt(_ path: String) throws -> String {
+    let text = try read(path)
+    return text.last == "\n" || text.last == "\r\n" ? String(text.dropLast()) : text
+  }
+
   /// All bytes of a file.
   static func bytes(_ path: String) throws -> [UInt8] {
     guard path != "-" else { return drain(STDIN_FILENO) }

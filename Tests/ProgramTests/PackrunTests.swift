@@ -74,7 +74,9 @@ struct PackrunTests {
     #expect(first.output.count > 1)
     let file = try place.file("prompt.txt", Array("Once upon".utf8))
     #expect(try place.run("packrun", [pack, "-f", file] + options).output == first.output)
-    #expect(try place.run("packrun", [pack] + options, input: "Once upon").output == first.output)
+    // Editors and `echo` put a line end behind a prompt that is no part of it.
+    #expect(try place.run("packrun", [pack] + options, input: "Once upon\n").output == first.output)
+    #expect(try place.run("packrun", [pack, "-p", "- a list"] + options).code == 0)
     let three = try place.pack("gemma3-tiny", nodes: 3)
     let divided = try place.run("packrun", [three, "-p", "Once upon", "--teams", "3", "--threads", "2"] + options)
     #expect(divided.output == first.output, "\(divided.errors)")
@@ -118,9 +120,13 @@ struct PackrunTests {
     let options = ["-n", "7", "--temp", "0", "--ignore-eos", "--ctx", "64", "--json"]
     let together = try place.run("packrun", [pack, "-f", file, "--parallel", "3"] + options)
     #expect(together.code == 0, "\(together.errors)")
+    let events = try together.text.split(separator: "\n").map {
+      try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+    }
+    #expect(events.first?["event"] as? String == "start" && events.first?["schemaVersion"] as? Int == 1)
+    #expect(events.last?["event"] as? String == "end" && events.last?["prompts"] as? Int == prompts.count)
     var answers: [Int: String] = [:]
-    for line in together.text.split(separator: "\n") {
-      let event = try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    for event in events.dropFirst().dropLast() {
       answers[try #require(event["prompt"] as? Int)] = event["text"] as? String
     }
     for (index, prompt) in prompts.enumerated() {
@@ -138,6 +144,22 @@ struct PackrunTests {
     let json = try place.run("packrun", ["bench", pack, "-p", "16", "-n", "4", "-r", "2", "--json"])
     let document = try #require(JSONSerialization.jsonObject(with: json.output) as? [String: Any])
     #expect((document["tests"] as? [[String: Any]])?.count == 2)
+    let deep = try place.run("packrun", ["bench", pack, "-p", "8", "-n", "4", "-r", "2", "-d", "24", "--parallel", "2"])
+    #expect(deep.code == 0 && deep.text.contains("pp8 @ d24") && deep.text.contains("tg4 × 2 @ d24"), "\(deep.text)\(deep.errors)")
+  }
+
+  @Test("A conversation goes on over turns, in the form that the vocabulary's marks tell")
+  func chat() throws {
+    let place = try Workplace()
+    let pack = try place.pack("gemma3-tiny")
+    let options = ["--temp", "0", "-n", "6", "--ctx", "256"]
+    let result = try place.run("packrun", ["chat", pack] + options, input: "Once\n\nupon \\\na time\n")
+    #expect(result.code == 0 && result.errors.contains("marks of gemma"), "\(result.errors)")
+    #expect(result.text.split(separator: "\n", omittingEmptySubsequences: false).count >= 3)
+    let named = try place.run("packrun", ["chat", pack, "--template", "gemma"] + options, input: "Once\nupon \\\na time\n")
+    #expect(named.output == result.output && !named.errors.contains("marks"))
+    let bad = try place.run("packrun", ["chat", pack, "--template", "gemma", "--ctx", "8"], input: "a long way to go for a word\n")
+    #expect(bad.code == 2 && bad.lines.count == 1 && bad.errors.contains("context of 8"), "\(bad.errors)")
   }
 
   @Test("Perplexity is finite, and a pack does not diverge from itself")
@@ -149,6 +171,22 @@ struct PackrunTests {
     #expect(result.code == 0, "\(result.errors)")
     #expect(result.text.contains("Final estimate: PPL = "))
     #expect(result.text.contains("Mean KL divergence = 0.0 +/- 0.0"), "\(result.text)")
+    // The other pack keeps F16, so that what 8 bits cost shows.
+    let eight = try place.run("packrun", ["perplexity", pack, "-f", text, "--ctx", "32", "--kl", pack, "--kv", "q8_0"])
+    #expect(eight.code == 0 && !eight.text.contains("divergence = 0.0 "), "\(eight.text)")
+  }
+
+  @Test("Divergence from logits in a file is that of the whole text as one chunk")
+  func divergenceFromFile() throws {
+    let place = try Workplace()
+    let pack = try place.pack("llama-tiny")
+    let text = try place.file("text.txt", Array("Once upon a time there was a word, and another.".utf8))
+    let ids = try place.run("packrun", ["tokenize", pack, "-f", text]).text.split(separator: "\n")[0]
+    let logits = place.folder.appending(path: "logits.f32").path
+    #expect(try place.run("packrun", ["logits", pack, "--ids", String(ids), "-o", logits]).code == 0)
+    let result = try place.run("packrun", ["perplexity", pack, "-f", text, "--kl", logits])
+    #expect(result.text.contains("Mean KL divergence = 0.0 +/- 0.0"), "\(result.text)\(result.errors)")
+    #expect(try complaint(["perplexity", pack, "-f", text, "--kl", logits, "--ctx", "4"], in: place).contains("--ctx 4"))
   }
 
   /// What a user gets wrong, and what the one line says.

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Continues many prompts, several of them in each step, which reads the weights once for all.
 public struct BatchGenerator {
   /// One prompt's answer.
@@ -26,7 +28,7 @@ public struct BatchGenerator {
   }
 
   /// Who answers.
-  public let model: Model
+  public let group: ModelGroup
   /// Its vocabulary.
   public let tokenizer: Tokenizer
   /// Tokens of an answer at most; nil: until the model or the context ends it.
@@ -36,46 +38,79 @@ public struct BatchGenerator {
   /// Whether to go on after the model's end tokens.
   public var ignoresEnd = false
 
-  /// As many prompts at a time as `model` keeps sequences.
-  public init(_ model: Model, _ tokenizer: Tokenizer) {
-    self.model = model
+  /// As many prompts at a time as `group` keeps sequences.
+  public init(_ group: ModelGroup, _ tokenizer: Tokenizer) {
+    self.group = group
     self.tokenizer = tokenizer
   }
 
-  /// Continues each prompt as it would be alone, and hands each answer to `body` when it is complete.
-  ///
-  /// - Throws: `ModelError.contextFull` if a prompt does not fit, before its turn begins.
-  public func run(
-    _ prompts: [[Int32]], sampling: SamplingOptions, isInterrupted: () -> Bool, _ body: (Answer) -> Void
-  ) throws(ModelError) {
-    var waiting = prompts.indices.makeIterator()
-    var free = Array((0..<model.sequenceCount).reversed())
-    var active: [Active] = []
-    while true {
-      while let sequence = free.last, !isInterrupted(), let prompt = waiting.next() {
-        free.removeLast()
-        active.append(try begin(prompts[prompt], number: prompt, sequence, sampling))
-      }
-      if active.isEmpty { return }
-      for index in active.indices { advance(&active[index], isInterrupted()) }
-      for done in active where done.reason != nil {
-        free.append(done.sequence)
-        body(Answer(prompt: done.prompt, text: done.text, tokenCount: done.count, reason: done.reason ?? .length))
-      }
-      active.removeAll { $0.reason != nil }
-      if active.isEmpty { continue }
-      try step(&active)
+  /// The next prompt that nobody has begun.
+  private final class Queue: Sendable {
+    private let next = Atomic<Int>(0)
+
+    func take(of count: Int) -> Int? {
+      let index = next.add(1, ordering: .relaxed).oldValue
+      return index < count ? index : nil
     }
   }
 
+  /// Continues each prompt as it would be alone, and hands each answer to `body` when it is complete, one at a time.
+  ///
+  /// - Parameters:
+  ///   - prompts: At least one token each.
+  ///   - isInterrupted: Asked before each step, from several threads where the group has several models.
+  /// - Throws: `ModelError.contextFull` if a prompt does not fit, before anything is computed.
+  public func run(
+    _ prompts: [[Int32]], sampling: SamplingOptions, isInterrupted: () -> Bool, _ body: (Answer) -> Void
+  ) throws(ModelError) {
+    let contextLength = group.models[0].contextLength
+    for prompt in prompts where prompt.count > contextLength {
+      throw .contextFull(tokens: prompt.count, contextLength: contextLength)
+    }
+    let queue = Queue()
+    let output = Mutex<Void>(())
+    try group.forEachModel { model throws(ModelError) in
+      try serve(model, prompts, queue, sampling, isInterrupted) { answer in output.withLock { _ in body(answer) } }
+    }
+  }
+
+  /// Answers prompts of the queue with one model until there are none left.
+  private func serve(
+    _ model: Model, _ prompts: [[Int32]], _ queue: Queue, _ sampling: SamplingOptions, _ isInterrupted: () -> Bool,
+    _ body: (Answer) -> Void
+  ) throws(ModelError) {
+    var free = Array((0..<model.sequenceCount).reversed())
+    var active: [Active] = []
+    while true {
+      while let sequence = free.last, !isInterrupted(), let prompt = queue.take(of: prompts.count) {
+        guard let begun = try begin(model, prompts[prompt], number: prompt, sequence, sampling, isInterrupted) else { break }
+        free.removeLast()
+        active.append(begun)
+      }
+      if active.isEmpty { return }
+      for index in active.indices { advance(&active[index], model, isInterrupted()) }
+      for done in active {
+        guard let reason = done.reason else { continue }
+        free.append(done.sequence)
+        body(Answer(prompt: done.prompt, text: done.text, tokenCount: done.count, reason: reason))
+      }
+      active.removeAll { $0.reason != nil }
+      if active.isEmpty { continue }
+      try step(model, &active)
+    }
+  }
+
+  /// Reads a prompt into a sequence; nil if it was interrupted.
   private func begin(
-    _ prompt: [Int32], number: Int, _ sequence: Int, _ sampling: SamplingOptions
-  ) throws(ModelError) -> Active {
+    _ model: Model, _ prompt: [Int32], number: Int, _ sequence: Int, _ sampling: SamplingOptions, _ isInterrupted: () -> Bool
+  ) throws(ModelError) -> Active? {
     var sampler = Sampler(sampling, vocabularySize: model.vocabularySize)
     for token in prompt { sampler.accept(token) }
     model.truncate(sequence, to: 0)
     var next: Int32?
-    try model.append(prompt, to: sequence) { _, logits in next = sampler.sample(logits.span) }
+    guard
+      try model.append(prompt, to: sequence, isInterrupted: isInterrupted, { _, logits in next = sampler.sample(logits.span) })
+    else { return nil }
     guard let next else { throw .nonsense }
     return Active(
       prompt: number, sequence: sequence, next: next, sampler: sampler, stream: TokenStream(tokenizer),
@@ -83,7 +118,7 @@ public struct BatchGenerator {
   }
 
   /// Takes the token that was chosen last into the answer.
-  private func advance(_ active: inout Active, _ isInterrupted: Bool) {
+  private func advance(_ active: inout Active, _ model: Model, _ isInterrupted: Bool) {
     active.sampler.accept(active.next)
     active.count += 1
     if !ignoresEnd, tokenizer.isEndOfGeneration(active.next) {
@@ -103,15 +138,15 @@ public struct BatchGenerator {
     if active.reason != nil { active.text += active.stops.append(active.stream.finish()) + active.stops.finish() }
   }
 
-  private func step(_ active: inout [Active]) throws(ModelError) {
-    var chosen: [Int32?] = Array(repeating: nil, count: active.count)
+  /// Computes the next token of each prompt under way.
+  private func step(_ model: Model, _ active: inout [Active]) throws(ModelError) {
     let tokens = active.map { (sequence: $0.sequence, token: $0.next) }
-    var all = active
-    try model.step(tokens) { index, logits in chosen[index] = all[index].sampler.sample(logits.span) }
-    for (index, token) in chosen.enumerated() {
-      guard let token else { throw .nonsense }
-      all[index].next = token
+    var isNonsense = false
+    // Each sampler is changed in place: a copy of it would copy a vocabulary of numbers.
+    try model.step(tokens) { index, logits in
+      guard let token = active[index].sampler.sample(logits.span) else { return isNonsense = true }
+      active[index].next = token
     }
-    active = all
+    if isNonsense { throw .nonsense }
   }
 }

@@ -63,7 +63,7 @@ public struct Generator {
   /// - Parameters:
   ///   - prompt: At least one token.
   ///   - sampler: Chooses the tokens; knows the prompt already.
-  ///   - isInterrupted: Asked once per token.
+  ///   - isInterrupted: Asked before each step. If the prompt is not read yet, the sequence is left as it was.
   ///   - emit: Called with each token and the text that became complete with it; at last with what was kept back, and no token.
   /// - Throws: `ModelError.contextFull` if the prompt does not fit.
   public func run(
@@ -76,7 +76,13 @@ public struct Generator {
     let clock = ContinuousClock()
     let start = clock.now
     let crossedBefore = model.crossedByteCount
-    try model.append(prompt, to: sequence) { _, logits in next = sampler.sample(logits.span) }
+    let isRead = try model.append(prompt, to: sequence, isInterrupted: isInterrupted) { _, logits in
+      next = sampler.sample(logits.span)
+    }
+    guard isRead else {
+      result.reason = .interrupted
+      return result
+    }
     let decodeStart = clock.now
     result.promptSeconds = (decodeStart - start).seconds
     result.promptCrossedByteCount = model.crossedByteCount - crossedBefore

@@ -19,12 +19,15 @@ public struct SessionOptions: Sendable {
 public final class Session {
   /// The pack.
   public let pack: Pack
+  private let options: SessionOptions
   /// Its threads.
   public let teams: Teams
   /// Its weights in memory.
   public let weights: MappedPack
-  /// The model, ready to compute.
-  public let model: Model
+  /// The models, ready to compute: one, unless the pack is a mirror and several sequences are to run.
+  public let group: ModelGroup
+  /// The only model, or the first node's.
+  public var model: Model { group.models[0] }
 
   /// Opens the pack at `path`.
   ///
@@ -42,6 +45,7 @@ public final class Session {
     let vocabularySize = pack.manifest.tensors.first { $0.name == "token_embd.weight" }?.rowCount ?? 0
     let limits = try ModelLimits(configuration, options.model, vocabularySize: vocabularySize)
     self.pack = pack
+    self.options = options
     do {
       let isSharded = pack.manifest.placement == .shard
       let plan = try Self.plan(nodeCount: isSharded ? pack.manifest.nodeCount : nil, options)
@@ -51,7 +55,7 @@ public final class Session {
       memory.reserved = limits.byteCounts(configuration, options.model, teams: plan)
       weights = try MappedPack(pack, teams: teams, options: memory)
     } catch { throw .runtime(error) }
-    model = try Model(metadata: pack.metadata, weights: weights, teams: teams, options: options.model)
+    group = try ModelGroup(weights, teams: teams, options: options.model)
   }
 
   private static func plan(nodeCount: Int?, _ options: SessionOptions) throws(RuntimeError) -> TeamPlan {
@@ -71,6 +75,17 @@ public final class Session {
       })
   }
 
-  /// What could not be arranged as it should be, one line each.
-  public var notes: [String] { weights.notes }
+  /// What could not be arranged as it should be, and what costs speed or sense, one line each.
+  public var notes: [String] {
+    var notes = weights.notes
+    if options.simulatedTeams == nil, teams.plan.isOversubscribed {
+      let cpus = Set(teams.plan.teams.flatMap(\.cpus)).count
+      notes.append("\(teams.threadCount) threads share \(cpus) CPUs: they wait for each other; --threads \(cpus) is faster")
+    }
+    let trained = model.configuration.contextLength
+    if model.contextLength > trained {
+      notes.append("a context of \(model.contextLength) tokens is more than the \(trained) that the model was trained on")
+    }
+    return notes
+  }
 }

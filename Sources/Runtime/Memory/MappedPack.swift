@@ -14,7 +14,7 @@ public final class MappedPack {
 
   let blobs: [MappedBlob]
   let plan: ReplicaPlan
-  private let table: WeightTable
+  let table: WeightTable
   let startedAt: UInt64
   let kernel: Kernel
   /// Whether memory may lie on other nodes where the right one has too little.
@@ -46,6 +46,13 @@ public final class MappedPack {
 
   /// The weight of that name, cut into the rows that each team computes; nil if the pack has none.
   func weight(_ name: String) throws(RuntimeError) -> Weight? { table.weight(name) }
+
+  /// All rows of a mirror as its team `team` holds them, for a model that this team computes alone.
+  ///
+  /// - Precondition: the pack is a mirror. The table is good as long as this lives.
+  func table(ofReplica team: Int) -> WeightTable {
+    WeightTable(pack.manifest, plan: plan.alone(team), teamCount: 1, bases: blobs.map { UnsafeRawPointer($0.base) })
+  }
 
   /// The slice that holds row `row` of a tensor, of the replica that is nearest to `team`; nil if there is no such row.
   func slice(holding row: Int, of name: String, for team: Int) -> WeightSlice? {

@@ -88,6 +88,13 @@ struct ReplicaPlan: Sendable {
     }
   }
 
+  /// The same for one team of a mirror by itself.
+  func alone(_ team: Int) -> ReplicaPlan {
+    var plan = self
+    plan.replicaOfTeam = [replicaOfTeam[team]]
+    return plan
+  }
+
   private mutating func add(_ replica: Replica) -> Int {
     replicas.append(replica)
     return replicas.count - 1

@@ -44,14 +44,17 @@ public final class Model {
   private var pass: ForwardPass
 
   /// Finds the weights of the model that `metadata` describes and makes room for its sequences.
+  ///
+  /// - Parameter replica: The team of `source` whose replica is read, by `teams` with one team; nil: `teams` are those of `source`.
   public init(
-    metadata: GGUFMetadata, weights source: MappedPack, teams: Teams, options: ModelOptions = ModelOptions()
+    metadata: GGUFMetadata, weights source: MappedPack, replica: Int? = nil, teams: Teams, options: ModelOptions = ModelOptions()
   ) throws(ModelError) {
     let configuration = try ModelConfiguration(metadata)
     guard let kernels = ck_select(options.kernels) else {
       throw .unknownKernels(name: options.kernels ?? "auto", available: Model.availableKernels)
     }
-    var binder = WeightBinder(source, kernels: kernels, teamCount: teams.teamCount)
+    let table = replica.map { source.table(ofReplica: $0) } ?? source.table
+    var binder = WeightBinder(table, kernels: kernels, teamCount: teams.teamCount)
     let weights = try ModelWeights(configuration, &binder)
     let limits = try ModelLimits(configuration, options, vocabularySize: weights.vocabularySize)
     self.configuration = configuration
@@ -64,10 +67,13 @@ public final class Model {
     kernelsName = String(cString: kernels.pointee.name)
     lengths = Array(repeating: 0, count: options.sequenceCount)
     let sizes = BufferSizes(configuration, batch: batchSize, logitRows: logitRows)
-    storage = try PassStorage(
-      configuration, weights, binder.vectors, sizes, teams: teams, cacheType: options.cacheType, positions: contextLength,
-      sequences: sequenceCount,
-      source: source)
+    do {
+      storage = try PassStorage(
+        configuration, weights, binder.vectors, sizes, teams: teams, cacheType: options.cacheType, positions: contextLength,
+        sequences: sequenceCount, source: source, table: table)
+    } catch .runtime(.shortage(let nodes)) {
+      throw .noRoom(nodes, contextLength: contextLength, sequenceCount: sequenceCount)
+    }
     pass = storage.pass(configuration, weights, kernels: kernels)
   }
 
@@ -107,16 +113,24 @@ public final class Model {
   ///
   /// - Parameters:
   ///   - first: The first of `tokens` whose logits are wanted, with all behind it; nil: the last one's only.
+  ///   - isInterrupted: Asked before each step. If it says so, the sequence is left as it was.
   ///   - body: Called with the position and a row of `vocabularySize` logits, which is good until it returns.
+  /// - Returns: False if it was interrupted.
   /// - Throws: `contextFull` before anything is computed, `tokenOutOfRange` likewise.
+  @discardableResult
   public func append(
-    _ tokens: [Int32], to sequence: Int = 0, logitsFrom first: Int? = nil,
+    _ tokens: [Int32], to sequence: Int = 0, logitsFrom first: Int? = nil, isInterrupted: () -> Bool = { false },
     _ body: (_ position: Int, _ logits: UnsafeBufferPointer<Float>) -> Void
-  ) throws(ModelError) {
+  ) throws(ModelError) -> Bool {
     try check(tokens, sequence)
     let firstWanted = first ?? tokens.count - 1
+    let lengthBefore = lengths[sequence]
     var begin = 0
     while begin < tokens.count {
+      if isInterrupted() {
+        lengths[sequence] = lengthBefore
+        return false
+      }
       var count = min(batchSize, tokens.count - begin)
       // No more wanted rows than there is room for.
       if begin + count - max(begin, firstWanted) > logitRows { count = max(begin, firstWanted) - begin + logitRows }
@@ -133,6 +147,7 @@ public final class Model {
       for index in skipped..<count { body(position + index, logits(index - skipped)) }
       begin += count
     }
+    return true
   }
 
   /// Appends one token to each of several sequences in one step, which reads the weights once.

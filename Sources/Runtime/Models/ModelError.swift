@@ -18,6 +18,8 @@ public enum ModelError: Error, CustomStringConvertible, Equatable {
   case contextFull(tokens: Int, contextLength: Int)
   /// A token id outside the vocabulary.
   case tokenOutOfRange(token: Int, vocabularySize: Int)
+  /// Some nodes have too little free memory for keys, values and activations.
+  case noRoom([NodeShortage], contextLength: Int, sequenceCount: Int)
   /// What the model would need exceeds what fits.
   case tooLarge(what: String)
   /// No logit is a number.
@@ -45,6 +47,11 @@ public enum ModelError: Error, CustomStringConvertible, Equatable {
       return "\(tokens) tokens do not fit into the context of \(contextLength); shorten the prompt or raise --ctx"
     case .tokenOutOfRange(let token, let vocabularySize):
       return "token \(token) is outside the vocabulary of \(vocabularySize)"
+    case .noRoom(let nodes, let contextLength, let sequenceCount):
+      let lacks = nodes.map { "node \($0.node) has \(ByteCount($0.free)) free and \(ByteCount($0.needed)) are needed" }
+      let sequences = sequenceCount == 1 ? "" : " for each of \(sequenceCount) sequences"
+      return "too little memory for a context of \(contextLength) tokens\(sequences): \(lacks.joined(separator: ", ")); lower --ctx"
+        + (sequenceCount == 1 ? "" : " or --parallel") + ", or keep 8 bits with --kv q8_0"
     case .tooLarge(let what): return "\(what) is too large for this machine"
     case .nonsense: return "the model computes no numbers; its weights are damaged, or made for another architecture"
     case .badDivision(let name): return "tensor \(name) is divided over the nodes otherwise than its gate; convert the model again"

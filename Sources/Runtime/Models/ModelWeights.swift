@@ -4,21 +4,21 @@ import PackFormat
 
 /// Finds a model's tensors, holds their shapes against the metadata, and chooses their kernels.
 struct WeightBinder {
-  let source: MappedPack
+  let table: WeightTable
   let kernels: UnsafePointer<ck_table>
   let teamCount: Int
   /// All vectors one after another; each team gets a copy.
   var vectors: [Float] = []
 
-  init(_ source: MappedPack, kernels: UnsafePointer<ck_table>, teamCount: Int) {
-    self.source = source
+  init(_ table: WeightTable, kernels: UnsafePointer<ck_table>, teamCount: Int) {
+    self.table = table
     self.kernels = kernels
     self.teamCount = teamCount
   }
 
   /// The matrix `name` of that shape, or nil where the model has none.
   func find(_ name: String, columns: Int, rows: Int, experts: Int = 1) throws(ModelError) -> Matrix? {
-    guard let weight = try find(name) else { return nil }
+    guard let weight = find(name) else { return nil }
     guard weight.columns == columns, weight.rows == rows, weight.experts == experts else {
       func shape(_ sizes: [Int]) -> [Int] { experts == 1 && weight.experts == 1 ? Array(sizes.prefix(2)) : sizes }
       throw .wrongShape(
@@ -40,7 +40,7 @@ struct WeightBinder {
 
   /// The vector (or small matrix, row by row) `name`, or none.
   mutating func vector(_ name: String, count: Int, required: Bool = true) throws(ModelError) -> Vector {
-    guard let weight = try find(name) else {
+    guard let weight = find(name) else {
       if required { throw .missingTensor(name: name) }
       return .none
     }
@@ -69,9 +69,7 @@ struct WeightBinder {
 
   func sliceCount(_ weight: Weight) -> Int { Int(weight.teamStarts[teamCount]) }
 
-  func find(_ name: String) throws(ModelError) -> Weight? {
-    do { return try source.weight(name) } catch { throw .runtime(error) }
-  }
+  func find(_ name: String) -> Weight? { table.weight(name) }
 
   private func matrix(_ name: String, _ weight: Weight) throws(ModelError) -> Matrix {
     guard let type = WeightType(rawValue: weight.type), let rowByteCount = type.byteCount(elements: weight.columns) else {
@@ -139,7 +137,7 @@ struct ModelWeights {
 
   /// Rows of the embedding.
   private static func vocabularySize(_ binder: WeightBinder) throws(ModelError) -> Int {
-    guard let weight = try binder.find("token_embd.weight") else { throw .missingTensor(name: "token_embd.weight") }
+    guard let weight = binder.find("token_embd.weight") else { throw .missingTensor(name: "token_embd.weight") }
     return weight.rows
   }
 }

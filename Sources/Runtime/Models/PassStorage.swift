@@ -10,6 +10,7 @@ final class PassStorage {
   let scratchByteCount: Int
 
   private let source: MappedPack
+  private let table: WeightTable
   private let memories: [TeamMemory]
   private let tableMemory: NodeMemory
   private let tables: PassTables
@@ -18,7 +19,7 @@ final class PassStorage {
 
   init(
     _ configuration: ModelConfiguration, _ weights: ModelWeights, _ values: [Float], _ sizes: BufferSizes, teams: Teams,
-    cacheType: CacheType, positions: Int, sequences: Int, source: MappedPack
+    cacheType: CacheType, positions: Int, sequences: Int, source: MappedPack, table: WeightTable
   ) throws(ModelError) {
     func place(_ arena: inout Arena) -> PassTables {
       PassTables(&arena, configuration, weights, sizes, teams: teams)
@@ -53,6 +54,7 @@ final class PassStorage {
     (step, logits) = (tables.step, tables.logits)
     (self.cacheByteCount, self.scratchByteCount) = (cacheByteCount, scratchByteCount + byteCount)
     self.source = source
+    self.table = table
     self.memories = memories
     self.tables = tables
     teamCount = teams.teamCount

@@ -23,7 +23,7 @@ struct BenchCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "Tokens in the context before each test.")
   var depth = 0
 
-  @Option(help: "Sequences that generate together; the rate counts all their tokens.")
+  @Option(help: "Sequences that generate together; the rate counts all their tokens. A mirror runs each within one node.")
   var parallel = 1
 
   @Flag(help: "Print JSON.")
@@ -44,45 +44,52 @@ struct BenchCommand: ParsableCommand {
       arguments.context = model.context ?? depth + max(promptTokens, numberOfTokens, 16)
       let session = try arguments.session(arguments.open(), sequences: parallel)
       var tests: [(name: String, rates: [Double])] = []
+      let models = session.group.models.count
       let suffix = depth > 0 ? " @ d\(depth)" : ""
-      if promptTokens > 0 { tests.append(("pp\(promptTokens)" + suffix, try measure(session.model, prompt))) }
+      if promptTokens > 0 {
+        let name = models > 1 ? "pp\(promptTokens) × \(models)" : "pp\(promptTokens)"
+        tests.append((name + suffix, try measure(session.group, models * promptTokens, prompt)))
+      }
       if numberOfTokens > 0 {
         let name = parallel > 1 ? "tg\(numberOfTokens) × \(parallel)" : "tg\(numberOfTokens)"
-        tests.append((name + suffix, try measure(session.model, generate)))
+        tests.append((name + suffix, try measure(session.group, parallel * numberOfTokens, generate)))
       }
       print(json ? document(session, tests) : table(session, tests))
     }
   }
 
-  /// Tokens per second of each repetition, after one to warm up.
-  private func measure(_ model: Model, _ test: (Model) throws(ModelError) -> Int) throws(ModelError) -> [Double] {
+  /// Tokens per second of each repetition, after one to warm up; each computes `count` tokens.
+  private func measure(
+    _ group: ModelGroup, _ count: Int, _ test: (Model) throws(ModelError) -> Void
+  ) throws(ModelError) -> [Double] {
     var rates: [Double] = []
     for repetition in 0...repetitions {
-      for sequence in 0..<parallel {
-        model.truncate(sequence, to: 0)
-        if depth > 0 { try model.append(tokens(depth, model), to: sequence) { _, _ in } }
+      try group.forEachModel { model throws(ModelError) in
+        for sequence in 0..<model.sequenceCount {
+          // What stands in the context is read once; later repetitions forget only what came behind it.
+          model.truncate(sequence, to: depth)
+          try model.append(tokens(depth - model.length(of: sequence), model), to: sequence) { _, _ in }
+        }
       }
       let clock = ContinuousClock()
       let start = clock.now
-      let count = try test(model)
+      try group.forEachModel(test)
       let seconds = (clock.now - start).seconds
       if repetition > 0 { rates.append(Double(count) / seconds) }
     }
     return rates
   }
 
-  private func prompt(_ model: Model) throws(ModelError) -> Int {
+  private func prompt(_ model: Model) throws(ModelError) {
     try model.append(tokens(promptTokens, model)) { _, _ in }
-    return promptTokens
   }
 
-  private func generate(_ model: Model) throws(ModelError) -> Int {
-    var next = Array(repeating: Int32(1), count: parallel)
+  private func generate(_ model: Model) throws(ModelError) {
+    var next = Array(repeating: Int32(1), count: model.sequenceCount)
     for step in 0..<numberOfTokens {
       try model.step(next.enumerated().map { ($0, $1) }) { _, _ in }
       for index in next.indices { next[index] = Int32((step * 7919 + index * 31 + 17) % model.vocabularySize) }
     }
-    return numberOfTokens * parallel
   }
 
   private func tokens(_ count: Int, _ model: Model) -> [Int32] {

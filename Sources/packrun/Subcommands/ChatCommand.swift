@@ -1,4 +1,5 @@
 import ArgumentParser
+import PackFormat
 import Runtime
 
 /// `packrun chat`: a conversation.
@@ -6,8 +7,9 @@ struct ChatCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chat", abstract: "Talk with a model, turn by turn.",
     discussion: """
-      Reads a turn from each line of standard input. The conversation is written as the model's own chat template has it, where that \
-      is one of the common ones; earlier turns stay in the KV cache. Ctrl-C ends the answer, twice the program.
+      Reads a turn from each line of standard input; a line that ends with a backslash goes on in the next one. The conversation is \
+      written as the model's own chat template has it, where that is one of the common ones; earlier turns stay in the KV cache. \
+      Ctrl-C ends the answer, twice the program; Ctrl-D leaves.
       """)
 
   @OptionGroup var model: ModelArguments
@@ -16,14 +18,14 @@ struct ChatCommand: ParsableCommand {
   @Option(help: "How a conversation is written: \(ChatTemplate.names.joined(separator: ", ")).")
   var template: String?
 
-  @Option(help: "What the model is told beforehand.")
+  @Option(parsing: .unconditional, help: "What the model is told beforehand.")
   var system = ""
 
   func run() throws {
     try reportingErrors {
       let pack = try model.open()
       let tokenizer = try Tokenizer(metadata: pack.metadata)
-      let template = try template.map { try ChatTemplate(named: $0) } ?? ChatTemplate(metadata: pack.metadata)
+      let template = try chosenTemplate(pack, tokenizer)
       let session = try model.session(pack)
       try tokenizer.check(embeddingRows: session.model.vocabularySize)
       Interrupt.watch()
@@ -31,22 +33,33 @@ struct ChatCommand: ParsableCommand {
     }
   }
 
+  /// The template asked for, else the model's own, else the one whose marks the vocabulary has.
+  private func chosenTemplate(_ pack: Pack, _ tokenizer: Tokenizer) throws -> ChatTemplate {
+    if let template { return try ChatTemplate(named: template) }
+    do { return try ChatTemplate(metadata: pack.metadata) } catch ChatTemplateError.absent {
+      guard let guessed = ChatTemplate.guessed(from: tokenizer) else { throw ChatTemplateError.absent }
+      Terminal.note("the model carries no chat template; its vocabulary has the marks of \(guessed.rawValue), which is taken")
+      return guessed
+    }
+  }
+
   private func talk(_ conversation: Conversation, _ session: Session, _ tokenizer: Tokenizer) throws {
-    var conversation = conversation
+    var (conversation, reader) = (conversation, TurnReader())
     var generator = Generator(session.model, tokenizer)
     generator.maximumTokens = sampling.number
     generator.stopStrings = sampling.stop
+    // The marks of its channels tell the model's thinking from its answer.
+    generator.showsControl = conversation.template == .harmony
     var sampler = Sampler(sampling.options, vocabularySize: session.model.vocabularySize)
-    while true {
-      if Terminal.inputIsTerminal { Terminal.print("> ") }
-      guard let line = readLine() else { break }
-      if line.isEmpty { continue }
-      let tokens = conversation.ask(line, tokenizer)
+    while let turn = try reader.next() {
+      let before = (conversation, sampler)
+      let tokens = conversation.ask(turn, tokenizer)
       for token in tokens { sampler.accept(token) }
       let result = try generator.run(
         prompt: tokens, sampler: &sampler, isInterrupted: { Interrupt.isRequested }, emit: { _, text in Terminal.print(text) })
       Terminal.print("\n")
-      Interrupt.clear()
+      // Interrupted before the turn was read: as if it had not been said.
+      if result.reason == .interrupted, result.tokens.isEmpty { (conversation, sampler) = before }
       // The last token is not in the cache yet; where it ended the turn, the next question's beginning does so.
       if let last = result.tokens.last, result.reason != .endOfText, result.reason != .context {
         try session.model.append([last]) { _, _ in }

@@ -5,18 +5,25 @@ import Runtime
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Continue a prompt (the default command).",
-    discussion: "Ctrl-C ends the answer, twice the program. Exit code 2: the input cannot be used; 3: too little memory.")
+    discussion: """
+      The prompt comes from -p, -f or a pipe (without the line end at a file's end); at a terminal it is asked for, again and again, each prompt on its own. \
+      Ctrl-C ends the answer, twice the program. Exit code 2: the input cannot be used; 3: too little memory.
+      """)
 
   @OptionGroup var model: ModelArguments
   @OptionGroup var sampling: SamplingArguments
 
-  @Option(name: .shortAndLong, help: "The prompt.")
+  @Option(name: .shortAndLong, parsing: .unconditional, help: "The prompt.")
   var prompt: String?
 
   @Option(name: .shortAndLong, help: "Read the prompt from this file; - is standard input.", completion: .file())
   var file: String?
 
-  @Option(help: "Continue each line of the file as a prompt of its own, so many at a time.")
+  @Option(
+    help: """
+      Continue each line of the file as a prompt of its own, so many at a time. A mirror runs each within one node; otherwise all \
+      nodes compute all of them.
+      """)
   var parallel: Int?
 
   @Flag(help: "Print a line of JSON for each event.")
@@ -40,15 +47,13 @@ struct RunCommand: ParsableCommand {
       // Whatever is wrong with the input shows before the weights are read.
       let tokenizer = try Tokenizer(metadata: pack.metadata)
       let text: String? =
-        if let prompt { prompt } else if let file { try TextInput.read(file) } else if Terminal.inputIsTerminal { nil } else {
-          try TextInput.read("-")
-        }
+        if let prompt { prompt } else if file == nil, Terminal.inputIsTerminal { nil } else { try TextInput.prompt(file ?? "-") }
       if let text, text.isEmpty { throw InputError(description: "the prompt is empty") }
       let session = try model.session(pack, sequences: parallel ?? 1)
       try tokenizer.check(embeddingRows: session.model.vocabularySize)
       Interrupt.watch()
       if let parallel, let text {
-        try continueLines(of: text, parallel, session.model, tokenizer)
+        try continueLines(of: text, parallel, session, tokenizer)
       } else if let text {
         try answer(text, session, tokenizer)
       } else {
@@ -59,15 +64,11 @@ struct RunCommand: ParsableCommand {
 
   /// Asks for prompts until the input ends.
   private func converse(_ session: Session, _ tokenizer: Tokenizer) throws {
-    while true {
-      Terminal.print("> ")
-      guard let line = readLine() else { break }
-      if line.isEmpty { continue }
+    var reader = TurnReader()
+    while let prompt = try reader.next() {
       session.model.truncate(0, to: 0)
-      do { try answer(line, session, tokenizer) } catch let error as ModelError { Terminal.note(error.description) }
-      Interrupt.clear()
+      do { try answer(prompt, session, tokenizer) } catch let error as ModelError { Terminal.note(error.description) }
     }
-    Terminal.print("\n")
   }
 
   private func answer(_ text: String, _ session: Session, _ tokenizer: Tokenizer) throws {
@@ -79,7 +80,7 @@ struct RunCommand: ParsableCommand {
     generator.ignoresEnd = ignoreEos
     var sampler = Sampler(sampling.options, vocabularySize: session.model.vocabularySize)
     for token in tokens { sampler.accept(token) }
-    if json { begin(tokens, session) }
+    if json { begin([tokens], session) }
     let result = try generator.run(
       prompt: tokens, sampler: &sampler, isInterrupted: { Interrupt.isRequested },
       emit: { token, text in
@@ -93,13 +94,13 @@ struct RunCommand: ParsableCommand {
     report(result, session)
   }
 
-  private func begin(_ tokens: [Int32], _ session: Session) {
+  private func begin(_ prompts: [[Int32]], _ session: Session) {
     var event = JSONLine()
     event.set("schemaVersion", 1)
     event.set("event", "start")
-    event.set("promptTokens", tokens.count)
+    event.set("promptTokens", prompts.reduce(0) { $0 + $1.count })
     event.set("contextLength", session.model.contextLength)
-    event.set("cacheByteCount", session.model.cacheByteCount)
+    event.set("cacheByteCount", session.group.models.reduce(0) { $0 + $1.cacheByteCount })
     Terminal.print(event.text + "\n")
   }
 
@@ -155,14 +156,15 @@ struct RunCommand: ParsableCommand {
     return line
   }
 
-  private func continueLines(of text: String, _ parallel: Int, _ model: Model, _ tokenizer: Tokenizer) throws {
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: true).map(String.init)
+  private func continueLines(of text: String, _ parallel: Int, _ session: Session, _ tokenizer: Tokenizer) throws {
+    let lines = text.split { $0 == "\n" || $0 == "\r\n" }.map(String.init)
     guard !lines.isEmpty else { throw InputError(description: "\(file ?? "-"): there is no prompt in it") }
-    var generator = BatchGenerator(model, tokenizer)
+    var generator = BatchGenerator(session.group, tokenizer)
     generator.maximumTokens = sampling.number
     generator.stopStrings = sampling.stop
     generator.ignoresEnd = ignoreEos
     let prompts = lines.map { tokenizer.encode($0, addSpecial: true, parseSpecial: true) }
+    if json { begin(prompts, session) }
     let start = ContinuousClock().now
     var count = 0
     try generator.run(prompts, sampling: sampling.options, isInterrupted: { Interrupt.isRequested }) { answer in
@@ -179,8 +181,21 @@ struct RunCommand: ParsableCommand {
         Terminal.print("[\(answer.prompt + 1)] \(lines[answer.prompt])\(answer.text)\n")
       }
     }
-    guard !quiet, !json else { return }
-    let seconds = (ContinuousClock().now - start).seconds
-    Terminal.note("\(lines.count) prompts, \(count) tokens, \(fixed(Double(count) / seconds, 1))/s in all, \(parallel) at a time")
+    let rate = Double(count) / (ContinuousClock().now - start).seconds
+    if json {
+      var event = JSONLine()
+      event.set("event", "end")
+      event.set("prompts", lines.count)
+      event.set("tokens", count)
+      event.set("tokensPerSecond", rate)
+      Terminal.print(event.text + "\n")
+    } else if !quiet {
+      let models = session.group.models
+      let place = models.count > 1 ? ", each within one of \(models.count) nodes" : ""
+      let cache = models.reduce(0) { $0 + $1.cacheByteCount }
+      Terminal.note(
+        "\(lines.count) prompts, \(count) tokens, \(fixed(rate, 1))/s in all; \(parallel) at a time\(place); KV cache "
+          + "\(ByteCount(cache)) for \(parallel) × \(session.model.contextLength) tokens")
+    }
   }
 }

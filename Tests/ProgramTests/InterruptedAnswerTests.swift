@@ -1,0 +1,106 @@
+import Foundation
+import Testing
+
+/// packrun with its standard streams at a terminal of its own.
+private final class Conversation {
+  let process = Process()
+  private let terminal: FileHandle
+  private var seen = ""
+
+  init(_ arguments: [String]) throws {
+    let master = posix_openpt(O_RDWR | O_NOCTTY)
+    try #require(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0)
+    let name = try #require(ptsname(master).map { String(cString: $0) })
+    let slave = open(name, O_RDWR | O_NOCTTY)
+    try #require(slave >= 0)
+    _ = fcntl(master, F_SETFL, O_NONBLOCK)
+    terminal = FileHandle(fileDescriptor: master, closeOnDealloc: true)
+    let end = FileHandle(fileDescriptor: slave, closeOnDealloc: true)
+    process.executableURL = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "packrun")
+    process.arguments = arguments
+    (process.standardInput, process.standardOutput, process.standardError) = (end, end, end)
+    try process.run()
+  }
+
+  deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+
+  func type(_ line: String) {
+    _ = Array((line + "\n").utf8).withUnsafeBytes { write(terminal.fileDescriptor, $0.baseAddress, $0.count) }
+  }
+
+  /// What Ctrl-C does.
+  func interrupt() { kill(process.processIdentifier, SIGINT) }
+
+  /// Reads until `text` has come, and forgets what came up to its end.
+  func expect(_ text: String, seconds: Double = 30) -> Bool {
+    let deadline = ContinuousClock().now + .seconds(seconds)
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      if let range = seen.range(of: text) {
+        seen = String(seen[range.upperBound...])
+        return true
+      }
+      guard ContinuousClock().now < deadline else { return false }
+      let count = buffer.withUnsafeMutableBytes { read(terminal.fileDescriptor, $0.baseAddress, $0.count) }
+      if count > 0 { seen += String(decoding: buffer[..<count], as: UTF8.self) } else { usleep(5000) }
+    }
+  }
+}
+
+@Suite("Ctrl-C while packrun answers", .timeLimit(.minutes(2)))
+struct InterruptedAnswerTests {
+  private func pack(_ place: TemporaryFolder) throws -> String {
+    let path = place.file("model.pack")
+    let result = try Program.ggufpack.run("convert", Fixture.path("gemma3-tiny.gguf"), "-o", path, "--quiet")
+    try #require(result.exitCode == 0, "\(result.errors)")
+    return path
+  }
+
+  /// An answer that takes minutes.
+  private static let endless = ["--temp", "0", "--ctx", "300000", "--ignore-eos", "--kv", "q8_0"]
+
+  @Test("Once it ends the answer, and the next prompt is answered; at the prompt it says how to leave; twice it ends the program")
+  func atTheTerminal() throws {
+    let place = try TemporaryFolder()
+    let conversation = try Conversation([pack(place)] + Self.endless)
+    #expect(conversation.expect("> "))
+    // At the prompt, and then a question: it is answered for as long as nobody interrupts.
+    conversation.interrupt()
+    #expect(conversation.expect("Ctrl-D, leaves"))
+    for _ in 0..<2 {
+      conversation.type("Once upon")
+      usleep(300_000)
+      conversation.interrupt()
+      #expect(conversation.expect("; answer "))
+      #expect(!conversation.expect("answer 1 tokens", seconds: 0.1))
+      #expect(conversation.expect("> "))
+    }
+    conversation.type("Once upon")
+    usleep(300_000)
+    conversation.interrupt()
+    // Apart, or the kernel takes both as one.
+    usleep(100_000)
+    conversation.interrupt()
+    conversation.process.waitUntilExit()
+    #expect(conversation.process.terminationStatus == 130)
+  }
+
+  @Test("In a pipe it ends the answer in order, with the reason")
+  func inAPipe() throws {
+    let place = try TemporaryFolder()
+    let process = Process()
+    process.executableURL = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "packrun")
+    process.arguments = [try pack(place), "-p", "Once", "--json"] + Self.endless
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    // The first event says that it runs.
+    var text = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+    kill(process.processIdentifier, SIGINT)
+    text += String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit && process.terminationStatus == 0)
+    #expect(text.contains("\"reason\":\"interrupted\""))
+  }
+}
