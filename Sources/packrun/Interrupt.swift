@@ -13,6 +13,11 @@ enum Interrupt {
       if Interrupt.count.wrappingAdd(1, ordering: .relaxed).oldValue > 0 { _exit(130) }
     }
     sigaction(SIGINT, &action, nil)
+    // Whoever started us from a thread that blocks signals has handed that down.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGINT)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   static var isRequested: Bool { count.load(ordering: .relaxed) > 0 }

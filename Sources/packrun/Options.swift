@@ -56,8 +56,8 @@ struct ModelArguments: ParsableArguments {
     return pack
   }
 
-  /// Places the pack and starts its threads.
-  func session(_ pack: Pack, sequences: Int = 1) throws -> Session {
+  /// Places the pack and starts its threads, and says what could not be arranged as it should be.
+  func session(_ pack: Pack, sequences: Int = 1, isQuiet: Bool = false) throws -> Session {
     var options = SessionOptions()
     options.teams = TeamPlan.Options(
       threads: threads, cpus: try cpus.map { try TeamPlan.cpuList($0) }, nodeMap: try mapNodes.map { try TeamPlan.nodeMap($0) })
@@ -69,7 +69,7 @@ struct ModelArguments: ParsableArguments {
     options.model.kernels = kernels
     options.model.cacheType = kv
     let session = try Session(pack, options: options)
-    for note in session.notes { Terminal.note(note) }
+    if !isQuiet { for note in session.notes { Terminal.note(note) } }
     return session
   }
 }

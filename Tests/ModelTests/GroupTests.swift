@@ -33,7 +33,9 @@ struct GroupTests {
     let shard = try PackedModel(file, nodes: 2)
     let mirror = try PackedModel(file, nodes: 2, placement: .mirror)
     let tokenizer = try Tokenizer(metadata: shard.pack.metadata)
-    let prompts = (0..<7).map { prompt in (0...prompt).map { Int32(($0 * 31 + prompt * 7) % 500 + 3) } }
+    let prompts: [[Int32]] = (0..<7).map { prompt in
+      (0...prompt).map { (index: Int) -> Int32 in Int32((index * 31 + prompt * 7) % 500 + 3) }
+    }
 
     let together = try session(shard.pack, teams: 2, sequences: 3)
     #expect(together.group.models.count == 1 && together.group.sequenceCount == 3)

@@ -8,10 +8,12 @@ private final class Conversation {
   private var seen = ""
 
   init(_ arguments: [String]) throws {
-    let master = posix_openpt(O_RDWR | O_NOCTTY)
-    try #require(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0)
-    let name = try #require(ptsname(master).map { String(cString: $0) })
-    let slave = open(name, O_RDWR | O_NOCTTY)
+    // Linux's own calls: Swift's Glibc hides posix_openpt and its kin.
+    let (unlock, getNumber): (UInt, UInt) = (0x4004_5431, 0x8004_5430)
+    let master = open("/dev/ptmx", O_RDWR | O_NOCTTY)
+    var (isLocked, number): (CInt, CInt) = (0, 0)
+    try #require(master >= 0 && ioctl(master, unlock, &isLocked) == 0 && ioctl(master, getNumber, &number) == 0)
+    let slave = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY)
     try #require(slave >= 0)
     _ = fcntl(master, F_SETFL, O_NONBLOCK)
     terminal = FileHandle(fileDescriptor: master, closeOnDealloc: true)

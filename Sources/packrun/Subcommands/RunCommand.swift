@@ -29,7 +29,7 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Print a line of JSON for each event.")
   var json = false
 
-  @Flag(help: "Print nothing but the answer.")
+  @Flag(help: "Print nothing but the answer, and what ends it too early.")
   var quiet = false
 
   @Flag(help: "Go on after the model's end tokens.")
@@ -49,7 +49,7 @@ struct RunCommand: ParsableCommand {
       let text: String? =
         if let prompt { prompt } else if file == nil, Terminal.inputIsTerminal { nil } else { try TextInput.prompt(file ?? "-") }
       if let text, text.isEmpty { throw InputError(description: "the prompt is empty") }
-      let session = try model.session(pack, sequences: parallel ?? 1)
+      let session = try model.session(pack, sequences: parallel ?? 1, isQuiet: quiet)
       try tokenizer.check(embeddingRows: session.model.vocabularySize)
       Interrupt.watch()
       if let parallel, let text {

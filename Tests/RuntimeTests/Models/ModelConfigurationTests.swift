@@ -10,7 +10,8 @@ struct ModelConfigurationTests {
     metadata["general.architecture"] = .text(architecture)
     let sizes = [
       "block_count": 2, "context_length": 512, "embedding_length": 64, "feed_forward_length": 128, "attention.head_count": 4,
-      "attention.head_count_kv": 2, "rope.dimension_count": 16,
+      "attention.head_count_kv": 2, "rope.dimension_count": 16, "attention.kv_lora_rank": 32, "attention.key_length_mla": 32,
+      "attention.value_length_mla": 16,
     ]
     for (key, value) in sizes { metadata["\(architecture).\(key)"] = .uint32(UInt32(value)) }
     metadata["\(architecture).attention.layer_norm_rms_epsilon"] = .float32(1e-6)
@@ -70,7 +71,7 @@ struct ModelConfigurationTests {
       "leading_dense_block_count", "nextn_predict_layers", "final_logit_softcapping",
     ]
     let integers: [UInt64] = [0, 1, 2, 3, 4, 8, 16, 31, 64, 255, 4096, 65536, 1 << 30, 1 << 31, (1 << 32) - 1, 1 << 63, .max]
-    let numbers: [Float] = [.nan, .infinity, -.infinity, 0, -0.0, -1, 1e-45, 1e-30, 1e30, 0.5, 2, 10_000]
+    let numbers: [Float] = [.nan, .infinity, -.infinity, 0, -0.0, -1, .leastNonzeroMagnitude, 1e-30, 1e30, 0.5, 2, 10_000]
     var refused = 0
     for _ in 0..<400 {
       var metadata = Self.metadata(prefix)
