@@ -16,7 +16,7 @@ struct TokenizerErrorTests {
   @Test("Unknown tokenizers are named, with those that are known")
   func unknownNames() {
     var metadata = SmallVocabulary.byteLevel(pre: "klingon")
-    #expect(message(metadata).hasPrefix("tokenizer.ggml.pre is \"klingon\"; supported are: chatglm-bpe, "))
+    #expect(message(metadata).hasPrefix("tokenizer.ggml.pre is \"klingon\"; supported are: a.x-4.0, chatglm-bpe, "))
     metadata["tokenizer.ggml.model"] = .text("rwkv")
     #expect(message(metadata).hasPrefix("tokenizer.ggml.model is \"rwkv\"; supported are: llama, gpt2"))
     #expect(message(GGUFMetadata()).contains("key tokenizer.ggml.model is absent"))
