@@ -124,6 +124,13 @@ struct LayerConfiguration: Sendable, Equatable {
           key: reader.key("attention.key_length"), value: "\(keyLength), value_length \(valueLength)",
           expected: "an even number, and both 1 to 65536")
       }
+      // Lengths stay far from overflow, so that buffers may be measured without further checks.
+      let longest = max(keyLength, valueLength, latent?.queryLength ?? 0, latent?.valueLength ?? 0)
+      guard headCount <= MetadataReader.largestSize / longest else {
+        throw .badValue(
+          key: reader.key("attention.head_count"), value: "\(headCount) (layer \(layer))",
+          expected: "at most \(MetadataReader.largestSize / longest) heads of \(longest)")
+      }
       let hasExperts = experts.map { layer >= $0.leadingDenseLayers } ?? false
       guard hasExperts || feedForward[layer] > 0 else { throw .missingKey(key: reader.key("feed_forward_length")) }
       layers.append(

@@ -55,6 +55,26 @@ struct ModelConfigurationTests {
     }
   }
 
+  @Test("Sizes whose product no machine holds are refused, not multiplied")
+  func enormousProducts() throws {
+    var metadata = Self.metadata("llama")
+    metadata["llama.attention.head_count"] = .uint64(1 << 30)
+    metadata["llama.attention.head_count_kv"] = .uint64(1 << 30)
+    metadata["llama.attention.key_length"] = .uint64(65536)
+    metadata["llama.attention.value_length"] = .uint64(65536)
+    #expect(throws: ModelError.self) { try ModelConfiguration(metadata) }
+
+    metadata["llama.attention.head_count"] = .uint64(1 << 14)
+    metadata["llama.attention.head_count_kv"] = .uint64(1 << 14)
+    let configuration = try ModelConfiguration(metadata)
+    var options = ModelOptions()
+    options.contextLength = 1 << 28
+    options.sequenceCount = 256
+    #expect(throws: ModelError.tooLarge(what: "the KV cache of a context of \(1 << 28)")) {
+      try ModelLimits(configuration, options, vocabularySize: 512)
+    }
+  }
+
   @Test("Random values of any kind are taken or refused, and never a trap", arguments: Architecture.allCases)
   func random(architecture: Architecture) throws {
     var random = SplitMix64(seed: 3)
