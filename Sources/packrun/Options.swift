@@ -62,7 +62,8 @@ struct ModelArguments: ParsableArguments {
     options.teams = TeamPlan.Options(
       threads: threads, cpus: try cpus.map { try TeamPlan.cpuList($0) }, nodeMap: try mapNodes.map { try TeamPlan.nodeMap($0) })
     options.simulatedTeams = teams
-    options.memory = MemoryOptions(kind: try MemoryOptions.kind(memory), spill: spill, progress: LoadProgress.listener())
+    options.memory = MemoryOptions(
+      kind: try MemoryOptions.kind(memory), spill: spill, progress: isQuiet ? nil : LoadProgress.listener())
     options.model.contextLength = context
     options.model.batchSize = batch
     options.model.sequenceCount = sequences

@@ -26,8 +26,10 @@ struct TurnReader {
         return turn.isEmpty ? nil : turn
       case .interrupted:
         turn = ""
-        Terminal.print("\n")
-        Terminal.note("Ctrl-C again, or Ctrl-D, leaves")
+        if Terminal.inputIsTerminal {
+          Terminal.print("\n")
+          Terminal.note("Ctrl-C again, or Ctrl-D, leaves")
+        }
         prompt("> ")
       case .bytes(let bytes):
         Interrupt.clear()

@@ -30,8 +30,9 @@ struct BenchCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
-    guard promptTokens >= 0, numberOfTokens >= 0, depth >= 0, promptTokens + numberOfTokens > 0 else {
-      throw ValidationError("-p, -n and -d must not be negative, and -p or -n must be more than 0.")
+    let counts = [promptTokens, numberOfTokens, depth]
+    guard counts.allSatisfy({ (0...1 << 28).contains($0) }), promptTokens > 0 || numberOfTokens > 0 else {
+      throw ValidationError("-p, -n and -d must be between 0 and \(1 << 28), and -p or -n more than 0.")
     }
     guard repetitions > 0, (1...256).contains(parallel) else {
       throw ValidationError("-r must be at least 1, --parallel between 1 and 256.")
