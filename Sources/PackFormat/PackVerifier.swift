@@ -86,7 +86,7 @@ public struct PackVerifier: Sendable {
     guard var stream = DigestStream() else {
       throw .system(file: reader.path, operation: "hash it", reason: "there is no memory")
     }
-    // Frames are larger than pieces, and unpacked whole.
+    // Frames are unpacked whole: a piece holds many, so that few are unpacked twice.
     let step = reader.isCompressed ? compressedPieceByteCount : pieceByteCount
     for start in stride(from: range.lowerBound, to: range.upperBound, by: max(step, 1)) {
       let count = min(step, range.upperBound - start)
