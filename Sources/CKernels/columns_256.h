@@ -3,15 +3,20 @@
 // power of two apart and would share few places of a cache.
 //
 // TILE_CHUNKS * 256 elements of ROW_GROUPS row groups are unpacked into tiles. Four columns at a time pass over them; these stay
-// in the first cache, the tiles come from the second.
+// in the first cache, the tiles come from the second, of which they fill about a third.
 //
 // Types that need all eight bits are unpacked to 16 bits and multiplied by vpmaddwd, with no signs to move.
 
 #include <stddef.h>
 
-#define ROW_GROUPS 4
+#define ROW_GROUPS 8  // of wide types half as many
 #define TILE_CHUNKS 4
 #define COLUMNS 4
+
+// Sums are added one after the other: in a tree, as the compiler would add them, they take more registers than there are.
+#ifndef ONE_AFTER_THE_OTHER
+#define ONE_AFTER_THE_OTHER(sum) __asm__("" : "+x"(sum))
+#endif
 
 typedef __m256i half;  // of a line: rows 0 to 7, or 8 to 15
 
@@ -130,6 +135,7 @@ INLINE void add_bytes(uint32_t type, const tile *t, int columns, const column_wo
         for (int h = 0; h < 2; h++) {
           const half products = _mm256_maddubs_epi16(t->lines[s][l][h], a);
           run[c][h] = l == first ? products : _mm256_add_epi16(run[c][h], products);
+          if (lines == 8) ONE_AFTER_THE_OTHER(run[c][h]);
         }
       }
     }
@@ -244,11 +250,12 @@ INLINE void multiply_columns(uint32_t type, const ck_matmul *m, tile *tiles, til
 
 INLINE void matmul_many(uint32_t type, const ck_matmul *m, unpack_function unpack, const tile_functions *products) {
   const int64_t group_bytes = layout16_group_bytes(layout16_of(type), m->k), blocks = m->k / 32;
+  const int most = is_wide(type) ? ROW_GROUPS / 2 : ROW_GROUPS;
   tile tiles[ROW_GROUPS * TILE_CHUNKS];
   tile_range at;
-  for (at.row = m->row_begin; at.row < m->row_end; at.row += 16 * ROW_GROUPS) {
+  for (at.row = m->row_begin; at.row < m->row_end; at.row += 16 * most) {
     const int64_t groups = (m->row_end - at.row) / 16;
-    at.groups = groups < ROW_GROUPS ? (int)groups : ROW_GROUPS;
+    at.groups = groups < most ? (int)groups : most;
     for (at.block = 0; at.block < blocks; at.block += TILE_CHUNKS * CHUNK) {
       const int64_t chunks = (blocks - at.block + CHUNK - 1) / CHUNK;
       at.chunks = chunks < TILE_CHUNKS ? (int)chunks : TILE_CHUNKS;

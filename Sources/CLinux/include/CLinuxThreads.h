@@ -43,6 +43,22 @@ void cl_barrier_init(cl_barrier *barrier, uint32_t parties, cl_barrier *parent, 
 // What any of them wrote before is visible to all of them afterwards.
 void cl_barrier_wait(cl_barrier *barrier);
 
+// ---- shares ---------------------------------------------------------------------------------------------------------
+
+// How much of some work threads have taken so far. On a cache line of its own: to be allocated at a multiple of 64 bytes.
+typedef struct {
+  int64_t taken;
+  uint8_t padding[56];
+} cl_tally;
+
+// Takes the next `count` items: the number of the first. Orders nothing; barriers around the work do.
+static inline int64_t cl_tally_take(cl_tally *tally, int64_t count) {
+  return __atomic_fetch_add(&tally->taken, count, __ATOMIC_RELAXED);
+}
+
+// To be called by one thread, between barriers that no thread passes while it takes from the tally.
+static inline void cl_tally_clear(cl_tally *tally) { __atomic_store_n(&tally->taken, 0, __ATOMIC_RELAXED); }
+
 // ---- a signal -------------------------------------------------------------------------------------------------------
 
 // A counter that one thread raises and others wait for, with the same three ways of waiting. To be allocated at a multiple of 64 bytes.

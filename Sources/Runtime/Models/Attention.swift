@@ -12,17 +12,18 @@ extension ForwardPass {
     let input = normed(worker)
     let groups = (query.unitCount(team: worker.team, rows: 16), key.unitCount(team: worker.team, rows: 16))
     let all = groups.0 + groups.1 + value.unitCount(team: worker.team, rows: 16)
-    let mine = share(all, worker.index, worker.teamSize)
-    project(query, first: 0, mine, input, finely: isFine, worker) { $0.pointee.queries }
-    project(key, first: groups.0, mine, input, finely: isFine, worker) { $0.pointee.keys }
-    project(value, first: groups.0 + groups.1, mine, input, finely: isFine, worker) { $0.pointee.values }
-    worker.barrier()
+    worker.forEachPart(of: all, .projections) { part in
+      project(query, first: 0, part, input, finely: isFine, worker) { $0.pointee.queries }
+      project(key, first: groups.0, part, input, finely: isFine, worker) { $0.pointee.keys }
+      project(value, first: groups.0 + groups.1, part, input, finely: isFine, worker) { $0.pointee.values }
+    }
+    worker.barrier(after: .projections)
 
     let cache = caches[worker.team * configuration.layerCount + index]
     rotate(layer, cache, worker)
     worker.teamBarrier()
     attendHeads(layer, cache, worker)
-    worker.barrier()
+    worker.barrier(after: .attention)
 
     var attended = teams[worker.team].attended
     attended.stride = layer.shape.headCount * layer.shape.valueLength
@@ -33,16 +34,16 @@ extension ForwardPass {
     projectOutput(output, attended, finely: isFine, worker)
   }
 
-  /// This thread's share of a product's rows, published to all teams.
+  /// A part of a product's rows, published to all teams.
   ///
   /// - Parameter finely: Whether the quantised activations stand in two columns each.
   @inline(__always)
   func project(
-    _ matrix: Matrix, first: Int, _ mine: Range<Int>, _ input: Columns, finely: Bool = false, _ worker: Worker,
+    _ matrix: Matrix, first: Int, _ part: Range<Int>, _ input: Columns, finely: Bool = false, _ worker: Worker,
     _ buffer: (UnsafePointer<TeamBuffers>) -> UnsafeMutablePointer<Float>
   ) {
     let isDouble = finely && matrix.readsQuants && !matrix.readsFloats
-    matrix.forEachRun(team: worker.team, unit: 16, first: first, share: mine) { begin, end in
+    matrix.forEachRun(team: worker.team, unit: 16, first: first, share: part) { begin, end in
       let output = buffer(teams + worker.team)
       matrix.multiply(
         team: worker.team, expert: 0, begin: begin, end: end, input, count: isDouble ? 2 * step.count : step.count,
@@ -59,9 +60,10 @@ extension ForwardPass {
 
   /// A projection back to the residual's length, with the barrier after it.
   func projectOutput(_ matrix: Matrix, _ input: Columns, finely: Bool = false, _ worker: Worker) {
-    let mine = share(matrix.unitCount(team: worker.team, rows: 16), worker.index, worker.teamSize)
-    project(matrix, first: 0, mine, input, finely: finely, worker) { $0.pointee.projected }
-    worker.barrier()
+    worker.forEachPart(of: matrix.unitCount(team: worker.team, rows: 16), .output) { part in
+      project(matrix, first: 0, part, input, finely: finely, worker) { $0.pointee.projected }
+    }
+    worker.barrier(after: .output)
   }
 
   /// Finishes the team's queries and keys (bias, norm, RoPE) and stores its keys and values.
@@ -149,7 +151,9 @@ extension ForwardPass {
     let shape = layer.shape
     let most = (cache.share.queryEnd - cache.share.queryBegin) * step.count
     let block = max(1, min(BufferSizes.queryBlock, (most + worker.teamSize - 1) / worker.teamSize))
+    // Blocks are counted through heads and runs; each goes to whichever thread is free.
     var item = 0
+    var next = worker.take(.attention)
     for head in cache.share.keyBegin..<cache.share.keyEnd {
       let queries = cache.share.queries(of: head, group: shape.groupSize)
       for index in 0..<step.runCount {
@@ -158,8 +162,9 @@ extension ForwardPass {
         let end = (run.begin + run.count) * queries.count
         while first < end {
           let count = min(block, end - first)
-          if item % worker.teamSize == worker.index {
+          if item == next {
             attend(layer, cache, head: head, queries, sequence: run.sequence, first: first, count: count, worker)
+            next = worker.take(.attention)
           }
           item += 1
           first += count

@@ -27,7 +27,7 @@ struct BufferSizes {
   /// Steps of up to this many tokens keep the residual in every thread, which saves the barriers of sharing it.
   static let privateTokens = 4
   /// Rows of gate and up that a thread computes at a time.
-  static let tileRows = 64
+  static let tileRows = 128
   /// Queries that a thread attends with at a time.
   static let queryBlock = 32
 

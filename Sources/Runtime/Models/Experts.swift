@@ -8,7 +8,7 @@ extension ForwardPass {
     let mine = share(router.unitCount(team: worker.team, rows: 16), worker.index, worker.teamSize)
     project(router, first: 0, mine, normed(worker), worker) { $0.pointee.scores }
     if let shared = layer.feedForward.dense { gateAndUp(shared, normed(worker), worker) }
-    worker.barrier()
+    worker.barrier(after: .hidden)
 
     for token in ownTokens(worker) { choose(layer, token: token, worker) }
     if !isPrivate { worker.teamBarrier() }

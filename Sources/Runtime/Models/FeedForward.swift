@@ -4,7 +4,7 @@ extension ForwardPass {
   /// The dense network after its norm, up to its output in `projected`.
   func feedForward(_ network: GatedWeights, _ worker: Worker) {
     gateAndUp(network, normed(worker), worker)
-    worker.barrier()
+    worker.barrier(after: .hidden)
     finishHidden(network, worker)
     projectOutput(network.down, hidden(network, worker.team), worker)
   }
@@ -22,18 +22,19 @@ extension ForwardPass {
     quantizeShared(hidden(network, worker.team), count: step.count, length: network.gate.rows, worker)
   }
 
-  /// Gate, up and the activation, in tiles of rows, for this thread's share of the rows.
+  /// Gate, up and the activation, in tiles of rows; the barrier that follows is the caller's.
   func gateAndUp(_ network: GatedWeights, _ input: Columns, _ worker: Worker) {
-    let mine = share(network.gate.unitCount(team: worker.team, rows: 32), worker.index, worker.teamSize)
-    network.gate.forEachRun(team: worker.team, unit: 32, share: mine) { begin, end in
-      var row = begin
-      while row < end {
-        let next = min(row + BufferSizes.tileRows, end)
-        tile(network, expert: 0, rows: row..<next, input, count: step.count, map: nil, worker)
-        for token in 0..<step.count {
-          publishHidden(network, tileColumn: token, rows: row..<next, column: token, worker) { $0.pointee.hidden }
+    worker.forEachPart(of: network.gate.unitCount(team: worker.team, rows: 32), .hidden, most: BufferSizes.tileRows / 32) { part in
+      network.gate.forEachRun(team: worker.team, unit: 32, share: part) { begin, end in
+        var row = begin
+        while row < end {
+          let next = min(row + BufferSizes.tileRows, end)
+          tile(network, expert: 0, rows: row..<next, input, count: step.count, map: nil, worker)
+          for token in 0..<step.count {
+            publishHidden(network, tileColumn: token, rows: row..<next, column: token, worker) { $0.pointee.hidden }
+          }
+          row = next
         }
-        row = next
       }
     }
   }

@@ -200,15 +200,17 @@ struct ForwardPass {
       if output.readsQuants { columns.quantize(kernels, out, column: index, begin: 0, count: length) }
     }
     if !isPrivate { worker.teamBarrier() }
-    let mine = share(output.unitCount(team: worker.team, rows: 16), worker.index, worker.teamSize)
-    output.forEachRun(team: worker.team, unit: 16, share: mine) { begin, end in
-      output.multiply(
-        team: worker.team, expert: 0, begin: begin, end: end, columns, count: step.wantedCount, output: logits,
-        stride: logitStride)
-      finish(rows: begin..<end, worker)
-      // Who asked for the logits reads them on the first team's node.
-      if worker.team > 0 { countCrossing((end - begin) * step.wantedCount * 4, worker) }
+    worker.forEachPart(of: output.unitCount(team: worker.team, rows: 16), .logits) { part in
+      output.forEachRun(team: worker.team, unit: 16, share: part) { begin, end in
+        output.multiply(
+          team: worker.team, expert: 0, begin: begin, end: end, columns, count: step.wantedCount, output: logits,
+          stride: logitStride)
+        finish(rows: begin..<end, worker)
+        // Who asked for the logits reads them on the first team's node.
+        if worker.team > 0 { countCrossing((end - begin) * step.wantedCount * 4, worker) }
+      }
     }
+    worker.barrier(after: .logits)
   }
 
   /// Adds the output's bias and bends logits where the model does.

@@ -22,7 +22,7 @@ extension ForwardPass {
     absorb(layer, weights, latent, worker)
     worker.barrier()
     attendHeads(layer, cache, worker)
-    worker.barrier()
+    worker.barrier(after: .attention)
     expandValues(layer, weights, latent, worker)
     worker.barrier()
     var attended = teams[worker.team].attended

@@ -119,7 +119,7 @@ private final class SharedState: @unchecked Sendable {
 
   /// One for each team; then one for each team again, joined by the last, at which the teams meet.
   private let barriers: UnsafeMutablePointer<cl_barrier>
-  private let barrierCount: Int
+  private let tallies: UnsafeMutablePointer<cl_tally>
   private let begin: UnsafeMutablePointer<cl_signal>
   private let done: UnsafeMutablePointer<cl_signal>
   private let running = Atomic<Int>(0)
@@ -139,8 +139,10 @@ private final class SharedState: @unchecked Sendable {
     let teamCount = plan.teams.count
     let spin = plan.isOversubscribed ? 0 : Self.spinMicroseconds
     spinMicroseconds = spin
-    barrierCount = 2 * teamCount + 1
-    barriers = Self.allocate(barrierCount, of: cl_barrier.self)
+    barriers = Self.allocate(2 * teamCount + 1, of: cl_barrier.self)
+    let tallyCount = teamCount * SharedWork.allCases.count
+    tallies = Self.allocate(tallyCount, of: cl_tally.self)
+    tallies.initialize(repeating: cl_tally(), count: tallyCount)
     begin = Self.allocate(1, of: cl_signal.self)
     done = Self.allocate(1, of: cl_signal.self)
     begin.initialize(to: cl_signal())
@@ -158,7 +160,8 @@ private final class SharedState: @unchecked Sendable {
         workers.append(
           Worker(
             team: team, teamCount: teamCount, index: index, teamSize: size, thread: workers.count, threadCount: plan.threadCount,
-            teamMeeting: barriers + team, meeting: barriers + teamCount + team))
+            teamMeeting: barriers + team, meeting: barriers + teamCount + team,
+            tallies: tallies + team * SharedWork.allCases.count))
       }
     }
     self.workers = workers
@@ -174,6 +177,7 @@ private final class SharedState: @unchecked Sendable {
 
   deinit {
     barriers.deallocate()
+    tallies.deallocate()
     begin.deallocate()
     done.deallocate()
   }

@@ -16,6 +16,8 @@ struct Worker {
   /// Owned by the `Teams` that runs this worker; they outlive every run.
   let teamMeeting: UnsafeMutablePointer<cl_barrier>
   let meeting: UnsafeMutablePointer<cl_barrier>
+  /// One for each kind of shared work, common to the team.
+  let tallies: UnsafeMutablePointer<cl_tally>
 
   /// Returns when all threads of all teams have called it; what they wrote before is visible afterwards.
   @inline(__always)
@@ -24,4 +26,42 @@ struct Worker {
   /// The same for the threads of this team alone.
   @inline(__always)
   func teamBarrier() { cl_barrier_wait(teamMeeting) }
+
+  /// Meets the threads of all teams after `work`, of which the team may take shares anew behind the next barrier.
+  @inline(__always)
+  func barrier(after work: SharedWork) {
+    barrier()
+    if index == 0 { cl_tally_clear(tallies + work.rawValue) }
+  }
+
+  /// The number of the next item of `work` that no thread of the team has taken yet.
+  @inline(__always)
+  func take(_ work: SharedWork, count: Int = 1) -> Int { Int(cl_tally_take(tallies + work.rawValue, Int64(count))) }
+
+  /// Calls `body` with parts of `total` items until the team's threads have taken them all, every item once.
+  ///
+  /// Half of the items are dealt out beforehand, in one run for each thread; the rest goes to whoever is first, at most `most` at
+  /// a time: a CPU that other programs slow down would keep all others waiting at the next barrier.
+  ///
+  /// - Parameters:
+  ///   - work: Between two uses of the same one lie `barrier(after:)` and another barrier.
+  ///   - most: Items of a part that was not dealt out.
+  @inline(__always)
+  func forEachPart(of total: Int, _ work: SharedWork, most: Int = .max, _ body: (_ part: Range<Int>) -> Void) {
+    guard teamSize > 1 else { return body(0..<total) }
+    let dealt = total / 2
+    let (low, high) = (dealt * index / teamSize, dealt * (index + 1) / teamSize)
+    if low < high { body(low..<high) }
+    let size = max(1, min(most, (total - dealt) / (teamSize * 8)))
+    while true {
+      let begin = dealt + take(work, count: size)
+      guard begin < total else { return }
+      body(begin..<min(begin + size, total))
+    }
+  }
+}
+
+/// Work of a step that a team's threads share out among themselves while they do it.
+enum SharedWork: Int, CaseIterable {
+  case projections, attention, output, hidden, logits
 }

@@ -67,6 +67,44 @@ struct TeamsTests {
     #expect(order.withLock { $0 } == [1])
   }
 
+  @Test(
+    "A team's threads take every item of shared work once, as often as there is some",
+    arguments: [[1], [2], [3], [1, 1], [2, 3]], [0, 1, 2, 7, 1000])
+  func sharedWork(sizes: [Int], total: Int) throws {
+    let teams = try teams(sizes)
+    let rounds = 5
+    let taken = Mutex<[Int]>(Array(repeating: 0, count: sizes.count * rounds * (total + 1)))
+    teams.run { worker in
+      for round in 0..<rounds {
+        let place = (worker.team * rounds + round) * (total + 1)
+        worker.forEachPart(of: total, .hidden, most: 3) { part in
+          taken.withLock { for item in part { $0[place + item] += 1 } }
+        }
+        worker.barrier(after: .hidden)
+        // The last place of each round counts items taken one by one.
+        while worker.take(.output) < total { taken.withLock { $0[place + total] += 1 } }
+        worker.barrier(after: .output)
+      }
+    }
+    let expected = (0..<sizes.count * rounds).flatMap { _ in Array(repeating: 1, count: total) + [total] }
+    #expect(taken.withLock { $0 } == expected)
+  }
+
+  @Test("A thread that is late leaves the undealt half of the work to the others")
+  func lateThread() throws {
+    let teams = try teams([2])
+    let counts = [Counter(), Counter()]
+    teams.run { worker in
+      worker.forEachPart(of: 64, .hidden) { part in
+        for _ in part { counts[worker.index].add() }
+        // The first thread comes back only when the second has done all that it can.
+        while worker.index == 0, counts[1].value < 48 { _ = sched_yield() }
+      }
+      worker.barrier(after: .hidden)
+    }
+    #expect(counts.map(\.value) == [16, 48])
+  }
+
   @Test("Runs follow one another, also after the threads have gone to sleep")
   func manyRuns() throws {
     let teams = try teams([2])
