@@ -25,7 +25,6 @@ typedef struct {
   half lines[CHUNK][8][2];  // bytes; of wide types the even elements of each four in 16 bits
   v16 scale[CHUNK];
   sub_scale sub[CHUNK][2];
-  pairs correction[CHUNK];  // of the two sub scales of a row, the offset times each
   v16 min[CHUNK][2];
   half odd[CHUNK][8][2];    // of wide types, the odd elements; other types' tiles end before
 } tile;
@@ -38,7 +37,7 @@ INLINE tile *tile_at(uint32_t type, tile *tiles, int64_t index) {
 typedef struct {
   column_chunk chunk;
   int32_t even[CHUNK][8], odd[CHUNK][8];  // of wide types, two of each four elements in 16 bits
-  int32_t start[CHUNK];  // what takes out the offset: an integer; with sub scales the negative sums of both halves, to multiply with tile.correction
+  int32_t start[CHUNK][2];  // what takes out the offset, in two 16-bit halves: for 16 elements each with sub scales, else for 32
 } column_words;
 
 INLINE half even_words(half bytes) { return _mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8); }
@@ -54,8 +53,6 @@ INLINE void unpack_block(uint32_t type, block16 block, int block_s, tile *out, i
   if (has_sub_scales(type)) {
     out->sub[s][0] = scales.sub[0];
     out->sub[s][1] = scales.sub[1];
-    const v16i both = ((v16i)scales.sub[0] & 0xffff) | ((v16i)scales.sub[1] & (int32_t)0xffff0000);
-    if (offset_of(type) != 0) out->correction[s] = (pairs)both * (int16_t)offset_of(type);
   }
   if (has_mins(type)) {
     out->min[s][0] = scales.min[0];
@@ -83,20 +80,28 @@ INLINE void unpack_tile(uint32_t type, const ck_matmul *m, const uint8_t *group,
   }
 }
 
+// What 16-bit sums of products start from, so that the bytes' offset is taken out: its negative, times the sum of those activations
+// that the same 16 bits see.
+INLINE void prepare_starts(uint32_t type, const int8_t *quants, int32_t start[2]) {
+  half sums = _mm256_maddubs_epi16(_mm256_set1_epi8(1), _mm256_loadu_si256((const half *)quants));
+  sums = _mm256_add_epi16(sums, _mm256_shuffle_epi32(sums, 0x4e));
+  sums = _mm256_add_epi16(sums, _mm256_shuffle_epi32(sums, 0xb1));
+  if (!has_sub_scales(type)) sums = _mm256_add_epi16(sums, _mm256_permute4x64_epi64(sums, 0x4e));
+  sums = _mm256_mullo_epi16(sums, _mm256_set1_epi16((int16_t)-offset_of(type)));
+  start[0] = _mm256_extract_epi32(sums, 0);
+  start[1] = _mm256_extract_epi32(sums, 4);
+}
+
 INLINE void prepare_words(uint32_t type, const ck_matmul *m, int64_t column, int64_t block, int count, column_words *out) {
   prepare(type, m, column, block, count, &out->chunk);
-  if (is_wide(type)) {
-    for (int s = 0; s < count; s++) {
-      const half fours = _mm256_loadu_si256((const half *)(out->chunk.quants + 32 * s));
+  for (int s = 0; s < count; s++) {
+    const int8_t *const quants = out->chunk.quants + 32 * s;
+    if (is_wide(type)) {
+      const half fours = _mm256_loadu_si256((const half *)quants);
       _mm256_storeu_si256((half *)out->even[s], even_words(fours));
       _mm256_storeu_si256((half *)out->odd[s], odd_words(fours));
     }
-  }
-  if (offset_of(type) == 0) return;
-  const int16_t *sums = m->q8.sums + 2 * (column * (m->k / 32) + block);
-  for (int s = 0; s < count; s++) {
-    const uint32_t both = (uint32_t)(uint16_t)-sums[2 * s] | (uint32_t)(uint16_t)-sums[2 * s + 1] << 16;
-    out->start[s] = has_sub_scales(type) ? (int32_t)both : out->chunk.start[s];
+    if (offset_of(type) != 0) prepare_starts(type, quants, out->start[s]);
   }
 }
 
@@ -106,8 +111,6 @@ INLINE void prepare_words(uint32_t type, const ck_matmul *m, int64_t column, int
 INLINE void add_words(const tile *t, int columns, const column_words *x, int s, half sums[COLUMNS][2]) {
   UNROLL
   for (int l = 0; l < 16; l++) {
-    // Loads behind this stay behind it; the compiler would move them so far to the front that sums leave their registers.
-    __asm__ volatile("" ::: "memory");
     const half *w = l % 2 == 0 ? t->lines[s][l / 2] : t->odd[s][l / 2];
     UNROLL
     for (int c = 0; c < columns; c++) {
@@ -116,16 +119,29 @@ INLINE void add_words(const tile *t, int columns, const column_words *x, int s, 
       for (int h = 0; h < 2; h++) {
         const half products = _mm256_madd_epi16(w[h], a);
         sums[c][h] = l == 0 ? products : _mm256_add_epi32(sums[c][h], products);
+        ONE_AFTER_THE_OTHER(sums[c][h]);
       }
     }
   }
 }
 
+// Of how many lines the products add up within 16 bits. Offsets are taken out there, too, so that what counts is how far a byte
+// lies from its offset; sums on the way may leave 16 bits and come back.
+INLINE int lines_of_run(uint32_t type) {
+  const int offset = offset_of(type), above = greatest(type) - offset, most = offset > above ? offset : above;
+  const int lines = 32767 / (2 * 127 * most), unit = lines_of_sum(type);
+  return lines >= unit ? unit : 4;
+}
+
 INLINE void add_bytes(uint32_t type, const tile *t, int columns, const column_words *x, int s, half sums[COLUMNS][2]) {
-  const int lines = has_sub_scales(type) && run_of(type) > 4 ? 4 : run_of(type);
+  const int lines = lines_of_run(type);
   UNROLL
   for (int first = 0; first < 8; first += lines) {
     half run[COLUMNS][2];
+    UNROLL
+    for (int c = 0; c < columns; c++) {
+      if (offset_of(type) != 0) run[c][0] = run[c][1] = _mm256_set1_epi32(x[c].start[s][first / 4]);
+    }
     UNROLL
     for (int l = first; l < first + lines; l++) {
       UNROLL
@@ -134,8 +150,8 @@ INLINE void add_bytes(uint32_t type, const tile *t, int columns, const column_wo
         UNROLL
         for (int h = 0; h < 2; h++) {
           const half products = _mm256_maddubs_epi16(t->lines[s][l][h], a);
-          run[c][h] = l == first ? products : _mm256_add_epi16(run[c][h], products);
-          if (lines == 8) ONE_AFTER_THE_OTHER(run[c][h]);
+          run[c][h] = l == first && offset_of(type) == 0 ? products : _mm256_add_epi16(run[c][h], products);
+          ONE_AFTER_THE_OTHER(run[c][h]);
         }
       }
     }
@@ -147,16 +163,6 @@ INLINE void add_bytes(uint32_t type, const tile *t, int columns, const column_wo
         const half total = _mm256_madd_epi16(run[c][h], factor);
         sums[c][h] = first == 0 ? total : _mm256_add_epi32(sums[c][h], total);
       }
-    }
-  }
-  if (offset_of(type) == 0) return;
-  UNROLL
-  for (int c = 0; c < columns; c++) {
-    UNROLL
-    for (int h = 0; h < 2; h++) {
-      const half start = _mm256_set1_epi32(x[c].start[s]);
-      sums[c][h] = _mm256_add_epi32(
-          sums[c][h], has_sub_scales(type) ? _mm256_madd_epi16(half_of((words8)t->correction[s], h), start) : start);
     }
   }
 }

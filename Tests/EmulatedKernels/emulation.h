@@ -13,6 +13,9 @@
 
 #pragma clang diagnostic ignored "-Wpsabi"
 
+// The registers that this keeps sums in are not there.
+#define ONE_AFTER_THE_OTHER(sum) (void)0
+
 // Conversions of halves without instructions: V16_HALF of each kernel comes too late to name any.
 #define V16_HALF 0
 #include "ops_v16.h"
