@@ -9,6 +9,10 @@
 #include "CKernels.h"
 #include "matmul16.h"
 #include "ops.h"
+#if defined(__x86_64__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #if defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -43,16 +47,24 @@ static bool has_avx512(void) {
 
 static bool has_avxvnni(void) { return has_avx2() && __builtin_cpu_supports("avxvnni"); }
 static bool has_avx512vnni(void) { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+
+// The kernel lets a process use tiles after it has asked for their 8 KiB of state in every thread (arch_prctl, Linux 5.16).
+static bool has_amx(void) {
+  enum { request_permission = 0x1023, tile_data = 18 };
+  return has_avx512vnni() && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-int8") &&
+         syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+}
 #elif defined(__aarch64__)
 #define NEON PORTABLE, ck_fill_ops_neon
 
 static bool has_dotprod(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 #endif
 
-// Best first.
+// Best first. AMX comes behind AVX-512-VNNI, to be asked for by name, as long as nobody has measured it on a CPU that has it.
 static const recipe recipes[] = {
 #if defined(__x86_64__)
   {"avx512vnni", has_avx512vnni, {AVX512, ck_fill_matmul16_avx512vnni}},
+  {"amx", has_amx, {AVX512, ck_fill_matmul16_amx}},
   {"avx512", has_avx512, {AVX512}},
   {"avxvnni", has_avxvnni, {AVX2, ck_fill_matmul16_avxvnni}},
   {"avx2", has_avx2, {AVX2}},

@@ -8,6 +8,7 @@ void fill_emulated_avx2(ck_table *table);
 void fill_emulated_avxvnni(ck_table *table);
 void fill_emulated_avx512(ck_table *table);
 void fill_emulated_avx512vnni(ck_table *table);
+void fill_emulated_amx(ck_table *table);
 
 static const struct {
   const char *name;
@@ -17,6 +18,7 @@ static const struct {
   {"avxvnni", fill_emulated_avxvnni},
   {"avx512", fill_emulated_avx512},
   {"avx512vnni", fill_emulated_avx512vnni},
+  {"amx", fill_emulated_amx},
 };
 enum { count = sizeof kernels / sizeof kernels[0] };
 

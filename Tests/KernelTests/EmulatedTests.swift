@@ -9,7 +9,7 @@ import Testing
   "Emulated kernels",
   .enabled(if: emulated_table("avx512vnni") != nil, "SIMDe is not installed: scripts/install-packages --tests"))
 struct EmulatedTests {
-  static let names = ["avx2", "avxvnni", "avx512", "avx512vnni"]
+  static let names = ["avx2", "avxvnni", "avx512", "avx512vnni", "amx"]
 
   @Test("emulated instructions give the reference's bits", arguments: names, Packed.types)
   func equals(name: String, type: WeightType) throws {
@@ -18,8 +18,8 @@ struct EmulatedTests {
     for k in lengths {
       for content: Packed.Content in [.moderate, .anything, .set, .high, .zero] {
         let packed = try #require(Packed(type, rows: 48, k: k, content))
-        for activations in [Activations(columns: 9, k: k, portable), Activations(extreme: 9, k: k, portable)] {
-          for map: [Int32] in [[2], [8, 0, 1, 5, 7], [0, 1, 2, 3, 4, 5, 6, 7, 8]] {
+        for activations in [Activations(columns: 19, k: k, portable), Activations(extreme: 19, k: k, portable)] {
+          for map: [Int32] in [[2], [18, 0, 1, 5, 7], [0, 1, 2, 3, 4, 5, 6, 7, 8], [Int32](0..<19).reversed()] {
             let expected = try #require(activations.times(packed, portable, map: map))
             let output = try #require(activations.times(packed, table, map: map))
             #expect(comparable(output) == comparable(expected), "K = \(k), \(map.count) columns, \(content)")

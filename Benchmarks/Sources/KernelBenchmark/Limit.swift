@@ -34,14 +34,12 @@ enum Limit {
     8 + floats(type) + ([.q2_K, .q3_K, .q6_K].contains(type) ? 2 : 0)
   }
 
-  /// Eight vpmaddubsw, and a vpmaddwd after as many lines as 16 bits hold; two more to take out an offset under scales.
+  /// Eight vpmaddubsw, and a vpmaddwd after as many lines as 16 bits hold, where the sums start from the offset's correction.
   private static func pairs(_ type: WeightType) -> Double {
     let folds: Double
     switch type {
     case .q8_0, .iq4_nl, .iq4_xs: folds = 8
-    case .q6_K: folds = 4 + 2
-    case .q3_K: folds = 2 + 2
-    case .q5_0, .q5_1, .q5_K, .mxfp4, .q2_K: folds = 2
+    case .q2_K, .q3_K, .q6_K, .q5_1, .q5_K: folds = 2
     default: folds = 1
     }
     return 8 + folds + floats(type)

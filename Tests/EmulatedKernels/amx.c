@@ -1,0 +1,8 @@
+#if __has_include(<simde/x86/avx512.h>)
+#include "emulation.h"
+
+#include "amx_emulation.h"
+#include "matmul16_amx.h"
+
+void fill_emulated_amx(ck_table *table) { fill(table); }
+#endif
