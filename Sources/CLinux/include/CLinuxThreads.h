@@ -56,6 +56,18 @@ static inline int64_t cl_tally_take(cl_tally *tally, int64_t count) {
   return __atomic_fetch_add(&tally->taken, count, __ATOMIC_RELAXED);
 }
 
+// Takes the next part of what is left of `total` items: 1 of `parts` parts, at most `most` items, at least one. Sets `count`, to 0
+// when nothing is left, and returns the number of the first.
+static inline int64_t cl_tally_take_part(cl_tally *tally, int64_t total, int64_t parts, int64_t most, int64_t *count) {
+  int64_t begin = __atomic_load_n(&tally->taken, __ATOMIC_RELAXED);
+  do {
+    const int64_t left = total - begin, part = left / parts < most ? left / parts : most;
+    *count = left <= 0 ? 0 : part > 0 ? part : 1;
+    if (*count == 0) return begin;
+  } while (!__atomic_compare_exchange_n(&tally->taken, &begin, begin + *count, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+  return begin;
+}
+
 // To be called by one thread, between barriers that no thread passes while it takes from the tally.
 static inline void cl_tally_clear(cl_tally *tally) { __atomic_store_n(&tally->taken, 0, __ATOMIC_RELAXED); }
 

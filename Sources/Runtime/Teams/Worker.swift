@@ -36,12 +36,12 @@ struct Worker {
 
   /// The number of the next item of `work` that no thread of the team has taken yet.
   @inline(__always)
-  func take(_ work: SharedWork, count: Int = 1) -> Int { Int(cl_tally_take(tallies + work.rawValue, Int64(count))) }
+  func take(_ work: SharedWork) -> Int { Int(cl_tally_take(tallies + work.rawValue, 1)) }
 
   /// Calls `body` with parts of `total` items until the team's threads have taken them all, every item once.
   ///
-  /// Half of the items are dealt out beforehand, in one run for each thread; the rest goes to whoever is first, at most `most` at
-  /// a time: a CPU that other programs slow down would keep all others waiting at the next barrier.
+  /// Half of the items are dealt out beforehand, in one run for each thread; the rest goes to whoever is first, in parts that
+  /// become smaller towards the end: a CPU that other programs slow down would keep all others waiting at the next barrier.
   ///
   /// - Parameters:
   ///   - work: Between two uses of the same one lie `barrier(after:)` and another barrier.
@@ -52,11 +52,13 @@ struct Worker {
     let dealt = total / 2
     let (low, high) = (dealt * index / teamSize, dealt * (index + 1) / teamSize)
     if low < high { body(low..<high) }
-    let size = max(1, min(most, (total - dealt) / (teamSize * 8)))
     while true {
-      let begin = dealt + take(work, count: size)
-      guard begin < total else { return }
-      body(begin..<min(begin + size, total))
+      var count: Int64 = 0
+      let taken = cl_tally_take_part(
+        tallies + work.rawValue, Int64(total - dealt), Int64(2 * teamSize), Int64(most), &count)
+      guard count > 0 else { return }
+      let begin = dealt + Int(taken)
+      body(begin..<begin + Int(count))
     }
   }
 }
