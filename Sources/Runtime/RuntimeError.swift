@@ -76,7 +76,7 @@ extension RuntimeError: CustomStringConvertible {
     nodes.map { node in
       let part =
         node.activations > 0
-        ? ", \(ByteCount(node.activations)) of it for the KV cache and activations (--ctx, --batch)"
+        ? ", \(ByteCount(node.activations)) of it for the KV cache and activations (--ctx, --batch, --parallel)"
         : ""
       return
         "node \(node.node) lacks \(ByteCount(node.needed - node.free)) (\(ByteCount(node.needed)) needed\(part), \(ByteCount(node.free)) free)"

@@ -79,7 +79,7 @@ struct PlacementTests {
     let result = try Program.packrun.run(pack, "-p", "x", "--ctx", "268435456")
     #expect(result.exitCode == 3, "\(result.errors)")
     #expect(
-      result.errors.contains("for the KV cache and activations (--ctx, --batch)")
+      result.errors.contains("for the KV cache and activations (--ctx, --batch, --parallel)")
         || result.errors.contains("the cgroup"))
   }
 

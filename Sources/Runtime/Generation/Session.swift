@@ -40,19 +40,21 @@ public final class Session {
 
   /// Places an open pack.
   public init(_ pack: Pack, options: SessionOptions = SessionOptions()) throws(ModelError) {
-    // Whatever is wrong with the model shows before its weights are brought in.
-    let configuration = try ModelConfiguration(pack.metadata)
-    let vocabularySize = pack.manifest.tensors.first { $0.name == "token_embd.weight" }?.rowCount ?? 0
-    let limits = try ModelLimits(configuration, options.model, vocabularySize: vocabularySize)
     self.pack = pack
     self.options = options
+    var memory = options.memory
+    memory.nodeMap = memory.nodeMap ?? options.teams.nodeMap
+    let plan: TeamPlan
+    let replicas: ReplicaPlan
     do {
       let isSharded = pack.manifest.placement == .shard
-      let plan = try Self.plan(nodeCount: isSharded ? pack.manifest.nodeCount : nil, options)
+      plan = try Self.plan(nodeCount: isSharded ? pack.manifest.nodeCount : nil, options)
+      replicas = try ReplicaPlan(pack.manifest, teams: plan, nodeMap: memory.nodeMap)
+    } catch { throw .runtime(error) }
+    // Whatever is wrong with the model shows before its weights are brought in.
+    memory.reserved = try ModelGroup.byteCounts(pack, replicas, teams: plan, options: options.model)
+    do {
       teams = try Teams(plan: plan)
-      var memory = options.memory
-      memory.nodeMap = memory.nodeMap ?? options.teams.nodeMap
-      memory.reserved = limits.byteCounts(configuration, options.model, teams: plan)
       weights = try MappedPack(pack, teams: teams, options: memory)
     } catch { throw .runtime(error) }
     group = try ModelGroup(weights, teams: teams, options: options.model)

@@ -30,26 +30,29 @@ struct FreeMemory {
   ///   - activations: Bytes of KV cache and activations by node.
   ///   - kept: Bytes of each node's page cache that must stay, so that they are not to be had.
   ///   - spill: Whether other nodes may give what one has not.
+  ///   - isSecondLook: Whether room was found for these bytes before the weights were placed. Placing takes some itself, such as page
+  ///     tables, which comes off the margin: what was promised must not be refused when the weights have been read.
   /// - Throws: `RuntimeError.shortage` with all nodes that have not, `memoryLimit` if the cgroup has not.
   func check(
     _ weights: [Int: Int], and activations: [Int: Int] = [:], keeping kept: [Int: Int] = [:],
-    spill: Bool = false
+    spill: Bool = false, isSecondLook: Bool = false
   ) throws(RuntimeError) {
+    func margin(_ node: Topology.Node) -> Int { isSecondLook ? Self.margin(node) / 2 : Self.margin(node) }
     let needed = weights.merging(activations, uniquingKeysWith: +)
     let total = needed.values.reduce(0, +)
-    try checkLimit(total)
+    try checkLimit(total, margin: isSecondLook ? Self.limitMargin / 2 : Self.limitMargin)
     func available(_ node: Topology.Node) -> Int {
       node.freeMemory + max(0, node.reclaimableMemory - (kept[node.id] ?? 0))
     }
     if spill {
       let room = topology.nodes.filter(\.isAllowed).reduce(0) {
-        $0 + max(0, available($1) - Self.margin($1))
+        $0 + max(0, available($1) - margin($1))
       }
       if room >= total { return }
     }
     let short = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> NodeShortage? in
       guard bytes > 0, let node = topology.node(id) else { return nil }
-      let wanted = bytes + Self.margin(node)
+      let wanted = bytes + margin(node)
       guard wanted > available(node) else { return nil }
       return NodeShortage(
         node: id, needed: wanted, free: available(node), activations: activations[id] ?? 0)
@@ -57,9 +60,9 @@ struct FreeMemory {
     guard short.isEmpty else { throw .shortage(short) }
   }
 
-  private func checkLimit(_ bytes: Int) throws(RuntimeError) {
+  private func checkLimit(_ bytes: Int, margin: Int) throws(RuntimeError) {
     guard let limit, bytes > 0 else { return }
-    let wanted = bytes + Self.limitMargin
+    let wanted = bytes + margin
     guard wanted <= limit.available else {
       throw .memoryLimit(path: limit.path, needed: wanted, free: limit.available)
     }

@@ -36,19 +36,26 @@ struct NodeMemory: ~Copyable {
       otherPages: census.pages(notOn: node) + census.absent)
   }
 
+  /// What `byteCount` bytes take: whole huge pages, of less than one whole small ones.
+  static func wholePages(_ byteCount: Int) -> Int {
+    let unit = pageByteCount(byteCount)
+    return (max(byteCount, 1) + unit - 1) / unit * unit
+  }
+
+  private static func pageByteCount(_ byteCount: Int) -> Int { byteCount >= MappedBlob.hugePage ? MappedBlob.hugePage : 4096 }
+
   private static func allocate(
     _ byteCount: Int, _ team: Int, _ teams: Teams, _ spill: Bool, _ kernel: Kernel, _ root: String
   ) throws(RuntimeError) -> AddressReservation {
-    let huge = MappedBlob.hugePage
-    let unit = byteCount >= huge ? huge : 4096
-    let size = (max(byteCount, 1) + unit - 1) / unit * unit
+    let size = wholePages(byteCount)
+    let unit = pageByteCount(byteCount)
     let node = teams.plan.teams[team].node
-    try FreeMemory(root: root).check([:], and: [node: size], spill: spill)
+    try FreeMemory(root: root).check([:], and: [node: size], spill: spill, isSecondLook: true)
     let reservation = try AddressReservation(byteCount: size, alignment: unit, kernel: kernel)
     let range = reservation.bytes(0..<size)
     let error = kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: MAP_PRIVATE | MAP_ANONYMOUS)
     guard error == 0 else { throw .system(operation: "map \(ByteCount(size))", reason: Kernel.text(error)) }
-    if unit == huge { _ = kernel.advise(range, CL_MADV_HUGEPAGE) }
+    if unit == MappedBlob.hugePage { _ = kernel.advise(range, CL_MADV_HUGEPAGE) }
     _ = kernel.bind(range, spill ? .preferred(node) : .bind(node))
     // By a thread of the team: where the binding is refused, the first touch decides.
     teams.run { worker in

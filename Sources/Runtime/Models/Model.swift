@@ -50,9 +50,7 @@ public final class Model {
     metadata: GGUFMetadata, weights source: MappedPack, replica: Int? = nil, teams: Teams, options: ModelOptions = ModelOptions()
   ) throws(ModelError) {
     let configuration = try ModelConfiguration(metadata)
-    guard let kernels = ck_select(options.kernels) else {
-      throw .unknownKernels(name: options.kernels ?? "auto", available: Model.availableKernels)
-    }
+    let kernels = try Model.kernels(options)
     let table = replica.map { source.table(ofReplica: $0) } ?? source.table
     var binder = WeightBinder(table, kernels: kernels, teamCount: teams.teamCount)
     let weights = try ModelWeights(configuration, &binder)
@@ -66,15 +64,37 @@ public final class Model {
     sequenceCount = options.sequenceCount
     kernelsName = String(cString: kernels.pointee.name)
     lengths = Array(repeating: 0, count: options.sequenceCount)
-    let sizes = BufferSizes(configuration, batch: batchSize, logitRows: logitRows)
+    let layout = PassLayout(
+      configuration, limits, options, teams: teams.plan, vocabularySize: vocabularySize, vectorLength: binder.vectorLength)
     do {
-      storage = try PassStorage(
-        configuration, weights, binder.vectors, sizes, teams: teams, cacheType: options.cacheType, positions: contextLength,
-        sequences: sequenceCount, source: source, table: table)
+      storage = try PassStorage(layout, weights, binder.vectors, teams: teams, source: source, table: table)
     } catch .runtime(.shortage(let nodes)) {
       throw .noRoom(nodes, contextLength: contextLength, sequenceCount: sequenceCount)
     }
     pass = storage.pass(configuration, weights, kernels: kernels)
+  }
+
+  /// The kernels of the instruction set asked for.
+  private static func kernels(_ options: ModelOptions) throws(ModelError) -> UnsafePointer<ck_table> {
+    guard let kernels = ck_select(options.kernels) else {
+      throw .unknownKernels(name: options.kernels ?? "auto", available: availableKernels)
+    }
+    return kernels
+  }
+
+  /// Bytes by node that a model will take besides its weights, which need not be in memory yet: only `table`'s shapes are read.
+  ///
+  /// - Throws: What would keep the model from being made, as far as it shows without the weights.
+  static func byteCounts(
+    metadata: GGUFMetadata, table: WeightTable, teams: TeamPlan, options: ModelOptions
+  ) throws(ModelError) -> [Int: Int] {
+    let configuration = try ModelConfiguration(metadata)
+    var binder = WeightBinder(table, kernels: try kernels(options), teamCount: teams.teams.count, readsWeights: false)
+    let weights = try ModelWeights(configuration, &binder)
+    let limits = try ModelLimits(configuration, options, vocabularySize: weights.vocabularySize)
+    return PassLayout(
+      configuration, limits, options, teams: teams, vocabularySize: weights.vocabularySize, vectorLength: binder.vectorLength
+    ).byteCounts
   }
 
   /// Instruction sets whose kernels this processor runs, best first.

@@ -22,27 +22,4 @@ struct ModelLimits {
     // As many rows of logits as 64 MiB hold.
     logitRows = max(options.sequenceCount, min(batchSize, (16 << 20) / max(vocabularySize, 1)))
   }
-
-  /// Bytes of KV cache and activations by node, known before the weights are read.
-  func byteCounts(_ configuration: ModelConfiguration, _ options: ModelOptions, teams: TeamPlan)
-    -> [Int: Int]
-  {
-    let sizes = BufferSizes(configuration, batch: batchSize, logitRows: logitRows)
-    var counts: [Int: Int] = [:]
-    for (index, team) in teams.teams.enumerated() {
-      let scratch = Arena.measure { arena in
-        _ = TeamBuffers(&arena, sizes)
-        for _ in team.cpus { _ = ThreadBuffers(&arena, sizes) }
-      }
-      let cache = Arena.measure { arena in
-        for layer in configuration.layers {
-          _ = LayerCache(
-            &arena, layer, type: options.cacheType, team: index, teamCount: teams.teams.count,
-            positions: (contextLength + 15) / 16 * 16, sequences: options.sequenceCount)
-        }
-      }
-      counts[team.node, default: 0] += scratch + cache
-    }
-    return counts
-  }
 }

@@ -7,10 +7,15 @@ struct WeightBinder {
   let table: WeightTable
   let kernels: UnsafePointer<ck_table>
   let teamCount: Int
-  /// All vectors one after another; each team gets a copy.
-  var vectors: [Float] = []
+  /// Whether the weights are in memory; else only their shapes are looked at.
+  let readsWeights: Bool
+  /// All vectors one after another; each team gets a copy. Empty where the weights are not read.
+  private(set) var vectors: [Float] = []
+  /// Elements of all vectors.
+  private(set) var vectorLength = 0
 
-  init(_ table: WeightTable, kernels: UnsafePointer<ck_table>, teamCount: Int) {
+  init(_ table: WeightTable, kernels: UnsafePointer<ck_table>, teamCount: Int, readsWeights: Bool = true) {
+    self.readsWeights = readsWeights
     self.table = table
     self.kernels = kernels
     self.teamCount = teamCount
@@ -49,7 +54,9 @@ struct WeightBinder {
     }
     let matrix = try matrix(name, weight)
     // Each vector starts at a multiple of 64 bytes.
-    let offset = (vectors.count + 15) / 16 * 16
+    let offset = (vectorLength + 15) / 16 * 16
+    vectorLength = offset + count
+    guard readsWeights else { return Vector(offset: offset) }
     vectors.append(contentsOf: repeatElement(0, count: offset - vectors.count + count))
     let (slices, kernels) = (0..<sliceCount(weight), kernels)
     vectors.withUnsafeMutableBufferPointer { all in
@@ -62,9 +69,9 @@ struct WeightBinder {
     return Vector(offset: offset)
   }
 
-  /// The values of a vector found by `vector`.
+  /// The values of a vector found by `vector`; none where the weights are not read.
   func values(_ vector: Vector, count: Int) -> [Float] {
-    vector.isPresent ? Array(vectors[vector.offset..<vector.offset + count]) : []
+    vector.isPresent && readsWeights ? Array(vectors[vector.offset..<vector.offset + count]) : []
   }
 
   func sliceCount(_ weight: Weight) -> Int { Int(weight.teamStarts[teamCount]) }

@@ -18,20 +18,17 @@ final class PassStorage {
   private let vocabularySize: Int
 
   init(
-    _ configuration: ModelConfiguration, _ weights: ModelWeights, _ values: [Float], _ sizes: BufferSizes, teams: Teams,
-    cacheType: CacheType, positions: Int, sequences: Int, source: MappedPack, table: WeightTable
+    _ layout: PassLayout, _ weights: ModelWeights, _ values: [Float], teams: Teams, source: MappedPack, table: WeightTable
   ) throws(ModelError) {
-    func place(_ arena: inout Arena) -> PassTables {
-      PassTables(&arena, configuration, weights, sizes, teams: teams)
-    }
-    let byteCount = Arena.measure { _ = place(&$0) }
+    let byteCount = layout.tableByteCount
     // On the first team's node, where the logits are read.
     do throws(RuntimeError) {
       tableMemory = try NodeMemory(
         byteCount: byteCount, team: 0, teams: teams, spill: source.spills)
     } catch { throw .runtime(error) }
     var arena = Arena(base: tableMemory.base)
-    let tables = place(&arena)
+    let tables = layout.tables(&arena)
+    let configuration = layout.configuration
     for (index, layer) in weights.layers.enumerated() { (tables.layers + index).initialize(to: layer) }
     for (pair, value) in configuration.rotary.frequencies(factors: weights.rotaryFactors).enumerated() {
       tables.frequencies[pair] = value
@@ -43,10 +40,7 @@ final class PassStorage {
     var memories: [TeamMemory] = []
     var (cacheByteCount, scratchByteCount) = (0, 0)
     for team in 0..<teams.teamCount {
-      let memory = try TeamMemory(
-        team: team, teams: teams, configuration, sizes, values, cacheType: cacheType,
-        positions: positions, sequences: sequences,
-        tables: tables, spill: source.spills)
+      let memory = try TeamMemory(team: team, teams: teams, layout, values, tables: tables, spill: source.spills)
       cacheByteCount += memory.cacheByteCount
       scratchByteCount += memory.scratchByteCount
       memories.append(memory)
@@ -94,35 +88,6 @@ final class PassStorage {
   }
 }
 
-/// What all threads read: pointers into one allocation.
-struct PassTables {
-  let layers: UnsafeMutablePointer<Layer>
-  let teams: UnsafeMutablePointer<TeamBuffers>
-  let threads: UnsafeMutablePointer<ThreadBuffers>
-  let vectors: UnsafeMutablePointer<UnsafeMutablePointer<Float>>
-  let caches: UnsafeMutablePointer<LayerCache>
-  let frequencies: UnsafeMutablePointer<Double>
-  let windowFrequencies: UnsafeMutablePointer<Double>
-  let step: Step
-  let logits: UnsafeMutablePointer<Float>
-
-  init(
-    _ arena: inout Arena, _ configuration: ModelConfiguration, _ weights: ModelWeights, _ sizes: BufferSizes, teams owner: Teams
-  ) {
-    layers = arena.take(configuration.layerCount, of: Layer.self)
-    teams = arena.take(owner.teamCount, of: TeamBuffers.self)
-    threads = arena.take(owner.threadCount, of: ThreadBuffers.self)
-    vectors = arena.take(owner.teamCount, of: UnsafeMutablePointer<Float>.self)
-    caches = arena.take(owner.teamCount * configuration.layerCount, of: LayerCache.self)
-    frequencies = arena.take(sizes.rotaryPairs, of: Double.self)
-    windowFrequencies = arena.take(sizes.rotaryPairs, of: Double.self)
-    step = Step(
-      tokens: arena.integers(sizes.batch), positions: arena.integers(sizes.batch), wanted: arena.integers(sizes.batch),
-      runs: arena.take(sizes.batch, of: SequenceRun.self))
-    logits = arena.floats(sizes.logitRows * weights.vocabularySize)
-  }
-}
-
 /// One team's buffers, vectors and cache, in its node's memory.
 private final class TeamMemory {
   let cacheByteCount: Int
@@ -133,38 +98,24 @@ private final class TeamMemory {
 
   /// Makes room on the team's node and writes where everything lies into `tables`.
   init(
-    team: Int, teams: Teams, _ configuration: ModelConfiguration, _ sizes: BufferSizes,
-    _ values: [Float], cacheType: CacheType,
-    positions: Int, sequences: Int, tables: PassTables, spill: Bool
+    team: Int, teams: Teams, _ layout: PassLayout, _ values: [Float], tables: PassTables, spill: Bool
   ) throws(ModelError) {
-    // Whole blocks of the interleaved keys.
-    let positions = (positions + 15) / 16 * 16
-    let firstThread = teams.firstThread(of: team)
-    let threads = firstThread..<firstThread + teams.size(of: team)
-    func placeScratch(_ arena: inout Arena) {
-      (tables.teams + team).initialize(to: TeamBuffers(&arena, sizes))
-      for thread in threads { (tables.threads + thread).initialize(to: ThreadBuffers(&arena, sizes)) }
-      (tables.vectors + team).initialize(to: arena.floats(values.count))
-    }
-    func placeCache(_ arena: inout Arena) {
-      for (index, layer) in configuration.layers.enumerated() {
-        let cache = LayerCache(
-          &arena, layer, type: cacheType, team: team, teamCount: teams.teamCount, positions: positions, sequences: sequences)
-        (tables.caches + team * configuration.layerCount + index).initialize(to: cache)
-      }
-    }
-    scratchByteCount = Arena.measure(placeScratch)
-    cacheByteCount = Arena.measure(placeCache)
+    scratchByteCount = layout.scratchByteCount(team: team)
+    cacheByteCount = layout.cacheByteCount(team: team)
     do {
       memory = try NodeMemory(
         byteCount: scratchByteCount + cacheByteCount, team: team, teams: teams, spill: spill)
     } catch { throw .runtime(error) }
-    var scratch = Arena(base: memory.base)
-    placeScratch(&scratch)
-    var cache = Arena(base: memory.base + scratchByteCount)
-    placeCache(&cache)
+    var arena = Arena(base: memory.base)
+    let scratch = layout.scratch(&arena, team: team)
+    (tables.teams + team).initialize(to: scratch.buffers)
+    (tables.threads + teams.firstThread(of: team)).initialize(from: scratch.threads, count: scratch.threads.count)
+    (tables.vectors + team).initialize(to: scratch.vectors)
+    arena = Arena(base: memory.base + scratchByteCount)
+    let caches = layout.caches(&arena, team: team)
+    (tables.caches + team * caches.count).initialize(from: caches, count: caches.count)
     values.withUnsafeBufferPointer { source in
-      if let start = source.baseAddress { tables.vectors[team].update(from: start, count: source.count) }
+      if let start = source.baseAddress { scratch.vectors.update(from: start, count: source.count) }
     }
   }
 }
