@@ -40,7 +40,7 @@ struct FreeMemory {
     func margin(_ node: Topology.Node) -> Int { isSecondLook ? Self.margin(node) / 2 : Self.margin(node) }
     let needed = weights.merging(activations, uniquingKeysWith: +)
     let total = needed.values.reduce(0, +)
-    try checkLimit(total, margin: isSecondLook ? Self.limitMargin / 2 : Self.limitMargin)
+    try checkLimit(total, keeping: kept.values.reduce(0, +), margin: isSecondLook ? Self.limitMargin / 2 : Self.limitMargin)
     func available(_ node: Topology.Node) -> Int {
       node.freeMemory + max(0, node.reclaimableMemory - (kept[node.id] ?? 0))
     }
@@ -60,11 +60,10 @@ struct FreeMemory {
     guard short.isEmpty else { throw .shortage(short) }
   }
 
-  private func checkLimit(_ bytes: Int, margin: Int) throws(RuntimeError) {
+  private func checkLimit(_ bytes: Int, keeping kept: Int, margin: Int) throws(RuntimeError) {
     guard let limit, bytes > 0 else { return }
     let wanted = bytes + margin
-    guard wanted <= limit.available else {
-      throw .memoryLimit(path: limit.path, needed: wanted, free: limit.available)
-    }
+    let available = limit.available(keeping: kept)
+    guard wanted <= available else { throw .memoryLimit(path: limit.path, needed: wanted, free: available) }
   }
 }

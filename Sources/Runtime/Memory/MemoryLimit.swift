@@ -2,8 +2,33 @@
 struct MemoryLimit: Hashable, Sendable {
   /// The folder of the cgroup that sets it.
   var path: String
-  /// Bytes that can still be had: unused ones, and the cgroup's page cache, which is given up when memory is asked for.
-  var available: Int
+  /// The limit in bytes.
+  var bound: Int
+  /// Bytes below the limit that nobody uses.
+  var unused: Int
+  /// Bytes of the cgroup's page cache that are given up when memory is asked for.
+  var reclaimable: Int
+
+  /// Bytes that can still be had.
+  var available: Int { available(keeping: 0) }
+
+  /// Bytes that can still be had if `kept` bytes of page cache must stay. Who brought them in is not known: the cgroup they count
+  /// for may be another one, and then there is more room than this.
+  func available(keeping kept: Int) -> Int { unused + max(0, reclaimable - kept) }
+
+  /// The command that raises the limit to `byteCount`.
+  func raise(to byteCount: Int) -> String {
+    let name = path.split(separator: "/").last ?? ""
+    if [".service", ".scope", ".slice"].contains(where: { name.hasSuffix($0) }) {
+      return "sudo systemctl set-property --runtime \(name) MemoryMax=\(byteCount)"
+    }
+    // In a container its own cgroup looks like the root.
+    if path == Version.two.mount || path == Version.one.mount {
+      return "docker update --memory \(byteCount) --memory-swap -1 CONTAINER"
+    }
+    let version = path.hasPrefix(Version.one.mount) ? Version.one : Version.two
+    return "echo \(byteCount) | sudo tee \(path)/\(version.limit)"
+  }
 
   /// The tightest limit of this process's cgroup and all above it; nil if none sets one.
   static func read(root: String = "") -> MemoryLimit? {
@@ -63,7 +88,7 @@ struct MemoryLimit: Hashable, Sendable {
       }
       func sum(_ names: [Substring]) -> Int { names.reduce(0) { $0 + (counts[$1] ?? 0) } }
       return MemoryLimit(
-        path: folder, available: max(0, bound - used) + max(0, sum(given) - sum(kept)))
+        path: folder, bound: bound, unused: max(0, bound - used), reclaimable: max(0, sum(given) - sum(kept)))
     }
   }
 }

@@ -58,7 +58,9 @@ struct FreeMemoryTests {
   func limit() throws {
     let topology = try node(["Inactive(file)": 900]).topology
     let memory = FreeMemory(
-      topology, limit: MemoryLimit(path: "/sys/fs/cgroup/box", available: 100 * Self.mebibyte))
+      topology,
+      limit: MemoryLimit(
+        path: "/sys/fs/cgroup/box", bound: 200 * Self.mebibyte, unused: 70 * Self.mebibyte, reclaimable: 30 * Self.mebibyte))
     try memory.check([0: 80 * Self.mebibyte])
     let error = #expect(throws: RuntimeError.self) { try memory.check([0: 90 * Self.mebibyte]) }
     #expect(error?.exitCode == 3)
@@ -67,6 +69,14 @@ struct FreeMemoryTests {
         "the cgroup /sys/fs/cgroup/box leaves too little memory: 6.00 MiB are lacking (106.00 MiB needed"
       )
         == true)
+    // Of the 100 MiB, 20 are page cache that must stay.
+    try memory.check([0: 60 * Self.mebibyte], keeping: [0: 20 * Self.mebibyte])
+    #expect(
+      throws: RuntimeError.memoryLimit(
+        path: "/sys/fs/cgroup/box", needed: 96 * Self.mebibyte, free: 80 * Self.mebibyte)
+    ) {
+      try memory.check([0: 80 * Self.mebibyte], keeping: [0: 20 * Self.mebibyte])
+    }
   }
 
   @Test(
@@ -89,7 +99,8 @@ struct FreeMemoryTests {
         "memory.stat": "anon 7\ninactive_file 100\nfile_dirty 30",
       ])
     #expect(
-      MemoryLimit.read(root: machine.root) == MemoryLimit(path: "/sys/fs/cgroup/a", available: 670))
+      MemoryLimit.read(root: machine.root)
+        == MemoryLimit(path: "/sys/fs/cgroup/a", bound: 1000, unused: 600, reclaimable: 70))
     try write(
       "memory/",
       [
@@ -98,6 +109,6 @@ struct FreeMemoryTests {
       ])
     #expect(
       MemoryLimit.read(root: machine.root)
-        == MemoryLimit(path: "/sys/fs/cgroup/memory", available: 70))
+        == MemoryLimit(path: "/sys/fs/cgroup/memory", bound: 500, unused: 50, reclaimable: 20))
   }
 }
