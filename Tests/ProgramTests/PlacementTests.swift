@@ -1,4 +1,5 @@
 import Foundation
+import GGUF
 import Testing
 
 @Suite("packrun's commands about placement, as a user runs them", .timeLimit(.minutes(2)))
@@ -95,6 +96,21 @@ struct PlacementTests {
     for (index, line) in lines.enumerated() where line.hasPrefix("mend") {
       #expect(index + 1 < lines.count && lines[index + 1].hasPrefix("      "), "\(line)")
     }
+  }
+
+  @Test(
+    "Of another user's files the doctor does not claim to know what is cached",
+    .enabled(if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")))
+  func othersFiles() throws {
+    var writer = GGUFWriter()
+    writer.tensors = [.init(name: "t", type: .f32, dimensions: [1024, 2048])]
+    try writer.write(to: folder.file("large.gguf")) { _ in [UInt8](repeating: 1, count: 8 << 20) }
+    let pack = folder.file("large.pack")
+    #expect(try Program.ggufpack.run("convert", folder.file("large.gguf"), "-o", pack, "-q").exitCode == 0)
+    let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    let result = try Program.run("/usr/bin/setpriv", nobody + [Program.packrun.path, "doctor", pack])
+    #expect(result.exitCode == 0, "\(result.errors)")
+    #expect(!result.text.contains("are cached in small pages"), "\(result.text)")
   }
 
   @Test(

@@ -9,7 +9,7 @@ enum PageCache {
   static func nodes(_ path: String, kernel: Kernel) -> PageCensus? {
     guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec]) else { return nil }
     defer { try? file.close() }
-    guard let size = try? Int(file.seek(offset: 0, from: .end)), size > 0, maySeeCache(file, path)
+    guard let size = try? Int(file.seek(offset: 0, from: .end)), size > 0, maySeeCache(path)
     else { return nil }
     var census = PageCensus()
     var present = [UInt8](repeating: 0, count: 4096)
@@ -30,11 +30,11 @@ enum PageCache {
     return census
   }
 
-  /// Whether `mincore` tells the truth: of files that this process might not write, it says that all is cached.
-  private static func maySeeCache(_ file: FileDescriptor, _ path: String) -> Bool {
+  /// Whether `mincore` tells the truth: of files that this process might not write, it says that all is cached. Of a file that is
+  /// not there it tells no lies.
+  static func maySeeCache(_ path: String) -> Bool {
     var status = stat()
-    return fstat(file.rawValue, &status) == 0
-      && (status.st_uid == geteuid() || access(path, W_OK) == 0)
+    return lstat(path, &status) != 0 || status.st_uid == geteuid() || access(path, W_OK) == 0
   }
 
   /// Has the page cache forget a file, as far as nobody maps it and nothing of it waits to be written.

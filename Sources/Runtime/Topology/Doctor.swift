@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import PackFormat
+import SystemPackage
 
 /// What on this machine costs speed, and what mends it.
 public struct Doctor {
@@ -142,13 +143,22 @@ public struct Doctor {
   // MARK: The pack
 
   private func examine(_ pack: Pack, _ teams: TeamPlan?) -> [Finding] {
-    var findings: [Finding] = [filesystem(pack)]
+    var findings: [Finding] = []
     let isSharded = pack.manifest.placement == .shard
     do throws(RuntimeError) {
       let nodeCount = isSharded ? pack.manifest.nodeCount : nil
       let teams = if let teams { teams } else { try TeamPlan(topology, nodeCount: nodeCount) }
       let plan = try ReplicaPlan(pack.manifest, teams: teams, nodeMap: nil)
       findings += self.nodeCount(pack, teams, plan.notes)
+      switch PinnedReplicas(pack, root: root).find(plan.replicas) {
+      case .found(let paths):
+        let folder = FilePath(paths.first ?? "").removingLastComponent()
+        return findings + [good("the pack's replicas are pinned in \(folder): nothing is read or copied at the start")]
+      case .unusable(let path, let problem):
+        findings.append(bad("\(path): \(problem), so it is not used", "packrun pin \(pack.path)"))
+      case .none: break
+      }
+      findings.append(filesystem(pack))
       var needed: [Int: Int] = [:]
       let unit = MappedBlob.hugePage
       for replica in plan.replicas { needed[replica.node, default: 0] += (replica.byteCount + unit - 1) / unit * unit }
@@ -156,7 +166,7 @@ public struct Doctor {
       if topology.nodes.count > 1 { findings += plan.replicas.compactMap { cached($0, pack) } }
     } catch {
       let online = TextFile.read(root + "/sys/devices/system/cpu/online") ?? "0"
-      findings.append(bad(error.description, "taskset -c \(online) packrun \(pack.path)"))
+      findings += [filesystem(pack), bad(error.description, "taskset -c \(online) packrun \(pack.path)")]
     }
     return findings
   }
@@ -170,11 +180,16 @@ public struct Doctor {
   }
 
   private func room(_ needed: [Int: Int], _ pack: Pack) -> Finding {
+    let limit = MemoryLimit.read(root: root)
     do throws(RuntimeError) {
-      try FreeMemory(topology, limit: MemoryLimit.read(root: root)).check(needed)
+      try FreeMemory(topology, limit: limit).check(needed)
       let list = needed.sorted { $0.key < $1.key }.map { "\(ByteCount($0.value)) on node \($0.key)" }.joined(separator: ", ")
       return good("there is room for this pack: \(list)")
     } catch {
+      // What other nodes have free does not help against a limit.
+      if case .memoryLimit(_, let needed, let free) = error, let limit {
+        return bad(error.description, limit.raise(to: limit.bound + needed - free))
+      }
       let isPinned = PinnedReplicas.places(root: root).contains { !PinnedReplicas.entries(PinnedReplicas.userFolder($0)).isEmpty }
       return bad(error.description, isPinned ? "packrun unpin --all" : "packrun \(pack.path) --spill")
     }
@@ -214,10 +229,14 @@ public struct Doctor {
       return bad(
         "the pack's filesystem maps files in small pages only (XFS has huge ones): weights are copied at each start",
         "packrun pin \(pack.path)")
+    case .unknownSmall:
+      return bad(
+        "the pack's files are mapped in small pages, so weights are copied at each start; whether only because they are cached so, the kernel does not tell whoever may not write them",
+        "sudo packrun doctor \(pack.path)")
     }
   }
 
-  private enum FileMapping { case huge, cachedSmall, small }
+  private enum FileMapping { case huge, cachedSmall, small, unknownSmall }
 
   /// How the first huge page of a file is mapped; nil if it cannot be.
   private func firstMapping(_ path: String) -> FileMapping? {
@@ -229,12 +248,11 @@ public struct Doctor {
     }
     let range = reservation.bytes(0..<MappedBlob.hugePage)
     guard kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file) == 0 else { return nil }
+    guard PageCache.maySeeCache(path) else { return populatesHuge(range) ? .huge : .unknownSmall }
     var present = [UInt8](repeating: 0, count: range.count / 4096)
     let knows = mincore(UnsafeMutableRawPointer(mutating: range.baseAddress), range.count, &present) == 0
     let wasCached = !knows || present.contains { $0 & 1 != 0 }
-    _ = kernel.advise(range, CL_MADV_HUGEPAGE)
-    guard kernel.advise(range, CL_MADV_POPULATE_READ) == 0 else { return nil }
-    if MemoryMap.read(range).hugeByteCount == range.count { return .huge }
+    if populatesHuge(range) { return .huge }
     if wasCached { return .cachedSmall }
     // What was looked at must not stand in the way of the next look.
     BlobFiller.clear(range)
@@ -242,9 +260,19 @@ public struct Doctor {
     return .small
   }
 
-  /// A line if part of a blob's file is cached on a wrong node.
+  private func populatesHuge(_ range: UnsafeRawBufferPointer) -> Bool {
+    _ = kernel.advise(range, CL_MADV_HUGEPAGE)
+    return kernel.advise(range, CL_MADV_POPULATE_READ) == 0 && MemoryMap.read(range).hugeByteCount == range.count
+  }
+
+  /// A line if part of a blob's file is cached on a wrong node, or if that cannot be seen.
   private func cached(_ replica: Replica, _ pack: Pack) -> Finding? {
     let path = pack.blobPath(replica.blob)
+    guard PageCache.maySeeCache(path) else {
+      return good(
+        "\(path): the kernel does not tell whoever may not write it which nodes it is cached on",
+        "sudo packrun doctor \(pack.path)")
+    }
     guard let census = PageCache.nodes(path, kernel: kernel) else { return nil }
     let wrong = census.pages(notOn: replica.node)
     guard wrong > 0 else { return nil }

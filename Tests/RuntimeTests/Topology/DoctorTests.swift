@@ -86,4 +86,44 @@ struct DoctorTests {
     let other = try findings(of: small.pack(nodes: 4, .shard)) { _ in }
     #expect(!other.contains { $0.text.contains("idle") })
   }
+
+  @Test(
+    "A limit that leaves too little for a pack is mended by raising it, not by memory of other nodes",
+    arguments: [
+      ("/box", "echo 104857600 | sudo tee /sys/fs/cgroup/box/memory.max"),
+      ("/system.slice/models.service", "sudo systemctl set-property --runtime models.service MemoryMax=104857600"),
+      ("/", "docker update --memory 104857600 --memory-swap -1 CONTAINER"),
+    ])
+  func limit(path: String, remedy: String) throws {
+    let small = try SmallPack()
+    let found = try findings(of: small.pack(nodes: 2, .shard)) {
+      let folder = "sys/fs/cgroup" + (path == "/" ? "" : path)
+      try $0.write("proc/self/cgroup", "0::\(path)")
+      try $0.write(folder + "/memory.max", "\(90 << 20)")
+      try $0.write(folder + "/memory.current", "\(80 << 20)")
+    }
+    // 10 MiB are left, and two blobs of 2 MiB with the margin of 16 are 20.
+    let line = try #require(found.first { $0.text.contains("leaves too little memory") })
+    #expect(line.isProblem && line.remedy == remedy)
+  }
+
+  @Test("No room is asked for where the replicas are pinned already; stale ones are told")
+  func pinned() throws {
+    let small = try SmallPack()
+    let pack = try small.pack(nodes: 1, .shard)
+    let plan = TeamPlan(teams: [.init(node: 0, cpus: [Topology.currentAffinity()[0]])])
+    _ = try PinnedReplicas.pin(pack, plan: plan, in: .init(path: small.folder, isHugeTLB: false), options: MemoryOptions())
+    func look() throws -> [Doctor.Finding] {
+      try findings(of: pack) {
+        try $0.write("proc/mounts", "none \(small.folder) hugetlbfs rw,pagesize=2M 0 0")
+        try $0.addNode(0, cpus: "0-1,8-9", mebibytes: 1024, free: 20, distances: "10 16 32 32")
+      }
+    }
+    let found = try look()
+    #expect(found.contains { !$0.isProblem && $0.text.hasPrefix("the pack's replicas are pinned in \(small.folder)/ggufpack-") })
+    #expect(!found.contains { $0.text.contains("too little free memory") || $0.text.contains("copied") })
+    let place = PinnedReplicas.Place(path: small.folder, isHugeTLB: false)
+    #expect(chmod(PinnedReplicas(pack).folder(in: place) + "/blob0-node0", 0o600) == 0)
+    #expect(try look().contains { $0.isProblem && $0.remedy == "packrun pin \(pack.path)" })
+  }
 }
