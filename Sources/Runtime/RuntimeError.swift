@@ -16,16 +16,21 @@ public enum RuntimeError: Error, Hashable, Sendable {
   case memoryLimit(path: String, needed: Int, free: Int)
   /// Some nodes have too few free huge pages.
   case hugePageShortage([NodeShortage])
+  /// The filesystem in memory at `path`, which is `size` bytes large, has too little room left for replicas.
+  case filesystemShortage(path: String, needed: Int, free: Int, size: Int)
+  /// Whoever asked for the work no longer wants it.
+  case interrupted
   /// A tensor is not of the kind that is asked for.
   case wrongTensor(name: String, problem: String)
   /// Replicas left in memory by `packrun pin` cannot be used.
   case staleReplica(path: String, problem: String)
 
   /// What a program's exit status tells of it: 3 if memory is short, 64 if an option cannot be, 2 if the pack cannot be used,
-  /// else 1.
+  /// 130 after Ctrl-C, else 1.
   public var exitCode: Int32 {
     switch self {
-    case .shortage, .memoryLimit, .hugePageShortage: 3
+    case .shortage, .memoryLimit, .hugePageShortage, .filesystemShortage: 3
+    case .interrupted: 130
     case .badOption: 64
     case .pack, .file, .wrongTensor: 2
     case .system, .staleReplica: 1
@@ -67,6 +72,9 @@ extension RuntimeError: CustomStringConvertible {
       "the cgroup \(path) leaves too little memory: \(ByteCount(needed - free)) are lacking (\(ByteCount(needed)) needed, \(ByteCount(free)) to be had); raise its memory.max (docker run --memory, systemctl set-property UNIT MemoryMax=)"
     case .hugePageShortage(let nodes):
       "too few free huge pages: \(Self.list(nodes)); reserve more of them (packrun doctor says how) or use --memory anon"
+    case .filesystemShortage(let path, let needed, let free, let size):
+      "\(path) has too little room: \(ByteCount(needed - free)) are lacking (\(ByteCount(needed)) needed, \(ByteCount(free)) free); enlarge it: mount -o remount,size=\((size + needed - free) >> 20 + 1)M \(path)"
+    case .interrupted: "interrupted"
     case .wrongTensor(let name, let problem): "tensor \(name): \(problem)"
     case .staleReplica(let path, let problem): "\(path): \(problem); free it with packrun unpin and pin the pack again"
     }

@@ -6,17 +6,21 @@ enum Interrupt {
   private static let count = Atomic<Int>(0)
 
   /// Starts to count.
-  static func watch() {
+  ///
+  /// - Parameter numbers: The signals; more than Ctrl-C where what is being done must not stay half done.
+  static func watch(_ numbers: [CInt] = [SIGINT]) {
     // Without SA_RESTART: a question that waits for its answer is to notice.
     var action = sigaction()
     action.__sigaction_handler.sa_handler = { _ in
       if Interrupt.count.wrappingAdd(1, ordering: .relaxed).oldValue > 0 { _exit(130) }
     }
-    sigaction(SIGINT, &action, nil)
     // Whoever started us from a thread that blocks signals has handed that down.
     var signals = sigset_t()
     sigemptyset(&signals)
-    sigaddset(&signals, SIGINT)
+    for number in numbers {
+      sigaction(number, &action, nil)
+      sigaddset(&signals, number)
+    }
     pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 

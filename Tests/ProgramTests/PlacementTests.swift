@@ -2,7 +2,7 @@ import Foundation
 import GGUF
 import Testing
 
-@Suite("packrun's commands about placement, as a user runs them", .timeLimit(.minutes(2)))
+@Suite("packrun's commands about placement, as a user runs them", .serialized, .timeLimit(.minutes(2)))
 struct PlacementTests {
   private let folder: TemporaryFolder
   private let pack: String
@@ -102,11 +102,7 @@ struct PlacementTests {
     "Of another user's files the doctor does not claim to know what is cached",
     .enabled(if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")))
   func othersFiles() throws {
-    var writer = GGUFWriter()
-    writer.tensors = [.init(name: "t", type: .f32, dimensions: [1024, 2048])]
-    try writer.write(to: folder.file("large.gguf")) { _ in [UInt8](repeating: 1, count: 8 << 20) }
-    let pack = folder.file("large.pack")
-    #expect(try Program.ggufpack.run("convert", folder.file("large.gguf"), "-o", pack, "-q").exitCode == 0)
+    let pack = try largePack(mebibytes: 8)
     let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups"]
     let result = try Program.run("/usr/bin/setpriv", nobody + [Program.packrun.path, "doctor", pack])
     #expect(result.exitCode == 0, "\(result.errors)")
@@ -125,5 +121,58 @@ struct PlacementTests {
     #expect(try Program.packrun.run("unpin", pack).text.hasPrefix("freed "))
     #expect(try Program.packrun.run("unpin", pack).errors == "packrun: nothing is pinned\n")
     #expect(try Program.packrun.run("placement", pack, "--memory", "pinned").exitCode == 64)
+  }
+
+  private func largePack(mebibytes: Int) throws -> String {
+    var writer = GGUFWriter()
+    writer.tensors = [.init(name: "t", type: .f32, dimensions: [1024, mebibytes << 8])]
+    try writer.write(to: folder.file("large.gguf")) { _ in [UInt8](repeating: 1, count: mebibytes << 20) }
+    let pack = folder.file("large.pack")
+    #expect(try Program.ggufpack.run("convert", folder.file("large.gguf"), "-o", pack, "-q").exitCode == 0)
+    return pack
+  }
+
+  /// Whether this process may mount filesystems for itself.
+  private static let mayMount: Bool = {
+    let tried = try? Program.run("/usr/bin/unshare", ["-m", "mount", "-t", "tmpfs", "none", "/mnt"])
+    return tried?.exitCode == 0
+  }()
+
+  @Test("A tmpfs too small for the replicas is one line that says how to enlarge it, and exit code 3", .enabled(if: mayMount))
+  func smallTmpfs() throws {
+    let pack = try largePack(mebibytes: 8)
+    let script = "mount -t tmpfs -o size=5M none /dev/shm && exec \"$0\" pin \"$1\" --place tmpfs"
+    let result = try Program.run("/usr/bin/unshare", ["-m", "sh", "-c", script, Program.packrun.path, pack])
+    #expect(result.exitCode == 3)
+    let what = "packrun: /dev/shm has too little room: 3.00 MiB are lacking (8.00 MiB needed, 5.00 MiB free); "
+    #expect(result.errors == what + "enlarge it: mount -o remount,size=9M /dev/shm\n")
+  }
+
+  @Test(
+    "Ctrl-C while replicas are pinned leaves none, and ends with exit code 130",
+    .enabled(if: FileManager.default.isWritableFile(atPath: "/dev/shm")), arguments: [SIGINT, SIGTERM])
+  func interruptedPin(signal: Int32) throws {
+    let pack = try largePack(mebibytes: 256)
+    let own = "/dev/shm/ggufpack-\(geteuid())"
+    func names() -> Set<String> { Set((try? FileManager.default.contentsOfDirectory(atPath: own)) ?? []) }
+    let before = names()
+    for _ in 0..<5 {
+      let process = Process()
+      process.executableURL = URL(filePath: try Program.packrun.path)
+      process.arguments = ["pin", pack, "--place", "tmpfs"]
+      (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+      try process.run()
+      while process.isRunning, !names().subtracting(before).contains(where: { $0.hasSuffix(".partial") }) { usleep(100) }
+      kill(process.processIdentifier, signal)
+      process.waitUntilExit()
+      #expect(process.terminationReason == .exit)
+      // The signal may come after the last piece: then all is there.
+      if process.terminationStatus == 130 {
+        #expect(names().isSubset(of: before))
+        return
+      }
+      #expect(try Program.packrun.run("unpin", pack).exitCode == 0)
+    }
+    Issue.record("five runs were over before the signal came")
   }
 }

@@ -65,7 +65,7 @@ struct BlobFiller {
         let file = try PinnedFile.create(path, byteCount: range.count)
         defer { try? file.close() }
         let error = kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: MAP_SHARED, file: file.rawValue)
-        guard error == 0 else { throw .file(path: path, operation: "map it", reason: Kernel.text(error)) }
+        guard error == 0 else { throw shortage(error, of: blob, "map") }
       } else {
         let error = kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: flags)
         guard error == 0 else { throw shortage(error, of: blob, "map") }
@@ -179,12 +179,29 @@ struct BlobFiller {
       let free = node?.hugePages.first { $0.pageByteCount == MappedBlob.hugePage }.map { $0.free * $0.pageByteCount } ?? 0
       return .hugePageShortage([NodeShortage(node: blob.replica.node, needed: blob.mappedBytes(kind).count, free: free)])
     }
+    // Populating a page that a filesystem has no room for is an address that cannot be; touching it would be a signal.
+    if isPinning, let path = blob.pinnedPath, [ENOMEM, ENOSPC, EFAULT].contains(error) {
+      return Self.filesystemShortage(blob.replica.node, path, needed: blob.mappedBytes(kind).count)
+    }
     if error == ENOMEM {
       return .shortage([
         NodeShortage(node: blob.replica.node, needed: blob.mappedBytes(kind).count, free: node?.freeMemory ?? 0)
       ])
     }
     return .file(path: blob.path, operation: "\(verb) \(ByteCount(blob.replica.byteCount)) for it", reason: Kernel.text(error))
+  }
+}
+
+extension BlobFiller {
+  /// What a full tmpfs or hugetlbfs lacks for the file at `path`, which lies in a pack's folder of a user's folder there.
+  private static func filesystemShortage(_ node: Int, _ path: String, needed: Int) -> RuntimeError {
+    var status = statvfs()
+    _ = statvfs(path, &status)
+    let free = Int(status.f_bavail) * Int(status.f_frsize)
+    if status.f_frsize == MappedBlob.hugePage { return .hugePageShortage([NodeShortage(node: node, needed: needed, free: free)]) }
+    let mount = FilePath(path).removingLastComponent().removingLastComponent().removingLastComponent()
+    let size = Int(status.f_blocks) * Int(status.f_frsize)
+    return .filesystemShortage(path: mount.string, needed: needed, free: free, size: size)
   }
 }
 

@@ -18,15 +18,17 @@ final class LoaderCrew {
   private let nodes: [Int]
   private let policies: [Kernel.Policy]
   private let kernel: Kernel
+  private let isInterrupted: @Sendable () -> Bool
   private let failure = Mutex<RuntimeError?>(nil)
   /// False once the kernel has refused to set a policy; pages then go to the node of the thread that touches them.
   private let policyHolds = Atomic<Bool>(true)
 
   /// Starts at least `threads` threads on each node that a replica is for, on the CPUs of the node's team.
-  init(_ replicas: [Replica], plan: TeamPlan, threadsPerNode threads: Int, spill: Bool, kernel: Kernel) throws(RuntimeError) {
+  init(_ replicas: [Replica], plan: TeamPlan, threadsPerNode threads: Int, options: MemoryOptions) throws(RuntimeError) {
     nodes = Set(replicas.map(\.node)).sorted()
-    self.kernel = kernel
-    policies = nodes.map { spill ? .preferred($0) : .bind($0) }
+    kernel = options.kernel
+    isInterrupted = options.isInterrupted ?? { false }
+    policies = nodes.map { options.spill ? .preferred($0) : .bind($0) }
     teams = try Teams(
       plan: TeamPlan(
         teams: nodes.map { node in
@@ -60,6 +62,7 @@ final class LoaderCrew {
         let index = queues[worker.team].next.add(1, ordering: .relaxed).oldValue
         guard index < pieces[worker.team].count else { break }
         do throws(RuntimeError) {
+          if isInterrupted() { throw .interrupted }
           let piece = pieces[worker.team][index]
           let faults = cl_thread_faults()
           try body(piece)

@@ -222,8 +222,7 @@ struct MemoryLadder {
 
   private mutating func fill(_ kind: MemoryKind) throws(RuntimeError) {
     let readsDisk = kind == .anon || kind == .hugetlb
-    let crew = try LoaderCrew(
-      plan.replicas, plan: teams, threadsPerNode: readsDisk ? 4 : 1, spill: options.spill, kernel: options.kernel)
+    let crew = try LoaderCrew(plan.replicas, plan: teams, threadsPerNode: readsDisk ? 4 : 1, options: options)
     let filler = BlobFiller(blobs: blobs, kind: kind, crew: crew, options: options, mode: mode)
     try filler.fill()
     if !readsDisk, topology.nodes.count > 1 { notes += try PageRepair(filler).run() }

@@ -79,7 +79,7 @@ public struct PinnedReplicas {
         }
         guard let problem = problems.first else { return .found(paths) }
         unusable = problem
-      } else if let stale = entries(place).first(where: { $0.hasPrefix(packKey + ".") && !$0.hasSuffix(".partial") }) {
+      } else if let stale = entries(place).first(where: { $0.hasPrefix(packKey + ".") && !$0.hasSuffix(PartialFolder.suffix) }) {
         unusable = (Self.userFolder(place) + "/" + stale, "these replicas are of an earlier conversion of \(pack.path)")
       }
     }
@@ -101,31 +101,41 @@ public struct PinnedReplicas {
 
   // MARK: Making and freeing
 
-  /// Leaves bound replicas of a pack in memory.
+  /// Leaves bound replicas of a pack in memory. What killed runs left of any pack is freed first.
   ///
   /// - Returns: The folder that holds them.
-  /// - Throws: `RuntimeError`; then nothing of it is left.
+  /// - Throws: `RuntimeError`; then nothing of it is left. `interrupted` if `options` say so meanwhile.
   public static func pin(
     _ pack: Pack, plan teams: TeamPlan, in place: Place, options: MemoryOptions
   ) throws(RuntimeError) -> String {
     let plan = try ReplicaPlan(pack.manifest, teams: teams, nodeMap: options.nodeMap)
     let pinned = PinnedReplicas(pack)
     let folder = pinned.folder(in: place)
-    let partial = folder + ".partial"
     try unpin(pack, places: [place])
+    freeAbandoned(place)
     try checkRoom(plan, place, options)
     try makeFolder(userFolder(place))
-    try makeFolder(partial)
+    try makeFolder(folder + PartialFolder.suffix)
+    let partial = try PartialFolder(folder + PartialFolder.suffix)
     do throws(RuntimeError) {
-      try pinned.fill(plan, teams, place, partial, options)
-      guard rename(partial, folder) == 0 else {
-        throw RuntimeError.file(path: partial, operation: "give it its final name", reason: Kernel.text(errno))
+      try pinned.fill(plan, teams, place, partial.path, options)
+      guard rename(partial.path, folder) == 0 else {
+        throw RuntimeError.file(path: partial.path, operation: "give it its final name", reason: Kernel.text(errno))
       }
     } catch {
-      remove(partial)
+      remove(partial.path)
+      rmdir(userFolder(place))
       throw error
     }
     return folder
+  }
+
+  /// Frees what killed runs have left half filled, of whatever pack.
+  private static func freeAbandoned(_ place: Place) {
+    for name in entries(userFolder(place)) where name.hasSuffix(PartialFolder.suffix) {
+      guard let partial = try? PartialFolder(userFolder(place) + "/" + name) else { continue }
+      remove(partial.path)
+    }
   }
 
   private func fill(
@@ -139,7 +149,7 @@ public struct PinnedReplicas {
           pinnedPath: partial + "/" + Self.fileName(replica),
           alignment: pack.manifest.alignment, kernel: options.kernel))
     }
-    let crew = try LoaderCrew(plan.replicas, plan: teams, threadsPerNode: 4, spill: options.spill, kernel: options.kernel)
+    let crew = try LoaderCrew(plan.replicas, plan: teams, threadsPerNode: 4, options: options)
     let mode = HugePageMode.read(root: options.root)
     try BlobFiller(blobs: blobs, kind: .pinned, crew: crew, options: options, mode: mode, isPinning: true).fill()
     for blob in blobs {
@@ -166,11 +176,8 @@ public struct PinnedReplicas {
       if statvfs(place.path, &status) == 0 {
         let free = Int(status.f_bavail) * Int(status.f_frsize)
         let total = needed.values.reduce(0, +)
-        guard total <= free else {
-          throw .file(
-            path: place.path, operation: "keep \(ByteCount(total)) there",
-            reason: "\(ByteCount(free)) are free; enlarge it: mount -o remount,size=\(total >> 20 + 64)M \(place.path)")
-        }
+        let size = Int(status.f_blocks) * Int(status.f_frsize)
+        guard total <= free else { throw .filesystemShortage(path: place.path, needed: total, free: free, size: size) }
       }
     }
   }
@@ -212,7 +219,12 @@ public struct PinnedReplicas {
     for place in places ?? Self.places() {
       for name in entries(userFolder(place)) where isMeant(name) {
         let folder = userFolder(place) + "/" + name
-        remove(folder)
+        if name.hasSuffix(PartialFolder.suffix) {
+          let partial = try PartialFolder(folder)
+          remove(partial.path)
+        } else {
+          remove(folder)
+        }
         guard access(folder, F_OK) != 0 else { throw .file(path: folder, operation: "remove it", reason: Kernel.text(errno)) }
         gone.append(folder)
       }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import PackFormat
 import Runtime
 
@@ -18,8 +19,12 @@ struct PinCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let pack = try Pack.open(pack)
+      var options = try arguments.memoryOptions(nil)
+      options.isInterrupted = { Interrupt.isRequested }
+      // What is half filled would stay in memory.
+      Interrupt.watch([SIGINT, SIGTERM, SIGHUP])
       let folder = try PinnedReplicas.pin(
-        pack, plan: arguments.teamPlan(pack), in: PinnedReplicas.place(named: place), options: arguments.memoryOptions(nil))
+        pack, plan: arguments.teamPlan(pack), in: PinnedReplicas.place(named: place), options: options)
       Terminal.print("pinned \(pack.path) in \(folder)\n")
     }
   }

@@ -1,5 +1,7 @@
+import CLinux
 import Foundation
 import PackFormat
+import Synchronization
 import Testing
 
 @testable import Runtime
@@ -89,5 +91,66 @@ struct PinnedReplicasTests {
       try PinnedReplicas.pin(pack, plan: MappedPackTests.teams(1).plan, in: place, options: MemoryOptions())
     }
     #expect(PinnedReplicas.entries(PinnedReplicas.userFolder(place)).isEmpty)
+  }
+
+  private func pin(_ pack: Pack, in place: PinnedReplicas.Place, _ options: MemoryOptions) throws {
+    _ = try PinnedReplicas.pin(pack, plan: MappedPackTests.teams(1).plan, in: place, options: options)
+  }
+
+  @Test("A filesystem that gets full meanwhile is a shortage, not a signal", arguments: [EFAULT, ENOMEM, ENOSPC])
+  func full(error: CInt) throws {
+    let small = try SmallPack()
+    let pack = try small.pack(nodes: 2, .shard)
+    let place = PinnedReplicas.Place(path: small.folder, isHugeTLB: false)
+    var options = MemoryOptions()
+    options.kernel = Kernel { $0 == .advise(CInt(CL_MADV_POPULATE_WRITE)) ? error : nil }
+    let thrown = #expect(throws: RuntimeError.self) { try pin(pack, in: place, options) }
+    #expect(thrown?.exitCode == 3)
+    #expect(thrown?.description.hasPrefix("\(small.folder) has too little room: ") == true)
+    #expect(access(PinnedReplicas.userFolder(place), F_OK) != 0)
+  }
+
+  @Test("A pin that is no longer wanted leaves nothing")
+  func interrupted() throws {
+    let small = try SmallPack()
+    let pack = try small.pack(nodes: 2, .shard)
+    let place = PinnedReplicas.Place(path: small.folder, isHugeTLB: false)
+    var options = MemoryOptions()
+    let asked = Atomic(0)
+    options.isInterrupted = { asked.add(1, ordering: .relaxed).newValue > 2 }
+    #expect(throws: RuntimeError.interrupted) { try pin(pack, in: place, options) }
+    #expect(access(PinnedReplicas.userFolder(place), F_OK) != 0)
+  }
+
+  @Test("What a killed pin of another pack has left is freed by the next pin; what a living one fills is not touched")
+  func abandoned() throws {
+    let small = try SmallPack()
+    let pack = try small.pack(nodes: 2, .shard)
+    let place = PinnedReplicas.Place(path: small.folder, isHugeTLB: false)
+    let (dead, living) = (PinnedReplicas.userFolder(place) + "/1.a.partial", PinnedReplicas.userFolder(place) + "/2.b.partial")
+    for folder in [dead, living] {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      try Data("half".utf8).write(to: URL(fileURLWithPath: folder + "/blob0-node0"))
+    }
+    #expect(chmod(PinnedReplicas.userFolder(place), 0o700) == 0)
+    do {
+      let lock = try PartialFolder(living)
+      try pin(pack, in: place, MemoryOptions())
+      #expect(access(dead, F_OK) != 0 && access(lock.path + "/blob0-node0", F_OK) == 0)
+      #expect(throws: RuntimeError.self) { try PinnedReplicas.unpinAll(places: [place]) }
+      #expect(access(living, F_OK) == 0)
+      let own = try PartialFolder(makePartial(of: pack, in: place))
+      let refusal = #expect(throws: RuntimeError.self) { try pin(pack, in: place, MemoryOptions()) }
+      #expect(refusal?.description.contains("another packrun pin is filling it") == true)
+      #expect(access(own.path, F_OK) == 0)
+    }
+    try PinnedReplicas.unpinAll(places: [place])
+    #expect(access(PinnedReplicas.userFolder(place), F_OK) != 0)
+  }
+
+  private func makePartial(of pack: Pack, in place: PinnedReplicas.Place) throws -> String {
+    let path = PinnedReplicas(pack).folder(in: place) + PartialFolder.suffix
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    return path
   }
 }
