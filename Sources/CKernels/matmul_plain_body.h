@@ -84,7 +84,12 @@ static void matmul_plain(const ck_matmul *m) {
   plain_tile t;
   for (int64_t c = 0; c < m->columns; c += tile_columns) {
     int columns = m->columns - c < tile_columns ? (int)(m->columns - c) : tile_columns;
-    for (int j = 0; j < columns; j++) t.x[j] = m->x + (m->column_map ? m->column_map[c + j] : c + j) * m->x_stride;
+    // Two loops: out of one, compilers make masked loads from a map that may be NULL, at which emulators of AVX2 fault.
+    if (m->column_map != NULL) {
+      for (int j = 0; j < columns; j++) t.x[j] = m->x + m->column_map[c + j] * m->x_stride;
+    } else {
+      for (int j = 0; j < columns; j++) t.x[j] = m->x + (c + j) * m->x_stride;
+    }
     for (int64_t row = m->row_begin; row < m->row_end; row += tile_rows) {
       int rows = m->row_end - row < tile_rows ? (int)(m->row_end - row) : tile_rows;
       plain_rows(m, &t, row, rows, c, columns);
