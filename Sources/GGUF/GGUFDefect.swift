@@ -123,9 +123,7 @@ extension GGUFDefect {
     case .version: "a newer version of this program may read it"
     case .bigEndian: "convert the model again for little-endian machines"
     case .tooMany(_, _, _, .format), .longHeader, .overflow: "the file is damaged, or no model: fetch it again"
-    case .weightType(_, let number):
-      WeightType.removed[number] != nil
-        ? "quantise the model again with a current llama.cpp" : "quantise the model to a type of llama.cpp"
+    case .weightType(_, let number): WeightType.advice(unsupported: number)
     }
   }
 }

@@ -13,4 +13,16 @@ extension WeightType {
     if let name = activations[number] { return "type \(name) (\(number)), which is for activations, not weights" }
     return "the unknown weight type \(Int32(bitPattern: number))"
   }
+
+  /// The largest number that is taken for a type at all; ggml has a few dozen, and ik_llama.cpp goes on from 97 to some hundreds.
+  private static let largestNumber: UInt32 = 1023
+
+  /// What to do about such a type.
+  static func advice(unsupported number: UInt32) -> String {
+    if removed[number] != nil { return "quantise the model again with a current llama.cpp" }
+    if activations[number] != nil { return "quantise the model to a type of llama.cpp" }
+    if number > largestNumber { return "the file is damaged: fetch it again" }
+    return
+      "a newer ggml or another program, such as ik_llama.cpp, made it: update ggufpack, or quantise the model to a type of llama.cpp"
+  }
 }

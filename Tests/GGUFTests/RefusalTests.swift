@@ -85,3 +85,9 @@ struct RefusalTests {
     }
   }
 }
+
+extension Refusal {
+  /// What is said of a type that is not known yet.
+  static let newer =
+    "a newer ggml or another program, such as ik_llama.cpp, made it: update ggufpack, or quantise the model to a type of llama.cpp"
+}
