@@ -8,6 +8,8 @@ struct CompressedBlobWriter {
   let threads: Int
   /// libzstd's level.
   let level: Int
+  /// What an interrupted run has written already, by section; empty: the file begins anew.
+  let written: [Int: Journal.WrittenSection]
 
   /// Bytes of content in a frame: large enough for zstd to find what there is, small enough to be unpacked by the dozen at once.
   static let frameByteCount = 1 << 20
@@ -23,26 +25,65 @@ struct CompressedBlobWriter {
 
   /// Writes the file, down to the disk.
   ///
-  /// - Parameter finished: Called with the bytes of content that are done since the last call.
+  /// - Parameters:
+  ///   - note: Called for each section that is stored, with what a later run must know to go on behind it; nil: it is not wanted.
+  ///   - finished: Called with the bytes of content that are done since the last call.
   func write(
-    _ content: borrowing some BlobContent & ~Copyable, sections: [Section], finished: (Int) throws(PackError) -> Void
+    _ content: borrowing some BlobContent & ~Copyable, sections: [Section],
+    note: ((Int, Journal.WrittenSection) throws(PackError) -> Void)?, finished: (Int) throws(PackError) -> Void
   ) throws(PackError) -> WrittenBlob {
     // How large it becomes is not known before; the folder's free space has been checked for the content as it is.
-    let file = try OutputFile(path, byteCount: 0, isNew: false)
+    let file = try OutputFile(keeping: path)
+    if written.isEmpty { try file.truncate(to: 0) }
     var digests = ChunkDigests(chunkByteCount: chunkByteCount)
     var segments: [BlobStorage.Segment] = []
     var end = 0
-    for section in sections {
-      let segment = try write(section, of: content, to: file, at: end, &digests, finished)
+    for (index, section) in sections.enumerated() {
+      let start = end
+      if let segment = try earlier(index, section, in: file, at: start) {
+        // The content is hashed all the same: chunks have their digests across sections.
+        _ = try pass(section, of: content, packing: false, to: file, at: start, &digests, finished)
+        end += segment.storedByteCount ?? 0
+        segments.append(segment)
+        continue
+      }
+      let segment = try write(section, of: content, to: file, at: start, &digests, finished)
       end += segment.storedByteCount ?? 0
       segments.append(segment)
+      if let note, end > start {
+        try note(index, .init(encoding: segment.encoding, frames: segment.frames, digest: try file.digest(start..<end)))
+      }
     }
     // A slice that did not shrink enough was written over; what it left behind the end goes.
     try file.truncate(to: end)
     try file.synchronize()
     return WrittenBlob(
-      chunks: try digests.finish(path), digest: try file.digest(byteCount: end),
+      chunks: try digests.finish(path), digest: try file.digest(0..<end),
       storage: BlobStorage(frameByteCount: Self.frameByteCount, segments: segments))
+  }
+
+  /// What a run before has stored of a section, if it is still there, whole.
+  private func earlier(
+    _ index: Int, _ section: Section, in file: borrowing OutputFile, at start: Int
+  ) throws(PackError) -> BlobStorage.Segment? {
+    guard let found = written[index] else { return nil }
+    let frameCount = found.encoding == .raw ? 0 : Self.frames(of: section).count
+    let segment = BlobStorage.Segment(byteCount: section.range.count, encoding: found.encoding, frames: found.frames)
+    guard found.encoding == .raw || found.encoding == Self.encoding(of: section), found.encoding != .zero,
+      found.frames.count == frameCount, found.frames.allSatisfy({ $0 > 0 }),
+      let size = segment.storedByteCount, size <= 2 * section.range.count + Self.frameByteCount
+    else { return nil }
+    return try file.digest(start..<start + size) == found.digest ? segment : nil
+  }
+
+  private static func encoding(of section: Section) -> BlobStorage.Encoding {
+    switch section.planeCount {
+    case 0: .zero
+    case 2: .zstd2
+    case 4: .zstd4
+    case 8: .zstd8
+    default: .zstd
+    }
   }
 
   private func write(
@@ -50,14 +91,7 @@ struct CompressedBlobWriter {
     _ digests: inout ChunkDigests, _ finished: (Int) throws(PackError) -> Void
   ) throws(PackError) -> BlobStorage.Segment {
     let size = section.range.count
-    let encoding: BlobStorage.Encoding =
-      switch section.planeCount {
-      case 0: .zero
-      case 2: .zstd2
-      case 4: .zstd4
-      case 8: .zstd8
-      default: .zstd
-      }
+    let encoding = Self.encoding(of: section)
     var tries = encoding != .zero
     if tries { tries = try promises(section, of: content) }
     let frames = try pass(section, of: content, packing: tries, to: file, at: start, &digests, finished)

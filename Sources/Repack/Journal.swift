@@ -2,22 +2,37 @@ import GGUF
 import PackFormat
 import SystemPackage
 
-/// The chunks that a run has written so far, in a file beside them, so that an interrupted run can be gone on with.
+/// What a run has written so far, in a file beside it, so that an interrupted run can be gone on with.
 ///
-/// The first line says what is being written, from what; every other one names a blob, a chunk and its digest.
+/// The first line says what is being written, from what. Every other one names a blob, a chunk and its digest; or, of a compressed
+/// blob, a section, the digest of what is stored of it, its encoding and the sizes of its frames (`-` where there are none).
 final class Journal {
+  /// What a run before has done, by blob.
+  struct Progress {
+    var chunks: [Int: [Int: Digest]] = [:]
+    var sections: [Int: [Int: WrittenSection]] = [:]
+
+    var isEmpty: Bool { chunks.isEmpty && sections.isEmpty }
+  }
+
+  /// A section of a compressed blob: how it was stored, and the digest of that.
+  struct WrittenSection: Hashable {
+    let encoding: BlobStorage.Encoding
+    let frames: [Int]
+    let digest: Digest
+  }
+
   /// The file's name in the staging folder.
   static let fileName = "journal"
 
-  /// Chunks of the run before, by blob.
-  let written: [Int: [Int: Digest]]
+  let written: Progress
   private let descriptor: FileDescriptor
   private let path: String
 
   /// Opens the journal in `folder`, or begins one if there is none or it is of something else than `purpose`.
   init(in folder: String, purpose: Digest) throws(PackError) {
     path = folder + "/" + Self.fileName
-    written = (try? PackFile.contents(path)).map { Self.parse($0, purpose) } ?? [:]
+    written = (try? PackFile.contents(path)).map { Self.parse($0, purpose) } ?? Progress()
     descriptor = try Self.open(path, purpose, isNew: written.isEmpty)
   }
 
@@ -34,24 +49,39 @@ final class Journal {
     }
   }
 
-  /// The last line may be cut short, by whatever ended the run.
-  private static func parse(_ bytes: [UInt8], _ purpose: Digest) -> [Int: [Int: Digest]] {
+  /// The last line may be cut short, by whatever ended the run; digests tell.
+  private static func parse(_ bytes: [UInt8], _ purpose: Digest) -> Progress {
     let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
-    guard lines.first.map(String.init) == purpose.hex else { return [:] }
-    var written: [Int: [Int: Digest]] = [:]
+    var written = Progress()
+    guard lines.first.map(String.init) == purpose.hex else { return written }
     for line in lines.dropFirst() {
-      let fields = line.split(separator: " ")
-      guard fields.count == 3, let blob = Int(fields[0]), let chunk = Int(fields[1]), let digest = Digest(hex: String(fields[2]))
+      let fields = line.split(separator: " ").map(String.init)
+      guard fields.count >= 3, let blob = Int(fields[0]), let index = Int(fields[1]), let digest = Digest(hex: fields[2])
       else { continue }
-      written[blob, default: [:]][chunk] = digest
+      if fields.count == 3 {
+        written.chunks[blob, default: [:]][index] = digest
+      } else if fields.count == 5, let encoding = BlobStorage.Encoding(rawValue: fields[3]) {
+        let frames = fields[4].split(separator: ",").compactMap { Int($0) }
+        written.sections[blob, default: [:]][index] = WrittenSection(encoding: encoding, frames: frames, digest: digest)
+      }
     }
     return written
   }
 
+  /// Notes a section.
+  func note(blob: Int, section: Int, _ written: WrittenSection) throws(PackError) {
+    let frames = written.frames.isEmpty ? "-" : written.frames.map(String.init).joined(separator: ",")
+    try append("\(blob) \(section) \(written.digest.hex) \(written.encoding.rawValue) \(frames)\n")
+  }
+
   /// Notes a chunk.
   func note(blob: Int, chunk: Int, _ digest: Digest) throws(PackError) {
+    try append("\(blob) \(chunk) \(digest.hex)\n")
+  }
+
+  private func append(_ line: String) throws(PackError) {
     do {
-      try descriptor.writeAll(Array("\(blob) \(chunk) \(digest.hex)\n".utf8))
+      try descriptor.writeAll(Array(line.utf8))
     } catch {
       throw .system(file: path, operation: "write it", reason: OutputFile.reason(error))
     }

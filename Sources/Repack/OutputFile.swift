@@ -7,6 +7,18 @@ struct OutputFile: ~Copyable, Sendable {
   let path: String
   private let descriptor: FileDescriptor
 
+  /// Opens the file at `path`, or creates one if there is none, and leaves what is in it.
+  init(keeping path: String) throws(PackError) {
+    do {
+      descriptor = try FileDescriptor.open(
+        FilePath(path), .readWrite, options: [.create, .noFollow, .closeOnExec],
+        permissions: [.ownerReadWrite, .groupRead, .otherRead])
+    } catch {
+      throw .system(file: path, operation: "create it", reason: Self.reason(error))
+    }
+    self.path = path
+  }
+
   /// Creates the file at `path`, which must not exist unless `isNew` is false, and reserves space for `byteCount` bytes.
   init(_ path: String, byteCount: Int, isNew: Bool = true) throws(PackError) {
     descriptor = try Self.create(path, byteCount, isNew)
@@ -71,12 +83,12 @@ struct OutputFile: ~Copyable, Sendable {
     }
   }
 
-  /// The digest of its first `byteCount` bytes, which are read again.
-  func digest(byteCount: Int) throws(PackError) -> Digest {
+  /// The digest of the bytes in `range`, which are read again.
+  func digest(_ range: Range<Int>) throws(PackError) -> Digest {
     guard var stream = DigestStream() else { throw .system(file: path, operation: "hash it", reason: "there is no memory") }
     var buffer = ByteBuffer(capacity: 1 << 20)
-    for start in stride(from: 0, to: byteCount, by: 1 << 20) {
-      let count = min(1 << 20, byteCount - start)
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: 1 << 20) {
+      let count = min(1 << 20, range.upperBound - start)
       try unsafe read(start, into: buffer.bytes(count))
       buffer.withBytes(count) { stream.update($0) }
     }

@@ -117,7 +117,7 @@ public struct PackConverter: Sendable {
     let blob = arrangement.blobs[index]
     let path = folder + "/" + blob.file
     guard let compressionLevel else {
-      let earlier = journal?.written[index] ?? [:]
+      let earlier = journal?.written.chunks[index] ?? [:]
       let writer = PlainBlobWriter(
         path: path, byteCount: blob.byteCount, chunkByteCount: arrangement.chunkByteCount, threads: threads, written: earlier,
         isNew: !resumes)
@@ -127,9 +127,13 @@ public struct PackConverter: Sendable {
       }
     }
     let writer = CompressedBlobWriter(
-      path: path, byteCount: blob.byteCount, chunkByteCount: arrangement.chunkByteCount, threads: threads, level: compressionLevel)
-    // Frames are written anew by a resumed run: where they lie depends on all before them.
-    return try writer.write(content, sections: arrangement.sections(of: blob.content), finished: progress)
+      path: path, byteCount: blob.byteCount, chunkByteCount: arrangement.chunkByteCount, threads: threads, level: compressionLevel,
+      written: journal?.written.sections[index] ?? [:])
+    func note(_ section: Int, _ written: Journal.WrittenSection) throws(PackError) {
+      try journal?.note(blob: index, section: section, written)
+    }
+    return try writer.write(
+      content, sections: arrangement.sections(of: blob.content), note: journal == nil ? nil : note, finished: progress)
   }
 
   // MARK: Source
@@ -175,6 +179,7 @@ public struct PackConverter: Sendable {
     let manifest = arrangement.manifest(
       writer: writer, source: sourceParts, gapByteCount: 0, blobs: arrangement.blobs.map { _ in nothing })
     var bytes = try manifest.json() + Array(try header.digest().hex.utf8)
+    if let compressionLevel { bytes += Array("zstd \(compressionLevel)".utf8) }
     if case .model(let model) = origin {
       for part in model.parts {
         let attributes = try? FileManager.default.attributesOfItem(atPath: part.path)

@@ -55,7 +55,8 @@ struct PackWritingArguments: ParsableArguments {
 
   @Flag(
     help: """
-      Go on with what an interrupted run has left, and leave what is done if this one is interrupted. Compressed blobs begin anew.
+      Go on with what an interrupted run has left, and leave what is done if this one is interrupted. With --compress, what counts as \
+      done is a whole tensor's rows.
       """)
   var resume = false
 

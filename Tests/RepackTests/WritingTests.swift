@@ -59,6 +59,50 @@ struct WritingTests {
     }
   }
 
+  @Test("An interrupted compression goes on behind the last tensor that is complete", arguments: [false, true])
+  func compressed(isDamaged: Bool) throws {
+    try withTemporaryFolder { folder in
+      var writer = GGUFWriter()
+      writer.tensors = ["a", "b", "c"].map { .init(name: $0, type: .q8_0, dimensions: [1024, 3000]) }
+      var random = RandomBytes(seed: 12)
+      // The first compresses, the others do not.
+      try writer.write(to: folder + "/model.gguf") { index in
+        random.bytes(34 * 32 * 3000).map { index == 0 ? $0 & 15 : $0 }
+      }
+      let model = try GGUFModel.open(folder + "/model.gguf")
+      let plan = try PackPlan(model, options: PackOptions())
+      let (target, blob) = (folder + "/model.pack", folder + "/.model.pack.partial/node0.blob")
+      func run(until limit: Int, _ look: (Int) -> Void = { _ in }) throws {
+        var converter = PackConverter(model, plan: plan)
+        converter.resumes = true
+        converter.compressionLevel = 3
+        var done = 0
+        try converter.run(to: target) { (bytes) throws(PackError) in
+          if bytes > 0, done == 0 { look((try? FileManager.default.attributesOfItem(atPath: blob)[.size] as? Int) ?? 0) }
+          done += bytes
+          if done >= limit { throw .interrupted }
+        }
+      }
+      #expect(throws: PackError.interrupted) { try run(until: 8 << 20) }
+      let journal = try String(contentsOfFile: folder + "/.model.pack.partial/journal", encoding: .utf8).split(separator: "\n")
+      let fields = journal.dropFirst().map { $0.split(separator: " ") }
+      #expect(journal.count >= 2 && fields[0][3] == "zstd")
+      let stored = fields[0][4].split(separator: ",").compactMap { Int($0) }.reduce(0, +)
+      if isDamaged {
+        let file = try #require(FileHandle(forWritingAtPath: blob))
+        try file.seek(toOffset: 1000)
+        try file.write(contentsOf: Data([1, 2, 3]))
+        try file.close()
+      }
+      var sizeAtStart = 0
+      try run(until: .max) { sizeAtStart = $0 }
+      #expect(sizeAtStart >= stored)
+      #expect(try PackVerifier(Pack.open(target)).run().isEmpty)
+      try PackRestorer(Pack.open(target)).compare(with: model)
+      #expect(try names(in: folder) == ["model.gguf", "model.pack"])
+    }
+  }
+
   @Test("What a resumed run finds of another arrangement is not used")
   func otherArrangement() throws {
     try withTemporaryFolder { folder in
@@ -88,7 +132,7 @@ struct WritingTests {
       let partial = folder + "/.model.pack.partial"
       try FileManager.default.createDirectory(atPath: partial, withIntermediateDirectories: true)
       try Data("trash".utf8).write(to: URL(filePath: partial + "/node7.blob"))
-      try Data().write(to: URL(filePath: partial + "/lock"))
+      try Data().write(to: URL(filePath: partial + ".lock"))
       do {
         let living = try Staging(for: folder + "/other.pack", .pack, replacing: false)
         #expect(throws: PackError.self) { try PackConverter(model, plan: plan).run(to: folder + "/other.pack") }
