@@ -5,14 +5,14 @@ import SystemPackage
 
 /// A hidden folder beside the result, where it is written before it takes the result's name in one step.
 ///
-/// While it lives, a lock on a file in it tells other runs that it is not trash. What a killed run leaves behind is removed by the
-/// next run for the same result. Dropping a staging that was not committed removes it.
+/// While it lives, a lock on a file beside it keeps other runs for the same result from beginning. The kernel drops the lock with the
+/// process: what a killed run leaves behind is removed by the next one. Dropping a staging that was not committed removes it.
 struct Staging: ~Copyable {
   /// Where the result will be.
   let destination: String
   /// Where it is written.
   let path: String
-  private let lock: FileDescriptor
+  private let lock: WriterLock
   private let result: Result
   private var isCommitted = false
   /// Whether the folder stays if it is dropped without being committed, so that a later run can go on.
@@ -30,15 +30,10 @@ struct Staging: ~Copyable {
     var isFolder: Bool { self == .pack || self == .models }
   }
 
-  private static let lockName = "lock"
-
   /// Makes the folder for a result at `destination`, which must not exist unless `replacing`.
   init(for destination: String, _ result: Result, replacing: Bool, resuming: Bool = false) throws(PackError) {
     let destination = destination.count > 1 && destination.hasSuffix("/") ? String(destination.dropLast()) : destination
-    guard replacing || !FileManager.default.fileExists(atPath: destination) else {
-      throw .invalid(file: destination, problem: "it exists already; choose another name, or replace it with --force")
-    }
-    try Self.checkReplaceable(destination, result)
+    try Self.check(destination, result, replacing)
     let file = FilePath(destination)
     guard let name = file.lastComponent else { throw .invalid(file: destination, problem: "this is no name for a result") }
     let parent = file.removingLastComponent()
@@ -47,7 +42,11 @@ struct Staging: ~Copyable {
       throw .invalid(file: parent.string, problem: "there is no such folder; create it, or write to another place")
     }
     let path = parent.appending(".\(name.string).partial").string
-    lock = try Self.create(path, keeping: resuming)
+    let lock = try WriterLock(path + ".lock", of: destination)
+    // Another run may have finished since.
+    try Self.check(destination, result, replacing)
+    try Self.create(path, keeping: resuming)
+    self.lock = lock
     self.destination = destination
     self.path = path
     self.result = result
@@ -55,13 +54,15 @@ struct Staging: ~Copyable {
 
   deinit {
     if !isCommitted && !keepsUnfinished { try? FileManager.default.removeItem(atPath: path) }
-    try? lock.close()
   }
 
   /// Refuses to replace what is no result of ours: `--force` with a mistyped path must not cost anybody a folder.
-  private static func checkReplaceable(_ destination: String, _ result: Result) throws(PackError) {
+  private static func check(_ destination: String, _ result: Result, _ replacing: Bool) throws(PackError) {
     var isFolder = false
     guard FileManager.default.fileExists(atPath: destination, isDirectory: &isFolder) else { return }
+    guard replacing else {
+      throw .invalid(file: destination, problem: "it exists already; choose another name, or replace it with --force")
+    }
     guard isFolder == result.isFolder else {
       throw .invalid(
         file: destination, problem: "it is a \(isFolder ? "folder" : "file"), and the result is none; it is not replaced")
@@ -73,23 +74,14 @@ struct Staging: ~Copyable {
     guard isOurs else { throw .invalid(file: destination, problem: "it is a folder of other things; it is not replaced") }
   }
 
-  /// Makes the folder and takes its lock; first removes one that nobody holds, or takes it over if `keeping`.
-  private static func create(_ path: String, keeping: Bool) throws(PackError) -> FileDescriptor {
-    if let old = try? FileDescriptor.open(FilePath(path + "/" + lockName), .readWrite, options: [.closeOnExec]) {
-      guard cl_lock(old.rawValue) == 0 else {
-        try? old.close()
-        throw .invalid(file: path, problem: "another run is writing this result; wait for it, or stop it")
-      }
-      if keeping { return old }
-      try? old.close()
-    }
+  /// Makes the folder; first removes what a run before has left, unless `keeping` it.
+  private static func create(_ path: String, keeping: Bool) throws(PackError) {
     do {
-      if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
+      if FileManager.default.fileExists(atPath: path) {
+        if keeping { return }
+        try FileManager.default.removeItem(atPath: path)
+      }
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-      let lock = try FileDescriptor.open(
-        FilePath(path + "/" + lockName), .readWrite, options: [.create, .closeOnExec], permissions: [.ownerReadWrite])
-      _ = cl_lock(lock.rawValue)
-      return lock
     } catch {
       throw .system(file: path, operation: "create this folder", reason: reason(error))
     }
@@ -102,9 +94,7 @@ struct Staging: ~Copyable {
     for name in names where FileManager.default.fileExists(atPath: path + "/" + name) { try remove(path + "/" + name) }
     let source: String
     switch result {
-    case .pack, .models:
-      source = path
-      try remove(path + "/" + Self.lockName)
+    case .pack, .models: source = path
     case .file(let name): source = path + "/" + name
     }
     try unsafe Self.check(cl_sync_folder(path), path, "write it to the disk")
@@ -130,7 +120,7 @@ struct Staging: ~Copyable {
 
   /// Refuses to begin what the filesystem has no room for; what an interrupted run has left there counts as room.
   func requireSpace(_ byteCount: Int) throws(PackError) {
-    let free = cl_free_bytes(lock.rawValue)
+    let free = cl_free_bytes(lock.descriptor.rawValue)
     guard free >= 0 else { return }
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     let room = names.reduce(Int(free)) { unsafe $0 + Int(cl_allocated_bytes(path + "/" + $1)) }
@@ -143,7 +133,7 @@ struct Staging: ~Copyable {
 
   /// Removes what an interrupted run left, but the file `name`.
   func clear(keeping name: String) throws(PackError) {
-    for other in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where other != name && other != Self.lockName {
+    for other in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where other != name {
       try remove(path + "/" + other)
     }
   }

@@ -89,4 +89,37 @@ struct InterruptedConvertTests {
       Issue.record("five runs were over before the signal came: \(seen)")
     }
   }
+
+  @Test(
+    "A second run for the same pack is refused in one line, and the first one's work is whole",
+    arguments: [[], ["--force"], ["--resume"]])
+  func second(extra: [String]) throws {
+    try withModel { folder in
+      let (model, pack) = (folder + "/model.gguf", folder + "/model.pack")
+      let first = try launch(["convert", model, "-o", pack, "-q"])
+      while first.isRunning && !FileManager.default.fileExists(atPath: folder + "/.model.pack.partial/node0.blob") { usleep(200) }
+      // Stopped, it is there and does not get ready.
+      kill(first.processIdentifier, SIGSTOP)
+      let second = try Program.ggufpack.run(["convert", model, "-o", pack, "-q"] + extra)
+      kill(first.processIdentifier, SIGCONT)
+      #expect(second.exitCode == 2)
+      #expect(second.errors == "ggufpack: \(pack): another run is writing it; wait for it, or stop it\n")
+      first.waitUntilExit()
+      #expect(first.terminationStatus == 0)
+      #expect(try run("verify", pack, "--source", model, "-q") == 0)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["model.gguf", "model.pack"])
+    }
+  }
+
+  @Test("Of runs that begin at the same time one writes the pack, and the others do no harm")
+  func together() throws {
+    try withModel { folder in
+      let (model, pack) = (folder + "/model.gguf", folder + "/model.pack")
+      let runs = try (0..<6).map { _ in try launch(["convert", model, "-o", pack, "-q"]) }
+      for run in runs { run.waitUntilExit() }
+      #expect(runs.map(\.terminationStatus).sorted() == [0, 2, 2, 2, 2, 2])
+      #expect(try run("verify", pack, "--source", model, "-q") == 0)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["model.gguf", "model.pack"])
+    }
+  }
 }
