@@ -1,5 +1,6 @@
 import FoundationEssentials
 import GGUF
+import SystemPackage
 
 /// A pack that has been opened: everything in it is validated but the weights' digests.
 ///
@@ -68,11 +69,15 @@ public struct Pack: Sendable {
 
   /// Says of a path that leads to something else what it is, rather than which file is missing in it.
   private static func checkFolder(_ path: String) throws(PackError) {
-    var isFolder = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw .system(file: path, operation: "open it", reason: "No such file or directory")
+    let kind: FileType
+    do {
+      kind = try FilePath(path).stat().type
+    } catch {
+      throw .system(file: path, operation: "open it", reason: error.description)
     }
-    guard isFolder else { throw .invalid(file: path, problem: "it is a file, and a pack is a folder; ggufpack convert makes one") }
+    guard kind == .directory else {
+      throw .invalid(file: path, problem: "it is a file, and a pack is a folder; ggufpack convert makes one")
+    }
     let names = [FileName.manifest, FileName.header, Checksums.fileName]
     guard names.contains(where: { FileManager.default.fileExists(atPath: path + "/" + $0) }) else {
       throw .invalid(file: path, problem: "this folder is no pack: it has no \(FileName.manifest)")
