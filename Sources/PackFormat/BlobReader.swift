@@ -47,6 +47,22 @@ public struct BlobReader: ~Copyable, Sendable {
     }
   }
 
+  /// The bytes of the file that hold the content in `range`: of frames, all that some of it lies in.
+  func storedRange(of range: Range<Int>) -> Range<Int> {
+    guard let map, !range.isEmpty else { return range }
+    func place(_ offset: Int, isEnd: Bool) -> Int {
+      let entry = map.entries[Self.entry(at: isEnd ? offset - 1 : offset, of: map)]
+      let within = offset - entry.content.lowerBound
+      return switch entry.encoding {
+      case .zero: entry.stored.lowerBound
+      case .raw: entry.stored.lowerBound + within
+      case .zstd, .zstd2, .zstd4, .zstd8:
+        entry.frames[isEnd ? (within - 1) / map.frameByteCount + 1 : within / map.frameByteCount]
+      }
+    }
+    return place(range.lowerBound, isEnd: false)..<place(range.upperBound, isEnd: true)
+  }
+
   private static func entry(at offset: Int, of map: BlobStorage.Map) -> Int {
     var low = 0
     var high = map.entries.count

@@ -32,13 +32,12 @@ public struct PackVerifier: Sendable {
     var damage: [PackError] = []
     for index in pack.manifest.blobs.indices {
       let blob = pack.manifest.blobs[index]
-      if let map = blob.storage.flatMap({ BlobStorage.Map($0) }) {
-        // A file that is not what it was may not unpack at all, and says less about itself then.
-        let file = try check(file: blob.file, byteCount: map.storedByteCount, digest: blob.digest, progress)
-        damage += file
-        if !file.isEmpty { continue }
-      }
-      damage += try check(blob: index, progress)
+      let chunks = try check(blob: index, progress)
+      damage += chunks
+      guard let map = blob.storage.flatMap({ BlobStorage.Map($0) }) else { continue }
+      let file = try check(file: blob.file, byteCount: map.storedByteCount, digest: blob.digest, progress)
+      // The chunks say more about the place. Bits that unpacking does not look at are found by the file's digest alone.
+      if chunks.isEmpty { damage += file }
     }
     if pack.manifest.gapByteCount > 0, let digest = pack.checksums.digests[Pack.FileName.gaps] {
       damage += try check(file: Pack.FileName.gaps, byteCount: pack.manifest.gapByteCount, digest: digest, progress)
@@ -70,10 +69,16 @@ public struct PackVerifier: Sendable {
       () throws(PackError) in
       try Reader()
     } work: { (chunk, state) throws(PackError) in
-      state.digest = try Self.digest(of: reader, range(chunk), &state)
+      do throws(PackError) {
+        state.digest = try Self.digest(of: reader, range(chunk), &state)
+      } catch {
+        // Frames that do not unpack are damage of this chunk; there may be more.
+        guard case .invalid = error, reader.isCompressed else { throw error }
+        state.digest = nil
+      }
     } finish: { (chunk, state) throws(PackError) in
       if state.digest != blob.chunks[chunk] {
-        damage.append(.damaged(file: reader.path, chunk: chunk, range: range(chunk)))
+        damage.append(.damaged(file: reader.path, chunk: chunk, range: reader.storedRange(of: range(chunk))))
       }
       try progress(range(chunk).count)
     }

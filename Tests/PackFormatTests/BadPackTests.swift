@@ -192,6 +192,50 @@ struct BadPackTests {
     }
   }
 
+  @Test("Damage of a compressed blob is found in the chunk whose bytes of the file are damaged")
+  func compressedDamage() throws {
+    try SmallPack.with(options, compressed: true) { pack in
+      // Many chunks, some across frames; the digests of the content as it is.
+      let size = 4096
+      let plain = try Pack.open(pack.path)
+      let content = try (0..<2).map { index in try contents(plain, blob: index) }
+      for (index, bytes) in content.enumerated() {
+        let chunks = stride(from: 0, to: bytes.count, by: size).map { start in
+          Digest(of: Array(bytes[start..<min(bytes.count, start + size)])).hex
+        }
+        try pack.change("blobs.\(index).chunks", to: chunks)
+      }
+      try pack.change("chunkByteCount", to: size)
+      let opened = try Pack.open(pack.path)
+      #expect(try PackVerifier(opened).run().isEmpty)
+      let good = try pack.bytes("node0.blob")
+      for place in stride(from: 0, to: good.count, by: good.count / 50) {
+        var bad = good
+        bad[place] ^= 0x55
+        try pack.write(bad, to: "node0.blob")
+        let damage = try PackVerifier(opened).run()
+        #expect(!damage.isEmpty)
+        for problem in damage {
+          guard case .damaged(let file, let chunk, let range) = problem else {
+            Issue.record("\(problem)")
+            continue
+          }
+          #expect(file.hasSuffix("/node0.blob") || file == "node0.blob")
+          #expect(range.contains(place), "byte \(place): \(problem)")
+          #expect(chunk != nil || damage.count == 1)
+        }
+      }
+    }
+  }
+
+  private func contents(_ pack: Pack, blob: Int) throws -> [UInt8] {
+    let reader = try BlobReader(pack, blob: blob)
+    guard var codec = FrameCodec() else { return [] }
+    var bytes = [UInt8](repeating: 0, count: reader.byteCount)
+    try bytes.withUnsafeMutableBytes { try reader.read(0, into: $0, &codec) }
+    return bytes
+  }
+
   @Test(
     "Mutated manifests, headers and digest lists never trap, and never make a pack that reads outside its blobs", arguments: 0..<8)
   func mutations(seed: Int) throws {
