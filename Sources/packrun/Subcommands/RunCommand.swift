@@ -157,13 +157,20 @@ struct RunCommand: ParsableCommand {
   }
 
   private func continueLines(of text: String, _ parallel: Int, _ session: Session, _ tokenizer: Tokenizer) throws {
-    let lines = text.split { $0 == "\n" || $0 == "\r\n" }.map(String.init)
+    // Empty lines are no prompts, but count as lines of the file.
+    let numbered = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.enumerated().filter { !$1.isEmpty }
+    let lines = numbered.map { String($0.element) }
     guard !lines.isEmpty else { throw InputError(description: "\(file ?? "-"): there is no prompt in it") }
     var generator = BatchGenerator(session.group, tokenizer)
     generator.maximumTokens = sampling.number
     generator.stopStrings = sampling.stop
     generator.ignoresEnd = ignoreEos
     let prompts = lines.map { tokenizer.encode($0, addSpecial: true, parseSpecial: true) }
+    let contextLength = session.model.contextLength
+    if let long = prompts.firstIndex(where: { $0.count > contextLength }) {
+      let problem = ModelError.contextFull(tokens: prompts[long].count, contextLength: contextLength)
+      throw InputError(description: "\(file ?? "-"): line \(numbered[long].offset + 1): \(problem)")
+    }
     if json { begin(prompts, session) }
     let start = ContinuousClock().now
     var count = 0
