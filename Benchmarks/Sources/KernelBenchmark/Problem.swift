@@ -38,7 +38,7 @@ final class Problem {
     var random = SystemRandomNumberGenerator()
     let first = Self.randomGroup(form, blocks: k / type.blockElements, byteCount: groupBytes, &random)
     for group in 0..<groups {
-      first.withUnsafeBytes { (weights + group * groupBytes).copyMemory(from: $0.baseAddress!, byteCount: groupBytes) }
+      UnsafeMutableRawBufferPointer(start: weights + group * groupBytes, count: groupBytes).copyBytes(from: first)
     }
     for i in 0..<columns * k { x[i] = Float.random(in: -1...1, using: &random) }
     for column in 0..<columns {
