@@ -121,7 +121,7 @@ struct DoctorTests {
     }
     let found = try look()
     #expect(found.contains { !$0.isProblem && $0.text.hasPrefix("the pack's replicas are pinned in \(small.folder)/ggufpack-") })
-    #expect(!found.contains { $0.text.contains("too little free memory") || $0.text.contains("copied") })
+    #expect(!found.contains { $0.text.contains("too little free memory") || $0.text.contains("weights are copied") })
     let place = PinnedReplicas.Place(path: small.folder, isHugeTLB: false)
     #expect(chmod(PinnedReplicas(pack).folder(in: place) + "/blob0-node0", 0o600) == 0)
     #expect(try look().contains { $0.isProblem && $0.remedy == "packrun pin \(pack.path)" })
