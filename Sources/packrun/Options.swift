@@ -57,7 +57,9 @@ struct ModelArguments: ParsableArguments {
   }
 
   /// Places the pack and starts its threads, and says what could not be arranged as it should be.
-  func session(_ pack: Pack, sequences: Int = 1, isQuiet: Bool = false) throws -> Session {
+  ///
+  /// - Parameter readsAllLogits: Whether the logits of many positions are read, not those of each sequence's last one alone.
+  func session(_ pack: Pack, sequences: Int = 1, readsAllLogits: Bool = false, isQuiet: Bool = false) throws -> Session {
     var options = SessionOptions()
     options.teams = TeamPlan.Options(
       threads: threads, cpus: try cpus.map { try TeamPlan.cpuList($0) }, nodeMap: try mapNodes.map { try TeamPlan.nodeMap($0) })
@@ -67,6 +69,7 @@ struct ModelArguments: ParsableArguments {
     options.model.contextLength = context
     options.model.batchSize = batch
     options.model.sequenceCount = sequences
+    if !readsAllLogits { options.model.logitRows = sequences }
     options.model.kernels = kernels
     options.model.cacheType = kv
     let session = try Session(pack, options: options)

@@ -10,6 +10,8 @@ public struct ModelOptions: Sendable {
   public var batchSize = 512
   /// Sequences kept at the same time.
   public var sequenceCount = 1
+  /// Positions of one step whose logits can be had, at least as many as there are sequences; nil: as many as 64 MiB hold.
+  public var logitRows: Int?
   /// How keys and values are kept; models whose heads do not allow 8 bits keep F16.
   public var cacheType = CacheType.f16
   /// The instruction set: a kernel table's name, or nil for the best this processor runs.

@@ -19,7 +19,6 @@ struct ModelLimits {
     let (numbers, isTooLarge) = elements.multipliedReportingOverflow(by: positions)
     guard !isTooMany, !isTooLarge, numbers < 1 << 56 else { throw .tooLarge(what: "the KV cache of a context of \(contextLength)") }
     batchSize = min(options.batchSize, max(contextLength, options.sequenceCount), 4096)
-    // As many rows of logits as 64 MiB hold.
-    logitRows = max(options.sequenceCount, min(batchSize, (16 << 20) / max(vocabularySize, 1)))
+    logitRows = max(options.sequenceCount, min(batchSize, options.logitRows ?? (16 << 20) / max(vocabularySize, 1)))
   }
 }

@@ -25,7 +25,7 @@ struct LogitsCommand: ParsableCommand {
       guard !tokens.isEmpty else { throw InputError(description: "--ids: there is no token id in it") }
       var model = model
       model.context = model.context ?? max(tokens.count, 16)
-      let session = try model.session(model.open())
+      let session = try model.session(model.open(), readsAllLogits: true)
       try write(tokens, session.model)
     }
   }

@@ -37,7 +37,7 @@ struct PerplexityCommand: ParsableCommand {
       let length = try chunkLength(tokens.count)
       var arguments = model
       arguments.context = length
-      let session = try arguments.session(pack)
+      let session = try arguments.session(pack, readsAllLogits: true)
       let reference = try kl.map {
         try Reference($0, arguments, vocabularySize: session.model.vocabularySize, tokens: tokens.count)
       }
@@ -89,7 +89,7 @@ final class Reference {
       var other = arguments
       other.pack = path
       other.kv = .f16
-      let session = try other.session(other.open())
+      let session = try other.session(other.open(), readsAllLogits: true)
       guard session.model.vocabularySize == vocabularySize else {
         throw InputError(description: "\(path): a vocabulary of \(session.model.vocabularySize), the other has \(vocabularySize)")
       }

@@ -45,6 +45,22 @@ struct MemoryNeedTests {
     }
   }
 
+  @Test("Who reads the last position's logits alone keeps one row of them", arguments: [1, 3])
+  func rowsOfLogits(sequences: Int) throws {
+    try withPack("gemma3-tiny", .shard) { pack in
+      let plan = TeamPlan(teams: [.init(node: Topology.read().usableNodes[0].id, cpus: [0])])
+      var options = ModelOptions()
+      (options.contextLength, options.batchSize, options.sequenceCount) = (1000, 512, sequences)
+      let all = try needs(pack, plan, options).values.reduce(0, +)
+      options.logitRows = 1
+      let last = try needs(pack, plan, options).values.reduce(0, +)
+      let embedding = try #require(pack.manifest.tensors.first { $0.name == "token_embd.weight" })
+      let rows = (512 - sequences) * embedding.dimensions[1] * 4
+      // Whole pages are taken.
+      #expect(all - last > rows - 8192 && all - last < rows + 8192)
+    }
+  }
+
   @Test("A node with room for the weights, and not for all that is kept besides, is refused before any weight is read")
   func refusedInTime() throws {
     try withPack("gemma3-tiny", .shard) { pack in
