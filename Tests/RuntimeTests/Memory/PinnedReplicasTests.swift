@@ -144,7 +144,7 @@ struct PinnedReplicasTests {
       #expect(refusal?.description.contains("another packrun pin is filling it") == true)
       #expect(access(own.path, F_OK) == 0)
     }
-    try PinnedReplicas.unpinAll(places: [place])
+    _ = try PinnedReplicas.unpinAll(places: [place])
     #expect(access(PinnedReplicas.userFolder(place), F_OK) != 0)
   }
 
