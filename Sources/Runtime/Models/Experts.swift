@@ -14,14 +14,14 @@ extension ForwardPass {
     if !isPrivate { worker.teamBarrier() }
     groupByExpert(experts, worker)
     expertGateAndUp(experts, worker)
-    worker.barrier()
+    worker.barrier(after: .experts)
 
     if experts.down.readsQuants, !experts.quantisesOwnRows, let used = configuration.experts?.usedCount {
       quantizeShared(expertHidden(experts, worker.team), count: step.count * used, length: experts.gate.rows, worker)
     }
     if let shared = layer.feedForward.dense { finishHidden(shared, worker) }
     expertDown(layer, experts, worker)
-    worker.barrier()
+    worker.barrier(after: .output)
   }
 
   @inline(__always)
@@ -140,20 +140,31 @@ extension ForwardPass {
     own.expertStarts[0] = 0
   }
 
-  /// Gate and up of all chosen experts. Their rows, weighted by how many tokens they see, are divided evenly over the threads.
+  /// Gate and up of all chosen experts. Their rows, weighted by how many tokens they see, are shared out over the threads.
   private func expertGateAndUp(_ network: GatedWeights, _ worker: Worker) {
+    guard let experts = configuration.experts else { return }
+    let choices = step.count * experts.usedCount
+    let total = network.gate.unitCount(team: worker.team, rows: 32) * choices
+    // About a unit of rows of an expert that sees as many tokens as most do.
+    let item = max(1, choices / experts.count)
+    worker.forEachPart(of: (total + item - 1) / item, .experts) { part in
+      expertGateAndUp(network, part.lowerBound * item..<min(part.upperBound * item, total), worker)
+    }
+  }
+
+  /// The same for a part of the rows of all experts: unit u of an expert's rows stands for as many items as the expert sees tokens.
+  private func expertGateAndUp(_ network: GatedWeights, _ part: Range<Int>, _ worker: Worker) {
     guard let experts = configuration.experts else { return }
     let own = threads[worker.thread]
     let units = network.gate.unitCount(team: worker.team, rows: 32)
-    let mine = share(units * step.count * experts.usedCount, worker.index, worker.teamSize)
     for expert in 0..<experts.count {
       let start = Int(own.expertStarts[expert])
       let count = Int(own.expertStarts[expert + 1]) - start
       guard count > 0 else { continue }
       let before = units * start
-      // Unit u begins at before + u · count; it belongs to whose part that falls into.
-      let low = min(units, max(0, mine.lowerBound - before + count - 1) / count)
-      let high = min(units, max(0, mine.upperBound - before + count - 1) / count)
+      // Unit u begins at before + u · count; it belongs to the part into which that falls.
+      let low = min(units, max(0, part.lowerBound - before + count - 1) / count)
+      let high = min(units, max(0, part.upperBound - before + count - 1) / count)
       guard low < high else { continue }
       network.gate.forEachRun(team: worker.team, unit: 32, share: low..<high) { begin, end in
         var row = begin
@@ -174,16 +185,18 @@ extension ForwardPass {
 
   /// The experts' last projections, weighted and summed in the order of their numbers, then the shared expert's.
   private func expertDown(_ layer: Layer, _ network: GatedWeights, _ worker: Worker) {
-    let mine = share(network.down.unitCount(team: worker.team, rows: 16), worker.index, worker.teamSize)
-    network.down.forEachRun(team: worker.team, unit: 16, share: mine) { begin, end in
-      var row = begin
-      while row < end {
-        let next = min(row + BufferSizes.tileRows, end)
-        sumExperts(layer, network, rows: row..<next, worker)
-        publish(begin: row, end: next, count: step.count, stride: configuration.embeddingLength, worker) {
-          $0.pointee.projected
+    let units = network.down.unitCount(team: worker.team, rows: 16)
+    worker.forEachPart(of: units, .output, most: BufferSizes.tileRows / 16) { part in
+      network.down.forEachRun(team: worker.team, unit: 16, share: part) { begin, end in
+        var row = begin
+        while row < end {
+          let next = min(row + BufferSizes.tileRows, end)
+          sumExperts(layer, network, rows: row..<next, worker)
+          publish(begin: row, end: next, count: step.count, stride: configuration.embeddingLength, worker) {
+            $0.pointee.projected
+          }
+          row = next
         }
-        row = next
       }
     }
   }

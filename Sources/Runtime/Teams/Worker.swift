@@ -65,5 +65,5 @@ struct Worker {
 
 /// Work of a step that a team's threads share out among themselves while they do it.
 enum SharedWork: Int, CaseIterable {
-  case projections, attention, output, hidden, logits
+  case projections, attention, output, hidden, experts, logits
 }
