@@ -239,8 +239,7 @@ INLINE void multiply_columns(uint32_t type, const ck_matmul *m, tile *tiles, til
   column_words x[TILE_CHUNKS][COLUMNS];
   for (int chunk = 0; chunk < at.chunks; chunk++) {
     for (int i = 0; i < columns; i++) {
-      const int64_t source = m->column_map != NULL ? m->column_map[column + i] : column + i;
-      prepare_words(type, m, source, at.block + chunk * CHUNK, count_of_chunk(m, at, chunk), &x[chunk][i]);
+      prepare_words(type, m, source_of(m, column + i), at.block + chunk * CHUNK, count_of_chunk(m, at, chunk), &x[chunk][i]);
     }
   }
   for (int g = 0; g < at.groups; g++) {

@@ -52,7 +52,7 @@ INLINE void gather(uint32_t type, const ck_matmul *m, int64_t first, int columns
       memset(out->quants[c], 0, sizeof out->quants[c]);
       continue;
     }
-    prepare(type, m, m->column_map != NULL ? m->column_map[first + c] : first + c, block, count, &out->chunk[c]);
+    prepare(type, m, source_of(m, first + c), block, count, &out->chunk[c]);
     memcpy(out->quants[c], out->chunk[c].quants, (size_t)count * 32);
   }
 }

@@ -144,7 +144,7 @@ INLINE void matmul_many(uint32_t type, const ck_matmul *m, unpack_function unpac
       for (int size = COLUMNS, log = COLUMNS == 8 ? 3 : 2; size > 0; size /= 2, log--) {
         for (; c + size <= m->columns; c += size) {
           column_chunk x[COLUMNS];
-          for (int i = 0; i < size; i++) prepare(type, m, m->column_map != NULL ? m->column_map[c + i] : c + i, block, count, &x[i]);
+          for (int i = 0; i < size; i++) prepare(type, m, source_of(m, c + i), block, count, &x[i]);
           products->of[groups - 1][log](tiles, x, count, block == 0, m->output + c * m->output_stride + row, m->output_stride);
         }
       }

@@ -1,16 +1,4 @@
-// vpdpbusd on one register a line for few columns, AMX tiles for many.
-#define V16_HALF 512
-#define SIGNED_LINES 0
+// As for AVX-512 with VNNI, but for many columns AMX tiles.
 #define SEVERAL_COLUMNS "columns_amx.h"
-#define GROUPS 2
-#define COLUMNS 8
-#define DEMANDING 8
-#define WIDE_COLUMNS 8
 
-#include "lines_512.h"
-
-INLINE v16i line_dot(v16i sum, line w, line a) { return (v16i)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)w, (__m512i)a); }
-
-#include "lines_dot.h"
-#include "unpack16.h"
-#include "matmul16_body.h"
+#include "matmul16_avx512vnni.h"

@@ -1,7 +1,9 @@
 // vpdpbusd on one register a line.
 #define V16_HALF 512
 #define SIGNED_LINES 0
+#ifndef SEVERAL_COLUMNS
 #define SEVERAL_COLUMNS "columns_tiled.h"
+#endif
 #define GROUPS 2
 #define COLUMNS 8
 #define DEMANDING 8

@@ -19,6 +19,9 @@ typedef int32_t v8i __attribute__((ext_vector_type(8)));
 typedef float v8f __attribute__((ext_vector_type(8)));
 typedef float v8f_at __attribute__((ext_vector_type(8), aligned(1), may_alias));
 
+// The column of the activations that column `column` of the output reads.
+INLINE int64_t source_of(const ck_matmul *m, int64_t column) { return m->column_map != NULL ? m->column_map[column] : column; }
+
 typedef struct {
   const int8_t *quants;
   float scale[8];
@@ -124,7 +127,7 @@ INLINE void prefetch(const uint8_t *chunk, int64_t chunk_bytes, int s) {
 
 INLINE void matmul_one(uint32_t type, const ck_matmul *m) {
   const int64_t group_bytes = layout16_group_bytes(layout16_of(type), m->k), blocks = m->k / 32, chunks = blocks / CHUNK;
-  const int64_t column = m->column_map != NULL ? m->column_map[0] : 0;
+  const int64_t column = source_of(m, 0);
   const int rest = (int)(blocks % CHUNK);
   const int64_t chunk_bytes = layout16_group_bytes(layout16_of(type), 512) / 2;
   const bool large = layout16_of(type).block_elements == 256;
@@ -225,7 +228,7 @@ INLINE void matmul_wide(uint32_t type, const ck_matmul *m) {
     for (int64_t c = 0; c < m->columns;) {
       const float *x[WIDE_COLUMNS];
       const int count = m->columns - c < WIDE_COLUMNS ? 1 : WIDE_COLUMNS;
-      for (int i = 0; i < count; i++) x[i] = m->x + (m->column_map != NULL ? m->column_map[c + i] : c + i) * m->x_stride;
+      for (int i = 0; i < count; i++) x[i] = m->x + source_of(m, c + i) * m->x_stride;
       if (count == 1) wide_columns(type, m, group, x, 1, m->output + c * m->output_stride + row);
       else wide_columns(type, m, group, x, WIDE_COLUMNS, m->output + c * m->output_stride + row);
       c += count;
