@@ -9,13 +9,7 @@ struct OutputFile: ~Copyable, Sendable {
 
   /// Opens the file at `path`, or creates one if there is none, and leaves what is in it.
   init(keeping path: String) throws(PackError) {
-    do {
-      descriptor = try FileDescriptor.open(
-        FilePath(path), .readWrite, options: [.create, .noFollow, .closeOnExec],
-        permissions: [.ownerReadWrite, .groupRead, .otherRead])
-    } catch {
-      throw .system(file: path, operation: "create it", reason: Self.reason(error))
-    }
+    descriptor = try Self.open(path, isNew: false)
     self.path = path
   }
 
@@ -27,16 +21,19 @@ struct OutputFile: ~Copyable, Sendable {
 
   deinit { try? descriptor.close() }
 
-  private static func create(_ path: String, _ byteCount: Int, _ isNew: Bool) throws(PackError) -> FileDescriptor {
-    let descriptor: FileDescriptor
+  private static func open(_ path: String, isNew: Bool) throws(PackError) -> FileDescriptor {
     do {
-      descriptor = try FileDescriptor.open(
+      return try FileDescriptor.open(
         FilePath(path), .readWrite,
         options: isNew ? [.create, .exclusiveCreate, .closeOnExec] : [.create, .noFollow, .closeOnExec],
         permissions: [.ownerReadWrite, .groupRead, .otherRead])
     } catch {
       throw .system(file: path, operation: "create it", reason: reason(error))
     }
+  }
+
+  private static func create(_ path: String, _ byteCount: Int, _ isNew: Bool) throws(PackError) -> FileDescriptor {
+    let descriptor = try open(path, isNew: isNew)
     // What an interrupted run left may be longer.
     if !isNew { try? descriptor.resize(to: Int64(byteCount)) }
     let error = cl_reserve(descriptor.rawValue, Int64(byteCount))
