@@ -51,10 +51,8 @@ typedef struct {
   uint8_t padding[56];
 } cl_tally;
 
-// Takes the next `count` items: the number of the first. Orders nothing; barriers around the work do.
-static inline int64_t cl_tally_take(cl_tally *tally, int64_t count) {
-  return __atomic_fetch_add(&tally->taken, count, __ATOMIC_RELAXED);
-}
+// Takes the next item: its number. Orders nothing; barriers around the work do.
+static inline int64_t cl_tally_take(cl_tally *tally) { return __atomic_fetch_add(&tally->taken, 1, __ATOMIC_RELAXED); }
 
 // Takes the next part of what is left of `total` items: 1 of `parts` parts, at most `most` items, at least one. Sets `count`, to 0
 // when nothing is left, and returns the number of the first.

@@ -166,18 +166,10 @@ extension ForwardPass {
       let low = min(units, max(0, part.lowerBound - before + count - 1) / count)
       let high = min(units, max(0, part.upperBound - before + count - 1) / count)
       guard low < high else { continue }
-      network.gate.forEachRun(team: worker.team, unit: 32, share: low..<high) { begin, end in
-        var row = begin
-        while row < end {
-          let next = min(row + BufferSizes.tileRows, end)
-          tile(
-            network, expert: expert, rows: row..<next, normed(worker), count: count, map: own.expertTokens + start, worker)
-          for index in 0..<count {
-            publishHidden(network, tileColumn: index, rows: row..<next, column: start + index, worker) {
-              $0.pointee.expertHidden
-            }
-          }
-          row = next
+      network.gate.forEachTile(team: worker.team, unit: 32, share: low..<high) { rows in
+        tile(network, expert: expert, rows: rows, normed(worker), count: count, map: own.expertTokens + start, worker)
+        for index in 0..<count {
+          publishHidden(network, tileColumn: index, rows: rows, column: start + index, worker) { $0.pointee.expertHidden }
         }
       }
     }
@@ -187,16 +179,11 @@ extension ForwardPass {
   private func expertDown(_ layer: Layer, _ network: GatedWeights, _ worker: Worker) {
     let units = network.down.unitCount(team: worker.team, rows: 16)
     worker.forEachPart(of: units, .output, most: BufferSizes.tileRows / 16) { part in
-      network.down.forEachRun(team: worker.team, unit: 16, share: part) { begin, end in
-        var row = begin
-        while row < end {
-          let next = min(row + BufferSizes.tileRows, end)
-          sumExperts(layer, network, rows: row..<next, worker)
-          publish(begin: row, end: next, count: step.count, stride: configuration.embeddingLength, worker) {
-            $0.pointee.projected
-          }
-          row = next
-        }
+      network.down.forEachTile(team: worker.team, unit: 16, share: part) { rows in
+        sumExperts(layer, network, rows: rows, worker)
+        publish(
+          begin: rows.lowerBound, end: rows.upperBound, count: step.count, stride: configuration.embeddingLength, worker
+        ) { $0.pointee.projected }
       }
     }
   }

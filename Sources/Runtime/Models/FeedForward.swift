@@ -25,15 +25,10 @@ extension ForwardPass {
   /// Gate, up and the activation, in tiles of rows; the barrier that follows is the caller's.
   func gateAndUp(_ network: GatedWeights, _ input: Columns, _ worker: Worker) {
     worker.forEachPart(of: network.gate.unitCount(team: worker.team, rows: 32), .hidden, most: BufferSizes.tileRows / 32) { part in
-      network.gate.forEachRun(team: worker.team, unit: 32, share: part) { begin, end in
-        var row = begin
-        while row < end {
-          let next = min(row + BufferSizes.tileRows, end)
-          tile(network, expert: 0, rows: row..<next, input, count: step.count, map: nil, worker)
-          for token in 0..<step.count {
-            publishHidden(network, tileColumn: token, rows: row..<next, column: token, worker) { $0.pointee.hidden }
-          }
-          row = next
+      network.gate.forEachTile(team: worker.team, unit: 32, share: part) { rows in
+        tile(network, expert: 0, rows: rows, input, count: step.count, map: nil, worker)
+        for token in 0..<step.count {
+          publishHidden(network, tileColumn: token, rows: rows, column: token, worker) { $0.pointee.hidden }
         }
       }
     }

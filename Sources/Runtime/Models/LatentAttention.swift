@@ -179,14 +179,7 @@ extension ForwardPass {
     let units = matrix.unitCount(team: worker.team, rows: 16)
     let mine = share(units * heads, worker.index, worker.teamSize)
     for head in 0..<heads {
-      matrix.forEachRun(team: worker.team, unit: 16, first: head * units, share: mine) { begin, end in
-        var row = begin
-        while row < end {
-          let next = min(row + BufferSizes.tileRows, end)
-          body(head, row..<next)
-          row = next
-        }
-      }
+      matrix.forEachTile(team: worker.team, unit: 16, first: head * units, share: mine) { body(head, $0) }
     }
   }
 }

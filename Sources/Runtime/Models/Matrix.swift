@@ -103,6 +103,21 @@ struct Matrix {
     }
   }
 
+  /// The same, cut into tiles of at most `BufferSizes.tileRows` rows.
+  @inline(__always)
+  func forEachTile(
+    team: Int, unit: Int, first: Int = 0, share: Range<Int>, _ body: (_ rows: Range<Int>) -> Void
+  ) {
+    forEachRun(team: team, unit: unit, first: first, share: share) { begin, end in
+      var row = begin
+      while row < end {
+        let next = min(row + BufferSizes.tileRows, end)
+        body(row..<next)
+        row = next
+      }
+    }
+  }
+
   /// Row `row` of `expert` as floats, wherever it lies.
   func dequantize(
     row: Int, expert: Int, slices: Range<Int>, _ kernels: UnsafePointer<ck_table>, into output: UnsafeMutablePointer<Float>

@@ -36,7 +36,7 @@ struct Worker {
 
   /// The number of the next item of `work` that no thread of the team has taken yet.
   @inline(__always)
-  func take(_ work: SharedWork) -> Int { Int(cl_tally_take(tallies + work.rawValue, 1)) }
+  func take(_ work: SharedWork) -> Int { Int(cl_tally_take(tallies + work.rawValue)) }
 
   /// Calls `body` with parts of `total` items until the team's threads have taken them all, every item once.
   ///
