@@ -21,13 +21,23 @@ struct Arena {
 
   mutating func integers(_ count: Int) -> UnsafeMutablePointer<Int32> { take(count, of: Int32.self) }
 
-  /// `count` columns of `stride` elements.
-  mutating func columns(_ count: Int, stride: Int) -> Columns {
-    let x = floats(count * stride)
+  /// `count` columns of `stride` elements, quantised and, if `keepsFloats`, as they are.
+  mutating func columns(_ count: Int, stride: Int, keepsFloats: Bool = true) -> Columns {
+    let x = keepsFloats ? floats(count * stride) : nil
     let quants = take(count * stride + 64, of: Int8.self)
     let scales = floats(count * stride / 32 + 1)
     let sums = take(count * stride / 16 + 1, of: Int16.self)
     return Columns(x: x, q8: ck_q8(quants: quants, scales: scales, sums: sums), stride: stride)
+  }
+
+  /// Pieces in one place for two uses, of which one always ends before the other begins.
+  mutating func overlay<First, Second>(
+    _ first: (inout Arena) -> First, _ second: (inout Arena) -> Second
+  ) -> (First, Second) {
+    var (one, other) = (self, self)
+    let pieces = (first(&one), second(&other))
+    used = max(one.used, other.used)
+    return pieces
   }
 
   /// The bytes that `body` takes.

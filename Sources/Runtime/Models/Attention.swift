@@ -13,9 +13,9 @@ extension ForwardPass {
     let groups = (query.unitCount(team: worker.team, rows: 16), key.unitCount(team: worker.team, rows: 16))
     let all = groups.0 + groups.1 + value.unitCount(team: worker.team, rows: 16)
     worker.forEachPart(of: all, .projections) { part in
-      project(query, first: 0, part, input, finely: isFine, worker) { $0.pointee.queries }
-      project(key, first: groups.0, part, input, finely: isFine, worker) { $0.pointee.keys }
-      project(value, first: groups.0 + groups.1, part, input, finely: isFine, worker) { $0.pointee.values }
+      project(query, first: 0, part, input, finely: isFine, worker) { $0.pointee.attention.queries }
+      project(key, first: groups.0, part, input, finely: isFine, worker) { $0.pointee.attention.keys }
+      project(value, first: groups.0 + groups.1, part, input, finely: isFine, worker) { $0.pointee.attention.values }
     }
     worker.barrier(after: .projections)
 
@@ -25,10 +25,10 @@ extension ForwardPass {
     attendHeads(layer, cache, worker)
     worker.barrier(after: .attention)
 
-    var attended = teams[worker.team].attended
+    var attended = teams[worker.team].attention.attended
     attended.stride = layer.shape.headCount * layer.shape.valueLength
     let output = layer.attention.output
-    if output.readsQuants, layer.shape.valueLength % 32 != 0 {
+    if output.readsQuants, !layer.attention.publishesQuants(layer.shape) {
       quantizeShared(attended, count: step.count, length: attended.stride, finely: isFine, worker)
     }
     projectOutput(output, attended, finely: isFine, worker)
@@ -83,12 +83,12 @@ extension ForwardPass {
     let scratch = threads[worker.thread].column
     let all = shape.keyValueHeadCount * shape.keyLength
     finishHead(
-      buffers.keys + token * all, head: head, length: shape.keyLength, all: all, layer.attention.key?.bias ?? .none,
+      buffers.attention.keys + token * all, head: head, length: shape.keyLength, all: all, layer.attention.key?.bias ?? .none,
       layer.attention.keyNorm, layer.attention.norm, into: scratch, worker)
     rotate(scratch, token: token, hasWindow: shape.window > 0, worker)
     cache.store(kernels, key: scratch, keyLength: shape.keyLength, sequence: sequence, head: head, position: position)
 
-    var source = buffers.values + (token * shape.keyValueHeadCount + head) * shape.valueLength
+    var source = buffers.attention.values + (token * shape.keyValueHeadCount + head) * shape.valueLength
     if let bias = vector(layer.attention.value?.bias ?? .none, worker) {
       kernels.pointee.add(source, bias + head * shape.valueLength, Int64(shape.valueLength), scratch)
       source = scratch
@@ -104,7 +104,7 @@ extension ForwardPass {
     for query in queries {
       let target = rotatedQueries(buffers, cache, shape, queries, token: token) + (query - queries.lowerBound) * shape.keyLength
       finishHead(
-        buffers.queries + token * all, head: query, length: shape.keyLength, all: all, layer.attention.query.bias,
+        buffers.attention.queries + token * all, head: query, length: shape.keyLength, all: all, layer.attention.query.bias,
         layer.attention.queryNorm, layer.attention.norm, into: target, worker)
       rotate(target, token: token, hasWindow: shape.window > 0, worker)
     }
@@ -229,9 +229,9 @@ extension ForwardPass {
       publishLatent(output, latent, token: token, head: query, length: length, worker)
       return
     }
-    let matrix = layer.attention.output
-    let quantizes = matrix.readsQuants && length % 32 == 0
-    var own = teams[worker.team].attended
+    let quantizes = layer.attention.publishesQuants(layer.shape)
+    let keepsFloats = layer.attention.publishesFloats(layer.shape)
+    var own = teams[worker.team].attention.attended
     own.stride = stride
     if quantizes, isFine {
       own.quantizeFinely(
@@ -241,17 +241,17 @@ extension ForwardPass {
       own.quantize(kernels, output, column: token, begin: query * length, count: length)
     }
     for team in 0..<teamCount {
-      var columns = teams[team].attended
+      var columns = teams[team].attention.attended
       columns.stride = stride
-      if !quantizes || matrix.readsFloats {
-        (columns.x + token * stride + query * length).update(from: output, count: length)
+      if keepsFloats {
+        columns.floats(token, from: query * length).update(from: output, count: length)
       }
       guard quantizes, team != worker.team else { continue }
       columns.copyQuants(from: own, column: token, begin: query * length, count: length)
       if isFine { columns.copyQuants(from: own, column: step.count + token, begin: query * length, count: length) }
     }
     let quants = quantizes ? Columns.quantizedByteCount(length) * (isFine ? 2 : 1) : 0
-    let floats = !quantizes || matrix.readsFloats ? length * 4 : 0
+    let floats = keepsFloats ? length * 4 : 0
     countCrossing((quants + floats) * (teamCount - 1), worker)
   }
 

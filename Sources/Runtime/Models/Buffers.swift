@@ -23,6 +23,7 @@ struct BufferSizes {
   let latent: LatentConfiguration?
   /// Columns for each token in attention's products: 2 where its activations have 16 bits.
   let fineColumns: Int
+  let floats: KeptFloats
 
   /// Steps of up to this many tokens keep the residual in every thread, which saves the barriers of sharing it.
   static let privateTokens = 4
@@ -31,8 +32,9 @@ struct BufferSizes {
   /// Queries that a thread attends with at a time.
   static let queryBlock = 32
 
-  init(_ configuration: ModelConfiguration, batch: Int, logitRows: Int) {
+  init(_ configuration: ModelConfiguration, _ floats: KeptFloats, batch: Int, logitRows: Int) {
     func most(_ size: (LayerConfiguration) -> Int) -> Int { configuration.layers.map(size).max() ?? 0 }
+    self.floats = floats
     self.batch = batch
     self.logitRows = logitRows
     embedding = configuration.embeddingLength
@@ -55,62 +57,113 @@ struct BufferSizes {
   }
 }
 
+/// Which activations are kept as they are, besides quantised: those that some product reads so, and those that are quantised
+/// only when all teams have computed their parts.
+struct KeptFloats {
+  private(set) var normed = false
+  private(set) var attended = false
+  private(set) var hidden = false
+  private(set) var expertHidden = false
+
+  init(_ weights: ModelWeights) {
+    normed = weights.output.readsFloats
+    for layer in weights.layers {
+      let network = layer.feedForward
+      normed = normed || layer.attention.readsFloats || network.readsFloats
+      attended = attended || layer.attention.publishesFloats(layer.shape)
+      if let dense = network.dense { hidden = hidden || dense.publishesFloats }
+      if let experts = network.experts { expertHidden = expertHidden || experts.publishesFloats }
+    }
+  }
+}
+
 /// What the threads of one team share: plain pointers into its node's memory.
 ///
 /// - Invariant: the pointers lie in an allocation that the `Model` owns. Writers and readers of one buffer are separated by a
-///   barrier; within a phase, threads write disjoint parts.
+///   barrier; within a phase, threads write disjoint parts. Buffers that lie in one place are separated by a barrier of all
+///   teams: who reads one has come there before anyone writes the other.
 struct TeamBuffers {
   /// Residual stream [token][embedding], when a step is too large to keep it in every thread.
   var residual: UnsafeMutablePointer<Float>
   /// The normalised residual [token][embedding].
   var normed: Columns
+  /// In one place: the network starts behind the barrier after attention's output, and the next layer behind its own.
+  var attention: AttentionBuffers
+  var feedForward: FeedForwardBuffers
+  /// Queries as attention reads them, for each head of keys and values [token][head of the group][key length].
+  var rotated: UnsafeMutablePointer<Float>
+  /// Outputs of a block, before they join the residual [token][embedding]; in one place with `rotated`, which is written behind
+  /// the barrier after the projections that follow, and read before the one in front of the output.
+  var projected: UnsafeMutablePointer<Float>
+  /// Cosines and sines [token][pair], then those of layers with a window.
+  var rotary: (cosines: UnsafeMutablePointer<Float>, sines: UnsafeMutablePointer<Float>)
+  var windowRotary: (cosines: UnsafeMutablePointer<Float>, sines: UnsafeMutablePointer<Float>)
+
+  init(_ arena: inout Arena, _ sizes: BufferSizes) {
+    let batch = sizes.batch
+    let columns = batch * sizes.fineColumns
+    residual = arena.floats(batch * sizes.embedding)
+    normed = arena.columns(columns, stride: sizes.embedding, keepsFloats: sizes.floats.normed)
+    (attention, feedForward) = arena.overlay {
+      AttentionBuffers(&$0, sizes)
+    } _: {
+      FeedForwardBuffers(&$0, sizes)
+    }
+    (rotated, projected) = arena.overlay {
+      $0.floats(batch * sizes.heads * sizes.keyLength)
+    } _: {
+      $0.floats(columns * sizes.embedding)
+    }
+    rotary = (arena.floats(batch * sizes.rotaryPairs), arena.floats(batch * sizes.rotaryPairs))
+    windowRotary = (arena.floats(batch * sizes.rotaryPairs), arena.floats(batch * sizes.rotaryPairs))
+  }
+}
+
+/// What attention keeps from one barrier to the next.
+struct AttentionBuffers {
   /// Raw projections [token][rows].
   var queries: UnsafeMutablePointer<Float>
   var keys: UnsafeMutablePointer<Float>
   var values: UnsafeMutablePointer<Float>
-  /// Queries as attention reads them, for each head of keys and values [token][head of the group][key length].
-  var rotated: UnsafeMutablePointer<Float>
   /// Attention's output [token][head][value length].
   var attended: Columns
-  /// Outputs of a block, before they join the residual [token][embedding].
-  var projected: UnsafeMutablePointer<Float>
-  /// What the feed-forward network's last projection reads: [token] or [token's expert], of the dense network and the experts.
-  var hidden: Columns
-  var expertHidden: Columns
-  /// The experts' scores [token][expert]; the chosen ones [token][rank] and their weights.
-  var scores: UnsafeMutablePointer<Float>
-  var chosen: UnsafeMutablePointer<Int32>
-  var weights: UnsafeMutablePointer<Float>
-  /// Cosines and sines [token][pair], then those of layers with a window.
-  var rotary: (cosines: UnsafeMutablePointer<Float>, sines: UnsafeMutablePointer<Float>)
-  var windowRotary: (cosines: UnsafeMutablePointer<Float>, sines: UnsafeMutablePointer<Float>)
   /// MLA: compressed queries [token][rank]; plain parts of queries [head][token][plain]; attention's output [head][token][rank].
   var compressedQuery: Columns
   var plainQueries: Columns
   var latentAttended: Columns
 
   init(_ arena: inout Arena, _ sizes: BufferSizes) {
-    let batch = sizes.batch
-    let columns = batch * sizes.fineColumns
-    residual = arena.floats(batch * sizes.embedding)
-    normed = arena.columns(columns, stride: sizes.embedding)
+    let columns = sizes.batch * sizes.fineColumns
     queries = arena.floats(columns * sizes.queries)
     keys = arena.floats(columns * sizes.keys)
     values = arena.floats(columns * sizes.values)
-    rotated = arena.floats(batch * sizes.heads * sizes.keyLength)
-    attended = arena.columns(columns, stride: sizes.attended)
-    projected = arena.floats(columns * sizes.embedding)
-    hidden = arena.columns(batch, stride: max(sizes.hidden, sizes.sharedHidden))
-    expertHidden = arena.columns(batch * sizes.usedExperts, stride: sizes.expertHidden)
-    scores = arena.floats(batch * sizes.experts)
-    chosen = arena.integers(batch * sizes.usedExperts)
-    weights = arena.floats(batch * sizes.usedExperts)
-    rotary = (arena.floats(batch * sizes.rotaryPairs), arena.floats(batch * sizes.rotaryPairs))
-    windowRotary = (arena.floats(batch * sizes.rotaryPairs), arena.floats(batch * sizes.rotaryPairs))
+    attended = arena.columns(columns, stride: sizes.attended, keepsFloats: sizes.floats.attended)
     let latent = sizes.latent
-    compressedQuery = arena.columns(batch, stride: latent?.queryRank ?? 0)
-    plainQueries = arena.columns(latent == nil ? 0 : batch * sizes.heads, stride: latent?.plainLength ?? 0)
-    latentAttended = arena.columns(latent == nil ? 0 : batch * sizes.heads, stride: latent?.rank ?? 0)
+    let heads = latent == nil ? 0 : sizes.batch * sizes.heads
+    compressedQuery = arena.columns(sizes.batch, stride: latent?.queryRank ?? 0)
+    plainQueries = arena.columns(heads, stride: latent?.plainLength ?? 0)
+    latentAttended = arena.columns(heads, stride: latent?.rank ?? 0)
+  }
+}
+
+/// What the feed-forward network keeps from one barrier to the next.
+struct FeedForwardBuffers {
+  /// What its last projection reads: [token] or [token's expert], of the dense network and the experts.
+  var hidden: Columns
+  var expertHidden: Columns
+  /// The experts' scores [token][expert]; the chosen ones [token][rank] and their weights.
+  var scores: UnsafeMutablePointer<Float>
+  var chosen: UnsafeMutablePointer<Int32>
+  var weights: UnsafeMutablePointer<Float>
+
+  init(_ arena: inout Arena, _ sizes: BufferSizes) {
+    let choices = sizes.batch * sizes.usedExperts
+    hidden = arena.columns(
+      sizes.batch, stride: max(sizes.hidden, sizes.sharedHidden), keepsFloats: sizes.floats.hidden)
+    expertHidden = arena.columns(choices, stride: sizes.expertHidden, keepsFloats: sizes.floats.expertHidden)
+    scores = arena.floats(sizes.batch * sizes.experts)
+    chosen = arena.integers(choices)
+    weights = arena.floats(choices)
   }
 }
 
@@ -152,7 +205,7 @@ struct ThreadBuffers {
       sizes.experts)
     crossed = arena.take(8, of: Int.self)
     residual = arena.floats(few * sizes.embedding)
-    normed = arena.columns(few * sizes.fineColumns, stride: sizes.embedding)
+    normed = arena.columns(few * sizes.fineColumns, stride: sizes.embedding, keepsFloats: sizes.floats.normed)
     column = arena.floats(longest)
     column2 = arena.floats(longest)
     gate = arena.floats(sizes.batch * BufferSizes.tileRows)

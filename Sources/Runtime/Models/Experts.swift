@@ -6,7 +6,7 @@ extension ForwardPass {
   func mixture(_ layer: Layer, _ worker: Worker) {
     guard let router = layer.feedForward.router, let experts = layer.feedForward.experts else { return }
     let mine = share(router.unitCount(team: worker.team, rows: 16), worker.index, worker.teamSize)
-    project(router, first: 0, mine, normed(worker), worker) { $0.pointee.scores }
+    project(router, first: 0, mine, normed(worker), worker) { $0.pointee.feedForward.scores }
     if let shared = layer.feedForward.dense { gateAndUp(shared, normed(worker), worker) }
     worker.barrier(after: .hidden)
 
@@ -16,7 +16,7 @@ extension ForwardPass {
     expertGateAndUp(experts, worker)
     worker.barrier(after: .experts)
 
-    if experts.down.readsQuants, !experts.quantisesOwnRows, let used = configuration.experts?.usedCount {
+    if experts.down.readsQuants, !experts.publishesQuants, let used = configuration.experts?.usedCount {
       quantizeShared(expertHidden(experts, worker.team), count: step.count * used, length: experts.gate.rows, worker)
     }
     if let shared = layer.feedForward.dense { finishHidden(shared, worker) }
@@ -26,7 +26,7 @@ extension ForwardPass {
 
   @inline(__always)
   private func expertHidden(_ network: GatedWeights, _ team: Int) -> Columns {
-    var columns = teams[team].expertHidden
+    var columns = teams[team].feedForward.expertHidden
     columns.stride = network.gate.rows
     return columns
   }
@@ -34,14 +34,14 @@ extension ForwardPass {
   /// [token][rank] of the chosen experts, where this thread finds them.
   @inline(__always)
   private func chosen(_ worker: Worker) -> (experts: UnsafeMutablePointer<Int32>, weights: UnsafeMutablePointer<Float>) {
-    let (own, team) = (threads[worker.thread], teams[worker.team])
+    let (own, team) = (threads[worker.thread], teams[worker.team].feedForward)
     return isPrivate ? (own.chosen, own.weights) : (team.chosen, team.weights)
   }
 
   /// Chooses one token's experts by their scores and weighs them; equal scores go to the lower number.
   private func choose(_ layer: Layer, token: Int, _ worker: Worker) {
     guard let experts = configuration.experts else { return }
-    let scores = teams[worker.team].scores + token * experts.count
+    let scores = teams[worker.team].feedForward.scores + token * experts.count
     let own = threads[worker.thread]
     let probabilities = own.column
     if let bias = vector(layer.feedForward.router?.bias ?? .none, worker) {
@@ -169,7 +169,9 @@ extension ForwardPass {
       network.gate.forEachTile(team: worker.team, unit: 32, share: low..<high) { rows in
         tile(network, expert: expert, rows: rows, normed(worker), count: count, map: own.expertTokens + start, worker)
         for index in 0..<count {
-          publishHidden(network, tileColumn: index, rows: rows, column: start + index, worker) { $0.pointee.expertHidden }
+          publishHidden(network, tileColumn: index, rows: rows, column: start + index, worker) {
+            $0.pointee.feedForward.expertHidden
+          }
         }
       }
     }

@@ -11,14 +11,14 @@ extension ForwardPass {
 
   @inline(__always)
   func hidden(_ network: GatedWeights, _ team: Int) -> Columns {
-    var columns = teams[team].hidden
+    var columns = teams[team].feedForward.hidden
     columns.stride = network.gate.rows
     return columns
   }
 
-  /// Where cuts between teams run through a block of 32, whoever reads the activations quantises them.
+  /// Whoever reads the activations quantises them, unless whoever computed them has.
   func finishHidden(_ network: GatedWeights, _ worker: Worker) {
-    guard network.down.readsQuants, !network.quantisesOwnRows else { return }
+    guard network.down.readsQuants, !network.publishesQuants else { return }
     quantizeShared(hidden(network, worker.team), count: step.count, length: network.gate.rows, worker)
   }
 
@@ -28,7 +28,7 @@ extension ForwardPass {
       network.gate.forEachTile(team: worker.team, unit: 32, share: part) { rows in
         tile(network, expert: 0, rows: rows, input, count: step.count, map: nil, worker)
         for token in 0..<step.count {
-          publishHidden(network, tileColumn: token, rows: rows, column: token, worker) { $0.pointee.hidden }
+          publishHidden(network, tileColumn: token, rows: rows, column: token, worker) { $0.pointee.feedForward.hidden }
         }
       }
     }
@@ -75,22 +75,22 @@ extension ForwardPass {
     _ target: (UnsafePointer<TeamBuffers>) -> Columns
   ) {
     let source = threads[worker.thread].gate + tileColumn * BufferSizes.tileRows
-    let quantizes = network.down.readsQuants && network.quantisesOwnRows
+    let quantizes = network.publishesQuants
     var own = target(teams + worker.team)
     own.stride = network.gate.rows
     if quantizes { own.quantize(kernels, source, column: column, begin: rows.lowerBound, count: rows.count) }
     for team in 0..<teamCount {
       var columns = target(teams + team)
       columns.stride = network.gate.rows
-      if !quantizes || network.down.readsFloats {
-        (columns.x + column * columns.stride + rows.lowerBound).update(from: source, count: rows.count)
+      if network.publishesFloats {
+        columns.floats(column, from: rows.lowerBound).update(from: source, count: rows.count)
       }
       if quantizes, team != worker.team {
         columns.copyQuants(from: own, column: column, begin: rows.lowerBound, count: rows.count)
       }
     }
     let elements = quantizes ? Columns.quantizedByteCount(rows.count) : 0
-    let floats = !quantizes || network.down.readsFloats ? rows.count * 4 : 0
+    let floats = network.publishesFloats ? rows.count * 4 : 0
     countCrossing((elements + floats) * (teamCount - 1), worker)
   }
 }

@@ -128,14 +128,14 @@ struct ForwardPass {
   /// Normalises this thread's residual for the next products, and waits for the team's other threads where they share it.
   func normalize(_ norm: Vector, quantizing: Bool, finely: Bool = false, _ worker: Worker) {
     let length = configuration.embeddingLength
-    let columns = normed(worker)
+    let (columns, own) = (normed(worker), threads[worker.thread])
     for token in ownTokens(worker) {
-      let out = columns.x + token * length
+      let out = columns.x == nil ? own.column : columns.floats(token)
       kernels.pointee.rms_norm(
         residual(worker) + token * length, vector(norm, worker), configuration.normEpsilon, Int64(length), out)
       if quantizing, finely {
         columns.quantizeFinely(
-          kernels, out, column: token, rest: step.count + token, begin: 0, count: length, scratch: threads[worker.thread].column)
+          kernels, out, column: token, rest: step.count + token, begin: 0, count: length, scratch: own.column2)
       } else if quantizing {
         columns.quantize(kernels, out, column: token, begin: 0, count: length)
       }
@@ -173,7 +173,7 @@ struct ForwardPass {
     while at < mine.upperBound {
       let (column, block) = (at / blocks, at % blocks)
       let run = min(mine.upperBound - at, blocks - block)
-      let source = columns.x + column * columns.stride + block * 32
+      let source = columns.floats(column, from: block * 32)
       if finely {
         columns.quantizeFinely(
           kernels, source, column: column, rest: count + column, begin: block * 32, count: run * 32,
@@ -193,7 +193,7 @@ struct ForwardPass {
     let columns = normed(worker)
     let own = ownTokens(worker)
     for index in 0..<step.wantedCount where own.contains(Int(step.wanted[index])) {
-      let out = columns.x + index * length
+      let out = columns.x == nil ? threads[worker.thread].column : columns.floats(index)
       kernels.pointee.rms_norm(
         residual(worker) + Int(step.wanted[index]) * length, vector(outputNorm, worker), configuration.normEpsilon,
         Int64(length), out)

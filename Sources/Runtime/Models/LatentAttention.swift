@@ -25,7 +25,7 @@ extension ForwardPass {
     worker.barrier(after: .attention)
     expandValues(layer, weights, latent, worker)
     worker.barrier()
-    var attended = teams[worker.team].attended
+    var attended = teams[worker.team].attention.attended
     attended.stride = layer.shape.headCount * latent.valueLength
     if layer.attention.output.readsQuants {
       quantizeShared(attended, count: step.count, length: attended.stride, worker)
@@ -41,23 +41,23 @@ extension ForwardPass {
     let mine = share(units + weights.compress.unitCount(team: worker.team, rows: 16), worker.index, worker.teamSize)
     let isCompressed = weights.queryCompress != nil
     project(query, first: 0, mine, normed(worker), worker) {
-      isCompressed ? $0.pointee.compressedQuery.x : $0.pointee.queries
+      isCompressed ? $0.pointee.attention.compressedQuery.floats(0) : $0.pointee.attention.queries
     }
-    project(weights.compress, first: units, mine, normed(worker), worker) { $0.pointee.keys }
+    project(weights.compress, first: units, mine, normed(worker), worker) { $0.pointee.attention.keys }
   }
 
   private func expandQueries(_ layer: Layer, _ weights: LatentWeights, rank: Int, _ worker: Worker) {
-    var columns = teams[worker.team].compressedQuery
+    var columns = teams[worker.team].attention.compressedQuery
     columns.stride = rank
     for token in share(step.count, worker.index, worker.teamSize) {
-      let row = columns.x + token * rank
+      let row = columns.floats(token)
       kernels.pointee.rms_norm(row, vector(weights.queryNorm, worker), configuration.normEpsilon, Int64(rank), row)
       if layer.attention.query.readsQuants { columns.quantize(kernels, row, column: token, begin: 0, count: rank) }
     }
     worker.teamBarrier()
     let query = layer.attention.query
     let mine = share(query.unitCount(team: worker.team, rows: 16), worker.index, worker.teamSize)
-    project(query, first: 0, mine, columns, worker) { $0.pointee.queries }
+    project(query, first: 0, mine, columns, worker) { $0.pointee.attention.queries }
   }
 
   /// Each team keeps all compressed vectors, as all its heads read them.
@@ -67,7 +67,7 @@ extension ForwardPass {
     guard cache.share.keyBegin < cache.share.keyEnd else { return }
     let (key, length) = (threads[worker.thread].column, latent.cachedLength)
     for token in share(step.count, worker.index, worker.teamSize) {
-      let row = teams[worker.team].keys + token * length
+      let row = teams[worker.team].attention.keys + token * length
       let (sequence, position) = (sequence(of: token), Int(step.positions[token]))
       kernels.pointee.rms_norm(row, vector(weights.norm, worker), configuration.normEpsilon, Int64(latent.rank), key)
       (key + latent.rank).update(from: row + latent.rank, count: latent.rotaryLength)
@@ -92,12 +92,13 @@ extension ForwardPass {
     _ layer: Layer, _ weights: LatentWeights, _ latent: LatentConfiguration, _ cache: LayerCache, _ worker: Worker
   ) {
     let (buffers, heads) = (teams[worker.team], layer.shape.headCount)
-    let plain = buffers.plainQueries
+    var plain = buffers.attention.plainQueries
+    plain.stride = latent.plainLength
     let queries = cache.share.queryBegin..<cache.share.queryEnd
     for item in share(step.count * heads, worker.index, worker.teamSize) {
       let (head, token) = (item / step.count, item % step.count)
-      let source = buffers.queries + (token * heads + head) * latent.queryLength
-      (plain.x + item * latent.plainLength).update(from: source, count: latent.plainLength)
+      let source = buffers.attention.queries + (token * heads + head) * latent.queryLength
+      plain.floats(item).update(from: source, count: latent.plainLength)
       if weights.keyExpand.readsQuants {
         plain.quantize(kernels, source, column: item, begin: 0, count: latent.plainLength)
       }
@@ -118,7 +119,7 @@ extension ForwardPass {
     let tile = BufferSizes.tileRows
     let scratch = threads[worker.thread].gate
     forEachHeadTile(matrix, heads: layer.shape.headCount, worker) { head, rows in
-      let input = teams[worker.team].plainQueries.reshaped(
+      let input = teams[worker.team].attention.plainQueries.reshaped(
         stride: latent.plainLength, from: head * step.count * latent.plainLength)
       matrix.multiply(
         team: worker.team, expert: head, begin: rows.lowerBound, end: rows.upperBound, input, count: step.count,
@@ -143,11 +144,12 @@ extension ForwardPass {
     _ worker: Worker
   ) {
     let column = head * step.count + token
-    let own = teams[worker.team].latentAttended
+    let own = teams[worker.team].attention.latentAttended
     if weights.valueExpand.readsQuants { own.quantize(kernels, output, column: column, begin: 0, count: length) }
     for team in 0..<teamCount {
-      let columns = teams[team].latentAttended
-      (columns.x + column * length).update(from: output, count: length)
+      var columns = teams[team].attention.latentAttended
+      columns.stride = length
+      columns.floats(column).update(from: output, count: length)
       if weights.valueExpand.readsQuants, team != worker.team {
         columns.copyQuants(from: own, column: column, begin: 0, count: length)
       }
@@ -160,13 +162,13 @@ extension ForwardPass {
   private func expandValues(_ layer: Layer, _ weights: LatentWeights, _ latent: LatentConfiguration, _ worker: Worker) {
     let stride = layer.shape.headCount * latent.valueLength
     forEachHeadTile(weights.valueExpand, heads: layer.shape.headCount, worker) { head, rows in
-      let input = teams[worker.team].latentAttended.reshaped(stride: latent.rank, from: head * step.count * latent.rank)
+      let input = teams[worker.team].attention.latentAttended.reshaped(stride: latent.rank, from: head * step.count * latent.rank)
       weights.valueExpand.multiply(
         team: worker.team, expert: head, begin: rows.lowerBound, end: rows.upperBound, input, count: step.count,
-        output: teams[worker.team].attended.x + head * latent.valueLength, stride: stride)
+        output: teams[worker.team].attention.attended.floats(0, from: head * latent.valueLength), stride: stride)
       let start = head * latent.valueLength
       publish(begin: start + rows.lowerBound, end: start + rows.upperBound, count: step.count, stride: stride, worker) {
-        $0.pointee.attended.x
+        $0.pointee.attention.attended.floats(0)
       }
     }
   }

@@ -25,6 +25,22 @@ struct AttentionWeights {
   var latent: LatentWeights?
 }
 
+extension AttentionWeights {
+  /// Whether some of the products that read the normalised residual read it as it is.
+  var readsFloats: Bool {
+    let matrices = latent.map { [$0.queryCompress ?? query, $0.compress] } ?? [query, key, value].compactMap { $0 }
+    return matrices.contains(where: \.readsFloats)
+  }
+
+  /// Whether whoever attends with a head hands its output on quantised.
+  func publishesQuants(_ shape: LayerConfiguration) -> Bool {
+    latent == nil && output.readsQuants && shape.valueLength % 32 == 0
+  }
+
+  /// Whether whoever attends with a head hands its output on as it is.
+  func publishesFloats(_ shape: LayerConfiguration) -> Bool { !publishesQuants(shape) || output.readsFloats }
+}
+
 /// What MLA has besides.
 struct LatentWeights {
   /// Compresses queries; nil where they are projected directly.
@@ -54,6 +70,12 @@ struct FeedForwardWeights {
     func reads(_ network: GatedWeights?) -> Bool { network.map { $0.gate.readsQuants || $0.up.readsQuants } ?? false }
     return reads(dense) || reads(experts) || router?.readsQuants ?? false
   }
+
+  /// Whether some product reads the residual as it is.
+  var readsFloats: Bool {
+    func reads(_ network: GatedWeights?) -> Bool { network.map { $0.gate.readsFloats || $0.up.readsFloats } ?? false }
+    return reads(dense) || reads(experts) || router?.readsFloats ?? false
+  }
 }
 
 /// down(activation(gate(x), up(x)))
@@ -62,6 +84,10 @@ struct GatedWeights {
   var up: Matrix
   var down: Matrix
 
-  /// Whether whoever computes rows of gate and up can quantise them as activations of `down`.
-  var quantisesOwnRows: Bool { gate.isCutAt32 && up.isCutAt32 && gate.rows % 32 == 0 }
+  /// Whether whoever computes rows of gate and up hands them on quantised: where cuts between teams run through a block of 32,
+  /// nobody has all of the block.
+  var publishesQuants: Bool { down.readsQuants && gate.isCutAt32 && up.isCutAt32 && gate.rows % 32 == 0 }
+
+  /// Whether whoever computes rows of gate and up hands them on as they are.
+  var publishesFloats: Bool { !publishesQuants || down.readsFloats }
 }

@@ -66,8 +66,7 @@ public final class Model {
     sequenceCount = options.sequenceCount
     kernelsName = String(cString: kernels.pointee.name)
     lengths = Array(repeating: 0, count: options.sequenceCount)
-    let layout = PassLayout(
-      configuration, limits, options, teams: teams.plan, vocabularySize: vocabularySize, vectorLength: binder.vectorLength)
+    let layout = PassLayout(configuration, weights, limits, options, teams: teams.plan, vectorLength: binder.vectorLength)
     do {
       storage = try PassStorage(layout, weights, binder.vectors, teams: teams, source: source, table: table)
     } catch .runtime(.shortage(let nodes)) {
@@ -94,9 +93,7 @@ public final class Model {
     var binder = WeightBinder(table, kernels: try kernels(options), teamCount: teams.teams.count, readsWeights: false)
     let weights = try ModelWeights(configuration, &binder)
     let limits = try ModelLimits(configuration, options, vocabularySize: weights.vocabularySize)
-    return PassLayout(
-      configuration, limits, options, teams: teams, vocabularySize: weights.vocabularySize, vectorLength: binder.vectorLength
-    ).byteCounts
+    return PassLayout(configuration, weights, limits, options, teams: teams, vectorLength: binder.vectorLength).byteCounts
   }
 
   /// Instruction sets whose kernels this processor runs, best first.

@@ -14,14 +14,14 @@ struct PassLayout {
   let positions: Int
 
   init(
-    _ configuration: ModelConfiguration, _ limits: ModelLimits, _ options: ModelOptions, teams: TeamPlan, vocabularySize: Int,
-    vectorLength: Int
+    _ configuration: ModelConfiguration, _ weights: ModelWeights, _ limits: ModelLimits, _ options: ModelOptions,
+    teams: TeamPlan, vectorLength: Int
   ) {
     self.configuration = configuration
     self.teams = teams
-    self.vocabularySize = vocabularySize
+    vocabularySize = weights.vocabularySize
     self.vectorLength = vectorLength
-    sizes = BufferSizes(configuration, batch: limits.batchSize, logitRows: limits.logitRows)
+    sizes = BufferSizes(configuration, KeptFloats(weights), batch: limits.batchSize, logitRows: limits.logitRows)
     cacheType = options.cacheType
     sequences = options.sequenceCount
     positions = (limits.contextLength + 15) / 16 * 16
