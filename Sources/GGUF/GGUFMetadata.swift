@@ -60,7 +60,7 @@ public struct GGUFMetadata: Sendable, Hashable {
   public func strings(_ key: String) -> [String]? { array(key)?.strings }
 
   /// The bytes of the strings at `key`; nil if absent or of another type.
-  public func byteStrings(_ key: String) -> [ArraySlice<UInt8>]? { array(key)?.byteStrings }
+  public func byteStrings(_ key: String) -> ByteStrings? { array(key)?.byteStrings }
 
   /// The floats at `key`; nil if absent or of another type.
   public func floats(_ key: String) -> [Float]? { array(key)?.floats }

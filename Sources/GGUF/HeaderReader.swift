@@ -96,15 +96,13 @@ struct HeaderReader: ~Escapable {
     let count = try cursor.count(
       "the number of elements of \(what)", bytesEach: type.byteCount ?? 8, limit: GGUFLimits.arrayElements)
     let first = cursor.offset
-    var starts: [Int] = []
     if let size = type.byteCount {
       _ = try cursor.skip(count * size, what)
       if type == .bool { try checkBooleans(first..<cursor.offset, of: key) }
     } else {
-      starts.reserveCapacity(min(count, (cursor.bytes.byteCount - first) / 8))
-      for _ in 0..<count { starts.append(try cursor.string("a string of \(what)").lowerBound - first) }
+      for _ in 0..<count { _ = try cursor.string("a string of \(what)") }
     }
-    return MetadataArray(elementType: type, count: count, bytes: cursor.copy(first..<cursor.offset), stringStarts: starts)
+    return MetadataArray(elementType: type, count: count, bytes: cursor.copy(first..<cursor.offset))
   }
 
   private func checkBooleans(_ range: Range<Int>, of key: String) throws(HeaderStop) {

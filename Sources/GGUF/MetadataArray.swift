@@ -8,14 +8,12 @@ public struct MetadataArray: Sendable, Hashable {
   public let count: Int
   /// The elements as in the file; strings with their 64-bit lengths in front.
   let bytes: [UInt8]
-  /// Where each string's own bytes begin in `bytes`; empty for other types.
-  let stringStarts: [Int]
 
-  init(elementType: MetadataType, count: Int, bytes: [UInt8], stringStarts: [Int]) {
+  /// - Precondition: `bytes` holds exactly `count` elements.
+  init(elementType: MetadataType, count: Int, bytes: [UInt8]) {
     self.elementType = elementType
     self.count = count
     self.bytes = bytes
-    self.stringStarts = stringStarts
   }
 
   /// An array of strings.
@@ -26,50 +24,34 @@ public struct MetadataArray: Sendable, Hashable {
   /// An array of strings that need not be UTF-8.
   public init(byteStrings: some Collection<[UInt8]>) {
     var bytes: [UInt8] = []
-    var starts: [Int] = []
     for string in byteStrings {
       bytes.append(littleEndian: UInt64(string.count))
-      starts.append(bytes.count)
       bytes += string
     }
-    self.init(elementType: .string, count: starts.count, bytes: bytes, stringStarts: starts)
+    self.init(elementType: .string, count: byteStrings.count, bytes: bytes)
   }
 
   /// An array of floats.
   public init(floats: some Collection<Float>) {
     var bytes: [UInt8] = []
     for value in floats { bytes.append(littleEndian: value.bitPattern) }
-    self.init(elementType: .float32, count: floats.count, bytes: bytes, stringStarts: [])
+    self.init(elementType: .float32, count: floats.count, bytes: bytes)
   }
 
   /// An array of 32-bit integers.
   public init(int32s: some Collection<Int32>) {
     var bytes: [UInt8] = []
     for value in int32s { bytes.append(littleEndian: value) }
-    self.init(elementType: .int32, count: int32s.count, bytes: bytes, stringStarts: [])
+    self.init(elementType: .int32, count: int32s.count, bytes: bytes)
   }
 
   /// An array of booleans.
   public init(bools: some Collection<Bool>) {
-    self.init(elementType: .bool, count: bools.count, bytes: bools.map { $0 ? 1 : 0 }, stringStarts: [])
-  }
-
-  /// The bytes of string `index`, or nothing if these are no strings.
-  ///
-  /// - Complexity: O(1); no copy.
-  public func byteString(_ index: Int) -> ArraySlice<UInt8>? {
-    guard elementType == .string, stringStarts.indices.contains(index) else { return nil }
-    let end = index + 1 < count ? stringStarts[index + 1] - 8 : bytes.count
-    return bytes[stringStarts[index]..<end]
+    self.init(elementType: .bool, count: bools.count, bytes: bools.map { $0 ? 1 : 0 })
   }
 
   /// Every string's bytes in order, without copies; nil if these are no strings.
-  public var byteStrings: [ArraySlice<UInt8>]? {
-    guard elementType == .string else { return nil }
-    return stringStarts.indices.map { index in
-      bytes[stringStarts[index]..<(index + 1 < count ? stringStarts[index + 1] - 8 : bytes.count)]
-    }
-  }
+  public var byteStrings: ByteStrings? { elementType == .string ? ByteStrings(self) : nil }
 
   /// The strings, or nil if these are no strings or one is not UTF-8.
   public var strings: [String]? {

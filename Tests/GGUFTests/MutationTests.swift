@@ -72,7 +72,8 @@ struct MutationTests {
     for entry in header.metadata.entries {
       guard case .array(let array) = entry.value else { continue }
       // The arrays decode on demand: that must not trap either.
-      let count = array.byteStrings?.count ?? array.integers?.count ?? array.floats?.count ?? array.bools?.count ?? array.count
+      let strings = array.byteStrings.map { Array($0) }
+      let count = strings?.count ?? array.integers?.count ?? array.floats?.count ?? array.bools?.count ?? array.count
       if count != array.count { return "\(entry.key) has \(count) of \(array.count) elements" }
     }
     return nil

@@ -53,7 +53,7 @@ struct SizeTests {
       let metadata = try #require(model?.metadata)
       let read = try #require(metadata.byteStrings("tokenizer.ggml.tokens"))
       #expect(read.count == tokens.count)
-      #expect(read.indices.allSatisfy { Array(read[$0]) == tokens[$0] })
+      #expect(read.elementsEqual(tokens) { Array($0) == $1 })
       #expect(metadata.strings("tokenizer.ggml.tokens") == nil, "these tokens are not UTF-8")
       #expect(metadata.floats("tokenizer.ggml.scores")?.last == -262_143)
       #expect(metadata.string("behind") == "them")

@@ -1,3 +1,5 @@
+import GGUF
+
 /// The byte-level BPE tokenizer (`tokenizer.ggml.model` = `gpt2`): words' bytes, joined by the rank of their merge.
 struct ByteLevelModel: Sendable {
   private let preTokenizer: PreTokenizer
@@ -10,9 +12,7 @@ struct ByteLevelModel: Sendable {
   /// - Parameters:
   ///   - pieces: What each token prints as.
   ///   - mergeTexts: Pairs in the order of their rank, as in the file: two tokens' texts with a space between them.
-  init(
-    _ vocabulary: Vocabulary, pieces: TokenStrings, mergeTexts: [ArraySlice<UInt8>], preTokenizer: PreTokenizer
-  ) {
+  init(_ vocabulary: Vocabulary, pieces: TokenStrings, mergeTexts: ByteStrings, preTokenizer: PreTokenizer) {
     self.preTokenizer = preTokenizer
     // Control tokens are no text: no word becomes one. Nor does a word become a token that is written in other letters
     // than bytes are, though one that is may print the same.
@@ -91,7 +91,7 @@ struct MergeTable: Sendable {
   private let shift: UInt64
 
   /// Reads pairs in the order of their rank. Those whose parts or whole are no tokens could never be used and are left out.
-  init(_ texts: [ArraySlice<UInt8>], _ table: TokenTable) {
+  init(_ texts: ByteStrings, _ table: TokenTable) {
     // At most two thirds full: smaller is quicker to fill than emptier is to search.
     let bits = Int.bitWidth - max(15, texts.count + texts.count / 2).leadingZeroBitCount
     shift = UInt64(64 - bits)

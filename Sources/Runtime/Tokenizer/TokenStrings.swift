@@ -2,10 +2,10 @@
 ///
 /// A quarter of a million small arrays would cost more time and memory than their contents.
 struct TokenStrings: Sendable {
-  /// All strings, one behind the other.
+  /// All strings, one behind the other: fewer bytes than the header that they come from, of at most 64 MiB.
   private(set) var bytes: [UInt8] = []
   /// Where each string begins, then where the last one ends; never decreasing, at most `bytes.count`.
-  private(set) var starts: [Int] = [0]
+  private var starts: [UInt32] = [0]
 
   /// Strings so far.
   var count: Int { starts.count - 1 }
@@ -19,14 +19,14 @@ struct TokenStrings: Sendable {
   /// Adds the next token's bytes.
   mutating func append(_ string: some Collection<UInt8>) {
     bytes.append(contentsOf: string)
-    starts.append(bytes.count)
+    starts.append(UInt32(bytes.count))
   }
 
   /// Adds a byte to the string that `endString` will end.
   mutating func append(byte: UInt8) { bytes.append(byte) }
 
   /// Ends the string that `append(byte:)` began.
-  mutating func endString() { starts.append(bytes.count) }
+  mutating func endString() { starts.append(UInt32(bytes.count)) }
 
   /// The bytes of string `index`.
   ///
@@ -34,5 +34,5 @@ struct TokenStrings: Sendable {
   subscript(_ index: Int) -> ArraySlice<UInt8> { bytes[range(index)] }
 
   /// Where string `index` lies in `bytes`.
-  func range(_ index: Int) -> Range<Int> { starts[index]..<starts[index + 1] }
+  func range(_ index: Int) -> Range<Int> { Int(starts[index])..<Int(starts[index + 1]) }
 }

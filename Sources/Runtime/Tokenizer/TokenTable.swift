@@ -15,9 +15,9 @@ struct TokenTable: Sendable {
   /// - Complexity: O(total bytes).
   init(_ strings: TokenStrings, where included: (Int) -> Bool = { _ in true }) {
     self.strings = strings
-    // At most half full.
-    let wanted = max(16, strings.count * 2)
-    let size = 1 << (Int.bitWidth - (wanted - 1).leadingZeroBitCount)
+    // At most two thirds full, or 16 slots.
+    let entries = (0..<strings.count).count(where: included)
+    let size = 1 << (Int.bitWidth - max(15, entries + entries / 2).leadingZeroBitCount)
     mask = size - 1
     slots = [UInt64](repeating: Self.free, count: size)
     strings.bytes.withUnsafeBufferPointer { bytes in

@@ -46,7 +46,7 @@ struct Vocabulary: Sendable {
       throw .missing(key: "tokenizer.ggml.tokens", expected: "an array of strings")
     }
     guard (1...Int(Int32.max)).contains(texts.count) else { throw .badSize(texts.count) }
-    self.texts.reserveCapacity(strings: texts.count, bytes: texts.reduce(0) { $0 + $1.count })
+    self.texts.reserveCapacity(strings: texts.count, bytes: texts.byteCount)
     for text in texts { self.texts.append(text) }
     kinds = try Self.kinds(metadata, tokens: texts.count)
     scores = try Self.scores(metadata, tokens: texts.count)

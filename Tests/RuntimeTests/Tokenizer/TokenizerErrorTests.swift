@@ -84,7 +84,7 @@ struct TokenizerErrorTests {
   }
 
   private static func damaged(_ array: MetadataArray, _ random: inout SplitMix64) -> MetadataArray {
-    if let strings = array.byteStrings {
+    if let strings = array.byteStrings.map({ Array($0) }) {
       return MetadataArray(
         byteStrings: strings.map { string in
           switch Int.random(in: 0..<8, using: &random) {
