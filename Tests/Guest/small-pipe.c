@@ -1,0 +1,11 @@
+// small-pipe: makes the pipe that is its standard input hold a page and no more, so that who writes into it soon waits for a reader.
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int main(void) {
+  if (fcntl(STDIN_FILENO, F_SETPIPE_SZ, 4096) == 4096) return 0;
+  perror("F_SETPIPE_SZ");
+  return 2;
+}
