@@ -116,13 +116,10 @@ INLINE v16 add_block_of_one(uint32_t type, v16 acc, block16 block, int block_s, 
 
 #define PREFETCH 8192  // bytes
 
-// Asks for part s of what lies PREFETCH bytes behind a chunk. The CPU's own prefetching falls behind: with all the unpacking,
-// few loads are in flight at a time. Addresses behind the weights do no harm.
-INLINE void prefetch(const uint8_t *chunk, int64_t chunk_bytes, int s) {
-  UNROLL
-  for (int64_t at = round_up_64(s * chunk_bytes / CHUNK); at < (s + 1) * chunk_bytes / CHUNK; at += 64) {
-    __builtin_prefetch(chunk + PREFETCH + at);
-  }
+// Asks for bytes begin to end of what lies PREFETCH bytes behind a chunk. The CPU's own prefetching falls behind: with all the
+// unpacking, few loads are in flight at a time. Addresses behind the weights do no harm.
+INLINE void prefetch(const uint8_t *chunk, int64_t begin, int64_t end) {
+  for (int64_t at = round_up_64(begin); at < end; at += 64) __builtin_prefetch(chunk + PREFETCH + at);
 }
 
 INLINE void matmul_one(uint32_t type, const ck_matmul *m) {
@@ -130,6 +127,7 @@ INLINE void matmul_one(uint32_t type, const ck_matmul *m) {
   const int64_t column = source_of(m, 0);
   const int rest = (int)(blocks % CHUNK);
   const int64_t chunk_bytes = layout16_group_bytes(layout16_of(type), 512) / 2;
+  const int64_t rest_bytes = rest == 0 ? 0 : (group_bytes - chunks * chunk_bytes) / rest;
   const bool large = layout16_of(type).block_elements == 256;
   for (int64_t row = m->row_begin; row < m->row_end; row += 16) {
     const uint8_t *group = m->weights + row / 16 * group_bytes;
@@ -139,14 +137,17 @@ INLINE void matmul_one(uint32_t type, const ck_matmul *m) {
       prepare(type, m, column, chunk * CHUNK, CHUNK, &x);
       UNROLL
       for (int s = 0; s < CHUNK; s++) {
-        prefetch(group + chunk * chunk_bytes, chunk_bytes, s);
+        prefetch(group + chunk * chunk_bytes, s * chunk_bytes / CHUNK, (s + 1) * chunk_bytes / CHUNK);
         acc = add_block_of_one(type, acc, chunk_block(type, m, group, chunk, s, CHUNK), large ? s : 0, &x, s);
       }
     }
     if (!large && rest != 0) {
       prepare(type, m, column, chunks * CHUNK, rest, &x);
       ONCE
-      for (int s = 0; s < rest; s++) acc = add_block_of_one(type, acc, chunk_block(type, m, group, chunks, s, rest), 0, &x, s);
+      for (int s = 0; s < rest; s++) {
+        prefetch(group + chunks * chunk_bytes, s * rest_bytes, (s + 1) * rest_bytes);
+        acc = add_block_of_one(type, acc, chunk_block(type, m, group, chunks, s, rest), 0, &x, s);
+      }
     }
     v_store(m->output + row, acc);
   }
