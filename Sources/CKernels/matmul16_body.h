@@ -114,7 +114,7 @@ INLINE v16 add_block_of_one(uint32_t type, v16 acc, block16 block, int block_s, 
   return add_products(type, acc, p, scales.scale, scales.min, column, s);
 }
 
-#define PREFETCH 8192  // bytes
+#define PREFETCH 3072  // bytes
 
 // Asks for bytes begin to end of what lies PREFETCH bytes behind a chunk. The CPU's own prefetching falls behind: with all the
 // unpacking, few loads are in flight at a time. Addresses behind the weights do no harm.
