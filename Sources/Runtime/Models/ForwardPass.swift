@@ -128,19 +128,30 @@ struct ForwardPass {
   /// Normalises this thread's residual for the next products, and waits for the team's other threads where they share it.
   func normalize(_ norm: Vector, quantizing: Bool, finely: Bool = false, _ worker: Worker) {
     let length = configuration.embeddingLength
-    let (columns, own) = (normed(worker), threads[worker.thread])
+    let columns = normed(worker)
     for token in ownTokens(worker) {
-      let out = columns.x == nil ? own.column : columns.floats(token)
-      kernels.pointee.rms_norm(
-        residual(worker) + token * length, vector(norm, worker), configuration.normEpsilon, Int64(length), out)
+      let out = normalized(token, norm, columns, column: token, worker)
       if quantizing, finely {
         columns.quantizeFinely(
-          kernels, out, column: token, rest: step.count + token, begin: 0, count: length, scratch: own.column2)
+          kernels, out, column: token, rest: step.count + token, begin: 0, count: length,
+          scratch: threads[worker.thread].column2)
       } else if quantizing {
         columns.quantize(kernels, out, column: token, begin: 0, count: length)
       }
     }
     if !isPrivate { worker.teamBarrier() }
+  }
+
+  /// A token's residual, normalised: in its column, or where columns are kept quantised only, in this thread's own until the next.
+  @inline(__always)
+  private func normalized(
+    _ token: Int, _ norm: Vector, _ columns: Columns, column: Int, _ worker: Worker
+  ) -> UnsafeMutablePointer<Float> {
+    let length = configuration.embeddingLength
+    let out = columns.x == nil ? threads[worker.thread].column : columns.floats(column)
+    kernels.pointee.rms_norm(
+      residual(worker) + token * length, vector(norm, worker), configuration.normEpsilon, Int64(length), out)
+    return out
   }
 
   /// Notes bytes that this thread wrote for other teams.
@@ -193,10 +204,7 @@ struct ForwardPass {
     let columns = normed(worker)
     let own = ownTokens(worker)
     for index in 0..<step.wantedCount where own.contains(Int(step.wanted[index])) {
-      let out = columns.x == nil ? threads[worker.thread].column : columns.floats(index)
-      kernels.pointee.rms_norm(
-        residual(worker) + Int(step.wanted[index]) * length, vector(outputNorm, worker), configuration.normEpsilon,
-        Int64(length), out)
+      let out = normalized(Int(step.wanted[index]), outputNorm, columns, column: index, worker)
       if output.readsQuants { columns.quantize(kernels, out, column: index, begin: 0, count: length) }
     }
     if !isPrivate { worker.teamBarrier() }

@@ -23,9 +23,7 @@ struct AttentionWeights {
   /// One logit for each head that takes part in the softmax and attends to nothing.
   var sinks: Vector
   var latent: LatentWeights?
-}
 
-extension AttentionWeights {
   /// Whether some of the products that read the normalised residual read it as it is.
   var readsFloats: Bool {
     let matrices = latent.map { [$0.queryCompress ?? query, $0.compress] } ?? [query, key, value].compactMap { $0 }
@@ -66,15 +64,16 @@ struct FeedForwardWeights {
   var experts: GatedWeights?
 
   /// Whether some product reads the quantised residual.
-  var readsQuants: Bool {
-    func reads(_ network: GatedWeights?) -> Bool { network.map { $0.gate.readsQuants || $0.up.readsQuants } ?? false }
-    return reads(dense) || reads(experts) || router?.readsQuants ?? false
-  }
+  var readsQuants: Bool { isRead { $0.readsQuants } }
 
   /// Whether some product reads the residual as it is.
-  var readsFloats: Bool {
-    func reads(_ network: GatedWeights?) -> Bool { network.map { $0.gate.readsFloats || $0.up.readsFloats } ?? false }
-    return reads(dense) || reads(experts) || router?.readsFloats ?? false
+  var readsFloats: Bool { isRead { $0.readsFloats } }
+
+  /// Whether some product of the residual reads it in the way that `reads` asks for.
+  @inline(__always)
+  private func isRead(_ reads: (Matrix) -> Bool) -> Bool {
+    func isRead(by network: GatedWeights?) -> Bool { network.map { reads($0.gate) || reads($0.up) } ?? false }
+    return isRead(by: dense) || isRead(by: experts) || router.map(reads) ?? false
   }
 }
 
