@@ -92,8 +92,7 @@ struct MergeTable: Sendable {
 
   /// Reads pairs in the order of their rank. Those whose parts or whole are no tokens could never be used and are left out.
   init(_ texts: ByteStrings, _ table: TokenTable) {
-    // At most two thirds full: smaller is quicker to fill than emptier is to search.
-    let bits = Int.bitWidth - max(15, texts.count + texts.count / 2).leadingZeroBitCount
+    let bits = TokenTable.slotBits(entries: texts.count)
     shift = UInt64(64 - bits)
     entries = [Entry](repeating: Entry(pair: -1, rank: 0, token: -1), count: 1 << bits)
     var whole: [UInt8] = []

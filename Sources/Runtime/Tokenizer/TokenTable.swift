@@ -15,13 +15,12 @@ struct TokenTable: Sendable {
   /// - Complexity: O(total bytes).
   init(_ strings: TokenStrings, where included: (Int) -> Bool = { _ in true }) {
     self.strings = strings
-    // At most two thirds full, or 16 slots.
-    let entries = (0..<strings.count).count(where: included)
-    let size = 1 << (Int.bitWidth - max(15, entries + entries / 2).leadingZeroBitCount)
+    let ids = (0..<strings.count).filter(included)
+    let size = 1 << Self.slotBits(entries: ids.count)
     mask = size - 1
     slots = [UInt64](repeating: Self.free, count: size)
     strings.bytes.withUnsafeBufferPointer { bytes in
-      for id in 0..<strings.count where included(id) {
+      for id in ids {
         let range = strings.range(id)
         guard !range.isEmpty else { continue }
         insert(id, UnsafeBufferPointer(rebasing: bytes[range]), bytes)
@@ -29,6 +28,10 @@ struct TokenTable: Sendable {
       }
     }
   }
+
+  /// The logarithm of how many slots a table of so many entries has: at least 16, so that at most two thirds are full. Smaller is
+  /// quicker to fill than emptier is to search.
+  static func slotBits(entries: Int) -> Int { Int.bitWidth - max(15, entries + entries / 2).leadingZeroBitCount }
 
   private mutating func insert(_ id: Int, _ key: UnsafeBufferPointer<UInt8>, _ bytes: UnsafeBufferPointer<UInt8>) {
     let hash = Self.hash(key)
