@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 import PackageDescription
 
 // Our own build refuses warnings; a user's must not fail because a newer compiler finds one more.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Attention with the online softmax over a cache in half precision or in Q8_0. Included by one file per instruction set
 // (ops_table.h), with the numbers of queries and of vectors that fit its registers: ATTENTION_QUERIES and ATTENTION_VECTORS.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The product of several columns with vpmaddubsw on 16 registers of 256 bits. Eight of them hold integer sums (16 rows of four
 // columns), so little else fits: float sums stay in memory, in a place of their own, for the columns of the output are often a
 // power of two apart and would share few places of a cache.

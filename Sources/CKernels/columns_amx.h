@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The product of several columns on AMX tiles: one tdpbsud multiplies 32 activations of 16 columns with as many weights of 16 rows.
 //
 // A line of unpacked weights is a row of an AMX tile as it stands. 256 elements of ROW_GROUPS row groups are unpacked, 16 columns at

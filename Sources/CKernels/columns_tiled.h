@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The product of several columns where the sums of many columns fit the registers, or an instruction spreads an activation by
 // itself. 256 elements of GROUPS row groups are unpacked into tiles, which stay in the first cache while all columns pass.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Rows in layout `gguf` to floats, and the plain products made of it. Included by one file per instruction set.
 //
 // Every value is computed as ggml's reference does, product by product in single precision, so the floats are ggml's to the bit.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Types whose quants are points of a grid (part of dequantize_body.h).
 #include "grids.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Types with super-blocks of 256 elements and scales of their own (part of dequantize_body.h).
 
 // Scale and min `i` (0…7) of the 12 bytes that Q4_K and Q5_K pack 8 scales and 8 mins of 6 bits into.

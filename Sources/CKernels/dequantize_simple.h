@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Types without super-blocks: plain numbers, and blocks of 32 to 128 elements with one scale (part of dequantize_body.h).
 
 static void f32_row(const uint8_t *row, int64_t n, float *out) { memcpy(out, row, (size_t)n * sizeof *out); }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Which table of kernels this CPU runs.
 //
 // A table is made by filling in the functions of several instruction sets in order, so that a higher one inherits what it

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The grid of IQ2_XS, a constant of the format; grids.h says how to read it.
 #include "grids.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The code books of the IQ types: the standard's constants, each point of a grid in 16 bits.
 //
 // Element i of a point is a small code at bits 2i (eight elements) or 4i (four elements); what a code stands for is arithmetic

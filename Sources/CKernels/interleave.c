@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Interleaving of 16 rows, and back.
 //
 // Four bytes of each row at a time: 64 bytes, row after row. Moving units to their place within the 64 is a permutation of

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Where things lie in a row group of the 16-row layouts; the same numbers as PackFormat.InterleavedForm.
 #ifndef CKERNELS_LAYOUT16_H
 #define CKERNELS_LAYOUT16_H

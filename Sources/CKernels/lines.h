@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Lines: 64 bytes, four of each of 16 rows; and what the kernels know of a weight type.
 #ifndef CKERNELS_LINES_H
 #define CKERNELS_LINES_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Lines in two registers of 256 bits (AVX2).
 #include "lines.h"
 

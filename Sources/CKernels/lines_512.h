@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Lines in one register of 512 bits (AVX-512 F, BW).
 #include "lines.h"
 

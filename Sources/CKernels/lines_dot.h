@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Sums of products where an instruction adds four products of unsigned and signed bytes to a 32-bit sum (VNNI and its kin).
 // line_dot(sum, w, a) is that instruction. Integer scales of 16 elements are applied as floats: all values stay below 2^24, so
 // every step is exact.

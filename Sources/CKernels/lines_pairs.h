@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Sums of products where an instruction multiplies unsigned with signed bytes and adds two products to 16 bits (vpmaddubsw).
 //
 // Sixteen bits hold the sums of several lines: a pair is at most 2 * 127 * greatest byte. `run` says of how many lines, and

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // What the files of the 16-row kernels offer to dispatch.c.
 #ifndef CKERNELS_MATMUL16_H
 #define CKERNELS_MATMUL16_H

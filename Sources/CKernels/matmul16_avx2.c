@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The 16-row kernels for AVX2, FMA and F16C.
 #if defined(__x86_64__)
 #include <immintrin.h>

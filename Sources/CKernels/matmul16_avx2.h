@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // vpmaddubsw on two registers a line.
 #define V16_HALF 256
 #define SIGNED_LINES 1

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // vpdpbusd on one register a line.
 #define V16_HALF 512
 #define SIGNED_LINES 0

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The 16-row kernels on lines of 64 bytes. Included once for each instruction set, after its primitives (lines_*.h):
 //
 //   SIGNED_LINES              whether lines of wide types hold signed bytes

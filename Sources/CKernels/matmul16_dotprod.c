@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The 16-row kernels for AArch64 with sdot (the feature "dotprod").
 #if defined(__aarch64__)
 #include <arm_neon.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // sdot on four registers a line. Bytes are at most 63, or signed in wide types, so that unsigned lines are signed ones too.
 #define SIGNED_LINES 1
 #define SEVERAL_COLUMNS "columns_tiled.h"

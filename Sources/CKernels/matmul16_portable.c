@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The 16-row kernels in plain C: the reference that every other instruction set equals bit for bit.
 //
 // Order of the sums, for row r and column c, over blocks b of 32 elements, with acc = +0 at first:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Products with weights in layout `gguf`, of any type. Included by one file per instruction set (ops_table.h), with the numbers of
 // rows and columns that fit its registers: PLAIN_ROWS and PLAIN_COLUMNS.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The operations of a layer other than the 16-row products, for dispatch.c to fill its tables with.
 #ifndef CKERNELS_OPS_H
 #define CKERNELS_OPS_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The layer operations for AVX-512 (F, BW, VL, DQ).
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The operations of a layer other than products with weights and attention. Included by one file per instruction set.
 //
 // Sums are made in 16 lanes (element i into lane i mod 16, in order, by fma), then as the tree of v_sum.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // exp, tanh and products with the logistic function on 16 floats, the same operations on every instruction set.
 //
 // exp: at most 1.1 units in the last place off over the whole range, subnormal results included; tanh: at most 2.

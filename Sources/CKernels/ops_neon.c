@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The layer operations for AArch64, whose base instruction set has all they need.
 #if defined(__aarch64__)
 #include "ops.h"

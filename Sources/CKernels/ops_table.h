@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // All bodies in order, and what enters them into a table. Included by one file per instruction set.
 #pragma clang fp contract(off)
 // Vectors are passed between inlined functions only, so there is no calling convention to agree on.

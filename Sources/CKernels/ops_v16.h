@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Sixteen floats as one value: two AVX2 registers, one AVX-512 register, four NEON registers, or what the compiler makes of it.
 //
 // The bodies of the layer operations (ops_body.h, attention_body.h, matmul_plain_body.h, dequantize_body.h) are written once on

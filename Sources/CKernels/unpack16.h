@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // From the 16-row layouts to what the kernels multiply: eight lines of bytes for 32 elements of 16 rows, and their scales.
 //
 // Written on plain vectors; an instruction set adds the look-up of 16 bytes in a table (line_lookup), the widening of bits to

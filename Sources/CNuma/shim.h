@@ -1,2 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 #include <numa.h>
 #include <numaif.h>

@@ -1,1 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 #include <zstd.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Why reading a header stopped.
 enum HeaderStop: Error {
   /// The file breaks a rule.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// The strings of an array of a GGUF's metadata as bytes, in the file's order, without copies.
 ///
 /// They are read one behind the other: keeping where each begins would take more memory than many a vocabulary itself.

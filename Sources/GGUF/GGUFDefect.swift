@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// A rule of the GGUF format that a file breaks.
 ///
 /// The rules are those of ggml's `docs/gguf.md` and of llama.cpp's reader (`ggml/src/gguf.cpp`), and some that keep names usable.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Why a GGUF cannot be read or written: what is wrong, in which file, at which byte, and what to do.
 ///
 /// `description` is one line for people.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// The head of a GGUF file: its keys and the descriptions of its tensors.
 ///
 /// The format is described in ggml's `docs/gguf.md`; versions 2 and 3 are read.

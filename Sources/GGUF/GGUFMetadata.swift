@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// The keys of a GGUF and their values, in the file's order.
 public struct GGUFMetadata: Sendable, Hashable {
   /// One key with its value.

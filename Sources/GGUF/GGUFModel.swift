@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// A model in one GGUF file or in several (`NAME-00001-of-00003.gguf`, as gguf-split writes them).
 public struct GGUFModel: Sendable, Hashable {
   /// A tensor and the part that holds its data.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// One file of a model.
 public struct GGUFPart: Sendable, Hashable {
   /// Where it lies.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// A tensor as the header describes it.
 public struct GGUFTensor: Sendable, Hashable {
   /// The tensor's name, at most 63 bytes.

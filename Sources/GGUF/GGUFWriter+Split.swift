@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 extension GGUFWriter {
   /// Writes the model as several files, `PREFIX-00001-of-00003.gguf` and so on, tied together by the keys of gguf-split.
   ///

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Reads a GGUF header and refuses whatever breaks the format's rules.
 struct HeaderReader: ~Escapable {
   private var cursor: ByteCursor

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import SystemPackage
 
 /// An open regular file that is read at given positions, and closed once.

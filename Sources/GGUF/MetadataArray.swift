@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// An array of a GGUF's metadata, kept as the bytes it had in the file.
 ///
 /// A vocabulary has hundreds of thousands of strings: they become values only when they are asked for.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// The type of a metadata value, with GGUF's number.
 public enum MetadataType: UInt32, Sendable, Hashable, CaseIterable {
   case uint8 = 0

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import SystemPackage
 
 /// The search for the parts of a split model, given one of them.

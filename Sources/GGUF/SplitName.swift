@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Keys that tie the parts of a split model together (llama.cpp's gguf-split).
 enum SplitKey {
   /// The part's number, from 0.

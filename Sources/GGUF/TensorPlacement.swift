@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Follows the tensors' offsets through a file and finds the alignment that its data really has.
 ///
 /// Tensors lie one behind the other, each padded to the alignment. That is `general.alignment`, or 32 without that key; but llama.cpp's

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 extension WeightType {
   /// Types that ggml once had, by number. Files with them cannot be read any more, by ggml either.
   static let removed: [UInt32: String] = [

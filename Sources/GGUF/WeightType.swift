@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// The type of a tensor's elements, with ggml's number and name.
 ///
 /// Elements are stored in blocks: `blockElements` consecutive elements of a row share `blockByteCount` bytes.

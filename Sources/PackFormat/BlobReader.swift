@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Reads a blob's content, compressed or not, at any place; any number of threads may read at once.
 public struct BlobReader: ~Copyable, Sendable {
   /// The blob's file.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// How a compressed blob's content lies in its file: as segments, one behind another, in the content and in the file alike.
 public struct BlobStorage: Sendable, Hashable, Codable {
   /// Bytes of content in a frame; the last frame of a segment may hold fewer.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// A piece of memory that one thread fills again and again: aligned to pages, so that files may be read into it past the page cache.
 ///
 /// - Invariant: `base` owns `capacity` initialised bytes, freed once; spans handed out do not outlive a call.

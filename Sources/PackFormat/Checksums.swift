@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// The file `checksums.xxh3`: the digest of every other file of the pack, in the form that `xxhsum -c` reads.
 public struct Checksums: Sendable, Hashable {
   /// The file's name within a pack.

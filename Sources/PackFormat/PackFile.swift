@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import SystemPackage
 
 /// Reads whole small files of a pack, and looks at files without following links.

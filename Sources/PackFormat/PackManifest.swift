@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import GGUF
 
 /// What `pack.json` says: where every row of every tensor lies, and what digests the blobs have.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import GGUF
 
 /// A tensor of a pack: what it is, and where its rows lie.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import GGUF
 
 /// Holds a manifest against itself, the source's headers and the files, and refuses every lie.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Reads a whole pack and holds it against its digests.
 public struct PackVerifier: Sendable {
   /// The pack, whose manifest and header have been checked already.

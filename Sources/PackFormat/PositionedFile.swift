@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import SystemPackage
 
 /// A file that is read at given positions, into memory of the caller's, and closed once.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import PackFormat
 
 /// Whatever makes a blob's content, any range of it, on any thread.

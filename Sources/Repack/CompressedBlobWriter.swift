@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import PackFormat
 
 /// Writes a blob as zstd frames: each slice of a tensor only if that saves at least 3 % of it.

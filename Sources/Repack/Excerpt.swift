@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import PackFormat
 
 /// Ranges of files, one behind another, that go into a pack as they are: headers, and what lies between tensors.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import GGUF
 
 /// The source's bytes that belong to no header and no tensor: padding between tensors, and whatever follows the last one.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import PackFormat
 
 /// The order in which decoding reads tensors: what comes before the layers, layer after layer, what comes behind them.

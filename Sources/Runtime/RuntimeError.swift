@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import PackFormat
 
 /// Why a pack cannot be placed in memory or run; `description` is one line for people.

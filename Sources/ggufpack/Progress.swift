@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import PackFormat
 
 /// Tells how far a long work has come: a bar on a terminal, else one line for every tenth.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// One line of JSON with sorted keys.
 struct JSONLine {
   private var fields: [(key: String, value: String)] = []

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import Glibc
 
 /// What a person types at the terminal, or what comes through a pipe, a turn at a time.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Compares every table of kernels that this CPU runs with the portable one, bit for bit: the 16-row products, the
 // quantisation of activations, and (operations.c) all else. A program in plain C, so that it runs where Swift's tests do not:
 // cross-compiled, under an emulator (scripts/check-neon).

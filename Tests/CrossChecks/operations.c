@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Compares the operations of a layer, dequantisation, plain products and attention of one table with another's; see compare.c.
 #include "operations.h"
 

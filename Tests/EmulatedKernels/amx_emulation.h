@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // AMX tiles in plain C, as Intel's manual describes them. Whatever the manual forbids ends the program: a shape that an instruction
 // does not take would end it on a real CPU, too.
 #include <stdint.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 #if __has_include(<simde/x86/avx512.h>)
 #include "emulation.h"
 #include "matmul16_avx2.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Intrinsics by SIMDe instead of the compiler's, for the bodies of the kernels. None of its shortcuts to native instructions.
 #define SIMDE_NO_NATIVE 1
 #define SIMDE_ENABLE_NATIVE_ALIASES 1

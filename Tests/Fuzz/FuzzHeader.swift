@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import GGUF
 
 /// What libFuzzer calls with each input: reads it as a GGUF header. Built and run by `scripts/fuzz`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import GGUF
 
 /// Damages files in reproducible ways: the ways of transmission errors, and of people who know where the sizes are.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// A GGUF put together field by field, right or wrong, as the writer would never do it.
 struct RawGGUF {
   private(set) var bytes: [UInt8] = []

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import Foundation
 
 /// Runs `body` with the path of an empty folder that goes when it returns.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Counts by node the pages of another process, asking the kernel with move_pages: an independent check of what packrun prints.
 //
 // node-of-pages PID PATH-PART   pages of read-only mappings whose path contains PATH-PART ("anonymous": of at least 4 MiB that

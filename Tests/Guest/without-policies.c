@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // without-policies PROGRAM ARGUMENTS…: runs a program to which the kernel refuses all calls about NUMA policies with EPERM, as the
 // seccomp filters of containers do.
 #include <errno.h>

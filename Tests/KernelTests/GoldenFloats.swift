@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import GGUF
 
 /// First four floats of a type's row and the digest of all, printed by scripts/golden-floats with gguf 0.19.0.

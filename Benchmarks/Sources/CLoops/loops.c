@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>

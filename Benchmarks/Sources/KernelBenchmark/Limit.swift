@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import GGUF
 
 /// How many multiply-adds a cycle a 16-row kernel could reach at most.

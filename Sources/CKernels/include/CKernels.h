@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The kernels: one table of functions for each instruction set, chosen once at start.
 //
 // All of them are leaf functions: they allocate nothing, lock nothing, keep no state, and may run on any number of threads

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // File operations that Glibc's Swift module hides.
 #ifndef CLINUX_FILES_H
 #define CLINUX_FILES_H

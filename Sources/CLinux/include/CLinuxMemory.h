@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Advice to the kernel about memory that older C libraries do not name, with the kernel's numbers.
 #ifndef CLINUX_MEMORY_H
 #define CLINUX_MEMORY_H

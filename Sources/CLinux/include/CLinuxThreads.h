@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Pinned threads and the barriers they meet at.
 #ifndef CLINUX_THREADS_H
 #define CLINUX_THREADS_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import Synchronization
 
 /// Continues many prompts, several of them in each step, which reads the weights once for all.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Passes over logits by blocks: most blocks hold nothing that matters, which one pass without branches tells.
 enum BlockMaximum {
   /// Logits in a block.

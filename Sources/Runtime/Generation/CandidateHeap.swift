@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Tokens with their logits, the best first; of equal ones the lowest id. Its memory is allocated once.
 struct CandidateHeap {
   struct Candidate {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// The texts that a chat template puts around turns.
 struct ChatFormat: Sendable {
   /// A turn's text stands between these.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// A turn of a conversation.
 public struct ChatMessage: Sendable, Hashable {
   /// Whose turn it is.

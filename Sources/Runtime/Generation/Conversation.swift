@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// A conversation as it grows: gives only what is new, so that the KV cache keeps what it has.
 ///
 /// The texts that `ask` returns, with the replies between them, are the prompt of the whole conversation. The first is to

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import Glibc
 
 /// Measures how well logits predict, and how far two models' predictions are apart.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Why an answer ended.
 public enum StopReason: String, Sendable {
   /// The model said so.

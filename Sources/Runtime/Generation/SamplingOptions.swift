@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// How the next token is chosen from the logits.
 public struct SamplingOptions: Sendable, Hashable {
   /// Divides the logits: below 1 the likely tokens gain, above 1 the unlikely ones. 0 takes the likeliest token always.

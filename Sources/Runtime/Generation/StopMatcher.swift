@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Finds stop strings in a text that comes in pieces, wherever the pieces are cut.
 ///
 /// Text that may be the beginning of a stop string waits until it is one or cannot become one. The stop string that is

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import PackFormat
 
 /// The content of a blob that is stored as zstd frames, unpacked straight into its place by any number of threads at once.

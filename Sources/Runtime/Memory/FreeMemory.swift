@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Whether nodes have room: asked before memory is taken, as the kernel answers too much binding by killing the process.
 struct FreeMemory {
   private let topology: Topology

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// The memory that a cgroup, such as a container's, leaves this process. Beyond it, too, the kernel kills.
 struct MemoryLimit: Hashable, Sendable {
   /// The folder of the cgroup that sets it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// How weights are held in memory, the rungs of the ladder.
 public enum MemoryKind: String, Sendable, Hashable, CaseIterable {
   /// Pages of a pool reserved beforehand; they are never split or swapped.

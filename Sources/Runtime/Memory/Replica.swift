@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import PackFormat
 
 /// A blob of the pack on a node of the machine: what has to be mapped.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// The model architectures whose graphs this program computes.
 ///
 /// What sets them apart is a row in `ArchitectureTraits`, not a graph of its own.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import CKernels
 
 /// Hands out pieces of one zeroed allocation, each at a multiple of 64 bytes.

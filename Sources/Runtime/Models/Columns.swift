@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import CKernels
 
 /// Activations, one column for each token: as they are, and quantised for the kernels that want them so.

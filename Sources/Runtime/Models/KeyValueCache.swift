@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import CKernels
 
 /// Which heads a team attends with, and which heads of keys and values it keeps for them.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import CKernels
 
 /// Multi-head latent attention (DeepSeek V2, https://arxiv.org/abs/2405.04434, section 2.1), in its absorbed form.

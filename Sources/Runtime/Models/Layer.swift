@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// One layer's weights and sizes: plain data, read by every thread.
 struct Layer {
   var shape: LayerConfiguration

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import GGUF
 
 /// Reads the keys of one architecture, `ARCH.name`, and checks that sizes are sizes.

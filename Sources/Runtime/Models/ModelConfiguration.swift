@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import GGUF
 
 /// What a model's metadata says of its graph, checked.

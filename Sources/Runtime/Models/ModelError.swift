@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Why a model cannot be computed from a pack.
 public enum ModelError: Error, CustomStringConvertible, Equatable {
   /// The graph of this architecture is not among ours.

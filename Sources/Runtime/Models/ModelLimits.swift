@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// How large a model's steps and sequences may be, and what they take.
 struct ModelLimits {
   let contextLength: Int

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// What a model's pass keeps in memory besides the weights, and in which order it lies there.
 ///
 /// The same code measures it before any weight is read, and places it when they are there: what was found to have room has room.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import CKernels
 
 /// Owns what a `ForwardPass` points at: tables for all, and each team's buffers and cache in its node's memory.

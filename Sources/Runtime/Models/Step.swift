@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Tokens of one sequence that stand together in a step.
 struct SequenceRun {
   var sequence: Int

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import SystemPackage
 
 /// The small text files by which the kernel tells of itself under /sys and /proc.

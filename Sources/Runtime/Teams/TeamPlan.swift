@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Which threads run where: a team for each node, a thread for each entry of its CPUs.
 public struct TeamPlan: Sendable, Hashable {
   /// The threads of one node.

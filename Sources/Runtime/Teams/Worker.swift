@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import CLinux
 
 /// What a thread of a team knows of itself while it runs a step.

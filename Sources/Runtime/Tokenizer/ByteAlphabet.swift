@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// The letters by which byte-level vocabularies write bytes, so that every token is printable text.
 ///
 /// Bytes that are visible in Latin-1 stand for themselves, the others, in order, for the letters from U+0100 on (GPT-2).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import GGUF
 
 /// The byte-level BPE tokenizer (`tokenizer.ggml.model` = `gpt2`): words' bytes, joined by the rank of their merge.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// What a character is to the rules that split a text into words.
 struct CharacterClass: OptionSet, Sendable {
   let rawValue: UInt16

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// How a byte-level BPE model splits a text into words before it joins anything (`tokenizer.ggml.pre`).
 ///
 /// The rules apply one after the other, each to the pieces that those before it left.

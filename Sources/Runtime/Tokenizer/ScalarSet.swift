@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 extension SplitRule.ScalarSet {
   /// Whether a scalar with these classes is in the set.
   func contains(_ value: UInt32, _ classes: CharacterClass) -> Bool {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// A text as scalars with their classes, for the rules that split it into words.
 ///
 /// A byte that belongs to no well-formed character counts as one scalar, U+FFFD, but stays the byte it was.

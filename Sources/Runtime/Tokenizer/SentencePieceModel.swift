@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// The SentencePiece-style tokenizer (`tokenizer.ggml.model` = `llama`): joins characters by the scores of what they make.
 ///
 /// Spaces are written as U+2581 in its tokens. A character that no token covers becomes one token per byte (`<0x0A>`).

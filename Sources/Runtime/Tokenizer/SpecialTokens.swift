@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Finds special tokens in a text: control tokens such as `<end_of_turn>`, and those that the vocabulary's makers defined.
 ///
 /// At each place the longest wins, from left to right, in time linear in the text for the few lengths that begin alike.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// One step of splitting a text into words: what a model's authors wrote as a regular expression, as a scanner by hand.
 ///
 /// Each rule says whether, and to where, its expression matches at a given place. Matches become pieces, and what lies

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Joins neighbouring symbols of a text, the best pair first, until no pair makes a token.
 ///
 /// Both tokenizers work so: SentencePiece-style ones take the pair whose joined token has the highest score, byte-level BPE

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Turns tokens into text as they come, never giving out half a character.
 ///
 /// A character may be spread over several tokens, one byte each: its first bytes wait here for the rest. Bytes that can

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// The byte strings of all tokens in one allocation.
 ///
 /// A quarter of a million small arrays would cost more time and memory than their contents.

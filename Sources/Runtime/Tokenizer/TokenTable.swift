@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Finds a token's id by its bytes: an open-addressing hash table over `TokenStrings`.
 ///
 /// A slot holds 32 bits of the string's hash above the id, so that a probe that misses touches one cache line.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Why a GGUF's vocabulary cannot be used; each case prints as one line.
 public enum TokenizerError: Error, Hashable, Sendable, CustomStringConvertible {
   /// A key that this kind of tokenizer needs is absent or of another type.

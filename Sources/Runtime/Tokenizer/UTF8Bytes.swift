@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Facts about UTF-8 byte sequences.
 enum UTF8Bytes {
   /// How many bytes a character has that begins with `lead`; 1 for a byte that begins none.

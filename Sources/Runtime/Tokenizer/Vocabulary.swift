@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import GGUF
 
 /// What a token is for, with GGUF's number (`tokenizer.ggml.token_type`).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// Lists of CPUs and nodes as the kernel writes them: `0-3,8,10-11`.
 public enum NumberList {
   /// The most numbers that a list may name: more than any kernel has CPUs.

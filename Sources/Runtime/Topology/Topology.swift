@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 /// The NUMA nodes of this machine as far as this process may use them.
 public struct Topology: Sendable, Hashable {
   /// The free and reserved huge pages of one size.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // The 16-row kernels of every x86 instruction set, with the instructions themselves in plain C (SIMDe).
 #ifndef EMULATEDKERNELS_H
 #define EMULATEDKERNELS_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // Made by scripts/golden-splits; do not edit.
 
 /// Texts, and where the models' own regular expressions end their words, counted in scalars.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 import Foundation
 
 /// A folder with the files of /sys and /proc by which a machine describes itself; removed with this object.

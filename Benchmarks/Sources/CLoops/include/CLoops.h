@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
 // What the kernels are measured against, and the stopwatch.
 #ifndef CLOOPS_H
 #define CLOOPS_H
