@@ -65,6 +65,10 @@ let package = Package(
       ],
       swiftSettings: fast),
 
+    // What a conversation becomes: these need nothing but Swift.
+    .target(name: "JSON", swiftSettings: safe),
+    .target(name: "ChatTemplates", dependencies: ["JSON"], swiftSettings: safe),
+
     // Programs.
     .executableTarget(
       name: "ggufpack",
@@ -78,6 +82,7 @@ let package = Package(
 
     // Tests. ModelTests computes models and wants a release build; see scripts/test.
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "make-fixtures"]),
+    .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "JSON"]),
     .testTarget(name: "PackFormatTests", dependencies: ["PackFormat", "Repack", "GGUF"]),
     .testTarget(name: "RepackTests", dependencies: ["Repack"]),
     .testTarget(name: "KernelTests", dependencies: ["CKernels", "EmulatedKernels", "GGUF", "PackFormat", "Repack"]),
