@@ -14,7 +14,7 @@ let safe: [SwiftSetting] =
     .enableExperimentalFeature("Lifetimes"),
   ] + swiftWarnings
 
-// The decode loop works on raw pointers throughout; its fences are the types under Runtime/Memory, so the target is not
+// The steps of a model work on raw pointers throughout; their fences are the types of PackRuntime/Memory, so Inference is not
 // under strict memory safety.
 let fast: [SwiftSetting] = swiftWarnings
 let kernels: [CSetting] = [.define("NDEBUG", .when(configuration: .release))] + cWarnings
@@ -28,7 +28,8 @@ let package = Package(
     .library(name: "GGUF", targets: ["GGUF"]),
     .library(name: "PackFormat", targets: ["PackFormat"]),
     .library(name: "Repack", targets: ["Repack"]),
-    .library(name: "Runtime", targets: ["Runtime"]),
+    .library(name: "PackRuntime", targets: ["PackRuntime"]),
+    .library(name: "Generation", targets: ["Generation"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -57,11 +58,24 @@ let package = Package(
       name: "Repack",
       dependencies: ["PackFormat", "GGUF", "CKernels", "CLinux", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: safe),
+    // A module called Runtime ships with the toolchain.
     .target(
-      name: "Runtime",
+      name: "PackRuntime",
       dependencies: [
-        "PackFormat", "GGUF", "CKernels", "CLinux", "CNuma", "CZstd",
-        .product(name: "SystemPackage", package: "swift-system"),
+        "PackFormat", "GGUF", "CLinux", "CNuma", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      path: "Sources/Runtime",
+      swiftSettings: fast),
+    .target(name: "Tokenization", dependencies: ["GGUF"], swiftSettings: fast),
+    .target(
+      name: "Inference", dependencies: ["PackRuntime", "PackFormat", "GGUF", "CKernels"], swiftSettings: fast),
+    .target(
+      name: "Generation", dependencies: ["Inference", "Tokenization", "PackRuntime", "PackFormat", "GGUF"],
+      swiftSettings: fast),
+    .target(
+      name: "Doctor",
+      dependencies: [
+        "Generation", "PackRuntime", "PackFormat", "CLinux", .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: fast),
 
@@ -76,11 +90,15 @@ let package = Package(
       swiftSettings: safe),
     .executableTarget(
       name: "packrun",
-      dependencies: ["Runtime", "PackFormat", "GGUF", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Doctor", "Generation", "Inference", "Tokenization", "PackRuntime", "PackFormat", "GGUF",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: fast),
     .executableTarget(name: "make-fixtures", dependencies: ["GGUF"], path: "fixtures/generator", swiftSettings: fast),
 
     // Tests. ModelTests computes models and wants a release build; see scripts/test.
+    .target(name: "TestSupport", dependencies: ["GGUF"], path: "Tests/TestSupport"),
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "make-fixtures"]),
     .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "JSON"]),
     .testTarget(name: "PackFormatTests", dependencies: ["PackFormat", "Repack", "GGUF"]),
@@ -89,8 +107,11 @@ let package = Package(
     .target(
       name: "EmulatedKernels", dependencies: ["CKernels"], path: "Tests/EmulatedKernels",
       cSettings: [.headerSearchPath("../../Sources/CKernels")] + cWarnings),
-    .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Repack", "CLinux"]),
-    .testTarget(name: "ModelTests", dependencies: ["Runtime", "Repack"]),
+    .testTarget(name: "RuntimeTests", dependencies: ["Doctor", "PackRuntime", "Repack", "CLinux", "TestSupport"]),
+    .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "GGUF", "TestSupport"]),
+    .testTarget(name: "InferenceTests", dependencies: ["Inference", "Generation", "Repack", "TestSupport"]),
+    .testTarget(name: "GenerationTests", dependencies: ["Generation", "GGUF", "TestSupport"]),
+    .testTarget(name: "ModelTests", dependencies: ["Generation", "Repack"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat"]),
   ],
   swiftLanguageModes: [.v6],

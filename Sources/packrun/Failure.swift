@@ -2,8 +2,9 @@
 
 import ArgumentParser
 import GGUF
+import Inference
 import PackFormat
-import Runtime
+import PackRuntime
 
 extension ExitCode {
   /// The input cannot be read or used.

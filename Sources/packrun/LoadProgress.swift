@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Glibc
-import Runtime
+import PackRuntime
 import Synchronization
 
 /// A bar on the terminal that shows how much of the weights is in its place; nothing where standard error is no terminal.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
+import Generation
 import Glibc
+import Inference
 import PackFormat
-import Runtime
+import PackRuntime
 
 /// The pack, and how it is to be run.
 struct ModelArguments: ParsableArguments {

@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import PackFormat
-import Runtime
+import PackRuntime
 
 /// Where a pack's weights and threads go, for the commands that place it without running it.
 struct PlacementArguments: ParsableArguments {

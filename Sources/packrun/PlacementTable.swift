@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Glibc
-import Runtime
+import PackRuntime
 
 /// Waits, with everything mapped.
 func pause(_ seconds: UInt32) { sleep(seconds) }

@@ -2,7 +2,7 @@
 
 import Testing
 
-@testable import Runtime
+@testable import Inference
 
 @Suite("Requests that a model refuses")
 struct BadRequestTests {

@@ -5,7 +5,9 @@ import PackFormat
 import Synchronization
 import Testing
 
-@testable import Runtime
+@testable import Generation
+@testable import Inference
+@testable import Tokenization
 
 @Suite("Several sequences at a time")
 struct GroupTests {

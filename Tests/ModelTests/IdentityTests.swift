@@ -4,7 +4,7 @@ import Foundation
 import PackFormat
 import Testing
 
-@testable import Runtime
+@testable import Inference
 
 /// One way to divide the work.
 struct Division: Sendable, CustomTestStringConvertible {

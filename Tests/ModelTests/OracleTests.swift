@@ -3,7 +3,8 @@
 import Foundation
 import Testing
 
-@testable import Runtime
+@testable import Generation
+@testable import Inference
 
 @Suite("Logits against the truth")
 struct OracleTests {

@@ -4,7 +4,9 @@ import Foundation
 import GGUF
 import PackFormat
 import Repack
-@testable import Runtime
+@testable import Generation
+@testable import Inference
+@testable import PackRuntime
 
 /// A GGUF converted into a temporary pack, which goes away with it.
 final class PackedModel {

@@ -7,15 +7,15 @@ import Glibc
 ///
 /// - Invariant: `base ..< base + byteCount` was mapped by this value and is unmapped, whatever was mapped over parts of it, when
 ///   it ends. `base` is a multiple of the alignment asked for.
-struct AddressReservation: ~Copyable, @unchecked Sendable {
-  let base: UnsafeMutableRawPointer
-  let byteCount: Int
+package struct AddressReservation: ~Copyable, @unchecked Sendable {
+  package let base: UnsafeMutableRawPointer
+  package let byteCount: Int
 
   /// Reserves `byteCount` bytes (rounded up to whole units of `alignment`) that cannot be accessed yet.
   ///
   /// - Parameter alignment: A power of two, at least a page.
   /// - Throws: `RuntimeError.system` if the addresses are not to be had (ulimit -v, overcommit).
-  init(byteCount: Int, alignment: Int, kernel: Kernel = Kernel()) throws(RuntimeError) {
+  package init(byteCount: Int, alignment: Int, kernel: Kernel = Kernel()) throws(RuntimeError) {
     let range = try Self.reserve(byteCount, alignment, kernel)
     base = range.base
     self.byteCount = range.byteCount
@@ -24,7 +24,7 @@ struct AddressReservation: ~Copyable, @unchecked Sendable {
   deinit { munmap(base, byteCount) }
 
   /// A part of the range.
-  func bytes(_ part: Range<Int>) -> UnsafeRawBufferPointer {
+  package func bytes(_ part: Range<Int>) -> UnsafeRawBufferPointer {
     precondition(part.lowerBound >= 0 && part.upperBound <= byteCount)
     return UnsafeRawBufferPointer(start: base + part.lowerBound, count: part.count)
   }

@@ -6,7 +6,7 @@ import Synchronization
 import SystemPackage
 
 /// Brings replicas into memory by one rung of the ladder: bound before populated, populated before read, read-only afterwards.
-struct BlobFiller {
+package struct BlobFiller {
   let blobs: [MappedBlob]
   let kind: MemoryKind
   let crew: LoaderCrew
@@ -51,7 +51,7 @@ struct BlobFiller {
   static func clear(_ blob: MappedBlob) { clear(blob.reservedBytes) }
 
   /// Unmaps a reserved range but keeps its addresses.
-  static func clear(_ range: UnsafeRawBufferPointer) {
+  package static func clear(_ range: UnsafeRawBufferPointer) {
     _ = Kernel().map(
       range, protection: PROT_NONE, flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
   }
@@ -230,11 +230,11 @@ final class ProgressCount: Sendable {
 }
 
 /// The system's setting for transparent huge pages.
-enum HugePageMode: String, Sendable {
+package enum HugePageMode: String, Sendable {
   case always, madvise, never
 
   /// Reads the bracketed word of /sys/kernel/mm/transparent_hugepage/enabled; `never` where there is none.
-  static func read(root: String = "") -> HugePageMode {
+  package static func read(root: String = "") -> HugePageMode {
     let text = TextFile.read(root + "/sys/kernel/mm/transparent_hugepage/enabled") ?? ""
     guard let open = text.firstIndex(of: "["), let close = text.firstIndex(of: "]"), open < close else { return .never }
     return HugePageMode(rawValue: String(text[text.index(after: open)..<close])) ?? .never

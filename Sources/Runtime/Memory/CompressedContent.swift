@@ -3,7 +3,7 @@
 import PackFormat
 
 /// The content of a blob that is stored as zstd frames, unpacked straight into its place by any number of threads at once.
-final class CompressedContent: Sendable {
+package final class CompressedContent: Sendable {
   private let reader: PackFormat.BlobReader
 
   /// Opens blob `index` of `pack`; nil if its file is the content.

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 /// Whether nodes have room: asked before memory is taken, as the kernel answers too much binding by killing the process.
-struct FreeMemory {
+package struct FreeMemory {
   private let topology: Topology
   private let limit: MemoryLimit?
 
   /// What the nodes of `topology` have, within the limit of a cgroup.
-  init(_ topology: Topology, limit: MemoryLimit?) {
+  package init(_ topology: Topology, limit: MemoryLimit?) {
     self.topology = topology
     self.limit = limit
   }
 
   /// What there is now.
-  init(root: String = "") {
+  package init(root: String = "") {
     self.init(Topology.read(root: root), limit: MemoryLimit.read(root: root))
   }
 
   /// What stays free on a node: the kernel needs some to work with.
-  static func margin(_ node: Topology.Node) -> Int { max(48 << 20, node.memory / 128) }
+  package static func margin(_ node: Topology.Node) -> Int { max(48 << 20, node.memory / 128) }
 
   /// What stays free of a cgroup's limit.
   private static let limitMargin = 16 << 20
 
   /// What can be had on a node: what is free, and the page cache that is given up when asked for.
-  static func available(_ node: Topology.Node) -> Int { node.freeMemory + node.reclaimableMemory }
+  package static func available(_ node: Topology.Node) -> Int { node.freeMemory + node.reclaimableMemory }
 
   /// Checks that each node has as many bytes to give.
   ///
@@ -35,7 +35,7 @@ struct FreeMemory {
   ///   - isSecondLook: Whether room was found for these bytes before the weights were placed. Placing takes some itself, such as page
   ///     tables, which comes off the margin: what was promised must not be refused when the weights have been read.
   /// - Throws: `RuntimeError.shortage` with all nodes that have not, `memoryLimit` if the cgroup has not.
-  func check(
+  package func check(
     _ weights: [Int: Int], and activations: [Int: Int] = [:], keeping kept: [Int: Int] = [:],
     spill: Bool = false, isSecondLook: Bool = false
   ) throws(RuntimeError) {

@@ -6,21 +6,21 @@ import Synchronization
 /// A replica in memory: its addresses, which it owns, and how it came there.
 ///
 /// - Invariant: the blob's bytes lie at the beginning of the reservation, read-only once it is filled.
-final class MappedBlob: Sendable {
-  let replica: Replica
+package final class MappedBlob: Sendable {
+  package let replica: Replica
   /// The pack's file.
-  let path: String
+  package let path: String
   /// What unpacks the blob; nil if the file is the content.
-  let compressed: CompressedContent?
+  package let compressed: CompressedContent?
   /// The file in memory that holds or is to hold this replica between runs; nil if there is none.
-  let pinnedPath: String?
+  package let pinnedPath: String?
   /// Page faults taken while it was filled.
-  let faults = Atomic<Int>(0)
+  package let faults = Atomic<Int>(0)
   /// When its last piece came, in nanoseconds of the monotonic clock; 0: not yet.
-  let filledAt = Atomic<UInt64>(0)
+  package let filledAt = Atomic<UInt64>(0)
   private let reservation: AddressReservation
 
-  init(
+  package init(
     _ replica: Replica, path: String, compressed: CompressedContent? = nil, pinnedPath: String? = nil, alignment: Int,
     kernel: Kernel
   ) throws(RuntimeError) {
@@ -33,16 +33,16 @@ final class MappedBlob: Sendable {
   }
 
   /// What large pages are here, and the granule of everything about them.
-  static let hugePage = 2 << 20
+  package static let hugePage = 2 << 20
 
-  var base: UnsafeMutableRawPointer { reservation.base }
+  package var base: UnsafeMutableRawPointer { reservation.base }
 
   /// The bytes that are mapped: of a file, up to its last page; of memory, up to a whole huge page.
-  func mappedBytes(_ kind: MemoryKind) -> UnsafeRawBufferPointer {
+  package func mappedBytes(_ kind: MemoryKind) -> UnsafeRawBufferPointer {
     let unit = kind == .file ? 4096 : Self.hugePage
     return reservation.bytes(0..<(replica.byteCount + unit - 1) / unit * unit)
   }
 
   /// All addresses of the reservation.
-  var reservedBytes: UnsafeRawBufferPointer { reservation.bytes(0..<reservation.byteCount) }
+  package var reservedBytes: UnsafeRawBufferPointer { reservation.bytes(0..<reservation.byteCount) }
 }

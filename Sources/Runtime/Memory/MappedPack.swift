@@ -16,11 +16,11 @@ public final class MappedPack {
 
   let blobs: [MappedBlob]
   let plan: ReplicaPlan
-  let table: WeightTable
+  package let table: WeightTable
   let startedAt: UInt64
   let kernel: Kernel
   /// Whether memory may lie on other nodes where the right one has too little.
-  let spills: Bool
+  package let spills: Bool
 
   /// The model's keys.
   public var metadata: GGUFMetadata { pack.metadata }
@@ -52,7 +52,7 @@ public final class MappedPack {
   /// All rows of a mirror as its team `team` holds them, for a model that this team computes alone.
   ///
   /// - Precondition: the pack is a mirror. The table is good as long as this lives.
-  func table(ofReplica team: Int) -> WeightTable {
+  package func table(ofReplica team: Int) -> WeightTable {
     WeightTable(pack.manifest, plan: plan.alone(team), teamCount: 1, bases: blobs.map { UnsafeRawPointer($0.base) })
   }
 

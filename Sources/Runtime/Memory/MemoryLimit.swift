@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 /// The memory that a cgroup, such as a container's, leaves this process. Beyond it, too, the kernel kills.
-struct MemoryLimit: Hashable, Sendable {
+package struct MemoryLimit: Hashable, Sendable {
   /// The folder of the cgroup that sets it.
-  var path: String
+  package var path: String
   /// The limit in bytes.
-  var bound: Int
+  package var bound: Int
   /// Bytes below the limit that nobody uses.
-  var unused: Int
+  package var unused: Int
   /// Bytes of the cgroup's page cache that are given up when memory is asked for.
-  var reclaimable: Int
+  package var reclaimable: Int
 
   /// Bytes that can still be had.
-  var available: Int { available(keeping: 0) }
+  package var available: Int { available(keeping: 0) }
 
   /// Bytes that can still be had if `kept` bytes of page cache must stay. Who brought them in is not known: the cgroup they count
   /// for may be another one, and then there is more room than this.
-  func available(keeping kept: Int) -> Int { unused + max(0, reclaimable - kept) }
+  package func available(keeping kept: Int) -> Int { unused + max(0, reclaimable - kept) }
 
   /// The command that raises the limit to `byteCount`.
-  func raise(to byteCount: Int) -> String {
+  package func raise(to byteCount: Int) -> String {
     let name = path.split(separator: "/").last ?? ""
     if [".service", ".scope", ".slice"].contains(where: { name.hasSuffix($0) }) {
       return "sudo systemctl set-property --runtime \(name) MemoryMax=\(byteCount)"
@@ -33,7 +33,7 @@ struct MemoryLimit: Hashable, Sendable {
   }
 
   /// The tightest limit of this process's cgroup and all above it; nil if none sets one.
-  static func read(root: String = "") -> MemoryLimit? {
+  package static func read(root: String = "") -> MemoryLimit? {
     var tightest: MemoryLimit?
     for line in (TextFile.read(root + "/proc/self/cgroup") ?? "").split(separator: "\n") {
       // Hierarchy, controllers, path. Version 2 has no list of controllers.

@@ -27,7 +27,7 @@ public struct MemoryOptions: Sendable {
   public var isInterrupted: (@Sendable () -> Bool)?
 
   /// Bytes by node that will be wanted besides the weights: there must be room for them, too, before anything is read.
-  var reserved: [Int: Int] = [:]
+  package var reserved: [Int: Int] = [:]
   var kernel = Kernel()
   /// Where /sys and /proc are.
   var root = ""

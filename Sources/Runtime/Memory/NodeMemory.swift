@@ -6,21 +6,21 @@ import Glibc
 /// Zeroed memory on one team's node, for its KV cache and scratch.
 ///
 /// - Invariant: `base` points at `byteCount` readable and writable bytes, aligned to 64 or more, that live as long as this value.
-struct NodeMemory: ~Copyable {
+package struct NodeMemory: ~Copyable {
   private let reservation: AddressReservation
-  let byteCount: Int
+  package let byteCount: Int
   /// The node that it is to lie on.
-  let node: Int
+  package let node: Int
   private let kernel: Kernel
 
   /// The first byte.
-  var base: UnsafeMutableRawPointer { reservation.base }
+  package var base: UnsafeMutableRawPointer { reservation.base }
 
   /// Allocates `byteCount` bytes where `team` runs, present at once: decoding takes no page fault in them.
   ///
   /// - Parameter spill: Whether other nodes may give what the team's has not.
   /// - Throws: `RuntimeError.shortage` if the node has too little free memory.
-  init(
+  package init(
     byteCount: Int, team: Int, teams: Teams, spill: Bool = false, kernel: Kernel = Kernel(),
     root: String = ""
   ) throws(RuntimeError) {
@@ -31,7 +31,7 @@ struct NodeMemory: ~Copyable {
   }
 
   /// Where its pages are, as the kernel says.
-  func placement() -> NodeMemoryPlacement {
+  package func placement() -> NodeMemoryPlacement {
     let census = PageCensus.take(reservation.bytes(0..<reservation.byteCount), kernel: kernel)
     return NodeMemoryPlacement(
       node: node, byteCount: byteCount, localPages: census.pages[node] ?? 0,
@@ -39,7 +39,7 @@ struct NodeMemory: ~Copyable {
   }
 
   /// What `byteCount` bytes take: whole huge pages, of less than one whole small ones.
-  static func wholePages(_ byteCount: Int) -> Int {
+  package static func wholePages(_ byteCount: Int) -> Int {
     let unit = pageByteCount(byteCount)
     return (max(byteCount, 1) + unit - 1) / unit * unit
   }
@@ -80,7 +80,7 @@ public struct NodeMemoryPlacement: Sendable, Hashable {
   /// Pages of 4 KiB on other nodes, or not in memory.
   public var otherPages: Int
 
-  mutating func add(_ other: NodeMemoryPlacement) {
+  package mutating func add(_ other: NodeMemoryPlacement) {
     byteCount += other.byteCount
     localPages += other.localPages
     otherPages += other.otherPages

@@ -5,10 +5,10 @@ import Glibc
 import SystemPackage
 
 /// What the page cache holds of a file.
-enum PageCache {
+package enum PageCache {
   /// The nodes of the pages that are cached, without bringing in others; nil if the file cannot be mapped, or is another user's:
   /// then the kernel keeps to itself what is cached.
-  static func nodes(_ path: String, kernel: Kernel) -> PageCensus? {
+  package static func nodes(_ path: String, kernel: Kernel) -> PageCensus? {
     guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec]) else { return nil }
     defer { try? file.close() }
     guard let size = try? Int(file.seek(offset: 0, from: .end)), size > 0, maySeeCache(path)
@@ -34,13 +34,13 @@ enum PageCache {
 
   /// Whether `mincore` tells the truth: of files that this process might not write, it says that all is cached. Of a file that is
   /// not there it tells no lies.
-  static func maySeeCache(_ path: String) -> Bool {
+  package static func maySeeCache(_ path: String) -> Bool {
     var status = stat()
     return lstat(path, &status) != 0 || status.st_uid == geteuid() || access(path, W_OK) == 0
   }
 
   /// Has the page cache forget a file, as far as nobody maps it and nothing of it waits to be written.
-  static func drop(_ path: String) {
+  package static func drop(_ path: String) {
     guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec]) else { return }
     defer { try? file.close() }
     posix_fadvise(file.rawValue, 0, 0, POSIX_FADV_DONTNEED)

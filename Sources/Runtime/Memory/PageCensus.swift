@@ -3,19 +3,19 @@
 import Glibc
 
 /// Where the pages of a range are, as the kernel says.
-struct PageCensus: Hashable, Sendable {
+package struct PageCensus: Hashable, Sendable {
   /// Pages of 4 KiB on each node.
-  var pages: [Int: Int] = [:]
+  package var pages: [Int: Int] = [:]
   /// Pages of 4 KiB that are not in memory, or not in this process's page tables.
-  var absent = 0
+  package var absent = 0
   /// Bytes mapped by pages of 2 MiB and of 1 GiB.
-  var hugeByteCount = 0
-  var giganticByteCount = 0
+  package var hugeByteCount = 0
+  package var giganticByteCount = 0
   /// Whether `move_pages` was refused and the counts are those of /proc/self/numa_maps.
-  var isFromMaps = false
+  package var isFromMaps = false
 
   /// Pages on nodes other than `node`.
-  func pages(notOn node: Int) -> Int { pages.reduce(0) { $0 + ($1.key == node ? 0 : $1.value) } }
+  package func pages(notOn node: Int) -> Int { pages.reduce(0) { $0 + ($1.key == node ? 0 : $1.value) } }
 
   private static let pageByteCount = 4096
   private static let batch = 1 << 16
@@ -23,7 +23,7 @@ struct PageCensus: Hashable, Sendable {
   /// Counts the pages of a range, whose ends are multiples of 4 KiB.
   ///
   /// - Complexity: O(pages); of a range that is mapped by huge pages throughout, one page in 512 is asked for.
-  static func take(_ range: UnsafeRawBufferPointer, kernel: Kernel) -> PageCensus {
+  package static func take(_ range: UnsafeRawBufferPointer, kernel: Kernel) -> PageCensus {
     var census = PageCensus()
     guard let base = UnsafeMutableRawPointer(mutating: range.baseAddress), range.count > 0 else { return census }
     let map = MemoryMap.read(range)
@@ -51,14 +51,14 @@ struct PageCensus: Hashable, Sendable {
 }
 
 /// What /proc/self/smaps and /proc/self/numa_maps say of a range of addresses.
-struct MemoryMap {
+package struct MemoryMap {
   /// Pages of 4 KiB by node, of numa_maps.
-  var pages: [Int: Int] = [:]
-  var hugeByteCount = 0
-  var giganticByteCount = 0
+  package var pages: [Int: Int] = [:]
+  package var hugeByteCount = 0
+  package var giganticByteCount = 0
 
   /// Sums up the mappings that begin within the range.
-  static func read(_ range: UnsafeRawBufferPointer, root: String = "") -> MemoryMap {
+  package static func read(_ range: UnsafeRawBufferPointer, root: String = "") -> MemoryMap {
     let start = UInt(bitPattern: range.baseAddress)
     let addresses = start..<start + UInt(range.count)
     var map = MemoryMap()
@@ -67,7 +67,7 @@ struct MemoryMap {
     return map
   }
 
-  mutating func readSizes(_ text: String, _ addresses: Range<UInt>) {
+  package mutating func readSizes(_ text: String, _ addresses: Range<UInt>) {
     var isInside = false
     var kernelPage = 4
     for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
@@ -89,7 +89,7 @@ struct MemoryMap {
     }
   }
 
-  mutating func readNodes(_ text: String, _ addresses: Range<UInt>) {
+  package mutating func readNodes(_ text: String, _ addresses: Range<UInt>) {
     for line in text.split(separator: "\n") {
       let words = line.split(separator: " ")
       guard let begin = words.first.flatMap({ UInt($0, radix: 16) }), addresses.contains(begin) else { continue }

@@ -10,7 +10,7 @@ import PackFormat
 /// has the same PATH and another DIGEST: it is stale.
 public struct PinnedReplicas {
   /// What is there of a pack.
-  enum Lookup {
+  package enum Lookup {
     case none
     /// The file of each replica asked for.
     case found([String])
@@ -31,7 +31,7 @@ public struct PinnedReplicas {
   private let digest: String
   private let root: String
 
-  init(_ pack: Pack, root: String = "") {
+  package init(_ pack: Pack, root: String = "") {
     self.pack = pack
     self.root = root
     let path = realpath(pack.path, nil).map { resolved in
@@ -59,14 +59,14 @@ public struct PinnedReplicas {
     return places.sorted { $0.isHugeTLB && !$1.isHugeTLB }
   }
 
-  func folder(in place: Place) -> String { "\(Self.userFolder(place))/\(packKey).\(digest)" }
+  package func folder(in place: Place) -> String { "\(Self.userFolder(place))/\(packKey).\(digest)" }
 
-  static func userFolder(_ place: Place) -> String { "\(place.path)/ggufpack-\(geteuid())" }
+  package static func userFolder(_ place: Place) -> String { "\(place.path)/ggufpack-\(geteuid())" }
 
-  static func fileName(_ replica: Replica) -> String { "blob\(replica.blob)-node\(replica.node)" }
+  package static func fileName(_ replica: Replica) -> String { "blob\(replica.blob)-node\(replica.node)" }
 
   /// Looks for a file of each replica.
-  func find(_ replicas: [Replica], places: [Place]? = nil) -> Lookup {
+  package func find(_ replicas: [Replica], places: [Place]? = nil) -> Lookup {
     var unusable: (path: String, problem: String)?
     for place in places ?? Self.places(root: root) {
       let folder = folder(in: place)
@@ -90,7 +90,7 @@ public struct PinnedReplicas {
 
   private func entries(_ place: Place) -> [String] { Self.entries(Self.userFolder(place)) }
 
-  static func entries(_ folder: String) -> [String] {
+  package static func entries(_ folder: String) -> [String] {
     guard let directory = opendir(folder) else { return [] }
     defer { closedir(directory) }
     var names: [String] = []

@@ -3,29 +3,29 @@
 import PackFormat
 
 /// A blob of the pack on a node of the machine: what has to be mapped.
-struct Replica: Hashable, Sendable {
+package struct Replica: Hashable, Sendable {
   /// Index of the blob in the manifest.
-  var blob: Int
+  package var blob: Int
   /// The machine's node that is to hold it.
-  var node: Int
+  package var node: Int
   /// Its size in bytes.
-  var byteCount: Int
+  package var byteCount: Int
 }
 
 /// Which replicas a pack needs on this machine, and which of them each team reads.
-struct ReplicaPlan: Sendable {
+package struct ReplicaPlan: Sendable {
   /// What has to be mapped, each pair of blob and node once.
-  private(set) var replicas: [Replica] = []
+  package private(set) var replicas: [Replica] = []
   /// The team that computes each blob's rows (`shard`); for a mirror, not used.
-  private(set) var teamOfBlob: [Int] = []
+  package private(set) var teamOfBlob: [Int] = []
   /// Index into `replicas` of what each team reads: of blob `teamOfBlob[blob]` for `shard`, of everything for a mirror.
-  private(set) var replicaOfBlob: [Int] = []
-  private(set) var replicaOfTeam: [Int] = []
+  package private(set) var replicaOfBlob: [Int] = []
+  package private(set) var replicaOfTeam: [Int] = []
   /// What could not be arranged as the pack would have it, one line each.
-  private(set) var notes: [String] = []
+  package private(set) var notes: [String] = []
 
   /// - Parameter nodeMap: Machine nodes by pack nodes. Without it, pack node i of n goes to team i × teams / n.
-  init(_ manifest: PackManifest, teams: TeamPlan, nodeMap: [Int: Int]?) throws(RuntimeError) {
+  package init(_ manifest: PackManifest, teams: TeamPlan, nodeMap: [Int: Int]?) throws(RuntimeError) {
     switch manifest.placement {
     case .shard: try planShard(manifest, teams, nodeMap)
     case .mirror: planMirror(manifest, teams)
@@ -64,7 +64,7 @@ struct ReplicaPlan: Sendable {
   }
 
   /// Says that nodes of the machine are left idle because the pack is for fewer; nil if none are.
-  static func idleNodes(_ manifest: PackManifest, _ plan: TeamPlan, _ topology: Topology) -> String? {
+  package static func idleNodes(_ manifest: PackManifest, _ plan: TeamPlan, _ topology: Topology) -> String? {
     guard manifest.placement == .shard, plan.teams.count == manifest.nodeCount else { return nil }
     let idle = topology.usableNodes.map(\.id).filter { id in !plan.teams.contains { $0.node == id } }
     guard !idle.isEmpty else { return nil }
@@ -91,7 +91,7 @@ struct ReplicaPlan: Sendable {
   }
 
   /// The same for one team of a mirror by itself.
-  func alone(_ team: Int) -> ReplicaPlan {
+  package func alone(_ team: Int) -> ReplicaPlan {
     var plan = self
     plan.replicaOfTeam = [replicaOfTeam[team]]
     return plan
@@ -103,5 +103,5 @@ struct ReplicaPlan: Sendable {
   }
 
   /// Whether two replicas are made from the same file, which then cannot be served by the page cache of both nodes.
-  var sharesFiles: Bool { Set(replicas.map(\.blob)).count < replicas.count }
+  package var sharesFiles: Bool { Set(replicas.map(\.blob)).count < replicas.count }
 }

@@ -6,27 +6,27 @@ import PackFormat
 ///
 /// - Invariant: `base` points at mapped, read-only memory that outlives the model: `rowCount` rows in `layout`, and for stacked
 ///   experts the same again every `expertStride` bytes.
-struct WeightSlice {
+package struct WeightSlice {
   /// The first row's (or row group's) first byte, for expert 0.
-  var base: UnsafeRawPointer
+  package var base: UnsafeRawPointer
   /// Bytes from one expert's rows to the next one's; 0 where there is one.
-  var expertStride: Int
+  package var expertStride: Int
   /// The first row's number within its tensor (within its expert).
-  var rowBegin: Int
-  var rowCount: Int
+  package var rowBegin: Int
+  package var rowCount: Int
   /// True for the 16-row layouts; their slices begin at multiples of 16 rows and hold whole groups.
-  var isInterleaved: Bool
+  package var isInterleaved: Bool
 
   /// Whether row `row` of an expert is among them.
-  @inline(__always)
-  func holds(_ row: Int) -> Bool { row >= rowBegin && row < rowBegin + rowCount }
+  @inlinable @inline(__always)
+  package func holds(_ row: Int) -> Bool { row >= rowBegin && row < rowBegin + rowCount }
 }
 
 /// Rows where the lookup of a single row finds them for one team.
-struct NearbySlice {
-  var slice: WeightSlice
+package struct NearbySlice {
+  package var slice: WeightSlice
   /// Whether they lie on the team's node.
-  var isLocal: Bool
+  package var isLocal: Bool
 }
 
 /// A weight matrix as the decode loop sees it: plain data, copied without reference counting.
@@ -34,19 +34,19 @@ struct NearbySlice {
 /// - Invariant: `slices` and `teamStarts` live in memory owned by the `MappedPack` that made this, which outlives it. Slices are
 ///   sorted by team, then by row; team t computes slices `teamStarts[t] ..< teamStarts[t + 1]`. Over all teams, every row occurs once.
 ///   `nearby` has `nearbyCount` slices for each team, which hold every row once: on the team's node where it has a copy.
-struct Weight {
+package struct Weight {
   /// ggml's number of the weight type (`ck_type`).
-  var type: UInt32
+  package var type: UInt32
   /// Elements of a row.
-  var columns: Int
+  package var columns: Int
   /// Rows of one expert.
-  var rows: Int
+  package var rows: Int
   /// Stacked experts; 1 for a plain matrix.
-  var experts: Int
-  var slices: UnsafePointer<WeightSlice>
+  package var experts: Int
+  package var slices: UnsafePointer<WeightSlice>
   /// `teamCount + 1` indices into `slices`.
-  var teamStarts: UnsafePointer<Int32>
+  package var teamStarts: UnsafePointer<Int32>
   /// For the lookup of single rows by any team.
-  var nearby: UnsafePointer<NearbySlice>
-  var nearbyCount: Int
+  package var nearby: UnsafePointer<NearbySlice>
+  package var nearbyCount: Int
 }

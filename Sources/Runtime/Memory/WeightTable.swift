@@ -5,7 +5,7 @@ import PackFormat
 /// The weights of a mapped pack, as the decode loop wants them.
 ///
 /// - Invariant: what `weight` hands out points into memory that this object owns and frees with itself.
-final class WeightTable {
+package final class WeightTable {
   private let plan: ReplicaPlan
   private let teamCount: Int
   /// Where each replica lies.
@@ -14,7 +14,7 @@ final class WeightTable {
   private var weights: [String: Weight] = [:]
   private var allocations: [UnsafeMutableRawPointer] = []
 
-  init(_ manifest: PackManifest, plan: ReplicaPlan, teamCount: Int, bases: [UnsafeRawPointer]) {
+  package init(_ manifest: PackManifest, plan: ReplicaPlan, teamCount: Int, bases: [UnsafeRawPointer]) {
     self.plan = plan
     self.teamCount = teamCount
     self.bases = bases
@@ -23,10 +23,10 @@ final class WeightTable {
 
   deinit { for allocation in allocations { allocation.deallocate() } }
 
-  func tensor(_ name: String) -> PackTensor? { tensors[name] }
+  package func tensor(_ name: String) -> PackTensor? { tensors[name] }
 
   /// The weight of that name, cut into each team's rows; nil if the pack has none.
-  func weight(_ name: String) -> Weight? {
+  package func weight(_ name: String) -> Weight? {
     if let known = weights[name] { return known }
     guard let tensor = tensors[name] else { return nil }
     var slices: [WeightSlice] = []
@@ -47,7 +47,7 @@ final class WeightTable {
   }
 
   /// Where a single row lies, for whichever team: that row's slice, which holds others too.
-  func slice(holding row: Int, of tensor: PackTensor, for team: Int) -> WeightSlice? {
+  package func slice(holding row: Int, of tensor: PackTensor, for team: Int) -> WeightSlice? {
     guard
       let slice = tensor.slices.first(where: {
         ($0.rowBegin..<$0.rowBegin + $0.rowCount).contains(row)

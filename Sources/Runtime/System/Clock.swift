@@ -3,14 +3,14 @@
 import Glibc
 
 /// The monotonic clock.
-enum Clock {
+package enum Clock {
   /// Nanoseconds since some moment in the past.
-  static var nanoseconds: UInt64 {
+  package static var nanoseconds: UInt64 {
     var now = timespec()
     clock_gettime(CLOCK_MONOTONIC, &now)
     return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
   }
 
   /// Seconds since `start`, which `nanoseconds` gave.
-  static func seconds(since start: UInt64) -> Double { Double(nanoseconds &- start) / 1e9 }
+  package static func seconds(since start: UInt64) -> Double { Double(nanoseconds &- start) / 1e9 }
 }

@@ -7,19 +7,19 @@ import Glibc
 /// The system calls by which memory is mapped and placed. Each returns 0 or an errno.
 ///
 /// A test can have single calls refused, as a container or an old kernel would, by giving `refuse`.
-struct Kernel: Sendable {
+package struct Kernel: Sendable {
   /// A call that can be refused.
-  enum Call: Hashable, Sendable {
+  package enum Call: Hashable, Sendable {
     case map, advise(CInt), bind, setPolicy, movePages
   }
 
   /// The errno with which a call is to fail; nil to make the call.
-  var refuse: (@Sendable (Call) -> CInt?)?
+  package var refuse: (@Sendable (Call) -> CInt?)?
 
-  init(refuse: (@Sendable (Call) -> CInt?)? = nil) { self.refuse = refuse }
+  package init(refuse: (@Sendable (Call) -> CInt?)? = nil) { self.refuse = refuse }
 
   /// The system's text for an errno.
-  static func text(_ error: CInt) -> String {
+  package static func text(_ error: CInt) -> String {
     var buffer = [CChar](repeating: 0, count: 256)
     guard strerror_r(error, &buffer, buffer.count) == 0 else { return "error \(error)" }
     return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -28,7 +28,7 @@ struct Kernel: Sendable {
   // MARK: Policies
 
   /// Where memory is to come from.
-  enum Policy: Hashable, Sendable {
+  package enum Policy: Hashable, Sendable {
     /// From the node of the CPU that touches it first.
     case standard
     /// From that node and no other.
@@ -68,7 +68,7 @@ struct Kernel: Sendable {
   }
 
   /// Sets the calling thread's policy.
-  func setPolicy(_ policy: Policy) -> CInt {
+  package func setPolicy(_ policy: Policy) -> CInt {
     if let error = refuse?(.setPolicy) { return error }
     if policy == .standard { return set_mempolicy(0, nil, 0) == 0 ? 0 : errno }
     let mask = Self.mask(policy.nodes)
@@ -76,7 +76,7 @@ struct Kernel: Sendable {
   }
 
   /// Sets the policy of a range of memory; `moving` also moves pages there that only this process maps.
-  func bind(_ range: UnsafeRawBufferPointer, _ policy: Policy, moving: Bool = false) -> CInt {
+  package func bind(_ range: UnsafeRawBufferPointer, _ policy: Policy, moving: Bool = false) -> CInt {
     if let error = refuse?(.bind) { return error }
     let mask = Self.mask(policy.nodes)
     let flags: UInt32 = moving ? 2 : 0
@@ -87,14 +87,14 @@ struct Kernel: Sendable {
   // MARK: Mappings
 
   /// Maps anonymous memory or a file over `range`, which the caller has reserved.
-  func map(_ range: UnsafeRawBufferPointer, protection: CInt, flags: CInt, file: CInt = -1, offset: Int = 0) -> CInt {
+  package func map(_ range: UnsafeRawBufferPointer, protection: CInt, flags: CInt, file: CInt = -1, offset: Int = 0) -> CInt {
     if let error = refuse?(.map) { return error }
     let start = UnsafeMutableRawPointer(mutating: range.baseAddress)
     return mmap(start, range.count, protection, flags | MAP_FIXED, file, offset) == MAP_FAILED ? errno : 0
   }
 
   /// Advises the kernel about a range (`CL_MADV_…`), again where a signal interrupted it.
-  func advise(_ range: UnsafeRawBufferPointer, _ advice: Int) -> CInt {
+  package func advise(_ range: UnsafeRawBufferPointer, _ advice: Int) -> CInt {
     let advice = CInt(advice)
     if let error = refuse?(.advise(advice)) { return error }
     let start = UnsafeMutableRawPointer(mutating: range.baseAddress)
@@ -106,13 +106,13 @@ struct Kernel: Sendable {
   }
 
   /// Changes what may be done with a range.
-  func protect(_ range: UnsafeRawBufferPointer, _ protection: CInt) -> CInt {
+  package func protect(_ range: UnsafeRawBufferPointer, _ protection: CInt) -> CInt {
     let start = UnsafeMutableRawPointer(mutating: range.baseAddress)
     return mprotect(start, range.count, protection) == 0 ? 0 : errno
   }
 
   /// The node of each page (negative: the errno that says why it has none), as the kernel's page tables say.
-  func nodes(of pages: [UnsafeMutableRawPointer?], into status: inout [CInt]) -> CInt {
+  package func nodes(of pages: [UnsafeMutableRawPointer?], into status: inout [CInt]) -> CInt {
     if let error = refuse?(.movePages) { return error }
     var pages = pages
     return move_pages(0, UInt(pages.count), &pages, nil, &status, 0) == 0 ? 0 : errno

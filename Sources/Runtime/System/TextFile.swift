@@ -3,9 +3,9 @@
 import SystemPackage
 
 /// The small text files by which the kernel tells of itself under /sys and /proc.
-enum TextFile {
+package enum TextFile {
   /// The file's text without the newline at its end; nil if it cannot be read.
-  static func read(_ path: String) -> String? {
+  package static func read(_ path: String) -> String? {
     guard let descriptor = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec]) else { return nil }
     defer { try? descriptor.close() }
     var bytes: [UInt8] = []
@@ -20,17 +20,17 @@ enum TextFile {
   }
 
   /// The number that the file consists of.
-  static func integer(_ path: String) -> Int? { read(path).flatMap { Int($0) } }
+  package static func integer(_ path: String) -> Int? { read(path).flatMap { Int($0) } }
 
   /// Writes a text as a whole; false if that is refused.
-  static func write(_ text: String, to path: String) -> Bool {
+  package static func write(_ text: String, to path: String) -> Bool {
     guard let descriptor = try? FileDescriptor.open(FilePath(path), .writeOnly, options: [.closeOnExec]) else { return false }
     defer { try? descriptor.close() }
     return (try? descriptor.writeAll(Array(text.utf8))) != nil
   }
 
   /// The fields of lines such as `MemFree:  123 kB`, by name, as bytes where they end in kB. A node's lines begin with `Node 0`.
-  static func fields(_ text: String) -> [String: Int] {
+  package static func fields(_ text: String) -> [String: Int] {
     var fields: [String: Int] = [:]
     for line in text.split(separator: "\n") {
       guard let colon = line.firstIndex(of: ":"), let name = line[..<colon].split(separator: " ").last else { continue }

@@ -62,7 +62,7 @@ public final class Teams: @unchecked Sendable {
   /// Runs `body` on every thread at the same time and returns when all are done.
   ///
   /// Must not be called from within a body. What the bodies wrote is visible to the caller.
-  func run(_ body: (borrowing Worker) -> Void) {
+  package func run(_ body: (borrowing Worker) -> Void) {
     oneRunAtATime.withLock { _ in
       withoutActuallyEscaping(body) { shared.run($0) }
     }

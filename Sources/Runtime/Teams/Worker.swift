@@ -5,40 +5,40 @@ import CLinux
 /// What a thread of a team knows of itself while it runs a step.
 ///
 /// All threads run the same code; each takes its share by these numbers and meets the others at barriers.
-struct Worker {
+package struct Worker {
   /// The team: 0 ..< teamCount. A team's threads are pinned to its node.
-  var team: Int
-  var teamCount: Int
+  package var team: Int
+  package var teamCount: Int
   /// This thread within its team: 0 ..< teamSize.
-  var index: Int
-  var teamSize: Int
+  package var index: Int
+  package var teamSize: Int
   /// This thread among all: 0 ..< threadCount, counted through the teams in order.
-  var thread: Int
-  var threadCount: Int
+  package var thread: Int
+  package var threadCount: Int
   /// Owned by the `Teams` that runs this worker; they outlive every run.
-  let teamMeeting: UnsafeMutablePointer<cl_barrier>
-  let meeting: UnsafeMutablePointer<cl_barrier>
+  package let teamMeeting: UnsafeMutablePointer<cl_barrier>
+  package let meeting: UnsafeMutablePointer<cl_barrier>
   /// One for each kind of shared work, common to the team.
-  let tallies: UnsafeMutablePointer<cl_tally>
+  package let tallies: UnsafeMutablePointer<cl_tally>
 
   /// Returns when all threads of all teams have called it; what they wrote before is visible afterwards.
-  @inline(__always)
-  func barrier() { cl_barrier_wait(meeting) }
+  @inlinable @inline(__always)
+  package func barrier() { cl_barrier_wait(meeting) }
 
   /// The same for the threads of this team alone.
-  @inline(__always)
-  func teamBarrier() { cl_barrier_wait(teamMeeting) }
+  @inlinable @inline(__always)
+  package func teamBarrier() { cl_barrier_wait(teamMeeting) }
 
   /// Meets the threads of all teams after `work`, of which the team may take shares anew behind the next barrier.
-  @inline(__always)
-  func barrier(after work: SharedWork) {
+  @inlinable @inline(__always)
+  package func barrier(after work: SharedWork) {
     barrier()
     if index == 0 { cl_tally_clear(tallies + work.rawValue) }
   }
 
   /// The number of the next item of `work` that no thread of the team has taken yet.
-  @inline(__always)
-  func take(_ work: SharedWork) -> Int { Int(cl_tally_take(tallies + work.rawValue)) }
+  @inlinable @inline(__always)
+  package func take(_ work: SharedWork) -> Int { Int(cl_tally_take(tallies + work.rawValue)) }
 
   /// Calls `body` with parts of `total` items until the team's threads have taken them all, every item once.
   ///
@@ -48,8 +48,8 @@ struct Worker {
   /// - Parameters:
   ///   - work: Between two uses of the same one lie `barrier(after:)` and another barrier.
   ///   - most: Items of a part that was not dealt out.
-  @inline(__always)
-  func forEachPart(of total: Int, _ work: SharedWork, most: Int = .max, _ body: (_ part: Range<Int>) -> Void) {
+  @inlinable @inline(__always)
+  package func forEachPart(of total: Int, _ work: SharedWork, most: Int = .max, _ body: (_ part: Range<Int>) -> Void) {
     guard teamSize > 1 else { return body(0..<total) }
     let dealt = total / 2
     let (low, high) = (dealt * index / teamSize, dealt * (index + 1) / teamSize)
@@ -66,6 +66,6 @@ struct Worker {
 }
 
 /// Work of a step that a team's threads share out among themselves while they do it.
-enum SharedWork: Int, CaseIterable {
+package enum SharedWork: Int, CaseIterable {
   case projections, attention, output, hidden, experts, logits
 }

@@ -2,8 +2,10 @@
 
 import ArgumentParser
 import GGUF
+import Generation
+import Inference
 import PackFormat
-import Runtime
+import PackRuntime
 
 /// `packrun bench`: tokens per second, as llama-bench prints them.
 struct BenchCommand: ParsableCommand {

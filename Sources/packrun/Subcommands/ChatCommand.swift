@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
+import Generation
 import PackFormat
-import Runtime
+import Tokenization
 
 /// `packrun chat`: a conversation.
 struct ChatCommand: ParsableCommand {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
+import Doctor
 import PackFormat
-import Runtime
 
 /// Says what on this machine costs speed.
 struct DoctorCommand: ParsableCommand {

@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import Glibc
-import Runtime
+import Inference
 
 /// `packrun logits`: what the model computes, for whoever checks it.
 struct LogitsCommand: ParsableCommand {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
+import Generation
 import Glibc
-import Runtime
+import Inference
+import Tokenization
 
 /// `packrun perplexity`: how well a model predicts a text.
 struct PerplexityCommand: ParsableCommand {

@@ -3,7 +3,7 @@
 import ArgumentParser
 import Glibc
 import PackFormat
-import Runtime
+import PackRuntime
 
 /// Leaves a pack's replicas in memory.
 struct PinCommand: ParsableCommand {

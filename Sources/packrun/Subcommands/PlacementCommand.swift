@@ -3,7 +3,7 @@
 import ArgumentParser
 import FoundationEssentials
 import PackFormat
-import Runtime
+import PackRuntime
 
 /// Maps a pack and prints where the kernel says its pages are.
 struct PlacementCommand: ParsableCommand {

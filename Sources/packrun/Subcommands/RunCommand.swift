@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
-import Runtime
+import Generation
+import Inference
+import PackRuntime
+import Tokenization
 
 /// `packrun MODEL.pack`: continues prompts.
 struct RunCommand: ParsableCommand {

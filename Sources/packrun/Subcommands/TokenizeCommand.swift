@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import PackFormat
-import Runtime
+import Tokenization
 
 /// `packrun tokenize`: the ids of a text.
 struct TokenizeCommand: ParsableCommand {

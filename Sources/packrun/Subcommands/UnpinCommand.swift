@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import PackFormat
-import Runtime
+import PackRuntime
 
 /// Frees what `pin` left in memory.
 struct UnpinCommand: ParsableCommand {

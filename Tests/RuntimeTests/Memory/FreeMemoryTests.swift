@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import TestSupport
 import Testing
 
-@testable import Runtime
+@testable import PackRuntime
 
 @Suite("Memory to be had")
 struct FreeMemoryTests {

@@ -4,7 +4,7 @@ import Glibc
 import PackFormat
 import Testing
 
-@testable import Runtime
+@testable import PackRuntime
 
 @Suite("Mapped packs", .timeLimit(.minutes(1)))
 struct MappedPackTests {

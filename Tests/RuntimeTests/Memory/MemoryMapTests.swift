@@ -2,7 +2,7 @@
 
 import Testing
 
-@testable import Runtime
+@testable import PackRuntime
 
 @Suite("What /proc says of memory")
 struct MemoryMapTests {

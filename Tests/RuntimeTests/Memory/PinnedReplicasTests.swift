@@ -6,7 +6,7 @@ import PackFormat
 import Synchronization
 import Testing
 
-@testable import Runtime
+@testable import PackRuntime
 
 @Suite("Replicas kept in memory", .timeLimit(.minutes(1)))
 struct PinnedReplicasTests {

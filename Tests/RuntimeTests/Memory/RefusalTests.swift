@@ -3,9 +3,10 @@
 import CLinux
 import Glibc
 import PackFormat
+import TestSupport
 import Testing
 
-@testable import Runtime
+@testable import PackRuntime
 
 @Suite("Refusals of the kernel", .timeLimit(.minutes(1)))
 struct RefusalTests {

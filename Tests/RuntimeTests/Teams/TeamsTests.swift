@@ -4,7 +4,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@testable import Runtime
+@testable import PackRuntime
 
 @Suite("Teams", .timeLimit(.minutes(1)))
 struct TeamsTests {

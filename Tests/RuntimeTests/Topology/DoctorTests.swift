@@ -2,9 +2,11 @@
 
 import Glibc
 import PackFormat
+import TestSupport
 import Testing
 
-@testable import Runtime
+@testable import Doctor
+@testable import PackRuntime
 
 @Suite("The doctor")
 struct DoctorTests {

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Inference
+import Synchronization
+import Tokenization
+
+/// Continues many prompts, several of them in each step, which reads the weights once for all.
+public struct BatchGenerator {
+  /// One prompt's answer.
+  public struct Answer: Sendable {
+    /// Its number among the prompts.
+    public var prompt: Int
+    /// What the model said.
+    public var text: String
+    /// Tokens of it.
+    public var tokenCount: Int
+    /// Why it ended.
+    public var reason: StopReason
+  }
+
+  /// A prompt under way.
+  private struct Active {
+    let prompt: Int
+    let sequence: Int
+    var next: Int32
+    var sampler: Sampler
+    var stream: TokenStream
+    var stops: StopMatcher
+    var text = ""
+    var count = 0
+    var reason: StopReason?
+  }
+
+  /// Who answers.
+  public let group: ModelGroup
+  /// Its vocabulary.
+  public let tokenizer: Tokenizer
+  /// Tokens of an answer at most; nil: until the model or the context ends it.
+  public var maximumTokens: Int?
+  /// Texts that end an answer.
+  public var stopStrings: [String] = []
+  /// Whether to go on after the model's end tokens.
+  public var ignoresEnd = false
+
+  /// As many prompts at a time as `group` keeps sequences.
+  public init(_ group: ModelGroup, _ tokenizer: Tokenizer) {
+    self.group = group
+    self.tokenizer = tokenizer
+  }
+
+  /// The next prompt that nobody has begun.
+  private final class Queue: Sendable {
+    private let next = Atomic<Int>(0)
+
+    func take(of count: Int) -> Int? {
+      let index = next.add(1, ordering: .relaxed).oldValue
+      return index < count ? index : nil
+    }
+  }
+
+  /// Continues each prompt as it would be alone, and hands each answer to `body` when it is complete, one at a time.
+  ///
+  /// - Parameters:
+  ///   - prompts: At least one token each.
+  ///   - isInterrupted: Asked before each step, from several threads where the group has several models.
+  /// - Throws: `ModelError.contextFull` if a prompt does not fit, before anything is computed.
+  public func run(
+    _ prompts: [[Int32]], sampling: SamplingOptions, isInterrupted: () -> Bool, _ body: (Answer) -> Void
+  ) throws(ModelError) {
+    let contextLength = group.models[0].contextLength
+    for prompt in prompts where prompt.count > contextLength {
+      throw .contextFull(tokens: prompt.count, contextLength: contextLength)
+    }
+    let queue = Queue()
+    let output = Mutex<Void>(())
+    try group.forEachModel { model throws(ModelError) in
+      try serve(model, prompts, queue, sampling, isInterrupted) { answer in output.withLock { _ in body(answer) } }
+    }
+  }
+
+  /// Answers prompts of the queue with one model until there are none left.
+  private func serve(
+    _ model: Model, _ prompts: [[Int32]], _ queue: Queue, _ sampling: SamplingOptions, _ isInterrupted: () -> Bool,
+    _ body: (Answer) -> Void
+  ) throws(ModelError) {
+    var free = Array((0..<model.sequenceCount).reversed())
+    var active: [Active] = []
+    while true {
+      while let sequence = free.last, !isInterrupted(), let prompt = queue.take(of: prompts.count) {
+        guard let begun = try begin(model, prompts[prompt], number: prompt, sequence, sampling, isInterrupted) else { break }
+        free.removeLast()
+        active.append(begun)
+      }
+      if active.isEmpty { return }
+      for index in active.indices { advance(&active[index], model, isInterrupted()) }
+      for done in active {
+        guard let reason = done.reason else { continue }
+        free.append(done.sequence)
+        body(Answer(prompt: done.prompt, text: done.text, tokenCount: done.count, reason: reason))
+      }
+      active.removeAll { $0.reason != nil }
+      if active.isEmpty { continue }
+      try step(model, &active)
+    }
+  }
+
+  /// Reads a prompt into a sequence; nil if it was interrupted.
+  private func begin(
+    _ model: Model, _ prompt: [Int32], number: Int, _ sequence: Int, _ sampling: SamplingOptions, _ isInterrupted: () -> Bool
+  ) throws(ModelError) -> Active? {
+    var sampler = Sampler(sampling, vocabularySize: model.vocabularySize)
+    for token in prompt { sampler.accept(token) }
+    model.truncate(sequence, to: 0)
+    var next: Int32?
+    guard
+      try model.append(prompt, to: sequence, isInterrupted: isInterrupted, { _, logits in next = sampler.sample(logits.span) })
+    else { return nil }
+    guard let next else { throw .nonsense }
+    return Active(
+      prompt: number, sequence: sequence, next: next, sampler: sampler, stream: TokenStream(tokenizer),
+      stops: StopMatcher(stopStrings))
+  }
+
+  /// Takes the token that was chosen last into the answer.
+  private func advance(_ active: inout Active, _ model: Model, _ isInterrupted: Bool) {
+    active.sampler.accept(active.next)
+    active.count += 1
+    if !ignoresEnd, tokenizer.isEndOfGeneration(active.next) {
+      active.reason = .endOfText
+    } else {
+      active.text += active.stops.append(active.stream.append(active.next))
+      if active.stops.isStopped {
+        active.reason = .stopString
+      } else if isInterrupted {
+        active.reason = .interrupted
+      } else if let maximumTokens, active.count >= maximumTokens {
+        active.reason = .length
+      } else if model.length(of: active.sequence) >= model.contextLength {
+        active.reason = .context
+      }
+    }
+    if active.reason != nil { active.text += active.stops.append(active.stream.finish()) + active.stops.finish() }
+  }
+
+  /// Computes the next token of each prompt under way.
+  private func step(_ model: Model, _ active: inout [Active]) throws(ModelError) {
+    let tokens = active.map { (sequence: $0.sequence, token: $0.next) }
+    var isNonsense = false
+    // Each sampler is changed in place: a copy of it would copy a vocabulary of numbers.
+    try model.step(tokens) { index, logits in
+      guard let token = active[index].sampler.sample(logits.span) else { return isNonsense = true }
+      active[index].next = token
+    }
+    if isNonsense { throw .nonsense }
+  }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Tokenization
+import Inference
+
+/// Why an answer ended.
+public enum StopReason: String, Sendable {
+  /// The model said so.
+  case endOfText = "end"
+  /// As many tokens as were asked for.
+  case length
+  /// The context is full.
+  case context
+  /// A stop string came.
+  case stopString = "stop"
+  /// Whoever waits asked to stop.
+  case interrupted
+}
+
+/// What one answer took.
+public struct GenerationResult: Sendable {
+  /// Why it ended.
+  public var reason: StopReason
+  /// Tokens of the prompt that had to be computed.
+  public var promptTokens: Int
+  /// Tokens of the answer.
+  public var tokens: [Int32] = []
+  /// Seconds until the first token.
+  public var promptSeconds = 0.0
+  /// Seconds from then on.
+  public var decodeSeconds = 0.0
+  /// Bytes that crossed the nodes while the prompt was read.
+  public var promptCrossedByteCount = 0
+  /// Bytes that crossed the nodes from then on.
+  public var decodeCrossedByteCount = 0
+
+  /// Prompt tokens per second.
+  public var promptRate: Double { promptSeconds > 0 ? Double(promptTokens) / promptSeconds : 0 }
+  /// Answer tokens per second; the first one comes out of the prompt.
+  public var decodeRate: Double { decodeSeconds > 0 ? Double(max(0, tokens.count - 1)) / decodeSeconds : 0 }
+  /// Bytes that crossed the nodes for each token computed after the prompt; nil if there was none.
+  public var crossedBytesPerToken: Int? { tokens.count > 1 ? decodeCrossedByteCount / (tokens.count - 1) : nil }
+}
+
+/// Continues a sequence token by token.
+public struct Generator {
+  /// Who answers.
+  public let model: Model
+  /// Its vocabulary.
+  public let tokenizer: Tokenizer
+  /// Tokens of an answer at most; nil: until the model or the context ends it.
+  public var maximumTokens: Int?
+  /// Texts that end an answer.
+  public var stopStrings: [String] = []
+  /// Whether control tokens are printed.
+  public var showsControl = false
+  /// Whether to go on after the model's end tokens.
+  public var ignoresEnd = false
+
+  /// Answers of `model`, without limits.
+  public init(_ model: Model, _ tokenizer: Tokenizer) {
+    self.model = model
+    self.tokenizer = tokenizer
+  }
+
+  /// Reads `prompt` into a sequence and continues it.
+  ///
+  /// - Parameters:
+  ///   - prompt: At least one token.
+  ///   - sampler: Chooses the tokens; knows the prompt already.
+  ///   - isInterrupted: Asked before each step. If the prompt is not read yet, the sequence is left as it was.
+  ///   - emit: Called with each token and the text that became complete with it; at last with what was kept back, and no token.
+  /// - Throws: `ModelError.contextFull` if the prompt does not fit.
+  public func run(
+    prompt: [Int32], sequence: Int = 0, sampler: inout Sampler, isInterrupted: () -> Bool,
+    emit: (_ token: Int32?, _ text: String) -> Void
+  ) throws(ModelError) -> GenerationResult {
+    var result = GenerationResult(reason: .length, promptTokens: prompt.count)
+    guard !prompt.isEmpty, maximumTokens != 0 else { return result }
+    var next: Int32?
+    let clock = ContinuousClock()
+    let start = clock.now
+    let crossedBefore = model.crossedByteCount
+    let isRead = try model.append(prompt, to: sequence, isInterrupted: isInterrupted) { _, logits in
+      next = sampler.sample(logits.span)
+    }
+    guard isRead else {
+      result.reason = .interrupted
+      return result
+    }
+    let decodeStart = clock.now
+    result.promptSeconds = (decodeStart - start).seconds
+    result.promptCrossedByteCount = model.crossedByteCount - crossedBefore
+    var stream = TokenStream(tokenizer, showsControl: showsControl)
+    var stops = StopMatcher(stopStrings)
+    while true {
+      guard let token = next else { throw .nonsense }
+      result.tokens.append(token)
+      sampler.accept(token)
+      if !ignoresEnd, tokenizer.isEndOfGeneration(token) {
+        result.reason = .endOfText
+        break
+      }
+      emit(token, stops.append(stream.append(token)))
+      if let reason = reasonToStop(result, stops, sequence, isInterrupted) {
+        result.reason = reason
+        break
+      }
+      try model.append([token], to: sequence) { _, logits in next = sampler.sample(logits.span) }
+    }
+    result.decodeSeconds = (clock.now - decodeStart).seconds
+    result.decodeCrossedByteCount = model.crossedByteCount - crossedBefore - result.promptCrossedByteCount
+    let rest = stops.append(stream.finish()) + stops.finish()
+    if !rest.isEmpty { emit(nil, rest) }
+    return result
+  }
+
+  private func reasonToStop(
+    _ result: GenerationResult, _ stops: StopMatcher, _ sequence: Int, _ isInterrupted: () -> Bool
+  ) -> StopReason? {
+    if stops.isStopped { return .stopString }
+    if isInterrupted() { return .interrupted }
+    if let maximumTokens, result.tokens.count >= maximumTokens { return .length }
+    if model.length(of: sequence) >= model.contextLength { return .context }
+    return nil
+  }
+}
+
+extension Duration {
+  /// The duration in seconds.
+  public var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Inference
+import PackFormat
+import PackRuntime
+import Synchronization
+
+/// The model of a pack as it runs: one that all nodes compute together, or, where a mirror has several sequences to run, one for
+/// each node, which computes its own sequences by itself and waits for no other node.
+public final class ModelGroup {
+  /// At least one.
+  public let models: [Model]
+  /// A thread on each model's node, which asks the model for its steps; nil where there is one model.
+  private let hosts: Teams?
+
+  /// Sequences that are kept at the same time, in all models.
+  public var sequenceCount: Int { models.reduce(0) { $0 + $1.sequenceCount } }
+
+  /// Makes the model, or the models, of weights that lie in memory for `teams`.
+  ///
+  /// - Parameter options: Their sequences are divided over the models.
+  init(_ weights: MappedPack, teams: Teams, options: ModelOptions) throws(ModelError) {
+    let metadata = weights.metadata
+    let parts = Self.parts(weights.pack.manifest.placement, teams.plan, options)
+    guard parts.count > 1 else {
+      models = [try Model(metadata: metadata, weights: weights, teams: teams, options: options)]
+      hosts = nil
+      return
+    }
+    var models: [Model] = []
+    do throws(RuntimeError) {
+      let plan = parts.flatMap(\.teams.teams).map { TeamPlan.Team(node: $0.node, cpus: [$0.cpus[0]]) }
+      hosts = try Teams(plan: TeamPlan(teams: plan))
+    } catch { throw .runtime(error) }
+    for part in parts {
+      let alone: Teams
+      do throws(RuntimeError) { alone = try Teams(plan: part.teams) } catch { throw .runtime(error) }
+      models.append(try Model(metadata: metadata, weights: weights, replica: part.replica, teams: alone, options: part.options))
+    }
+    self.models = models
+  }
+
+  /// One model of the group.
+  private struct Part {
+    /// The team whose replica it reads by itself; nil: all teams compute it.
+    var replica: Int?
+    var teams: TeamPlan
+    /// With its own number of sequences.
+    var options: ModelOptions
+  }
+
+  private static func parts(_ placement: PackManifest.Placement, _ plan: TeamPlan, _ options: ModelOptions) -> [Part] {
+    let count = placement == .mirror ? min(plan.teams.count, options.sequenceCount) : 1
+    guard count > 1 else { return [Part(replica: nil, teams: plan, options: options)] }
+    return (0..<count).map { team in
+      var own = options
+      own.sequenceCount = options.sequenceCount * (team + 1) / count - options.sequenceCount * team / count
+      return Part(replica: team, teams: TeamPlan(teams: [plan.teams[team]]), options: own)
+    }
+  }
+
+  /// Bytes by node that the group's models will take besides the weights, known before these are read.
+  ///
+  /// - Throws: What would keep the models from being made, as far as it shows without the weights.
+  static func byteCounts(
+    _ pack: Pack, _ replicas: ReplicaPlan, teams: TeamPlan, options: ModelOptions
+  ) throws(ModelError) -> [Int: Int] {
+    // Addresses that nobody follows stand in for the weights.
+    let nowhere = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+    defer { nowhere.deallocate() }
+    let bases = replicas.replicas.map { _ in UnsafeRawPointer(nowhere) }
+    var counts: [Int: Int] = [:]
+    for part in parts(pack.manifest.placement, teams, options) {
+      let plan = part.replica.map { replicas.alone($0) } ?? replicas
+      let table = WeightTable(pack.manifest, plan: plan, teamCount: part.teams.teams.count, bases: bases)
+      counts.merge(
+        try Model.byteCounts(metadata: pack.metadata, table: table, teams: part.teams, options: part.options),
+        uniquingKeysWith: +)
+    }
+    return counts
+  }
+
+  /// Runs `body` for each model, all at the same time, each on a thread of its model's node.
+  ///
+  /// - Parameter body: Must not use another model than the one it is given.
+  /// - Throws: The first error, when all have ended.
+  public func forEachModel(_ body: (Model) throws(ModelError) -> Void) throws(ModelError) {
+    guard let hosts else { return try body(models[0]) }
+    let failure = Mutex<ModelError?>(nil)
+    hosts.run { worker in
+      do throws(ModelError) { try body(models[worker.team]) } catch {
+        failure.withLock { if $0 == nil { $0 = error } }
+      }
+    }
+    if let error = failure.withLock({ $0 }) { throw error }
+  }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Inference
+import PackFormat
+import PackRuntime
+
+/// How a pack is to be run.
+public struct SessionOptions: Sendable {
+  /// Threads, CPUs and nodes.
+  public var teams = TeamPlan.Options()
+  /// Teams that share the first node's CPUs, for trying a pack of several nodes on a machine with one; nil: a team for each node.
+  public var simulatedTeams: Int?
+  /// Where the weights lie.
+  public var memory = MemoryOptions()
+  /// Context, batch, sequences, instruction set.
+  public var model = ModelOptions()
+
+  /// Everything chosen by the pack and the machine.
+  public init() {}
+}
+
+/// A pack opened, its weights placed, its threads started, its model ready.
+public final class Session {
+  /// The pack.
+  public let pack: Pack
+  private let options: SessionOptions
+  /// Its threads.
+  public let teams: Teams
+  /// Its weights in memory.
+  public let weights: MappedPack
+  /// The models, ready to compute: one, unless the pack is a mirror and several sequences are to run.
+  public let group: ModelGroup
+  /// The only model, or the first node's.
+  public var model: Model { group.models[0] }
+
+  /// Opens the pack at `path`.
+  ///
+  /// - Throws: What stands in the way, before any thread is started if it is the pack.
+  public convenience init(_ path: String, options: SessionOptions = SessionOptions()) throws(ModelError) {
+    let pack: Pack
+    do { pack = try Pack.open(path) } catch { throw .runtime(.pack(error)) }
+    try self.init(pack, options: options)
+  }
+
+  /// Places an open pack.
+  public init(_ pack: Pack, options: SessionOptions = SessionOptions()) throws(ModelError) {
+    self.pack = pack
+    self.options = options
+    var memory = options.memory
+    memory.nodeMap = memory.nodeMap ?? options.teams.nodeMap
+    let plan: TeamPlan
+    let replicas: ReplicaPlan
+    do {
+      let isSharded = pack.manifest.placement == .shard
+      plan = try Self.plan(nodeCount: isSharded ? pack.manifest.nodeCount : nil, options)
+      replicas = try ReplicaPlan(pack.manifest, teams: plan, nodeMap: memory.nodeMap)
+    } catch { throw .runtime(error) }
+    // Whatever is wrong with the model shows before its weights are brought in.
+    memory.reserved = try ModelGroup.byteCounts(pack, replicas, teams: plan, options: options.model)
+    do {
+      teams = try Teams(plan: plan)
+      weights = try MappedPack(pack, teams: teams, options: memory)
+    } catch { throw .runtime(error) }
+    group = try ModelGroup(weights, teams: teams, options: options.model)
+  }
+
+  private static func plan(nodeCount: Int?, _ options: SessionOptions) throws(RuntimeError) -> TeamPlan {
+    guard let teams = options.simulatedTeams else {
+      return try TeamPlan(Topology.read(), nodeCount: nodeCount, options: options.teams)
+    }
+    guard (1...64).contains(teams) else {
+      throw .badOption(name: "--teams", value: "\(teams)", problem: "between 1 and 64 can be simulated")
+    }
+    let whole = try TeamPlan(Topology.read(), nodeCount: 1, options: options.teams).teams[0]
+    // Threads in all divided over the teams, at least one each.
+    return TeamPlan(
+      teams: (0..<teams).map { team in
+        let threads = max(1, whole.cpus.count * (team + 1) / teams - whole.cpus.count * team / teams)
+        let first = whole.cpus.count * team / teams
+        return TeamPlan.Team(node: whole.node, cpus: (0..<threads).map { whole.cpus[(first + $0) % whole.cpus.count] })
+      })
+  }
+
+  /// What could not be arranged as it should be, and what costs speed or sense, one line each.
+  public var notes: [String] {
+    var notes = weights.notes
+    if options.simulatedTeams == nil, teams.plan.isOversubscribed {
+      let cpus = Set(teams.plan.teams.flatMap(\.cpus)).count
+      notes.append("\(teams.threadCount) threads share \(cpus) CPUs: they wait for each other; --threads \(cpus) is faster")
+    }
+    let trained = model.configuration.contextLength
+    if model.contextLength > trained {
+      notes.append("a context of \(model.contextLength) tokens is more than the \(trained) that the model was trained on")
+    }
+    return notes
+  }
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import CKernels
+import GGUF
+import PackFormat
+import PackRuntime
+
+/// What a model is to hold at most, and how it computes.
+public struct ModelOptions: Sendable {
+  /// Tokens that a sequence may have; nil: as many as the model was trained on, but no more than 4096.
+  public var contextLength: Int?
+  /// Tokens computed together when a prompt is read.
+  public var batchSize = 512
+  /// Sequences kept at the same time.
+  public var sequenceCount = 1
+  /// Positions of one step whose logits can be had, at least as many as there are sequences; nil: as many as 64 MiB hold.
+  public var logitRows: Int?
+  /// How keys and values are kept; models whose heads do not allow 8 bits keep F16.
+  public var cacheType = CacheType.f16
+  /// The instruction set: a kernel table's name, or nil for the best this processor runs.
+  public var kernels: String?
+
+  /// Everything chosen by the model and the machine.
+  public init() {}
+}
+
+/// A model ready to compute: its graph, its weights where they lie, and its sequences' keys and values.
+///
+/// Not to be used from several threads at once; it wakes the teams' threads itself.
+public final class Model {
+  /// What the metadata says.
+  public let configuration: ModelConfiguration
+  /// Entries of the vocabulary, which is the length of a row of logits.
+  public let vocabularySize: Int
+  /// Tokens that each sequence may have.
+  public let contextLength: Int
+  /// Tokens computed together at most.
+  public let batchSize: Int
+  /// Positions of one step whose logits can be had at most.
+  public let logitRows: Int
+  /// Sequences kept at the same time.
+  public let sequenceCount: Int
+  /// The name of the kernels' instruction set.
+  public let kernelsName: String
+
+  private var lengths: [Int]
+  private let teams: Teams
+  private let storage: PassStorage
+  private var pass: ForwardPass
+
+  /// Finds the weights of the model that `metadata` describes and makes room for its sequences.
+  ///
+  /// - Parameter replica: The team of `source` whose replica is read, by `teams` with one team; nil: `teams` are those of `source`.
+  public init(
+    metadata: GGUFMetadata, weights source: MappedPack, replica: Int? = nil, teams: Teams, options: ModelOptions = ModelOptions()
+  ) throws(ModelError) {
+    let configuration = try ModelConfiguration(metadata)
+    let kernels = try Model.kernels(options)
+    let table = replica.map { source.table(ofReplica: $0) } ?? source.table
+    var binder = WeightBinder(table, kernels: kernels, teamCount: teams.teamCount)
+    let weights = try ModelWeights(configuration, &binder)
+    let limits = try ModelLimits(configuration, options, vocabularySize: weights.vocabularySize)
+    self.configuration = configuration
+    self.teams = teams
+    vocabularySize = weights.vocabularySize
+    (contextLength, batchSize, logitRows) = (
+      limits.contextLength, limits.batchSize, limits.logitRows
+    )
+    sequenceCount = options.sequenceCount
+    kernelsName = String(cString: kernels.pointee.name)
+    lengths = Array(repeating: 0, count: options.sequenceCount)
+    let layout = PassLayout(configuration, weights, limits, options, teams: teams.plan, vectorLength: binder.vectorLength)
+    do {
+      storage = try PassStorage(layout, weights, binder.vectors, teams: teams, source: source, table: table)
+    } catch .runtime(.shortage(let nodes)) {
+      throw .noRoom(nodes, contextLength: contextLength, sequenceCount: sequenceCount)
+    }
+    pass = storage.pass(configuration, weights, kernels: kernels)
+  }
+
+  /// The kernels of the instruction set asked for.
+  private static func kernels(_ options: ModelOptions) throws(ModelError) -> UnsafePointer<ck_table> {
+    guard let kernels = ck_select(options.kernels) else {
+      throw .unknownKernels(name: options.kernels ?? "auto", available: availableKernels)
+    }
+    return kernels
+  }
+
+  /// Bytes by node that a model will take besides its weights, which need not be in memory yet: only `table`'s shapes are read.
+  ///
+  /// - Throws: What would keep the model from being made, as far as it shows without the weights.
+  package static func byteCounts(
+    metadata: GGUFMetadata, table: WeightTable, teams: TeamPlan, options: ModelOptions
+  ) throws(ModelError) -> [Int: Int] {
+    let configuration = try ModelConfiguration(metadata)
+    var binder = WeightBinder(table, kernels: try kernels(options), teamCount: teams.teams.count, readsWeights: false)
+    let weights = try ModelWeights(configuration, &binder)
+    let limits = try ModelLimits(configuration, options, vocabularySize: weights.vocabularySize)
+    return PassLayout(configuration, weights, limits, options, teams: teams, vectorLength: binder.vectorLength).byteCounts
+  }
+
+  /// Instruction sets whose kernels this processor runs, best first.
+  public static var availableKernels: [String] {
+    var names: [String] = []
+    guard let list = ck_available() else { return [] }
+    var index = 0
+    while let name = list[index] {
+      names.append(String(cString: name))
+      index += 1
+    }
+    return names
+  }
+
+  /// Bytes of all sequences' keys and values, on all nodes.
+  public var cacheByteCount: Int { storage.cacheByteCount }
+
+  /// Bytes of activations and scratch, on all nodes.
+  public var scratchByteCount: Int { storage.scratchByteCount }
+
+  /// Where the kernel says that each node's KV cache and activations are.
+  public var placements: [NodeMemoryPlacement] { storage.placements }
+
+  /// Bytes of activations that went from one node to another so far, and of embedding rows read from another.
+  public var crossedByteCount: Int { storage.crossedByteCount(threads: teams.threadCount) }
+
+  /// Tokens of a sequence so far.
+  public func length(of sequence: Int) -> Int { lengths[sequence] }
+
+  /// Forgets a sequence's tokens from position `length` on.
+  public func truncate(_ sequence: Int, to length: Int) {
+    lengths[sequence] = min(lengths[sequence], max(0, length))
+  }
+
+  /// Appends `tokens` to a sequence, in steps of at most `batchSize`, and hands each wanted position's logits to `body`, in order.
+  ///
+  /// - Parameters:
+  ///   - first: The first of `tokens` whose logits are wanted, with all behind it; nil: the last one's only.
+  ///   - isInterrupted: Asked before each step. If it says so, the sequence is left as it was.
+  ///   - body: Called with the position and a row of `vocabularySize` logits, which is good until it returns.
+  /// - Returns: False if it was interrupted.
+  /// - Throws: `contextFull` before anything is computed, `tokenOutOfRange` likewise.
+  @discardableResult
+  public func append(
+    _ tokens: [Int32], to sequence: Int = 0, logitsFrom first: Int? = nil, isInterrupted: () -> Bool = { false },
+    _ body: (_ position: Int, _ logits: UnsafeBufferPointer<Float>) -> Void
+  ) throws(ModelError) -> Bool {
+    try check(tokens, sequence)
+    let firstWanted = first ?? tokens.count - 1
+    let lengthBefore = lengths[sequence]
+    var begin = 0
+    while begin < tokens.count {
+      if isInterrupted() {
+        lengths[sequence] = lengthBefore
+        return false
+      }
+      var count = min(batchSize, tokens.count - begin)
+      // No more wanted rows than there is room for.
+      if begin + count - max(begin, firstWanted) > logitRows { count = max(begin, firstWanted) - begin + logitRows }
+      let position = lengths[sequence]
+      for index in 0..<count {
+        storage.step.tokens[index] = tokens[begin + index]
+        storage.step.positions[index] = Int32(position + index)
+      }
+      storage.step.runs[0] = SequenceRun(sequence: sequence, begin: 0, count: count)
+      let skipped = min(count, max(0, firstWanted - begin))
+      for index in skipped..<count { storage.step.wanted[index - skipped] = Int32(index) }
+      compute(count: count, runs: 1, wanted: count - skipped)
+      lengths[sequence] += count
+      for index in skipped..<count { body(position + index, logits(index - skipped)) }
+      begin += count
+    }
+    return true
+  }
+
+  /// Appends one token to each of several sequences in one step, which reads the weights once.
+  ///
+  /// - Parameters:
+  ///   - tokens: A sequence, each at most once, and its next token.
+  ///   - body: Called with the index into `tokens` and its logits, good until it returns.
+  public func step(
+    _ tokens: [(sequence: Int, token: Int32)], _ body: (_ index: Int, _ logits: UnsafeBufferPointer<Float>) -> Void
+  ) throws(ModelError) {
+    for (sequence, token) in tokens { try check([token], sequence) }
+    guard tokens.count <= min(batchSize, logitRows) else { throw .tooLarge(what: "a step of \(tokens.count) sequences") }
+    for (index, (sequence, token)) in tokens.enumerated() {
+      storage.step.tokens[index] = token
+      storage.step.positions[index] = Int32(lengths[sequence])
+      storage.step.runs[index] = SequenceRun(sequence: sequence, begin: index, count: 1)
+      storage.step.wanted[index] = Int32(index)
+      lengths[sequence] += 1
+    }
+    compute(count: tokens.count, runs: tokens.count, wanted: tokens.count)
+    for index in tokens.indices { body(index, logits(index)) }
+  }
+
+  private func check(_ tokens: [Int32], _ sequence: Int) throws(ModelError) {
+    guard lengths.indices.contains(sequence) else { throw .tooLarge(what: "sequence \(sequence)") }
+    guard tokens.count <= contextLength - lengths[sequence] else {
+      throw .contextFull(tokens: lengths[sequence] + tokens.count, contextLength: contextLength)
+    }
+    for token in tokens where !(0..<vocabularySize).contains(Int(token)) {
+      throw .tokenOutOfRange(token: Int(token), vocabularySize: vocabularySize)
+    }
+  }
+
+  private func compute(count: Int, runs: Int, wanted: Int) {
+    pass.step = storage.step
+    pass.step.count = count
+    pass.step.runCount = runs
+    pass.step.wantedCount = wanted
+    let pass = pass
+    teams.run { worker in pass.run(worker) }
+  }
+
+  private func logits(_ row: Int) -> UnsafeBufferPointer<Float> {
+    UnsafeBufferPointer(start: storage.logits + row * vocabularySize, count: vocabularySize)
+  }
+}

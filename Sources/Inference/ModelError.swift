@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import PackRuntime
+
+/// Why a model cannot be computed from a pack.
+public enum ModelError: Error, CustomStringConvertible, Equatable {
+  /// The graph of this architecture is not among ours.
+  case unknownArchitecture(name: String)
+  /// A key that the graph needs is absent.
+  case missingKey(key: String)
+  /// A key's value lies outside what the graph can use.
+  case badValue(key: String, value: String, expected: String)
+  /// A tensor that the graph needs is absent.
+  case missingTensor(name: String)
+  /// A tensor's dimensions contradict the metadata.
+  case wrongShape(name: String, shape: [Int], expected: [Int])
+  /// No kernel multiplies weights of this type.
+  case noKernel(name: String, type: String)
+  /// The processor lacks the instructions asked for, or there is no such set.
+  case unknownKernels(name: String, available: [String])
+  /// More tokens than the context holds.
+  case contextFull(tokens: Int, contextLength: Int)
+  /// A token id outside the vocabulary.
+  case tokenOutOfRange(token: Int, vocabularySize: Int)
+  /// Some nodes have too little free memory for keys, values and activations.
+  case noRoom([NodeShortage], contextLength: Int, sequenceCount: Int)
+  /// What the model would need exceeds what fits.
+  case tooLarge(what: String)
+  /// No logit is a number.
+  case nonsense
+  /// A tensor's rows are divided over the nodes in a way that the graph cannot use.
+  case badDivision(name: String)
+  /// The pack, the machine or its memory failed.
+  case runtime(RuntimeError)
+
+  /// The problem in one line.
+  public var description: String {
+    switch self {
+    case .unknownArchitecture(let name):
+      let known = Architecture.allCases.map(\.rawValue).joined(separator: ", ")
+      return "architecture '\(name)' has no graph here; packrun computes \(known)"
+    case .missingKey(let key): return "the model's metadata lacks \(key); convert a complete GGUF"
+    case .badValue(let key, let value, let expected): return "the model's \(key) is \(value), expected \(expected)"
+    case .missingTensor(let name): return "the model lacks tensor \(name)"
+    case .wrongShape(let name, let shape, let expected):
+      return "tensor \(name) has shape \(shape), which contradicts the metadata: expected \(expected)"
+    case .noKernel(let name, let type): return "tensor \(name) is of type \(type), which no kernel multiplies"
+    case .unknownKernels(let name, let available):
+      return "no kernels '\(name)' for this processor; it runs \(available.joined(separator: ", "))"
+    case .contextFull(let tokens, let contextLength):
+      return "\(tokens) tokens do not fit into the context of \(contextLength); shorten the prompt or raise --ctx"
+    case .tokenOutOfRange(let token, let vocabularySize):
+      return "token \(token) is outside the vocabulary of \(vocabularySize)"
+    case .noRoom(let nodes, let contextLength, let sequenceCount):
+      let lacks = nodes.map { "node \($0.node) has \(ByteCount($0.free)) free and \(ByteCount($0.needed)) are needed" }
+      let sequences = sequenceCount == 1 ? "" : " for each of \(sequenceCount) sequences"
+      return "too little memory for a context of \(contextLength) tokens\(sequences): \(lacks.joined(separator: ", ")); lower --ctx"
+        + (sequenceCount == 1 ? "" : " or --parallel") + ", or keep 8 bits with --kv q8_0"
+    case .tooLarge(let what): return "\(what) is too large for this machine"
+    case .nonsense: return "the model computes no numbers; its weights are damaged, or made for another architecture"
+    case .badDivision(let name): return "tensor \(name) is divided over the nodes otherwise than its gate; convert the model again"
+    case .runtime(let error): return error.description
+    }
+  }
+}
