@@ -41,18 +41,19 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
 
-    // C: SIMD kernels, and the system calls that Glibc's Swift module hides.
-    .target(name: "CKernels", cSettings: kernels),
+    // C: the table of weight types, SIMD kernels, and the system calls that Glibc's Swift module hides.
+    .target(name: "WeightTypes", cSettings: cWarnings),
+    .target(name: "CKernels", dependencies: ["WeightTypes"], cSettings: kernels),
     .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")] + cWarnings),
 
     // Libraries, in the direction of their imports.
     .target(
       name: "GGUF",
-      dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["WeightTypes", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: safe),
     .target(
       name: "PackFormat",
-      dependencies: ["GGUF", "CXXHash", "CZstd", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["GGUF", "WeightTypes", "CXXHash", "CZstd", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: safe),
     .target(
       name: "Repack",
@@ -102,8 +103,8 @@ let package = Package(
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "make-fixtures"]),
     .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "JSON"]),
     .testTarget(name: "PackFormatTests", dependencies: ["PackFormat", "Repack", "GGUF"]),
-    .testTarget(name: "RepackTests", dependencies: ["Repack", "TestSupport"]),
-    .testTarget(name: "KernelTests", dependencies: ["CKernels", "EmulatedKernels", "GGUF", "PackFormat", "Repack", "TestSupport"]),
+    .testTarget(name: "RepackTests", dependencies: ["Repack"]),
+    .testTarget(name: "KernelTests", dependencies: ["CKernels", "EmulatedKernels", "GGUF", "PackFormat", "Repack"]),
     .target(
       name: "EmulatedKernels", dependencies: ["CKernels"], path: "Tests/EmulatedKernels",
       cSettings: [.headerSearchPath("../../Sources/CKernels")] + cWarnings),

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "CKernels.h"
-#include "matmul16.h"
-#include "ops.h"
+#include "matmul16/matmul16.h"
+#include "layer/ops.h"
 #if defined(__x86_64__)
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -62,7 +62,7 @@ static bool has_amx(void) {
 static bool has_dotprod(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 #endif
 
-// Best first. AMX comes behind AVX-512-VNNI, to be asked for by name, as long as nobody has measured it on a CPU that has it.
+// Best first. AMX comes after AVX-512-VNNI and has to be asked for by name until it has been measured on a CPU that has it.
 static const recipe recipes[] = {
 #if defined(__x86_64__)
   {"avx512vnni", has_avx512vnni, {AVX512, ck_fill_matmul16_avx512vnni}},

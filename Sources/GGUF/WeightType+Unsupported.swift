@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 extension WeightType {
-  /// Types that ggml once had, by number. Files with them cannot be read any more, by ggml either.
+  /// Types that ggml once had, by number. Neither ggml nor this package can read files with them any more.
   static let removed: [UInt32: String] = [
     4: "Q4_2", 5: "Q4_3", 31: "Q4_0_4_4", 32: "Q4_0_4_8", 33: "Q4_0_8_8", 36: "IQ4_NL_4_4", 37: "IQ4_NL_4_8", 38: "IQ4_NL_8_8",
   ]
 
-  /// Types in which ggml keeps activations while it computes; no file has them.
+  /// Types that ggml uses for activations while it computes; no file has them.
   private static let activations: [UInt32: String] = [9: "Q8_1", 15: "Q8_K"]
 
-  /// Names a type that is none of `WeightType`, such as `the removed type Q4_2 (4)`.
+  /// Names a number that is not a `WeightType`, such as `the removed type Q4_2 (4)`.
   static func describe(unsupported number: UInt32) -> String {
     if let name = removed[number] { return "the removed weight type \(name) (\(number))" }
     if let name = activations[number] { return "type \(name) (\(number)), which is for activations, not weights" }
     return "the unknown weight type \(Int32(bitPattern: number))"
   }
 
-  /// The largest number that is taken for a type at all; ggml has a few dozen, and ik_llama.cpp goes on from 97 to some hundreds.
+  /// The largest number that is taken for a type at all; ggml has a few dozen types, and ik_llama.cpp numbers its own from 97 to a few hundred.
   private static let largestNumber: UInt32 = 1023
 
   /// What to do about such a type.

@@ -1,90 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import WeightTypes
+
 /// The type of a tensor's elements, with ggml's number and name.
 ///
 /// Elements are stored in blocks: `blockElements` consecutive elements of a row share `blockByteCount` bytes.
-/// Sizes and numbers are those of `ggml.h` and `ggml-common.h`.
-public enum WeightType: UInt32, CaseIterable, Sendable, Hashable {
-  case f32 = 0
-  case f16 = 1
-  case q4_0 = 2
-  case q4_1 = 3
-  case q5_0 = 6
-  case q5_1 = 7
-  case q8_0 = 8
-  case q2_K = 10
-  case q3_K = 11
-  case q4_K = 12
-  case q5_K = 13
-  case q6_K = 14
-  case iq2_xxs = 16
-  case iq2_xs = 17
-  case iq3_xxs = 18
-  case iq1_s = 19
-  case iq4_nl = 20
-  case iq3_s = 21
-  case iq2_s = 22
-  case iq4_xs = 23
-  case i8 = 24
-  case i16 = 25
-  case i32 = 26
-  case i64 = 27
-  case f64 = 28
-  case iq1_m = 29
-  case bf16 = 30
-  case tq1_0 = 34
-  case tq2_0 = 35
-  case mxfp4 = 39
-  case nvfp4 = 40
-  case q1_0 = 41
-  case q2_0 = 42
+/// What is known of a type is one row of the table in the C module `WeightTypes`; this is a view of that row.
+public struct WeightType: RawRepresentable, CaseIterable, Sendable, Hashable {
+  /// ggml's number.
+  public let rawValue: UInt32
+
+  /// The type of that ggml number; nil for a number without a type.
+  public init?(rawValue: UInt32) {
+    guard wt_facts_of(rawValue).elements != 0 else { return nil }
+    self.rawValue = rawValue
+  }
+
+  init(_ type: wt_type) { rawValue = type.rawValue }
+
+  /// All types, by number.
+  public static let allCases: [WeightType] = (0..<WT_COUNT.rawValue).compactMap(WeightType.init(rawValue:))
+
+  /// The type's row of the table.
+  package var facts: wt_facts { wt_facts_of(rawValue) }
 
   /// Elements in one block; a row's length is a multiple of it.
-  public var blockElements: Int { geometry.elements }
+  public var blockElements: Int { Int(facts.elements) }
 
   /// Bytes of one block.
-  public var blockByteCount: Int { geometry.bytes }
+  public var blockByteCount: Int { Int(facts.bytes) }
+
+  /// Whether elements are stored as single numbers, not as blocks that share a scale.
+  public var isScalar: Bool { facts.elements == 1 }
 
   /// The name as ggml writes it, such as `Q4_K`.
-  public var name: String { geometry.name }
-
-  private var geometry: (name: String, elements: Int, bytes: Int) {
-    switch self {
-    case .f32: ("F32", 1, 4)
-    case .f16: ("F16", 1, 2)
-    case .bf16: ("BF16", 1, 2)
-    case .f64: ("F64", 1, 8)
-    case .i8: ("I8", 1, 1)
-    case .i16: ("I16", 1, 2)
-    case .i32: ("I32", 1, 4)
-    case .i64: ("I64", 1, 8)
-    case .q4_0: ("Q4_0", 32, 18)
-    case .q4_1: ("Q4_1", 32, 20)
-    case .q5_0: ("Q5_0", 32, 22)
-    case .q5_1: ("Q5_1", 32, 24)
-    case .q8_0: ("Q8_0", 32, 34)
-    case .q2_K: ("Q2_K", 256, 84)
-    case .q3_K: ("Q3_K", 256, 110)
-    case .q4_K: ("Q4_K", 256, 144)
-    case .q5_K: ("Q5_K", 256, 176)
-    case .q6_K: ("Q6_K", 256, 210)
-    case .iq1_s: ("IQ1_S", 256, 50)
-    case .iq1_m: ("IQ1_M", 256, 56)
-    case .iq2_xxs: ("IQ2_XXS", 256, 66)
-    case .iq2_xs: ("IQ2_XS", 256, 74)
-    case .iq2_s: ("IQ2_S", 256, 82)
-    case .iq3_xxs: ("IQ3_XXS", 256, 98)
-    case .iq3_s: ("IQ3_S", 256, 110)
-    case .iq4_nl: ("IQ4_NL", 32, 18)
-    case .iq4_xs: ("IQ4_XS", 256, 136)
-    case .tq1_0: ("TQ1_0", 256, 54)
-    case .tq2_0: ("TQ2_0", 256, 66)
-    case .mxfp4: ("MXFP4", 32, 17)
-    case .nvfp4: ("NVFP4", 64, 36)
-    case .q1_0: ("Q1_0", 128, 18)
-    case .q2_0: ("Q2_0", 64, 18)
-    }
-  }
+  public var name: String { unsafe String(cString: wt_name(rawValue)) }
 
   /// The type of that ggml name, such as `Q4_K`; nil for an unknown one.
   public init?(name: String) {
@@ -92,10 +42,87 @@ public enum WeightType: UInt32, CaseIterable, Sendable, Hashable {
     self = type
   }
 
-  /// Bytes of a row of `elements`, or nil if that is no whole number of blocks or overflows.
+  /// Bytes of a row of `elements`, or nil if that is not a whole number of blocks or overflows.
   public func byteCount(elements: Int) -> Int? {
-    guard elements >= 0, elements % blockElements == 0 else { return nil }
-    let (bytes, overflow) = (elements / blockElements).multipliedReportingOverflow(by: blockByteCount)
-    return overflow ? nil : bytes
+    let facts = facts
+    guard elements >= 0, elements % Int(facts.elements) == 0 else { return nil }
+    let (blocks, overflow) = (elements / Int(facts.elements)).multipliedReportingOverflow(by: Int(facts.bytes))
+    let (bytes, overflow2) = blocks.addingReportingOverflow(Int(facts.row_header))
+    return overflow || overflow2 ? nil : bytes
   }
+}
+
+/// The types by name.
+extension WeightType {
+  /// Single-precision floats.
+  public static var f32: WeightType { WeightType(WT_F32) }
+  /// Half-precision floats.
+  public static var f16: WeightType { WeightType(WT_F16) }
+  /// 4 bits and a scale for 32 elements.
+  public static var q4_0: WeightType { WeightType(WT_Q4_0) }
+  /// 4 bits, a scale and a min for 32 elements.
+  public static var q4_1: WeightType { WeightType(WT_Q4_1) }
+  /// 5 bits and a scale for 32 elements.
+  public static var q5_0: WeightType { WeightType(WT_Q5_0) }
+  /// 5 bits, a scale and a min for 32 elements.
+  public static var q5_1: WeightType { WeightType(WT_Q5_1) }
+  /// 8 bits and a scale for 32 elements.
+  public static var q8_0: WeightType { WeightType(WT_Q8_0) }
+  /// 2 bits, a scale and a min of 4 bits for 16 of 256 elements.
+  public static var q2_K: WeightType { WeightType(WT_Q2_K) }
+  /// 3 bits and a scale of 6 bits for 16 of 256 elements.
+  public static var q3_K: WeightType { WeightType(WT_Q3_K) }
+  /// 4 bits, a scale and a min of 6 bits for 32 of 256 elements.
+  public static var q4_K: WeightType { WeightType(WT_Q4_K) }
+  /// 5 bits, a scale and a min of 6 bits for 32 of 256 elements.
+  public static var q5_K: WeightType { WeightType(WT_Q5_K) }
+  /// 6 bits and a scale of 8 bits for 16 of 256 elements.
+  public static var q6_K: WeightType { WeightType(WT_Q6_K) }
+  /// Points of a grid of 256 with 8 elements each, 2.06 bits an element.
+  public static var iq2_xxs: WeightType { WeightType(WT_IQ2_XXS) }
+  /// Points of a grid of 512 with 8 elements each, 2.31 bits an element.
+  public static var iq2_xs: WeightType { WeightType(WT_IQ2_XS) }
+  /// Points of a grid of 256 with 4 elements each, 3.06 bits an element.
+  public static var iq3_xxs: WeightType { WeightType(WT_IQ3_XXS) }
+  /// Points of a grid of 2048 with 8 elements each, 1.56 bits an element.
+  public static var iq1_s: WeightType { WeightType(WT_IQ1_S) }
+  /// 4-bit codes of a table of 16 values, and a scale for 32 elements.
+  public static var iq4_nl: WeightType { WeightType(WT_IQ4_NL) }
+  /// Points of a grid of 512 with 4 elements each, 3.44 bits an element.
+  public static var iq3_s: WeightType { WeightType(WT_IQ3_S) }
+  /// Points of a grid of 1024 with 8 elements each, 2.56 bits an element.
+  public static var iq2_s: WeightType { WeightType(WT_IQ2_S) }
+  /// 4-bit codes of a table of 16 values, and a scale of 6 bits for 32 of 256 elements.
+  public static var iq4_xs: WeightType { WeightType(WT_IQ4_XS) }
+  /// Signed integers of 8 bits.
+  public static var i8: WeightType { WeightType(WT_I8) }
+  /// Signed integers of 16 bits.
+  public static var i16: WeightType { WeightType(WT_I16) }
+  /// Signed integers of 32 bits.
+  public static var i32: WeightType { WeightType(WT_I32) }
+  /// Signed integers of 64 bits.
+  public static var i64: WeightType { WeightType(WT_I64) }
+  /// Double-precision floats.
+  public static var f64: WeightType { WeightType(WT_F64) }
+  /// Points of a grid of 2048 with 8 elements each, 1.75 bits an element.
+  public static var iq1_m: WeightType { WeightType(WT_IQ1_M) }
+  /// The upper halves of single-precision floats.
+  public static var bf16: WeightType { WeightType(WT_BF16) }
+  /// -1, 0 or 1, five to a byte, and a scale for 256 elements.
+  public static var tq1_0: WeightType { WeightType(WT_TQ1_0) }
+  /// -1, 0 or 1 in 2 bits, and a scale for 256 elements.
+  public static var tq2_0: WeightType { WeightType(WT_TQ2_0) }
+  /// E2M1 floats, and an E8M0 scale for 32 elements.
+  public static var mxfp4: WeightType { WeightType(WT_MXFP4) }
+  /// E2M1 floats, and an E4M3 scale for 16 of 64 elements.
+  public static var nvfp4: WeightType { WeightType(WT_NVFP4) }
+  /// One sign, and a scale for 128 elements.
+  public static var q1_0: WeightType { WeightType(WT_Q1_0) }
+  /// 2 bits less one, and a scale for 64 elements.
+  public static var q2_0: WeightType { WeightType(WT_Q2_0) }
+}
+
+extension WeightType: CustomStringConvertible {
+  /// ggml's name.
+  public var description: String { name }
 }

@@ -206,7 +206,6 @@ extension ForwardPass {
     }
     call.key_dim = Int64(keyLength)
     call.value_dim = Int64(valueLength)
-    call.value_stride = Int64(valueLength)
     call.scale = configuration.attentionScale
     call.sinks = sinks == nil ? nil : UnsafePointer(own.sinks)
     call.output = own.attended

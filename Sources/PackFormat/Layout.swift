@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import GGUF
+import WeightTypes
 
 /// How a tensor's blocks are arranged in a blob.
 ///
@@ -31,11 +32,12 @@ public struct InterleavedField: Sendable, Hashable {
   /// What every byte is combined with by exclusive or, so that kernels find unsigned values.
   public let flippedBits: UInt8
 
-  init(at offset: Int, _ byteCount: Int, unitBits: Int, flippedBits: UInt8 = 0) {
-    self.offset = offset
-    self.byteCount = byteCount
-    self.unitBits = unitBits
-    self.flippedBits = flippedBits
+  init?(_ field: wt_field) {
+    guard field.bytes != 0 else { return nil }
+    offset = Int(field.offset)
+    byteCount = Int(field.bytes)
+    unitBits = Int(field.unit_bits)
+    flippedBits = field.flip
   }
 }
 
@@ -77,32 +79,24 @@ public struct InterleavedForm: Sendable, Hashable {
 
   /// The 16-row form of `type`, or nil where it has none and stays in layout `gguf`.
   public init?(_ type: WeightType) {
-    func field(_ offset: Int, _ bytes: Int, _ bits: Int, flip: UInt8 = 0) -> InterleavedField {
-      InterleavedField(at: offset, bytes, unitBits: bits, flippedBits: flip)
-    }
-    let half = 16
-    var layout = Layout.r16k4
-    let form: (tileBlocks: Int, head: [InterleavedField], body: [InterleavedField])
-    switch type {
-    case .q4_0, .iq4_nl: form = (2, [field(0, 2, half)], [field(2, 16, 32)])
-    case .q4_1: form = (1, [field(0, 2, half), field(2, 2, half)], [field(4, 16, 32)])
-    case .q5_0: form = (2, [field(0, 2, half)], [field(2, 4, 4), field(6, 16, 32)])
-    case .q5_1: form = (1, [field(0, 2, half), field(2, 2, half)], [field(4, 4, 4), field(8, 16, 32)])
-    case .q8_0: form = (2, [field(0, 2, half)], [field(2, 32, 32, flip: 0x80)])
-    case .q2_K: form = (1, [field(80, 2, half), field(82, 2, half), field(0, 16, 8)], [field(16, 64, 32)])
-    case .q3_K: form = (2, [field(108, 2, half), field(96, 12, 8)], [field(0, 32, 32), field(32, 64, 32)])
-    case .q4_K: form = (1, [field(0, 2, half), field(2, 2, half), field(4, 12, 8)], [field(16, 128, 32)])
-    case .q5_K: form = (1, [field(0, 2, half), field(2, 2, half), field(4, 12, 8)], [field(16, 32, 32), field(48, 128, 32)])
-    case .q6_K: form = (2, [field(208, 2, half), field(192, 16, 8)], [field(0, 128, 32), field(128, 64, 32)])
-    case .iq4_xs: form = (1, [field(0, 2, half), field(2, 2, half), field(4, 4, 8)], [field(8, 128, 32)])
-    case .mxfp4: form = (4, [field(0, 1, 8)], [field(1, 16, 32)])
-    case .f16, .bf16:
-      layout = .r16k1
-      form = (2, [], [field(0, 2, half)])
-    default: return nil
-    }
+    let facts = type.facts
+    guard let layout = Layout(facts), layout != .gguf else { return nil }
     self.type = type
     self.layout = layout
-    (tileBlocks, head, body) = form
+    tileBlocks = Int(facts.tile_blocks)
+    head = (0..<Int32(WT_FIELDS_MAX)).compactMap { InterleavedField(wt_head_field(facts, $0)) }
+    body = (0..<Int32(WT_FIELDS_MAX)).compactMap { InterleavedField(wt_body_field(facts, $0)) }
+  }
+}
+
+extension Layout {
+  /// The layout that a type's row names.
+  fileprivate init?(_ facts: wt_facts) {
+    switch wt_layout(UInt32(facts.layout)) {
+    case WT_LAYOUT_GGUF: self = .gguf
+    case WT_LAYOUT_R16K1: self = .r16k1
+    case WT_LAYOUT_R16K4: self = .r16k4
+    default: return nil
+    }
   }
 }

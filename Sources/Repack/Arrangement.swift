@@ -91,11 +91,6 @@ struct Arrangement: Sendable {
 
   /// Bytes of one value, where values are stored as such: exponents compress, and mantissas do not.
   private static func planeCount(_ type: WeightType) -> Int {
-    switch type {
-    case .f16, .bf16, .i16: 2
-    case .f32, .i32: 4
-    case .f64, .i64: 8
-    default: 1
-    }
+    type.isScalar ? type.blockByteCount : 1
   }
 }

@@ -12,13 +12,13 @@ enum { n = 777, dim = 64, positions = 250, queries = 7, row = 1280, columns = 5,
 static const struct {
   int type, block, bytes;
 } types[] = {
-  {CK_F32, 1, 4},         {CK_F16, 1, 2},          {CK_BF16, 1, 2},         {CK_F64, 1, 8},         {CK_I8, 1, 1},
-  {CK_I16, 1, 2},         {CK_I32, 1, 4},          {CK_I64, 1, 8},          {CK_Q4_0, 32, 18},      {CK_Q4_1, 32, 20},
-  {CK_Q5_0, 32, 22},      {CK_Q5_1, 32, 24},       {CK_Q8_0, 32, 34},       {CK_Q2_K, 256, 84},     {CK_Q3_K, 256, 110},
-  {CK_Q4_K, 256, 144},    {CK_Q5_K, 256, 176},     {CK_Q6_K, 256, 210},     {CK_IQ1_S, 256, 50},    {CK_IQ1_M, 256, 56},
-  {CK_IQ2_XXS, 256, 66},  {CK_IQ2_XS, 256, 74},    {CK_IQ2_S, 256, 82},     {CK_IQ3_XXS, 256, 98},  {CK_IQ3_S, 256, 110},
-  {CK_IQ4_NL, 32, 18},    {CK_IQ4_XS, 256, 136},   {CK_TQ1_0, 256, 54},     {CK_TQ2_0, 256, 66},    {CK_MXFP4, 32, 17},
-  {CK_NVFP4, 64, 36},     {CK_Q1_0, 128, 18},      {CK_Q2_0, 64, 18},
+  {WT_F32, 1, 4},         {WT_F16, 1, 2},          {WT_BF16, 1, 2},         {WT_F64, 1, 8},         {WT_I8, 1, 1},
+  {WT_I16, 1, 2},         {WT_I32, 1, 4},          {WT_I64, 1, 8},          {WT_Q4_0, 32, 18},      {WT_Q4_1, 32, 20},
+  {WT_Q5_0, 32, 22},      {WT_Q5_1, 32, 24},       {WT_Q8_0, 32, 34},       {WT_Q2_K, 256, 84},     {WT_Q3_K, 256, 110},
+  {WT_Q4_K, 256, 144},    {WT_Q5_K, 256, 176},     {WT_Q6_K, 256, 210},     {WT_IQ1_S, 256, 50},    {WT_IQ1_M, 256, 56},
+  {WT_IQ2_XXS, 256, 66},  {WT_IQ2_XS, 256, 74},    {WT_IQ2_S, 256, 82},     {WT_IQ3_XXS, 256, 98},  {WT_IQ3_S, 256, 110},
+  {WT_IQ4_NL, 32, 18},    {WT_IQ4_XS, 256, 136},   {WT_TQ1_0, 256, 54},     {WT_TQ2_0, 256, 66},    {WT_MXFP4, 32, 17},
+  {WT_NVFP4, 64, 36},     {WT_Q1_0, 128, 18},      {WT_Q2_0, 64, 18},
 };
 
 // Inputs of all operations, made once.
@@ -86,7 +86,7 @@ static void run_attention(const ck_table *t, results *r) {
   }
   static const int32_t begin[queries] = {0, 0, 3, 4, 60, 70, 100}, end[queries] = {250, 249, 240, 100, 100, 150, 130};
   ck_attention attention = {.queries = x, .query_stride = dim, .query_count = queries, .begin = begin, .end = end,
-                            .keys = keys, .values = values, .key_dim = dim, .value_dim = dim, .value_stride = dim,
+                            .keys = keys, .values = values, .key_dim = dim, .value_dim = dim,
                             .scale = 0.5f, .softcap = 3, .sinks = x, .output = r->attention[0], .output_stride = dim};
   t->attention(&attention);
   attention.q8_keys = q8_keys;

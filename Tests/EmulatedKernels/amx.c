@@ -4,7 +4,7 @@
 #include "emulation.h"
 
 #include "amx_emulation.h"
-#include "matmul16_amx.h"
+#include "matmul16/matmul16_amx.h"
 
 void fill_emulated_amx(ck_table *table) { fill(table); }
 #endif

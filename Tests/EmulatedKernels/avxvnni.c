@@ -2,7 +2,7 @@
 
 #if __has_include(<simde/x86/avx512.h>)
 #include "emulation.h"
-#include "matmul16_avxvnni.h"
+#include "matmul16/matmul16_avxvnni.h"
 
 void fill_emulated_avxvnni(ck_table *table) { fill(table); }
 #endif

@@ -20,7 +20,5 @@
 
 // Conversions of halves without instructions: V16_HALF of each kernel comes too late to name any.
 #define V16_HALF 0
-#include "ops_v16.h"
+#include "ground/v16.h"
 #undef V16_HALF
-
-#include "layout16.h"

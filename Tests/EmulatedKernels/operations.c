@@ -5,7 +5,7 @@
 #include "EmulatedKernels.h"
 
 #define OPS_WIDE 1
-#include "ops_table.h"
+#include "layer/ops_table.h"
 
 static ck_table table;
 

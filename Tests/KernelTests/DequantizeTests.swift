@@ -2,7 +2,6 @@
 
 import CKernels
 import GGUF
-import TestSupport
 import Testing
 
 /// Rows in layout `gguf` to floats: what ggml's own reference gives, to the bit.
@@ -11,7 +10,7 @@ struct DequantizeTests {
   /// Blocks of pseudo-random bytes of a type: eight of them; 256 of the types whose blocks are single numbers.
   static func row(_ type: WeightType) -> (bytes: [UInt8], elements: Int) {
     let blocks = type.blockElements == 1 ? 256 : 8
-    var random = SplitMix64(seed: UInt64(type.rawValue))
+    var random = Ops.Random(UInt64(type.rawValue))
     return (random.bytes(blocks * type.blockByteCount), blocks * type.blockElements)
   }
 
@@ -59,7 +58,7 @@ struct DequantizeTests {
     try stored(.i64, Int64.self) { Float($0) }
   }
 
-  /// Python's gguf lacks these two; a block is a half-precision scale and quants from the low bits upward (ggml-quants.c).
+  /// Python's gguf does not have these two. A block is a half-precision scale and quants from the low bits upward (ggml-quants.c).
   @Test("Q1_0 is one sign, Q2_0 two bits less one, times the scale", arguments: Ops.names, [(WeightType.q1_0, 1), (.q2_0, 2)])
   func fewBits(_ name: String, _ type: (WeightType, bits: Int)) throws {
     let (bytes, elements) = Self.row(type.0)

@@ -2,7 +2,6 @@
 
 import CKernels
 import Glibc
-import TestSupport
 import Testing
 
 /// The element-wise operations, norms and rotations: right, and the same to the bit in every table.
@@ -15,7 +14,7 @@ struct OpsTests {
     let table = try Ops.table(name)
     var results: [(String, [Float])] = []
     func run(_ name: String, count: Int? = nil, _ body: (inout [Float]) -> Void) {
-      // What lies behind the output must stay.
+      // What lies after the output must stay.
       var out = [Float](repeating: 42, count: (count ?? n) + 1)
       body(&out)
       #expect(out.last == 42, "\(name) writes past its output")
@@ -56,7 +55,7 @@ struct OpsTests {
 
   @Test("every table gives the portable one's bits", arguments: Ops.names, sizes)
   func bits(_ name: String, _ n: Int) throws {
-    var random = SplitMix64(seed: UInt64(n))
+    var random = Ops.Random(UInt64(n))
     let a = random.floats(n), b = random.floats(n)
     let extreme = (0..<n).map { Ops.extremes[$0 % Ops.extremes.count] }
     for (a, b) in [(a, b), (extreme, b), (a, extreme), (random.floats(n, -100...100), a)] {
@@ -108,7 +107,7 @@ struct OpsTests {
 
   @Test("the results are those of double precision, but for rounding", arguments: Ops.names, [1, 16, 37, 257])
   func accuracy(_ name: String, _ n: Int) throws {
-    var random = SplitMix64(seed: UInt64(n) + 99)
+    var random = Ops.Random(UInt64(n) + 99)
     let a = random.floats(n, -9...9), b = random.floats(n, -9...9)
     for (operation, result) in try Self.results(name, n, a, b) {
       guard let truth = Self.truth(operation, a.map(Double.init), b.map(Double.init)) else { continue }
@@ -121,7 +120,7 @@ struct OpsTests {
   @Test("inputs may be outputs where the header says so", arguments: Ops.names)
   func inPlace(_ name: String) throws {
     let table = try Ops.table(name)
-    var random = SplitMix64(seed: 7)
+    var random = Ops.Random(7)
     let n = 37, size = Int64(n)
     let a = random.floats(n), b = random.floats(n)
     typealias Operation = (UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void

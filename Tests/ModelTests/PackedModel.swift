@@ -51,11 +51,10 @@ func meanDivergence(_ p: [Float], _ q: [Float], vocabulary: Int) -> Double {
   precondition(p.count == q.count && !p.isEmpty)
   var mean = MeanWithError()
   for start in stride(from: 0, to: p.count, by: vocabulary) {
-    func prediction(_ logits: [Float]) -> LogProbabilities {
-      let row = logits[start..<start + vocabulary]
-      return LogProbabilities(row.span)
+    func logs(_ values: [Float]) -> [Double] {
+      values[start..<start + vocabulary].withUnsafeBufferPointer { Prediction.logProbabilities($0) }
     }
-    mean.add(prediction(q).divergence(from: prediction(p)))
+    mean.add(Prediction.divergence(logs(p), logs(q)))
   }
   return mean.mean
 }

@@ -57,7 +57,7 @@ final class Cache {
       a.q8_keys = UnsafePointer(keys.assumingMemoryBound(to: UInt8.self))
       a.q8_values = UnsafePointer(values.assumingMemoryBound(to: UInt8.self))
     }
-    (a.key_dim, a.value_dim, a.value_stride) = (Int64(dim), Int64(dim), Int64(dim))
+    (a.key_dim, a.value_dim) = (Int64(dim), Int64(dim))
     (a.query_stride, a.output_stride) = (Int64(dim), Int64(dim))
     a.scale = 1 / Float(dim).squareRoot()
     return a

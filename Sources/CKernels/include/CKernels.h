@@ -13,16 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// ---- weight types: ggml's numbers -----------------------------------------------------------------------------------
-
-enum ck_type {
-  CK_F32 = 0, CK_F16 = 1, CK_Q4_0 = 2, CK_Q4_1 = 3, CK_Q5_0 = 6, CK_Q5_1 = 7, CK_Q8_0 = 8,
-  CK_Q2_K = 10, CK_Q3_K = 11, CK_Q4_K = 12, CK_Q5_K = 13, CK_Q6_K = 14,
-  CK_IQ2_XXS = 16, CK_IQ2_XS = 17, CK_IQ3_XXS = 18, CK_IQ1_S = 19, CK_IQ4_NL = 20, CK_IQ3_S = 21, CK_IQ2_S = 22, CK_IQ4_XS = 23,
-  CK_I8 = 24, CK_I16 = 25, CK_I32 = 26, CK_I64 = 27, CK_F64 = 28, CK_IQ1_M = 29, CK_BF16 = 30,
-  CK_TQ1_0 = 34, CK_TQ2_0 = 35, CK_MXFP4 = 39, CK_NVFP4 = 40, CK_Q1_0 = 41, CK_Q2_0 = 42,
-  CK_TYPE_COUNT = 43
-};
+#include "WeightTypes.h"
 
 // ---- activations ----------------------------------------------------------------------------------------------------
 
@@ -43,7 +34,7 @@ typedef struct {
 // weights + g * group bytes (group bytes as in PackFormat.InterleavedForm). In the plain kernels row r starts at r * row bytes.
 // Column c of the product reads column `column_map[c]` of the activations (column c where column_map is NULL).
 typedef struct {
-  uint32_t type;               // enum ck_type
+  uint32_t type;               // enum wt_type
   const uint8_t *weights;
   int64_t k;                   // elements of a row
   int64_t row_begin, row_end;
@@ -63,10 +54,10 @@ typedef void (*ck_matmul_function)(const ck_matmul *);
 // Queries that share one head of the KV cache (the heads of its group, times tokens), each over its own range of positions.
 //
 // keys:   F16, [position / 16][key_dim][16]: 16 positions interleaved, so that scores need no horizontal sum
-// values: F16, [position][value_stride]
-// or, where q8_keys is not NULL (then keys and values are not read; key_dim, value_dim and value_stride are multiples of 32):
+// values: F16, [position][value_dim]
+// or, where q8_keys is not NULL (then keys and values are not read; key_dim and value_dim are multiples of 32):
 // q8_keys:   [position / 16][key_dim / 32] of 16 F16 scales and 32 times 16 quants (element by element, 16 positions each): 544 bytes
-// q8_values: [position][value_stride / 32] of Q8_0 blocks as in a GGUF: an F16 scale and 32 quants, 34 bytes
+// q8_values: [position][value_dim / 32] of Q8_0 blocks as in a GGUF: an F16 scale and 32 quants, 34 bytes
 // For query q over positions p in [begin[q], end[q]):
 //   s[p] = scale * dot(query, key p);  softcap c > 0: s = c * tanh(s / c);  output = sum softmax(s)[p] * value p
 // with sinks: exp(sinks[q] - max) joins the denominator (gpt-oss).
@@ -77,7 +68,7 @@ typedef struct {
   const int32_t *begin, *end;  // positions each query sees; begin < end
   const uint16_t *keys;
   const uint16_t *values;
-  int64_t key_dim, value_dim, value_stride;
+  int64_t key_dim, value_dim;
   float scale, softcap;
   const float *sinks;          // NULL, or one per query
   float *output;               // [query_count][output_stride]
@@ -92,11 +83,11 @@ typedef struct {
   const char *name;            // "portable", "avx2", "avxvnni", "avx512", "avx512vnni", "amx", "neon", …
 
   // Kernels of the 16-row layouts by weight type; NULL where the type has none.
-  ck_matmul_function matmul16[CK_TYPE_COUNT];
+  ck_matmul_function matmul16[WT_COUNT];
   // Kernels of layout `gguf` by weight type; all read float activations.
-  ck_matmul_function matmul_plain[CK_TYPE_COUNT];
+  ck_matmul_function matmul_plain[WT_COUNT];
   // Whether matmul16[type] reads `q8` (the quantised types) or `x` (F16, BF16).
-  uint8_t reads_q8[CK_TYPE_COUNT];
+  uint8_t reads_q8[WT_COUNT];
 
   // One row in layout `gguf` to floats.
   void (*dequantize)(uint32_t type, const void *row, int64_t k, float *out);
@@ -130,7 +121,7 @@ typedef struct {
 } ck_table;
 
 // The best table this CPU runs, or the one of that name (NULL or "auto": the best).
-// NULL if there is none of that name, or the CPU lacks its instructions.
+// NULL if there is none of that name, or the CPU does not have its instructions.
 const ck_table *ck_select(const char *name);
 
 // Names of the tables this CPU runs, best first, ended by NULL.

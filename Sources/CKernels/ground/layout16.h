@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+// Where things lie in a row group of the 16-row layouts.
+#ifndef CKERNELS_LAYOUT16_H
+#define CKERNELS_LAYOUT16_H
+
+#include <stdint.h>
+
+#include "WeightTypes.h"
+#include "inline.h"
+
+// A row group is a run of tiles of `tile_blocks` blocks (the last may hold fewer). In a tile come the heads of its blocks,
+// zeros up to a multiple of 64 bytes, the bodies of its blocks, zeros again. Sizes are those of 16 rows of one block.
+typedef struct {
+  int32_t block_elements, tile_blocks, head_bytes, body_bytes;
+} layout16;
+
+// Sums without a loop, so that they are constants where the type is one.
+INLINE int32_t bytes_of_fields(const wt_field f[WT_FIELDS_MAX]) {
+  _Static_assert(WT_FIELDS_MAX == 4, "every field is counted");
+  return f[0].bytes + f[1].bytes + f[2].bytes + f[3].bytes;
+}
+
+INLINE layout16 layout16_of(uint32_t type) {
+  const wt_facts *t = &wt_types[type];
+  return (layout16){t->elements, t->tile_blocks, 16 * bytes_of_fields(t->head), 16 * bytes_of_fields(t->body)};
+}
+
+INLINE int64_t round_up_64(int64_t bytes) { return (bytes + 63) & ~(int64_t)63; }
+
+INLINE int64_t layout16_tile_bytes(layout16 l, int64_t blocks) {
+  return round_up_64(blocks * l.head_bytes) + round_up_64(blocks * l.body_bytes);
+}
+
+// Bytes of a row group of rows of k elements.
+INLINE int64_t layout16_group_bytes(layout16 l, int64_t k) {
+  const int64_t blocks = k / l.block_elements, rest = blocks % l.tile_blocks;
+  return blocks / l.tile_blocks * layout16_tile_bytes(l, l.tile_blocks) + layout16_tile_bytes(l, rest);
+}
+
+// Head and body of 16 rows of one block.
+typedef struct {
+  const uint8_t *head, *body;
+} block16;
+
+INLINE block16 block16_at(layout16 l, const uint8_t *group, int64_t k, int64_t block) {
+  const int64_t blocks = k / l.block_elements, tile = block / l.tile_blocks, within = block % l.tile_blocks;
+  const int64_t left = blocks - tile * l.tile_blocks;
+  const uint8_t *start = group + tile * layout16_tile_bytes(l, l.tile_blocks);
+  const int64_t heads = round_up_64((left < l.tile_blocks ? left : l.tile_blocks) * l.head_bytes);
+  return (block16){start + within * l.head_bytes, start + heads + within * l.body_bytes};
+}
+
+#endif

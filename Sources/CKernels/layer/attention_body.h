@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+// Attention with the online softmax over a cache in half precision or in Q8_0. Included by one file per instruction set
+// (ops_table.h), with the numbers of queries and of vectors that fit its registers: ATTENTION_QUERIES and ATTENTION_VECTORS.
+//
+// Order, for each query by itself, whatever it is computed with:
+// - score of a position: one chain of fma over the key's elements in order, times scale, then the softcap
+// - positions in blocks of 64 that begin at multiples of 64. After a block's scores: m' = max(m, greatest of the block); if it
+//   rose, the output and the 16 partial sums are multiplied by exp(m - m'); weights are exp(s - m')
+// - partial sums: the weight of position p is added to sum p mod 16, in order; at the end the tree of v_sum
+// - output: one chain of fma over the positions in order, for each element; at the end times 1 / sum
+// - a sink then joins: m' = max(m, sink), f = exp(m - m'), sum' = fma(sum, f, exp(sink - m')), and the output is times f / sum'
+// A quant times its scale is exact in single precision, so both kinds of cache are read as floats and treated alike.
+#ifndef CKERNELS_ATTENTION_BODY_H
+#define CKERNELS_ATTENTION_BODY_H
+
+#include <stdbool.h>
+
+#include "CKernels.h"
+#include "exponentials.h"
+#include "ops_body.h"
+
+enum {
+  block_positions = 64,
+  block_groups = block_positions / 16,
+  tile_queries = 32,  // queries that go through a block of the cache together
+};
+
+// The state of the queries of a tile; their outputs so far are kept in the output itself.
+typedef struct {
+  const ck_attention *a;
+  int64_t first;  // first query of the tile
+  int count;
+  float maximum[tile_queries];
+  float sums[tile_queries][16];
+  float weights[tile_queries][block_positions];  // first the block's scores, then exp(score - maximum)
+  int from[tile_queries], to[tile_queries];      // positions of the block that each query sees; from == to: none
+} attention_tile;
+
+// Bytes of 16 positions' keys, and of the step from one position's value to the next.
+INLINE int64_t group_bytes(const ck_attention *a, bool q8) { return q8 ? a->key_dim / 32 * 544 : a->key_dim * 32; }
+INLINE int64_t step_bytes(const ck_attention *a, bool q8) { return q8 ? a->value_dim / 32 * 34 : a->value_dim * 2; }
+
+// Where the keys of 16 positions from p and the value of position p begin.
+INLINE const uint8_t *group_start(const ck_attention *a, bool q8, int64_t p) {
+  return (q8 ? a->q8_keys : (const uint8_t *)a->keys) + p / 16 * group_bytes(a, q8);
+}
+INLINE const uint8_t *value_start(const ck_attention *a, bool q8, int64_t p) {
+  return (q8 ? a->q8_values : (const uint8_t *)a->values) + p * step_bytes(a, q8);
+}
+
+// Elements of 16 positions' keys that are read before values are asked for again; in Q8_0 those of a block.
+INLINE int64_t key_step(bool q8) { return q8 ? 32 : 8; }
+
+// Such a piece: where it begins and, in Q8_0, its scales.
+typedef struct {
+  const uint8_t *start;
+  v16 scales;
+} key_piece;
+
+INLINE key_piece load_piece(const uint8_t *group, bool q8, int64_t d) {
+  if (!q8) return (key_piece){group + d * 32, v_set(0)};
+  const uint8_t *block = group + d / 32 * 544;
+  return (key_piece){block + 32, v_load_half((const uint16_t *)(const void *)block)};
+}
+
+// Element i of a piece.
+INLINE v16 load_key(key_piece piece, bool q8, int64_t i) {
+  if (q8) return v_load_signed(piece.start + i * 16) * piece.scales;
+  return v_load_half((const uint16_t *)(const void *)piece.start + i * 16);
+}
+
+// 16 elements of a value from element e.
+INLINE v16 load_value(const uint8_t *value, bool q8, int64_t e) {
+  if (q8) return v_load_signed(value + e / 32 * 34 + 2 + e % 32) * v_set_half(value + e / 32 * 34);
+  return v_load_half((const uint16_t *)(const void *)value + e);
+}
+
+// While the keys of a block are read, its values are asked for; while these are read, the keys of the next block. The processor's
+// own prefetching loses both at every turn. Asking does not fail, wherever the address lies.
+INLINE void fetch(const uint8_t *from, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, 0, 3);
+}
+
+// The values that go with the piece of the keys from element d.
+INLINE void fetch_values(const ck_attention *a, bool q8, int64_t block, int64_t d) {
+  int64_t from = d * block_positions / a->key_dim, to = (d + key_step(q8)) * block_positions / a->key_dim;
+  int64_t bytes = q8 ? a->value_dim / 32 * 34 : a->value_dim * 2;
+  for (int64_t p = from; p < to && p < block_positions; p++) fetch(value_start(a, q8, block + p), bytes);
+}
+
+// The next block's keys that go with `vectors` vectors of position p's value from element e.
+INLINE void fetch_keys(const ck_attention *a, bool q8, int64_t block, int64_t e, int vectors, int p) {
+  int64_t bytes = group_bytes(a, q8) * block_groups / block_positions * 16 * vectors / a->value_dim;
+  int64_t index = e / 16 / vectors * block_positions + p;
+  fetch(group_start(a, q8, block + block_positions) + index * bytes, bytes);
+}
+
+// Dot products of `queries` queries from q with `groups` groups of 16 positions from g of the block that begins at `block`.
+INLINE void score(attention_tile *t, bool q8, int64_t block, int q, int queries, int g, int groups) {
+  const ck_attention *a = t->a;
+  const float *query = a->queries + (t->first + q) * a->query_stride;
+  const uint8_t *keys = group_start(a, q8, block + 16 * g);
+  v16 sums[ATTENTION_QUERIES][ATTENTION_VECTORS];
+  for (int i = 0; i < queries; i++) {
+    for (int j = 0; j < groups; j++) sums[i][j] = v_set(0);
+  }
+  const int64_t step = key_step(q8);
+  for (int64_t d = 0; d < a->key_dim; d += step) {
+    if (q == 0) fetch_values(a, q8, block, d);
+    key_piece pieces[ATTENTION_VECTORS];
+    for (int j = 0; j < groups; j++) pieces[j] = load_piece(keys + j * group_bytes(a, q8), q8, d);
+    int64_t count = q8 || a->key_dim - d >= step ? step : a->key_dim - d;
+    for (int64_t e = 0; e < count; e++) {
+      v16 key[ATTENTION_VECTORS];
+      for (int j = 0; j < groups; j++) key[j] = load_key(pieces[j], q8, e);
+      for (int i = 0; i < queries; i++) {
+        v16 x = v_set(query[i * a->query_stride + d + e]);
+        for (int j = 0; j < groups; j++) sums[i][j] = v_fma(x, key[j], sums[i][j]);
+      }
+    }
+  }
+  for (int i = 0; i < queries; i++) {
+    for (int j = 0; j < groups; j++) v_store(t->weights[q + i] + (g + j) * 16, sums[i][j]);
+  }
+}
+
+// Adds the values of positions from..<to of the block, weighted, to elements e..<e + 16 * vectors of `queries` outputs from q.
+INLINE void weigh(attention_tile *t, bool q8, int64_t block, int q, int queries, int64_t e, int vectors, int from, int to) {
+  const ck_attention *a = t->a;
+  float *output = a->output + (t->first + q) * a->output_stride + e;
+  v16 sums[ATTENTION_QUERIES][2 * ATTENTION_VECTORS];
+  for (int i = 0; i < queries; i++) {
+    for (int j = 0; j < vectors; j++) sums[i][j] = v_load(output + i * a->output_stride + 16 * j);
+  }
+  for (int p = from; p < to; p++) {
+    if (q == 0) fetch_keys(a, q8, block, e, vectors, p);
+    v16 value[2 * ATTENTION_VECTORS];
+    for (int j = 0; j < vectors; j++) value[j] = load_value(value_start(a, q8, block + p), q8, e + 16 * j);
+    for (int i = 0; i < queries; i++) {
+      v16 w = v_set(t->weights[q + i][p]);
+      for (int j = 0; j < vectors; j++) sums[i][j] = v_fma(w, value[j], sums[i][j]);
+    }
+  }
+  for (int i = 0; i < queries; i++) {
+    for (int j = 0; j < vectors; j++) v_store(output + i * a->output_stride + 16 * j, sums[i][j]);
+  }
+}
+
+// Elements that fill no vector, for one query; in half precision only.
+static void weigh_rest(attention_tile *t, int64_t block, int q, int64_t e, int from, int to) {
+  const ck_attention *a = t->a;
+  float *output = a->output + (t->first + q) * a->output_stride;
+  for (; e < a->value_dim; e++) {
+    for (int p = from; p < to; p++) {
+      float value = v_half((const uint8_t *)(a->values + (block + p) * a->value_dim + e));
+      output[e] = fmaf(t->weights[q][p], value, output[e]);
+    }
+  }
+}
+
+// Scores of `queries` queries from q for the block's groups g..<end.
+INLINE void score_groups(attention_tile *t, bool q8, int64_t block, int q, int queries, int g, int end) {
+  for (; g + ATTENTION_VECTORS <= end; g += ATTENTION_VECTORS) score(t, q8, block, q, queries, g, ATTENTION_VECTORS);
+  for (; g < end; g++) score(t, q8, block, q, queries, g, 1);
+}
+
+// Scores of the tile's queries for the block's groups of positions that any of them sees.
+INLINE void score_block(attention_tile *t, bool q8, int64_t block) {
+  int from = block_positions, to = 0;
+  for (int q = 0; q < t->count; q++) {
+    if (t->from[q] == t->to[q]) continue;
+    from = t->from[q] < from ? t->from[q] : from;
+    to = t->to[q] > to ? t->to[q] : to;
+  }
+  int q = 0, end = (to + 15) / 16;
+  for (; q + ATTENTION_QUERIES <= t->count; q += ATTENTION_QUERIES) {
+    score_groups(t, q8, block, q, ATTENTION_QUERIES, from / 16, end);
+  }
+#if ATTENTION_QUERIES > 2
+  for (; q + 2 <= t->count; q += 2) score_groups(t, q8, block, q, 2, from / 16, end);
+#endif
+  for (; q < t->count; q++) score_groups(t, q8, block, q, 1, from / 16, end);
+}
+
+// Scores of one query's positions in the block to weights; takes its maximum, sums and output along.
+static void soften(attention_tile *t, int q) {
+  const ck_attention *a = t->a;
+  static const float lanes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  int begin = t->from[q] / 16, end = (t->to[q] + 15) / 16;
+  v16 s[block_groups];
+  v16 greatest = v_set(-INFINITY);
+  for (int g = begin; g < end; g++) {
+    s[g] = v_load(t->weights[q] + 16 * g) * a->scale;
+    if (a->softcap > 0) s[g] = v_tanh(s[g] / a->softcap) * a->softcap;
+    v16 position = v_load(lanes) + (float)(16 * g);
+    s[g] = position < (float)t->from[q] ? v_set(-INFINITY) : position >= (float)t->to[q] ? v_set(-INFINITY) : s[g];
+    greatest = v_max(s[g], greatest);
+  }
+  float maximum = v_greatest(greatest);
+  v16 sums = v_load(t->sums[q]);
+  if (maximum > t->maximum[q]) {
+    float factor = v_exp(v_set(t->maximum[q] - maximum))[0];
+    float *output = a->output + (t->first + q) * a->output_stride;
+    scale(output, factor, a->value_dim, output);
+    sums *= factor;
+    t->maximum[q] = maximum;
+  }
+  for (int g = begin; g < end; g++) {
+    v16 w = v_exp(s[g] - t->maximum[q]);
+    v_store(t->weights[q] + 16 * g, w);
+    sums += w;
+  }
+  v_store(t->sums[q], sums);
+}
+
+// Adds the values of positions from..<to to the outputs of `queries` queries from q, all of their elements.
+INLINE void weigh_all(attention_tile *t, bool q8, int64_t block, int q, int queries, int from, int to) {
+  if (from >= to) return;
+  int64_t e = 0;
+  const int wide = 2 * ATTENTION_VECTORS;
+  for (; 2 * queries <= ATTENTION_QUERIES && e + 16 * wide <= t->a->value_dim; e += 16 * wide) {
+    weigh(t, q8, block, q, queries, e, wide, from, to);
+  }
+  for (; e + 16 * ATTENTION_VECTORS <= t->a->value_dim; e += 16 * ATTENTION_VECTORS) {
+    weigh(t, q8, block, q, queries, e, ATTENTION_VECTORS, from, to);
+  }
+  for (; e + 16 <= t->a->value_dim; e += 16) weigh(t, q8, block, q, queries, e, 1, from, to);
+  if (e < t->a->value_dim) {
+    for (int i = 0; i < queries; i++) weigh_rest(t, block, q + i, e, from, to);
+  }
+}
+
+static void weigh_one_f16(attention_tile *t, int64_t block, int q, int from, int to) { weigh_all(t, false, block, q, 1, from, to); }
+static void weigh_one_q8(attention_tile *t, int64_t block, int q, int from, int to) { weigh_all(t, true, block, q, 1, from, to); }
+INLINE void weigh_one(attention_tile *t, bool q8, int64_t block, int q, int from, int to) {
+  q8 ? weigh_one_q8(t, block, q, from, to) : weigh_one_f16(t, block, q, from, to);
+}
+
+// Weighs the block's values for `queries` queries from q: together what all of them see, each alone what is left at either end.
+// A query never touches a position it does not see, not even with weight zero: what lies there may be infinite.
+INLINE void weigh_block(attention_tile *t, bool q8, int64_t block, int q, int queries) {
+  int from = 0, to = block_positions;
+  for (int i = q; i < q + queries; i++) {
+    from = t->from[i] > from ? t->from[i] : from;
+    to = t->to[i] < to ? t->to[i] : to;
+  }
+  if (from >= to) {
+    for (int i = q; i < q + queries; i++) weigh_one(t, q8, block, i, t->from[i], t->to[i]);
+    return;
+  }
+  for (int i = q; i < q + queries; i++) weigh_one(t, q8, block, i, t->from[i], from);
+  weigh_all(t, q8, block, q, queries, from, to);
+  for (int i = q; i < q + queries; i++) weigh_one(t, q8, block, i, to, t->to[i]);
+}
+
+// The positions of the block that each query of the tile sees.
+static void clip_ranges(attention_tile *t, int64_t block) {
+  for (int q = 0; q < t->count; q++) {
+    int64_t from = t->a->begin[t->first + q] - block, to = t->a->end[t->first + q] - block;
+    t->from[q] = (int)(from < 0 ? 0 : from);
+    t->to[q] = (int)(to > block_positions ? block_positions : to);
+    if (t->from[q] >= t->to[q]) t->from[q] = t->to[q] = 0;
+  }
+}
+
+// The sinks join the sums; divides.
+static void finish(attention_tile *t) {
+  const ck_attention *a = t->a;
+  for (int q = 0; q < t->count; q++) {
+    float *output = a->output + (t->first + q) * a->output_stride;
+    float sum = v_sum(v_load(t->sums[q]));
+    float factor = 1.0f;
+    if (a->sinks) {
+      float sink = a->sinks[t->first + q], maximum = sink > t->maximum[q] ? sink : t->maximum[q];
+      factor = v_exp(v_set(t->maximum[q] - maximum))[0];
+      sum = fmaf(sum, factor, v_exp(v_set(sink - maximum))[0]);
+    }
+    scale(output, factor / sum, a->value_dim, output);
+  }
+}
+
+INLINE void attend_tile(const ck_attention *a, bool q8, int64_t first, int count) {
+  attention_tile t;
+  t.a = a;
+  t.first = first;
+  t.count = count;
+  int64_t begin = INT32_MAX, end = 0;
+  for (int q = 0; q < count; q++) {
+    // Finite, so that a first block of infinite scores does not end in a difference of infinities.
+    t.maximum[q] = -0x1.fffffep127f;
+    v_store(t.sums[q], v_set(0));
+    memset(a->output + (first + q) * a->output_stride, 0, (size_t)a->value_dim * sizeof(float));
+    begin = a->begin[first + q] < begin ? a->begin[first + q] : begin;
+    end = a->end[first + q] > end ? a->end[first + q] : end;
+  }
+  for (int64_t block = begin / block_positions * block_positions; block < end; block += block_positions) {
+    clip_ranges(&t, block);
+    score_block(&t, q8, block);
+    int q = 0;
+    for (; q < count; q++) {
+      if (t.from[q] < t.to[q]) soften(&t, q);
+    }
+    for (q = 0; q + ATTENTION_QUERIES <= count; q += ATTENTION_QUERIES) weigh_block(&t, q8, block, q, ATTENTION_QUERIES);
+#if ATTENTION_QUERIES > 2
+    for (; q + 2 <= count; q += 2) weigh_block(&t, q8, block, q, 2);
+#endif
+    for (; q < count; q++) weigh_one(&t, q8, block, q, t.from[q], t.to[q]);
+  }
+  finish(&t);
+}
+
+static void attend_f16(const ck_attention *a, int64_t first, int count) { attend_tile(a, false, first, count); }
+static void attend_q8(const ck_attention *a, int64_t first, int count) { attend_tile(a, true, first, count); }
+
+static void attention(const ck_attention *a) {
+  for (int64_t first = 0; first < a->query_count; first += tile_queries) {
+    int64_t rest = a->query_count - first;
+    int count = rest < tile_queries ? (int)rest : tile_queries;
+    if (a->q8_keys) {
+      attend_q8(a, first, count);
+    } else {
+      attend_f16(a, first, count);
+    }
+  }
+}
+
+// ---- storing into a Q8_0 cache --------------------------------------------------------------------------------------
+
+// 32 floats to a half-precision scale, max|x| / 127, and quants, rounded to nearest even.
+INLINE uint16_t quantize_32(const float *x, int8_t *quants) {
+  v16 low = v_load(x), high = v_load(x + 16);
+  v16 absolute_low = low < 0 ? -low : low, absolute_high = high < 0 ? -high : high;
+  float greatest = v_greatest(v_max(absolute_low, absolute_high));
+  float scale = greatest / 127.0f, inverse = scale > 0 ? 1.0f / scale : 0.0f;
+  // Adding 1.5 * 2^23 leaves the rounded number in the low bits.
+  v16i first = v_bits(low * inverse + 0x1.8p23f), second = v_bits(high * inverse + 0x1.8p23f);
+  *(v16b_at *)quants = __builtin_convertvector(first, v16b);
+  *(v16b_at *)(quants + 16) = __builtin_convertvector(second, v16b);
+  uint16_t halves[16];
+  v_store_half(halves, v_set(scale));
+  return halves[0];
+}
+
+static void store_key_q8(const float *key, int64_t dim, int64_t position, uint8_t *keys) {
+  uint8_t *group = keys + position / 16 * (dim / 32 * 544);
+  for (int64_t i = 0; i < dim; i += 32, group += 544) {
+    int8_t quants[32];
+    uint16_t scale = quantize_32(key + i, quants);
+    memcpy(group + position % 16 * 2, &scale, sizeof scale);
+    for (int j = 0; j < 32; j++) group[32 + 16 * j + position % 16] = (uint8_t)quants[j];
+  }
+}
+
+static void store_value_q8(const float *value, int64_t dim, uint8_t *out) {
+  for (int64_t i = 0; i < dim; i += 32, out += 34) {
+    int8_t quants[32];
+    uint16_t scale = quantize_32(value + i, quants);
+    memcpy(out, &scale, sizeof scale);
+    memcpy(out + 2, quants, sizeof quants);
+  }
+}
+
+#endif

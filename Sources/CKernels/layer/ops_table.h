@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+// All bodies in order, and what enters them into a table. Included by one file per instruction set.
+// Accumulators that fit the registers: OPS_WIDE says that there are 32 of 64 bytes.
+#ifdef OPS_WIDE
+#define ATTENTION_QUERIES 4
+#define ATTENTION_VECTORS 4
+#define PLAIN_ROWS 4
+#define PLAIN_COLUMNS 4
+#else
+#define ATTENTION_QUERIES 2
+#define ATTENTION_VECTORS 2
+#define PLAIN_ROWS 2
+#define PLAIN_COLUMNS 2
+#endif
+
+#include "../ground/halves.h"
+#include "../plain/dequantize_body.h"
+#include "../plain/matmul_plain_body.h"
+#include "attention_body.h"
+#include "ops_body.h"
+
+static void fill(ck_table *table) {
+  for (int type = 0; type < WT_COUNT; type++) table->matmul_plain[type] = dequantizers[type] != NULL ? matmul_plain : NULL;
+  table->dequantize = dequantize;
+  table->rms_norm = rms_norm;
+  table->add = add;
+  table->add_scaled = add_scaled;
+  table->scale = scale;
+  table->rope_halves = rope_halves;
+  table->rope_adjacent = rope_adjacent;
+  table->softmax = softmax;
+  table->silu_multiply = silu_multiply;
+  table->gelu_multiply = gelu_multiply;
+  table->swiglu_clamped = swiglu_clamped;
+  table->attention = attention;
+  table->to_f16 = to_f16;
+  table->from_f16 = from_f16;
+  table->store_key = store_key;
+  table->store_key_q8 = store_key_q8;
+  table->store_value_q8 = store_value_q8;
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+// What the kernels know of a kind of lines; WeightTypes.h says what each fact means.
+#ifndef CKERNELS_KINDS_H
+#define CKERNELS_KINDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../ground/inline.h"
+#include "WeightTypes.h"
+
+typedef struct {
+  uint8_t greatest, offset;
+  bool mins, sub_scales, wide;
+} kind_facts;
+
+#define ROW(kind, greatest, offset, mins, sub_scales, wide) [WT_KIND_##kind] = {greatest, offset, mins, sub_scales, wide},
+static const kind_facts __attribute__((unused)) kinds[] = {WEIGHT_LINE_KINDS(ROW)};
+#undef ROW
+
+INLINE uint32_t kind_of(uint32_t type) { return wt_types[type].kind; }
+INLINE bool has_mins(uint32_t kind) { return kinds[kind].mins; }
+INLINE bool has_sub_scales(uint32_t kind) { return kinds[kind].sub_scales; }
+INLINE bool is_wide(uint32_t kind) { return kinds[kind].wide; }
+INLINE int greatest(uint32_t kind) { return kinds[kind].greatest; }
+
+#endif

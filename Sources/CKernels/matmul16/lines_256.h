@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+// Lines in two registers of 256 bits (AVX2).
+#ifndef CKERNELS_LINES_256_H
+#define CKERNELS_LINES_256_H
+
+#include "lines.h"
+
+typedef uint64_t words8 __attribute__((ext_vector_type(8)));
+
+INLINE __m256i line_low(words8 v) { return (__m256i)v.lo; }
+INLINE __m256i line_high(words8 v) { return (__m256i)v.hi; }
+INLINE line line_join(__m256i low, __m256i high) {
+  return (line)(words8)__builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+
+INLINE line line_lookup(v16c table, line index) {
+  const __m256i both = _mm256_broadcastsi128_si256((__m128i)table);
+  const words8 i = (words8)index;
+  return line_join(_mm256_shuffle_epi8(both, line_low(i)), _mm256_shuffle_epi8(both, line_high(i)));
+}
+
+// Byte i is `value` where bit i of the 32 is set, else 0.
+INLINE __m256i half_line_of_bits(const uint8_t *p, int value) {
+  int32_t bits;
+  memcpy(&bits, p, 4);
+  const __m256i byte_of_each = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+  const __m256i bit_of_each = _mm256_set1_epi64x((int64_t)0x8040201008040201);
+  const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(bits), byte_of_each);
+  return _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit_of_each), bit_of_each), _mm256_set1_epi8((char)value));
+}
+
+INLINE line line_of_bits(const uint8_t *p, int value) {
+  return line_join(half_line_of_bits(p, value), half_line_of_bits(p + 4, value));
+}
+
+INLINE pairs line_pairs(line w, line a) {
+  const words8 w8 = (words8)w, a8 = (words8)a;
+  return (pairs)line_join(_mm256_maddubs_epi16(line_low(w8), line_low(a8)), _mm256_maddubs_epi16(line_high(w8), line_high(a8)));
+}
+
+INLINE pairs line_pairs_signed(line w, line a) {
+  const words8 w8 = (words8)w, a8 = (words8)a;
+  const __m256i low = line_low(w8), high = line_high(w8);
+  return (pairs)line_join(_mm256_maddubs_epi16(_mm256_abs_epi8(low), _mm256_sign_epi8(line_low(a8), low)),
+                          _mm256_maddubs_epi16(_mm256_abs_epi8(high), _mm256_sign_epi8(line_high(a8), high)));
+}
+
+INLINE v16i pairs_total(pairs a, pairs b) {
+  const words8 a8 = (words8)a, b8 = (words8)b;
+  return (v16i)line_join(_mm256_madd_epi16(line_low(a8), line_low(b8)), _mm256_madd_epi16(line_high(a8), line_high(b8)));
+}
+
+#endif

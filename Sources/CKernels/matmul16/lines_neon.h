@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+// Lines in four registers of 128 bits, multiplied by sdot.
+#ifndef CKERNELS_LINES_NEON_H
+#define CKERNELS_LINES_NEON_H
+
+#include "lines.h"
+
+// A line as four registers.
+typedef struct {
+  uint8x16_t of[4];
+} line_parts;
+
+INLINE line_parts line_split(line v) {
+  line_parts parts;
+  memcpy(&parts, &v, sizeof parts);
+  return parts;
+}
+
+INLINE line line_join(line_parts parts) {
+  line v;
+  memcpy(&v, &parts, sizeof v);
+  return v;
+}
+
+INLINE line line_lookup(v16c table, line index) {
+  line_parts parts = line_split(index);
+  for (int i = 0; i < 4; i++) parts.of[i] = vqtbl1q_u8((uint8x16_t)table, parts.of[i]);
+  return line_join(parts);
+}
+
+// Byte i is `value` where bit i of the 64 at p is set, else 0.
+INLINE line line_of_bits(const uint8_t *p, int value) {
+  const uint8x16_t bytes = vcombine_u8(vld1_u8(p), vdup_n_u8(0));
+  const uint8x16_t bit_of_each = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201));
+  const uint8x16_t first = vcombine_u8(vdup_n_u8(0), vdup_n_u8(1));
+  line_parts parts;
+  for (int i = 0; i < 4; i++) {
+    const uint8x16_t spread = vqtbl1q_u8(bytes, vaddq_u8(first, vdupq_n_u8((uint8_t)(2 * i))));
+    parts.of[i] = vandq_u8(vtstq_u8(spread, bit_of_each), vdupq_n_u8((uint8_t)value));
+  }
+  return line_join(parts);
+}
+
+INLINE v16i line_dot(v16i sum, line w, line a) {
+  const line_parts w4 = line_split(w), a4 = line_split(a);
+  int32x4_t sums[4];
+  memcpy(sums, &sum, sizeof sums);
+  for (int i = 0; i < 4; i++) sums[i] = vdotq_s32(sums[i], vreinterpretq_s8_u8(w4.of[i]), vreinterpretq_s8_u8(a4.of[i]));
+  memcpy(&sum, sums, sizeof sum);
+  return sum;
+}
+
+#endif

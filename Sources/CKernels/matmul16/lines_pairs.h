@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+// Sums of products where an instruction multiplies unsigned with signed bytes and adds two products to 16 bits (vpmaddubsw).
+//
+// Sixteen bits hold the sums of several lines: a pair is at most 2 * 127 * greatest byte. `run` says of how many lines, and
+// after each run vpmaddwd adds the two halves of a row's 32 bits, multiplied with the integer scale of the 16 elements in types
+// that have one. Wide types have signed lines: |w| times a with the sign of w; one such pair fills 16 bits.
+#ifndef CKERNELS_LINES_PAIRS_H
+#define CKERNELS_LINES_PAIRS_H
+
+#include LINES
+
+typedef pairs sub_scale;
+
+INLINE sub_scale make_sub_scale(v16i scale) { return (pairs)((scale & 0xffff) | scale << 16); }
+
+typedef struct {
+  v16i sum;
+  pairs run;
+} part;
+
+INLINE int run_of(uint32_t kind) {
+  const int lines = 32767 / (2 * 127 * greatest(kind));
+  return lines >= 8 ? 8 : lines >= 4 ? 4 : 2;
+}
+
+// Half the correction in each 16-bit half, so that scaling it is one more vpmaddwd. All offsets of these types are even.
+INLINE v16i start_of_16(v16i sums, int offset) {
+  const v16i half = sums * (-offset / 2) & 0xffff;
+  return half | half << 16;
+}
+
+INLINE part part_start(uint32_t kind, part p, int32_t start, int half, const sub_scale *sub) {
+  if (!has_sub_scales(kind)) {
+    p.sum = (v16i)(start);
+    return p;
+  }
+  const v16i before = half == 0 ? (v16i)(0) : p.sum;
+  p.sum = offset_of(kind) == 0 ? before : before + pairs_total((pairs)(v16i)(start), sub[half]);
+  return p;
+}
+
+INLINE part part_add(uint32_t kind, part p, line w, line a, int l, const sub_scale *sub) {
+  const pairs ones = (pairs)(1);
+  if (is_wide(kind)) {
+    p.sum += pairs_total(line_pairs_signed(w, a), ones);
+    return p;
+  }
+  const int run = has_sub_scales(kind) && run_of(kind) > 4 ? 4 : run_of(kind);
+  p.run = l % run == 0 ? line_pairs(w, a) : p.run + line_pairs(w, a);
+  if ((l + 1) % run == 0) p.sum += pairs_total(p.run, has_sub_scales(kind) ? sub[l / 4] : ones);
+  return p;
+}
+
+INLINE v16 part_value(uint32_t kind, part p) {
+  (void)kind;
+  return to_float(p.sum);
+}
+
+#endif

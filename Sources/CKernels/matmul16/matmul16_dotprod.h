@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+// sdot on four registers a line. Bytes are at most 63, or signed in wide types, so that unsigned lines are signed ones too.
+#define SIGNED_LINES 1
+#define LINES "lines_neon.h"
+#define PRODUCTS "lines_dot.h"
+#define SEVERAL_COLUMNS "columns_tiled.h"
+#define GROUPS 1
+#define COLUMNS 4
+#define DEMANDING 4
+#define WIDE_COLUMNS 4
+
+#include "matmul16_body.h"

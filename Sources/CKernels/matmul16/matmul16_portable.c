@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+// The 16-row kernels in plain C: the reference that every other instruction set equals bit for bit.
+//
+// Order of the sums, for row r and column c, over blocks b of 32 elements, with acc = +0 at first:
+//   types with one scale in a block   acc = fma(float(I), scale * da, acc)            I = exact sum of value * quant
+//   Q2_K Q3_K Q6_K (one for 16)       acc = fma(float(J), d * da, acc)                J = scale_0 * I_0 + scale_1 * I_1, exact
+//   then types with mins              acc = fma(min, da * float(S), acc)              S = sum of the quants; for 16 at a time in Q2_K
+// da is the scale of the activations' block. `min` carries the sign with which it is added: -(dmin * m) in the K types.
+// F16, BF16: four chains acc_j = fma(w[k], x[k], acc_j) over k = j mod 4; result (acc_0 + acc_1) + (acc_2 + acc_3).
+#include <math.h>
+
+#include "../ground/layout16.h"
+#include "../ground/numbers.h"
+#include "../ground/v16.h"
+#include "kinds.h"
+#include "matmul16.h"
+
+#pragma clang fp contract(off)
+
+// ---- 32 elements of one row -----------------------------------------------------------------------------------------
+
+// value[i] * scale * sub_scale[i / 16] + min[i / 16]
+typedef struct {
+  int16_t values[32];
+  float scale;
+  int32_t sub_scale[2];
+  float min[2];
+} row_block;
+
+// Unit u of row r in a field that starts `at` bytes (of 16 rows).
+static uint8_t byte_at(const uint8_t *field, int at, int u, int r) { return field[16 * at + 16 * u + r]; }
+
+static float half_at(const uint8_t *field, int at, int r) { return v_half(field + 16 * at + 2 * r); }
+
+// Byte i of row r in a field of four-byte units.
+static uint8_t quant_at(const uint8_t *field, int at, int i, int r) { return field[16 * at + i / 4 * 64 + 4 * r + i % 4]; }
+
+// Bit i of row r in a field of half-byte units.
+static int bit_at(const uint8_t *field, int i, int r) {
+  const uint8_t pair = field[i / 4 * 8 + r / 2];
+  return pair >> (4 * (r % 2) + i % 4) & 1;
+}
+
+// 32 half bytes: the low ones of 16 bytes, then the high ones.
+static int nibble_at(const uint8_t *field, int at, int i, int r) { return quant_at(field, at, i % 16, r) >> (i / 16 * 4) & 15; }
+
+// Six-bit scale and min number j of Q4_K and Q5_K.
+static void scale_and_min(const uint8_t *head, int j, int r, int *scale, int *min) {
+  const int at = 4;
+  if (j < 4) {
+    *scale = byte_at(head, at, j, r) & 63;
+    *min = byte_at(head, at, j + 4, r) & 63;
+  } else {
+    *scale = (byte_at(head, at, j + 4, r) & 15) | byte_at(head, at, j - 4, r) >> 6 << 4;
+    *min = byte_at(head, at, j + 4, r) >> 4 | byte_at(head, at, j, r) >> 6 << 4;
+  }
+}
+
+// Scale number j of Q3_K, -32 to 31: 16 times four low bits, then 16 times two high ones.
+static int scale_q3(const uint8_t *head, int j, int r) {
+  const int low = byte_at(head, 2, j % 8, r) >> (j / 8 * 4) & 15, high = byte_at(head, 2, 8 + j % 4, r) >> (j / 4 * 2) & 3;
+  return (low | high << 4) - 32;
+}
+
+static int scale_iq4_xs(const uint8_t *head, int j, int r) {
+  const int low = byte_at(head, 4, j / 2, r) >> (j % 2 * 4) & 15;
+  const uint16_t high = load_u16(head + 16 * 2 + 2 * r);
+  return (low | (high >> (2 * j) & 3) << 4) - 32;
+}
+
+// Elements 32 s to 32 s + 31 of row r of a block, for each type.
+
+static row_block unpack_Q4_0(block16 block, int s, int r) {
+  (void)s;
+  row_block out = {.scale = half_at(block.head, 0, r), .sub_scale = {1, 1}};
+  for (int i = 0; i < 32; i++) out.values[i] = (int16_t)(nibble_at(block.body, 0, i, r) - 8);
+  return out;
+}
+
+static row_block unpack_Q4_1(block16 block, int s, int r) {
+  (void)s;
+  const float min = half_at(block.head, 2, r);
+  row_block out = {.scale = half_at(block.head, 0, r), .sub_scale = {1, 1}, .min = {min, min}};
+  for (int i = 0; i < 32; i++) out.values[i] = (int16_t)nibble_at(block.body, 0, i, r);
+  return out;
+}
+
+static row_block unpack_Q5_0(block16 block, int s, int r) {
+  (void)s;
+  row_block out = {.scale = half_at(block.head, 0, r), .sub_scale = {1, 1}};
+  for (int i = 0; i < 32; i++) {
+    out.values[i] = (int16_t)((nibble_at(block.body, 4, i, r) | bit_at(block.body, i, r) << 4) - 16);
+  }
+  return out;
+}
+
+static row_block unpack_Q5_1(block16 block, int s, int r) {
+  (void)s;
+  const float min = half_at(block.head, 2, r);
+  row_block out = {.scale = half_at(block.head, 0, r), .sub_scale = {1, 1}, .min = {min, min}};
+  for (int i = 0; i < 32; i++) out.values[i] = (int16_t)(nibble_at(block.body, 4, i, r) | bit_at(block.body, i, r) << 4);
+  return out;
+}
+
+static row_block unpack_Q8_0(block16 block, int s, int r) {
+  (void)s;
+  row_block out = {.scale = half_at(block.head, 0, r), .sub_scale = {1, 1}};
+  for (int i = 0; i < 32; i++) out.values[i] = (int16_t)(quant_at(block.body, 0, i, r) - 128);
+  return out;
+}
+
+static row_block unpack_Q2_K(block16 block, int s, int r) {
+  row_block out = {.scale = half_at(block.head, 0, r)};
+  for (int i = 0; i < 32; i++) out.values[i] = quant_at(block.body, 0, s / 4 * 32 + i, r) >> (s % 4 * 2) & 3;
+  for (int h = 0; h < 2; h++) {
+    const int both = byte_at(block.head, 4, 2 * s + h, r);
+    out.sub_scale[h] = both & 15;
+    out.min[h] = -(half_at(block.head, 2, r) * (float)(both >> 4));
+  }
+  return out;
+}
+
+static row_block unpack_Q3_K(block16 block, int s, int r) {
+  row_block out = {.scale = half_at(block.head, 0, r)};
+  for (int i = 0; i < 32; i++) {
+    const int low = quant_at(block.body, 32, s / 4 * 32 + i, r) >> (s % 4 * 2) & 3, high = quant_at(block.body, 0, i, r) >> s & 1;
+    out.values[i] = (int16_t)((low | high << 2) - 4);
+  }
+  for (int h = 0; h < 2; h++) out.sub_scale[h] = scale_q3(block.head, 2 * s + h, r);
+  return out;
+}
+
+// Scale and min of Q4_K and Q5_K; their quants differ.
+static row_block scales_of_k(block16 block, int s, int r) {
+  int scale, min;
+  scale_and_min(block.head, s, r, &scale, &min);
+  const float product = -(half_at(block.head, 2, r) * (float)min);
+  return (row_block){.scale = half_at(block.head, 0, r) * (float)scale, .sub_scale = {1, 1}, .min = {product, product}};
+}
+
+static row_block unpack_Q4_K(block16 block, int s, int r) {
+  row_block out = scales_of_k(block, s, r);
+  for (int i = 0; i < 32; i++) out.values[i] = quant_at(block.body, 0, s / 2 * 32 + i, r) >> (s % 2 * 4) & 15;
+  return out;
+}
+
+static row_block unpack_Q5_K(block16 block, int s, int r) {
+  row_block out = scales_of_k(block, s, r);
+  for (int i = 0; i < 32; i++) {
+    const int low = quant_at(block.body, 32, s / 2 * 32 + i, r) >> (s % 2 * 4) & 15, high = quant_at(block.body, 0, i, r) >> s & 1;
+    out.values[i] = (int16_t)(low | high << 4);
+  }
+  return out;
+}
+
+static row_block unpack_Q6_K(block16 block, int s, int r) {
+  row_block out = {.scale = half_at(block.head, 0, r)};
+  for (int i = 0; i < 32; i++) {
+    const int low = quant_at(block.body, 0, s / 4 * 64 + s % 2 * 32 + i, r) >> (s % 4 / 2 * 4) & 15;
+    const int high = quant_at(block.body, 128, s / 4 * 32 + i, r) >> (s % 4 * 2) & 3;
+    out.values[i] = (int16_t)((low | high << 4) - 32);
+  }
+  for (int h = 0; h < 2; h++) out.sub_scale[h] = (int8_t)byte_at(block.head, 2, 2 * s + h, r);
+  return out;
+}
+
+static row_block unpack_IQ4_NL(block16 block, int s, int r) {
+  (void)s;
+  row_block out = {.scale = half_at(block.head, 0, r), .sub_scale = {1, 1}};
+  for (int i = 0; i < 32; i++) out.values[i] = iq4_values[nibble_at(block.body, 0, i, r)];
+  return out;
+}
+
+static row_block unpack_IQ4_XS(block16 block, int s, int r) {
+  row_block out = {.scale = half_at(block.head, 0, r) * (float)scale_iq4_xs(block.head, s, r), .sub_scale = {1, 1}};
+  for (int i = 0; i < 32; i++) out.values[i] = iq4_values[nibble_at(block.body, 16 * s, i, r)];
+  return out;
+}
+
+static row_block unpack_MXFP4(block16 block, int s, int r) {
+  (void)s;
+  row_block out = {.scale = half_of_e8m0(byte_at(block.head, 0, 0, r)), .sub_scale = {1, 1}};
+  for (int i = 0; i < 32; i++) out.values[i] = e2m1_values[nibble_at(block.body, 0, i, r)];
+  return out;
+}
+
+static row_block (*const unpack[WT_COUNT])(block16 block, int s, int r) = {
+#define ROW(name, number, ...) [number] = unpack_##name,
+    WEIGHT_TYPES(WT_NONE, WT_NONE, ROW)
+#undef ROW
+};
+
+// ---- products -------------------------------------------------------------------------------------------------------
+
+static float add_block(float acc, uint32_t kind, const row_block *w, const int8_t *quants, float scale, const int16_t *sums) {
+  int32_t total = 0;
+  for (int h = 0; h < 2; h++) {
+    int32_t sum = 0;
+    for (int i = 16 * h; i < 16 * h + 16; i++) sum += w->values[i] * quants[i];
+    total += w->sub_scale[h] * sum;
+  }
+  acc = fmaf((float)total, w->scale * scale, acc);
+  if (!has_mins(kind)) return acc;
+  if (!has_sub_scales(kind)) return fmaf(w->min[0], scale * (float)(sums[0] + sums[1]), acc);
+  acc = fmaf(w->min[0], scale * (float)sums[0], acc);
+  return fmaf(w->min[1], scale * (float)sums[1], acc);
+}
+
+static void matmul_quantised(const ck_matmul *m) {
+  const layout16 layout = layout16_of(m->type);
+  const int64_t group_bytes = layout16_group_bytes(layout, m->k), blocks = m->k / 32, in_block = layout.block_elements / 32;
+  for (int64_t row = m->row_begin; row < m->row_end; row++) {
+    const uint8_t *group = m->weights + row / 16 * group_bytes;
+    for (int64_t c = 0; c < m->columns; c++) m->output[c * m->output_stride + row] = 0;
+    for (int64_t b = 0; b < blocks; b++) {
+      const row_block w = unpack[m->type](block16_at(layout, group, m->k, b / in_block), (int)(b % in_block), (int)(row % 16));
+      for (int64_t c = 0; c < m->columns; c++) {
+        const int64_t column = m->column_map != NULL ? m->column_map[c] : c;
+        float *out = &m->output[c * m->output_stride + row];
+        *out = add_block(*out, kind_of(m->type), &w, m->q8.quants + column * m->k + 32 * b, m->q8.scales[column * blocks + b],
+                         m->q8.sums + (column * blocks + b) * 2);
+      }
+    }
+  }
+}
+
+static float wide_at(uint32_t type, const uint8_t *group, int64_t i, int64_t r) {
+  const uint8_t *half = group + 32 * i + 2 * r;
+  return type == WT_F16 ? v_half(half) : float_of_bf16(load_u16(half));
+}
+
+static void matmul_wide(const ck_matmul *m) {
+  const int64_t group_bytes = layout16_group_bytes(layout16_of(m->type), m->k);
+  for (int64_t row = m->row_begin; row < m->row_end; row++) {
+    const uint8_t *group = m->weights + row / 16 * group_bytes;
+    for (int64_t c = 0; c < m->columns; c++) {
+      const float *x = m->x + (m->column_map != NULL ? m->column_map[c] : c) * m->x_stride;
+      float acc[4] = {0};
+      for (int64_t i = 0; i < m->k; i++) acc[i % 4] = fmaf(wide_at(m->type, group, i, row % 16), x[i], acc[i % 4]);
+      m->output[c * m->output_stride + row] = (acc[0] + acc[1]) + (acc[2] + acc[3]);
+    }
+  }
+}
+
+// ---- single rows, activations ---------------------------------------------------------------------------------------
+
+static void dequantize16(uint32_t type, const void *group, int64_t row, int64_t k, float *out) {
+  const layout16 layout = layout16_of(type);
+  if (layout.block_elements == 1) {
+    for (int64_t i = 0; i < k; i++) out[i] = wide_at(type, group, i, row);
+    return;
+  }
+  const int64_t in_block = layout.block_elements / 32;
+  for (int64_t b = 0; b < k / 32; b++) {
+    const row_block w = unpack[type](block16_at(layout, group, k, b / in_block), (int)(b % in_block), (int)row);
+    for (int i = 0; i < 32; i++) {
+      const float product = w.scale * (float)w.sub_scale[i / 16] * (float)w.values[i];
+      out[32 * b + i] = has_mins(kind_of(type)) ? product + w.min[i / 16] : product;
+    }
+  }
+}
+
+// A block with infinite or NaN activations gets the scale NaN, so that its products are NaN and not an arbitrary number.
+// Quants are held within ±127, which the scales of subnormal blocks, rounded coarsely, would leave.
+static void quantize(const float *x, int64_t k, int8_t *quants, float *scales, int16_t *sums) {
+  for (int64_t b = 0; b < k / 32; b++) {
+    uint32_t max = 0;  // magnitudes compare like their bits; NaN is above infinity
+    for (int i = 0; i < 32; i++) {
+      uint32_t bits;
+      memcpy(&bits, &x[32 * b + i], 4);
+      bits &= 0x7fffffff;
+      if (bits > max) max = bits;
+    }
+    const float scale = max > 0x7f7fffff ? NAN : float_of_bits(max) / 127;
+    scales[b] = scale;
+    for (int h = 0; h < 2; h++) {
+      int sum = 0;
+      for (int64_t i = 32 * b + 16 * h; i < 32 * b + 16 * h + 16; i++) {
+        const float quant = scale > 0 ? rintf(x[i] / scale) : 0;
+        quants[i] = (int8_t)(quant > 127 ? 127 : quant < -127 ? -127 : quant);
+        sum += quants[i];
+      }
+      sums[2 * b + h] = (int16_t)sum;
+    }
+  }
+}
+
+void ck_fill_matmul16_portable(ck_table *table) {
+#define ENTER_FLOATS(name, ...) table->matmul16[WT_##name] = matmul_wide;
+#define ENTER_LINES(name, ...)                   \
+  table->matmul16[WT_##name] = matmul_quantised; \
+  table->reads_q8[WT_##name] = 1;
+  WEIGHT_TYPES(WT_NONE, ENTER_FLOATS, ENTER_LINES)
+#undef ENTER_FLOATS
+#undef ENTER_LINES
+  table->dequantize16 = dequantize16;
+  table->quantize = quantize;
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import CLinux
+import Glibc
+import Synchronization
+import SystemPackage
+
+/// Brings replicas into memory by one rung of the ladder: bound before populated, populated before read, read-only afterwards.
+package struct BlobFiller {
+  let blobs: [MappedBlob]
+  let kind: MemoryKind
+  let crew: LoaderCrew
+  let options: MemoryOptions
+  let mode: HugePageMode
+  /// Whether the replicas' files in memory are to be made, not used.
+  var isPinning = false
+
+  private var kernel: Kernel { options.kernel }
+
+  /// What is populated by one call: small enough for all of a node's threads to have some.
+  private static let populatedPiece = 32 << 20
+  /// What is read by one call: four such reads at a time keep a fast disk busy.
+  private static let readPiece = 4 << 20
+
+  /// Fills all replicas.
+  ///
+  /// - Throws: `hugePageShortage` or `shortage` if the kernel has no more pages of this kind where they have to lie, other errors
+  ///   if the file cannot be read. The addresses stay reserved and can be filled by another rung.
+  func fill() throws(RuntimeError) {
+    do {
+      switch kind {
+      case .file: try mapFiles()
+      case .pinned where !isPinning: try mapFiles()
+      case .anon, .hugetlb, .pinned:
+        try mapMemory()
+        let populated = blobs.reduce(0) { $0 + $1.mappedBytes(kind).count }
+        let total = populated + blobs.reduce(0) { $0 + $1.replica.byteCount }
+        let progress = ProgressCount(total: total, report: options.progress)
+        try populate(CL_MADV_POPULATE_WRITE, progress)
+        try collapseSmallPages()
+        try read(progress)
+      }
+    } catch {
+      options.progress?(0, 0)
+      for blob in blobs { Self.clear(blob) }
+      throw error
+    }
+  }
+
+  /// Unmaps a replica but keeps its addresses.
+  static func clear(_ blob: MappedBlob) { clear(blob.reservedBytes) }
+
+  /// Unmaps a reserved range but keeps its addresses.
+  package static func clear(_ range: UnsafeRawBufferPointer) {
+    _ = Kernel().map(
+      range, protection: PROT_NONE, flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+  }
+
+  // MARK: Memory of our own
+
+  private func mapMemory() throws(RuntimeError) {
+    for blob in blobs where blob.replica.byteCount > 0 {
+      let range = blob.mappedBytes(kind)
+      var flags = MAP_PRIVATE | MAP_ANONYMOUS
+      if kind == .hugetlb { flags |= CInt(CL_MAP_HUGETLB | CL_MAP_HUGE_2MB) }
+      if let path = blob.pinnedPath, isPinning {
+        let file = try PinnedFile.create(path, byteCount: range.count)
+        defer { try? file.close() }
+        let error = kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: MAP_SHARED, file: file.rawValue)
+        guard error == 0 else { throw shortage(error, of: blob, "map") }
+      } else {
+        let error = kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: flags)
+        guard error == 0 else { throw shortage(error, of: blob, "map") }
+      }
+      if kind != .hugetlb { _ = kernel.advise(range, CL_MADV_HUGEPAGE) }
+      // Refused in containers: then the crew's threads, which sit on the node, touch the pages first.
+      _ = kernel.bind(range, options.spill ? .preferred(blob.replica.node) : .bind(blob.replica.node))
+    }
+  }
+
+  private func read(_ progress: ProgressCount) throws(RuntimeError) {
+    var readers: [ObjectIdentifier: BlobReader] = [:]
+    for blob in blobs where blob.compressed == nil {
+      readers[ObjectIdentifier(blob)] = try BlobReader(path: blob.path)
+    }
+    try crew.forEachPiece(
+      of: blobs, pieceByteCount: Self.readPiece, byteCount: { $0.replica.byteCount }
+    ) {
+      piece throws(RuntimeError) in
+      let compressed = piece.blob.compressed
+      try compressed?.read(piece.range, into: piece.blob.base + piece.range.lowerBound)
+      try readers[ObjectIdentifier(piece.blob)]?.read(piece.range, into: piece.blob.base + piece.range.lowerBound)
+      progress.add(piece.range.count)
+    }
+    for blob in blobs where blob.replica.byteCount > 0 {
+      let error = kernel.protect(blob.mappedBytes(kind), PROT_READ)
+      guard error == 0 else { throw .system(operation: "make the weights read-only", reason: Kernel.text(error)) }
+    }
+  }
+
+  // MARK: The page cache
+
+  private func mapFiles() throws(RuntimeError) {
+    for blob in blobs { try mapFile(blob) }
+    let kind = kind
+    let total = blobs.reduce(0) { $0 + $1.mappedBytes(kind).count }
+    try populate(CL_MADV_POPULATE_READ, ProgressCount(total: total, report: options.progress))
+  }
+
+  private func mapFile(_ blob: MappedBlob) throws(RuntimeError) {
+    guard blob.replica.byteCount > 0 else { return }
+    let path = kind == .pinned ? blob.pinnedPath ?? blob.path : blob.path
+    let file: FileDescriptor
+    let size: Int
+    do {
+      file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec])
+      size = Int(try file.seek(offset: 0, from: .end))
+    } catch {
+      throw .file(path: path, operation: "open it", reason: (error as? Errno)?.description ?? "\(error)")
+    }
+    defer { try? file.close() }
+    // Pages behind the end would be a signal when they are read.
+    guard size >= blob.replica.byteCount else {
+      throw .file(path: path, operation: "map it", reason: "it has \(size) bytes, and its manifest says \(blob.replica.byteCount)")
+    }
+    let range = blob.mappedBytes(kind)
+    let error = kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file.rawValue)
+    guard error == 0 else { throw .file(path: path, operation: "map it", reason: Kernel.text(error)) }
+    // Before the first page is there, or the kernel reads it in small pieces for good.
+    _ = kernel.advise(range, CL_MADV_HUGEPAGE)
+  }
+
+  // MARK: Both
+
+  /// Has all pages brought in by the crew, so that a shortage shows as an error here and not as a signal later.
+  func populate(_ advice: Int, _ progress: ProgressCount? = nil) throws(RuntimeError) {
+    let kind = kind
+    let collapses = kind == .anon && mode == .never
+    try crew.forEachPiece(of: blobs, pieceByteCount: Self.populatedPiece, byteCount: { $0.mappedBytes(kind).count }) {
+      piece throws(RuntimeError) in
+      let start = UnsafeRawPointer(piece.blob.base) + piece.range.lowerBound
+      let range = UnsafeRawBufferPointer(start: start, count: piece.range.count)
+      if collapses { collapse(range) }
+      let error = kernel.advise(range, advice)
+      if error == EINVAL {
+        // A kernel before 5.14 does not know this advice.
+        cl_touch(start, range.count, advice == CL_MADV_POPULATE_WRITE)
+      } else if error != 0 {
+        throw shortage(error, of: piece.blob, "populate")
+      }
+      progress?.add(piece.range.count)
+    }
+  }
+
+  /// Puts small pages together where the kernel found no huge ones at once, or gives a file in memory none unasked.
+  private func collapseSmallPages() throws(RuntimeError) {
+    guard kind != .hugetlb else { return }
+    let kind = kind
+    let small = blobs.filter { MemoryMap.read($0.mappedBytes(kind)).hugeByteCount < $0.mappedBytes(kind).count }
+    try crew.forEachPiece(of: small, pieceByteCount: Self.populatedPiece, byteCount: { $0.mappedBytes(kind).count }) { piece in
+      let start = UnsafeRawPointer(piece.blob.base) + piece.range.lowerBound
+      // What stays small is reported as such.
+      _ = kernel.advise(UnsafeRawBufferPointer(start: start, count: piece.range.count), CL_MADV_COLLAPSE)
+    }
+  }
+
+  /// Makes huge pages although the system's setting is `never`: one page of each is touched, and that is made a huge one.
+  private func collapse(_ range: UnsafeRawBufferPointer) {
+    for offset in stride(from: 0, to: range.count, by: MappedBlob.hugePage) {
+      let first = UnsafeRawBufferPointer(rebasing: range[offset..<offset + 4096])
+      guard kernel.advise(first, CL_MADV_POPULATE_WRITE) == 0 else { return }
+      let whole = UnsafeRawBufferPointer(rebasing: range[offset..<min(offset + MappedBlob.hugePage, range.count)])
+      guard kernel.advise(whole, CL_MADV_COLLAPSE) == 0 else { return }
+    }
+  }
+
+  /// What an errno of mapping or populating means for this rung.
+  private func shortage(_ error: CInt, of blob: MappedBlob, _ verb: String) -> RuntimeError {
+    let node = Topology.read(root: options.root).node(blob.replica.node)
+    if kind == .hugetlb, error == ENOMEM || error == EFAULT {
+      let free = node?.hugePages.first { $0.pageByteCount == MappedBlob.hugePage }.map { $0.free * $0.pageByteCount } ?? 0
+      return .hugePageShortage([NodeShortage(node: blob.replica.node, needed: blob.mappedBytes(kind).count, free: free)])
+    }
+    // Populating a page that a filesystem has no room for is an address that cannot be; touching it would be a signal.
+    if isPinning, let path = blob.pinnedPath, [ENOMEM, ENOSPC, EFAULT].contains(error) {
+      return Self.filesystemShortage(blob.replica.node, path, needed: blob.mappedBytes(kind).count)
+    }
+    if error == ENOMEM {
+      return .shortage([
+        NodeShortage(node: blob.replica.node, needed: blob.mappedBytes(kind).count, free: node?.freeMemory ?? 0)
+      ])
+    }
+    return .file(path: blob.path, operation: "\(verb) \(ByteCount(blob.replica.byteCount)) for it", reason: Kernel.text(error))
+  }
+}
+
+extension BlobFiller {
+  /// What a full tmpfs or hugetlbfs lacks for the file at `path`, which lies in a pack's folder of a user's folder there.
+  private static func filesystemShortage(_ node: Int, _ path: String, needed: Int) -> RuntimeError {
+    var status = statvfs()
+    _ = statvfs(path, &status)
+    let free = Int(status.f_bavail) * Int(status.f_frsize)
+    if status.f_frsize == MappedBlob.hugePage { return .hugePageShortage([NodeShortage(node: node, needed: needed, free: free)]) }
+    let mount = FilePath(path).removingLastComponent().removingLastComponent().removingLastComponent()
+    let size = Int(status.f_blocks) * Int(status.f_frsize)
+    return .filesystemShortage(path: mount.string, needed: needed, free: free, size: size)
+  }
+}
+
+/// Counts bytes over all threads and passes the count on, to one listener at a time.
+final class ProgressCount: Sendable {
+  private let total: Int
+  private let done = Atomic<Int>(0)
+  private let report: Mutex<(@Sendable (Int, Int) -> Void)?>
+
+  init(total: Int, report: (@Sendable (Int, Int) -> Void)?) {
+    self.total = total
+    self.report = Mutex(report)
+  }
+
+  func add(_ count: Int) {
+    let now = done.add(count, ordering: .relaxed).newValue
+    if now == total {
+      report.withLock { $0?(now, total) }
+    } else {
+      // Whoever finds another thread reporting goes on reading.
+      _ = report.withLockIfAvailable { $0?(now, total) }
+    }
+  }
+}
+
+/// The system's setting for transparent huge pages.
+package enum HugePageMode: String, Sendable {
+  case always, madvise, never
+
+  /// Reads the bracketed word of /sys/kernel/mm/transparent_hugepage/enabled; `never` where there is none.
+  package static func read(root: String = "") -> HugePageMode {
+    let text = TextFile.read(root + "/sys/kernel/mm/transparent_hugepage/enabled") ?? ""
+    guard let open = text.firstIndex(of: "["), let close = text.firstIndex(of: "]"), open < close else { return .never }
+    return HugePageMode(rawValue: String(text[text.index(after: open)..<close])) ?? .never
+  }
+}
