@@ -51,6 +51,11 @@ public struct JSONObject: Sendable, Equatable {
   }
 }
 
+extension JSONObject: ExpressibleByDictionaryLiteral {
+  /// The object with these members.
+  public init(dictionaryLiteral members: (String, JSONValue)...) { self.init(members) }
+}
+
 /// A string that is equal to another one if their UTF-8 is.
 struct ScalarName: Hashable, Sendable {
   let text: String
