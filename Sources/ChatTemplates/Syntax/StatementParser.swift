@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// Statements.
+extension Parser {
+  /// Statements up to one of these tags, which is left as the current token, or to the end of the template.
+  mutating func statements(until ends: [String]) throws(JinjaError) -> [Statement] {
+    try enter()
+    defer { leave() }
+    if !ends.isEmpty { awaitedTags.append(ends) }
+    defer { if !ends.isEmpty { awaitedTags.removeLast() } }
+    var body: [Statement] = []
+    while true {
+      switch current.kind {
+      case .data: body.append(.text(Text(try advance().text)))
+      case .variableBegin:
+        let position = try advance().position
+        body.append(.output(try tuple(), position))
+        try expect(.variableEnd)
+      case .blockBegin:
+        try advance()
+        if ends.contains(where: { current.isName($0) }) { return body }
+        body += try statement()
+        try expect(.blockEnd)
+      default: return body
+      }
+    }
+  }
+
+  /// The statements between the rest of a tag and one of these tags, which is left as the current token.
+  private mutating func body(until ends: [String]) throws(JinjaError) -> [Statement] {
+    _ = try take(.colon)
+    try expect(.blockEnd)
+    let body = try statements(until: ends)
+    if current.kind == .end { throw unclosed(found: nil, awaited: awaitedTags + [ends], at: current.position) }
+    return body
+  }
+
+  /// The same in a scope of its own, with the end tag taken.
+  private mutating func scopedBody(until end: String) throws(JinjaError) -> [Statement] {
+    let wasConditional = isConditional
+    isConditional = false
+    scopeDepth += 1
+    defer {
+      isConditional = wasConditional
+      scopeDepth -= 1
+    }
+    let body = try body(until: [end])
+    try advance()
+    return body
+  }
+
+  private mutating func statement() throws(JinjaError) -> [Statement] {
+    let token = current
+    guard token.kind == .name else { throw error("tag name expected") }
+    openTags.append(token.name)
+    switch token.name {
+    case "for", "if", "macro", "set", "with", "call", "filter", "generation", "block", "print", "break", "continue", "extends",
+      "include", "import", "from", "autoescape":
+      let statement = try knownStatement(token)
+      openTags.removeLast()
+      return statement
+    default:
+      openTags.removeLast()
+      throw unclosed(found: token.name, awaited: awaitedTags, at: token.position)
+    }
+  }
+
+  private mutating func knownStatement(_ tag: Token) throws(JinjaError) -> [Statement] {
+    switch tag.name {
+    case "for": return [try loop()]
+    case "if": return [try condition()]
+    case "macro": return [try macro()]
+    case "set": return [try assignment()]
+    case "with": return [try with()]
+    case "call": return [try call()]
+    case "filter": return [try filterBlock()]
+    case "block": return [try block()]
+    case "print": return try print()
+    case "break", "continue":
+      try advance()
+      guard loopDepth > 0 else { throw error("'\(tag.name)' outside loop", at: tag.position) }
+      return [tag.name == "break" ? .breakLoop : .continueLoop]
+    case "generation":
+      try advance()
+      // Its body is a function in Jinja2, so it cannot leave a loop around it.
+      return [.scope(try functionBody { (parser) throws(JinjaError) in try parser.scopedBody(until: "endgeneration") }.body)]
+    case "autoescape":
+      throw JinjaError(kind: .unsupported, message: "the tag 'autoescape' is not supported", position: tag.position)
+    default: return [try otherTemplate()]
+    }
+  }
+
+  private func unclosed(found: String?, awaited: [[String]], at position: TemplatePosition) -> JinjaError {
+    var message = found.map { "Encountered unknown tag '\($0)'." } ?? "Unexpected end of template."
+    if let innermost = awaited.last {
+      let list = innermost.map { "'\($0)'" }.joined(separator: " or ")
+      if let found, awaited.contains(where: { $0.contains(found) }) {
+        message +=
+          " You probably made a nesting mistake. Jinja is expecting this tag, but currently looking for \(list)."
+      } else {
+        message += " Jinja was looking for the following tags: \(list)."
+      }
+    }
+    if let tag = openTags.last { message += " The innermost block that needs to be closed is '\(tag)'." }
+    return error(message, at: position)
+  }
+
+  // MARK: Tags
+
+  private mutating func condition() throws(JinjaError) -> Statement {
+    let wasConditional = isConditional
+    isConditional = true
+    defer { isConditional = wasConditional }
+    try advance()
+    var branches: [(test: Expression, body: [Statement])] = []
+    while true {
+      let test = try tuple(withConditional: false)
+      conditionDepth += 1
+      defer { conditionDepth -= 1 }
+      branches.append((test, try body(until: ["elif", "else", "endif"])))
+      let end = try advance()
+      if end.isName("elif") { continue }
+      guard end.isName("else") else { return .condition(branches, otherwise: []) }
+      let otherwise = try body(until: ["endif"])
+      try advance()
+      return .condition(branches, otherwise: otherwise)
+    }
+  }
+
+  private mutating func loop() throws(JinjaError) -> Statement {
+    let position = try advance().position
+    let target = try target(endingAt: "in")
+    if case .name(let symbol) = target, symbol == self.symbol("loop") {
+      throw error("Can't assign to special loop variable in for-loop target", at: position)
+    }
+    try expect(name: "in")
+    let sequence = try tuple(withConditional: false, endingAt: "recursive")
+    let wasConditional = isConditional
+    isConditional = false
+    scopeDepth += 1
+    defer {
+      isConditional = wasConditional
+      scopeDepth -= 1
+    }
+    let condition = try take(name: "if") ? try expression() : nil
+    let isRecursive = try take(name: "recursive")
+    loopDepth += 1
+    let body = try body(until: ["endfor", "else"])
+    loopDepth -= 1
+    var otherwise: [Statement] = []
+    if try advance().isName("else") {
+      otherwise = try self.body(until: ["endfor"])
+      try advance()
+    }
+    return .loop(
+      Statement.Loop(
+        target: target, sequence: sequence, condition: condition, isRecursive: isRecursive, body: body, otherwise: otherwise,
+        position: position))
+  }
+
+  private mutating func assignment() throws(JinjaError) -> Statement {
+    let position = try advance().position
+    let target = try target(withNamespace: true)
+    if try take(.assign) {
+      let value = try tuple()
+      note(set: target)
+      return .assignment(target, value, position)
+    }
+    note(set: target)
+    var filters: [Postfix] = []
+    while current.kind == .pipe {
+      try advance()
+      filters.append(try filter())
+    }
+    return .blockAssignment(target, filters: filters, body: try scopedBody(until: "endset"), position)
+  }
+
+  private mutating func with() throws(JinjaError) -> Statement {
+    let position = try advance().position
+    var assignments: [(target: Target, value: Expression)] = []
+    while current.kind != .blockEnd {
+      if !assignments.isEmpty { try expect(.comma) }
+      let target = try target()
+      try expect(.assign)
+      assignments.append((target, try expression()))
+    }
+    return .with(assignments, body: try scopedBody(until: "endwith"), position)
+  }
+
+  private mutating func filterBlock() throws(JinjaError) -> Statement {
+    try advance()
+    var filters = [try filter()]
+    while try take(.pipe) { filters.append(try filter()) }
+    return .filter(filters, body: try scopedBody(until: "endfilter"))
+  }
+
+  private mutating func block() throws(JinjaError) -> Statement {
+    try advance()
+    let name = try expect(.name).name
+    _ = try take(name: "scoped")
+    _ = try take(name: "required")
+    if current.kind == .subtract {
+      throw error(
+        "Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use an underscore instead.")
+    }
+    let body = try functionBody { (parser) throws(JinjaError) in try parser.scopedBody(until: "endblock") }.body
+    _ = try take(name: name)
+    return .scope(body)
+  }
+
+  private mutating func print() throws(JinjaError) -> [Statement] {
+    let position = try advance().position
+    var outputs: [Statement] = []
+    while current.kind != .blockEnd {
+      if !outputs.isEmpty { try expect(.comma) }
+      outputs.append(.output(try expression(), position))
+    }
+    return outputs
+  }
+
+  /// `extends`, `include`, `import`, `from`: read, so that what follows is understood, and refused when it runs.
+  private mutating func otherTemplate() throws(JinjaError) -> Statement {
+    let tag = try advance()
+    _ = try expression()
+    switch tag.name {
+    case "import":
+      try expect(name: "as")
+      note(set: symbol(try expect(.name).name))
+    case "from":
+      try expect(name: "import")
+      repeat {
+        let name = try expect(.name).name
+        note(set: symbol(try take(name: "as") ? try expect(.name).name : name))
+      } while try take(.comma)
+    default: break
+    }
+    while current.kind == .name { try advance() }
+    return .otherTemplate(tag.position)
+  }
+
+  // MARK: Macros
+
+  private mutating func macro() throws(JinjaError) -> Statement {
+    try advance()
+    let token = try expect(.name)
+    try checkAssignable(token)
+    let symbol = symbol(token.name)
+    note(set: symbol)
+    return .macro(
+      try macro(named: token.name, symbol, until: "endmacro") { (parser) throws(JinjaError) in
+        try parser.parameters()
+      })
+  }
+
+  private mutating func call() throws(JinjaError) -> Statement {
+    let position = try advance().position
+    var callee: Expression?
+    let caller = try macro(named: "", nil, until: "endcall") { (parser) throws(JinjaError) in
+      let parameters = parser.current.kind == .leftParenthesis ? try parser.parameters() : []
+      parser.scopeDepth -= 1
+      callee = try parser.expression()
+      parser.scopeDepth += 1
+      return parameters
+    }
+    guard let callee, case .postfix(_, let operations) = callee, case .call = operations.last?.operation else {
+      throw error("expected call", at: position)
+    }
+    return .call(callee, caller: caller, position)
+  }
+
+  private mutating func macro(
+    named name: String, _ symbol: Symbol?, until end: String,
+    parameters: (inout Parser) throws(JinjaError) -> [MacroDefinition.Parameter]
+  ) throws(JinjaError) -> MacroDefinition {
+    var read: [MacroDefinition.Parameter] = []
+    let (body, uses) = try functionBody { (parser) throws(JinjaError) in
+      parser.scopeDepth += 1
+      defer { parser.scopeDepth -= 1 }
+      read = try parameters(&parser)
+      return try parser.scopedBody(until: end)
+    }
+    let declared = Set(read.map(\.name))
+    for name in declared where ["caller", "varargs", "kwargs"].contains(name) && name != "caller" {
+      throw error("the parameter '\(name)' of a macro is not supported")
+    }
+    return MacroDefinition(
+      name: name, symbol: symbol, parameters: read, body: body, usesPositional: uses.contains("varargs"),
+      usesKeywords: uses.contains("kwargs"), usesCaller: uses.contains("caller"))
+  }
+
+  /// The body of what is a function in Jinja2, and which of the special names it reads.
+  private mutating func functionBody(
+    _ read: (inout Parser) throws(JinjaError) -> [Statement]
+  ) throws(JinjaError) -> (body: [Statement], uses: Set<String>) {
+    let loopsAround = loopDepth
+    loopDepth = 0
+    macroUses.append([])
+    let body = try read(&self)
+    loopDepth = loopsAround
+    return (body, macroUses.removeLast())
+  }
+
+  private mutating func parameters() throws(JinjaError) -> [MacroDefinition.Parameter] {
+    try expect(.leftParenthesis)
+    var parameters: [MacroDefinition.Parameter] = []
+    while current.kind != .rightParenthesis {
+      if !parameters.isEmpty { try expect(.comma) }
+      let token = try expect(.name)
+      try checkAssignable(token)
+      let standard = try take(.assign) ? try expression() : nil
+      if standard == nil, parameters.last?.standard != nil { throw error("non-default argument follows default argument") }
+      parameters.append(.init(name: token.name, symbol: symbol(token.name), standard: standard))
+    }
+    try expect(.rightParenthesis)
+    return parameters
+  }
+
+  // MARK: Targets
+
+  private func checkAssignable(_ token: Token) throws(JinjaError) {
+    guard !Self.constants.keys.contains(token.name) else {
+      throw error("can't assign to 'const'", at: token.position)
+    }
+  }
+
+  private mutating func target(endingAt end: String? = nil, withNamespace: Bool = false) throws(JinjaError) -> Target {
+    let position = current.position
+    var targets: [Target] = []
+    var isTuple = false
+    while true {
+      if !targets.isEmpty { try expect(.comma) }
+      if isEndOfTuple(end) { break }
+      targets.append(try singleTarget(withNamespace: withNamespace))
+      guard current.kind == .comma else { break }
+      isTuple = true
+    }
+    if isTuple { return .tuple(targets, position) }
+    guard let target = targets.first else { throw error("Expected an expression, got '\(current.description)'") }
+    return target
+  }
+
+  private mutating func singleTarget(withNamespace: Bool) throws(JinjaError) -> Target {
+    try enter()
+    defer { leave() }
+    let token = current
+    switch token.kind {
+    case .name:
+      try advance()
+      if withNamespace, !Self.constants.keys.contains(token.name), try take(.dot) {
+        return .attribute(read(token.name), try expect(.name).name, token.position)
+      }
+      try checkAssignable(token)
+      return .name(symbol(token.name))
+    case .leftParenthesis:
+      try advance()
+      let target = try target()
+      try expect(.rightParenthesis)
+      return target
+    case .string, .integer, .float: throw error("can't assign to 'const'")
+    case .leftBracket: throw error("can't assign to 'list'")
+    case .leftBrace: throw error("can't assign to 'dict'")
+    default: throw error("unexpected '\(token.description)'")
+    }
+  }
+}
