@@ -9,13 +9,13 @@ public struct JinjaLimits: Sendable {
   /// How deeply statements, parentheses and brackets may be nested.
   public var syntaxDepth = 64
   /// How many steps a rendering may take: expressions evaluated, elements of lists made or visited.
-  public var steps = 4_000_000
+  public var steps = 3_000_000
   /// How deeply macros, loops and expressions may be entered when the template runs.
   public var callDepth = 400
   /// How deeply lists and dictionaries may be nested.
   public var valueDepth = 160
   /// How many characters all strings made while rendering may have together, the output included.
-  public var characters = 1 << 26
+  public var characters = 1 << 25
 
   /// The default bounds.
   public init() {}

@@ -53,10 +53,13 @@ private struct JSONTextWriter {
     text.append(part)
   }
 
-  private mutating func mark(_ string: String) throws(Fault) { try append(Text(string, isInput: true)) }
+  private mutating func mark(_ scalar: Unicode.Scalar) throws(Fault) {
+    try interpreter.budget.take(characters: 1)
+    text.append(Letter(scalar, isInput: true))
+  }
 
   mutating func write(_ value: Value, depth: Int) throws(Fault) {
-    try interpreter.budget.take(steps: 1)
+    try interpreter.budget.take(steps: 2)
     switch value {
     case .none: try append("null")
     case .bool(let bool): try append(bool ? "true" : "false")
@@ -82,7 +85,7 @@ private struct JSONTextWriter {
   }
 
   private mutating func write(_ elements: [Value], depth: Int) throws(Fault) {
-    guard !elements.isEmpty else { return try mark("[]") }
+    guard !elements.isEmpty else { return try append(Text("[]", isInput: true)) }
     try mark("[")
     for (index, element) in elements.enumerated() {
       if index > 0 { try append(comma) }
@@ -94,7 +97,7 @@ private struct JSONTextWriter {
   }
 
   private mutating func write(_ dictionary: DictionaryValue, depth: Int) throws(Fault) {
-    guard dictionary.count > 0 else { return try mark("{}") }
+    guard dictionary.count > 0 else { return try append(Text("{}", isInput: true)) }
     var entries = dictionary.entries
     if sortsKeys {
       let pairs = DictionaryView(dictionary: dictionary, kind: .items).elements

@@ -61,7 +61,6 @@ extension FilterCall {
   /// An argument that has to be a string.
   func string(_ value: Value?) throws(Fault) -> Text {
     guard let value, case .string(let text) = value else {
-      if case .undefined(let undefined) = value ?? .none { throw undefined.fault }
       throw Fault(.type, "\(name) takes a str, not \((value ?? .none).typeName)")
     }
     return text
@@ -142,6 +141,7 @@ extension FilterCall {
 
   private func truncate() throws(Fault) -> Value {
     let values = try bound(["length", "killwords", "end", "leeway"])
+    if value.isUndefined { return value }
     let subject = try string(value)
     let length = try values[0].integer(or: 255, "length")
     let end = try values[2].map { (value) throws(Fault) in try string(value) } ?? "..."

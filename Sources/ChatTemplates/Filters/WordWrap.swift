@@ -7,6 +7,7 @@ extension FilterCall {
     let width = try values[0].integer(or: 79, "width")
     guard width > 0 else { throw Fault(.value, "invalid width \(width) (must be > 0)") }
     let end = values[2]?.isNone ?? true ? "\n" : try string(values[2])
+    if case .undefined(let undefined) = value { throw undefined.fault }
     let subject = try string(value)
     guard !values[3].isTrue(or: true) || !subject.letters.contains(Letter("-")) else {
       throw Fault(.unsupported, "wordwrap of text with hyphens is only supported with break_on_hyphens=false")

@@ -137,7 +137,6 @@ struct BraceFormat {
     case .string(let text):
       guard layout.type == nil || layout.type == "s" else { throw unknown(layout, value) }
       return layout.text(isMarkup ? text.escaped().plain : text)
-    case .bool where layout.type == nil: return layout.text(try interpreter.text(of: value))
     case .integer, .bool:
       switch layout.type {
       case nil, "d", "n", "b", "o", "x", "X": return layout.integer(value.asInteger ?? 0)
@@ -158,7 +157,6 @@ struct BraceFormat {
         return layout.float(float)
       default: throw unknown(layout, value)
       }
-    case .undefined: return ""
     default: throw Fault(.type, "unsupported format string passed to \(value.typeName).__format__")
     }
   }

@@ -35,7 +35,6 @@ extension Value? {
   /// An argument that has to be an integer.
   func integer(or standard: Int, _ name: String) throws(Fault) -> Int {
     guard let value = self else { return standard }
-    if case .undefined(let undefined) = value { throw undefined.fault }
     guard let integer = value.asIndex else {
       throw Fault(.type, "'\(value.typeName)' object cannot be interpreted as an integer (\(name))")
     }

@@ -55,14 +55,14 @@ extension Interpreter {
       throw Fault(.type, "macro \(name) takes not more than \(definition.parameters.count) argument(s)")
     }
     let text = try capture { () throws(Fault) in
-      try inScope(parent: macro.scope) { () throws(Fault) in
+      try inScope(definition.body.scope, parent: macro.scope) { () throws(Fault) in
         try bind(definition.parameters, values)
         if let callerSymbol, let caller { scope.set(callerSymbol, to: caller) }
         if definition.usesPositional, let positionalSymbol { scope.set(positionalSymbol, to: try makeTuple(extra)) }
         if definition.usesKeywords, let keywordsSymbol {
           scope.set(keywordsSymbol, to: try makeDictionary(keywords.map { (.text($0.name), $0.value) }))
         }
-        _ = try execute(definition.body)
+        _ = try execute(definition.body.statements)
       }
     }
     return .string(text)
@@ -119,7 +119,6 @@ extension Interpreter {
     }
     var bounds: [Int] = []
     for value in arguments.positional {
-      if case .undefined(let undefined) = value { throw undefined.fault }
       guard let integer = value.asInteger else {
         throw Fault(.type, "'\(value.typeName)' object cannot be interpreted as an integer")
       }

@@ -35,7 +35,7 @@ final class Interpreter {
     positionalSymbol = program.names.firstIndex(of: "varargs")
     keywordsSymbol = program.names.firstIndex(of: "kwargs")
     scope = Scope(parent: nil)
-    for symbol in program.hiddenNames { scope.set(symbol, to: Value?(nil)) }
+    for symbol in program.hiddenNames[0] { scope.set(symbol, to: Value?(nil)) }
   }
 
   private static func function(named name: String) -> Value? {
@@ -73,10 +73,11 @@ final class Interpreter {
 
   /// Runs something in a scope of its own.
   func inScope<Result>(
-    parent: Scope? = nil, _ body: () throws(Fault) -> Result
+    _ number: ScopeNumber, parent: Scope? = nil, _ body: () throws(Fault) -> Result
   ) throws(Fault) -> Result {
     let outer = scope
     scope = Scope(parent: parent ?? outer)
+    for symbol in program.hiddenNames[number] { scope.set(symbol, to: Value?(nil)) }
     defer { scope = outer }
     return try body()
   }

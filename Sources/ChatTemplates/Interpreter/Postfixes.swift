@@ -117,10 +117,11 @@ extension Interpreter {
     case .list(let list): count = list.elements.count
     case .tuple(let tuple): count = tuple.elements.count
     case .range(let range): count = range.count
-    default: return .undefined(Undefined("\(value.objectName) has no element slice"))
+    case .dictionary: throw Fault(.type, "unhashable type: 'slice'")
+    default: throw Fault(.type, "'\(value.typeName)' object is not subscriptable")
     }
     guard let indices = try indices(count, start, end, step) else {
-      return .undefined(Undefined("\(value.objectName) has no element slice"))
+      throw Fault(.type, "slice indices must be integers or None or have an __index__ method")
     }
     switch value {
     case .string(let text):

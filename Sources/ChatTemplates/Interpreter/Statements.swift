@@ -16,6 +16,10 @@ extension Interpreter {
     return .next
   }
 
+  private func execute(_ body: ScopedBody) throws(Fault) -> Flow {
+    try inScope(body.scope) { () throws(Fault) in try execute(body.statements) }
+  }
+
   private func execute(_ statement: Statement) throws(Fault) -> Flow {
     switch statement {
     case .text(let text): try write(text.letters)
@@ -34,7 +38,7 @@ extension Interpreter {
     case .call(let callee, let caller, let position): try call(callee, caller: caller, position)
     case .filter(let filters, let body): return try filter(filters, body)
     case .with(let assignments, let body, let position): return try with(assignments, body, position)
-    case .scope(let body): return try inScope { () throws(Fault) in try execute(body) }
+    case .scope(let body): return try execute(body)
     case .otherTemplate(let position):
       self.position = position
       throw Fault(.type, "no loader for this environment specified")
@@ -72,15 +76,17 @@ extension Interpreter {
     for (index, item) in items.enumerated() {
       try budget.take(steps: 1)
       state.index = index
-      let flow = try inScope(parent: around) { () throws(Fault) in
+      let flow = try inScope(loop.body.scope, parent: around) { () throws(Fault) in
         if let loopSymbol { scope.set(loopSymbol, to: .loop(state)) }
         try assign(loop.target, item)
-        return try execute(loop.body)
+        return try execute(loop.body.statements)
       }
       if flow == .next { hasRun = true }
       if flow == .breakLoop { break }
     }
-    if !hasRun { _ = try inScope(parent: around) { () throws(Fault) in try execute(loop.otherwise) } }
+    if !hasRun {
+      _ = try inScope(loop.otherwise.scope, parent: around) { () throws(Fault) in try execute(loop.otherwise.statements) }
+    }
   }
 
   /// The items that the loop's own condition lets through; `loop` counts only those.
@@ -88,7 +94,7 @@ extension Interpreter {
     guard let condition = loop.condition else { return items }
     var kept: [Value] = []
     for item in items {
-      let isKept = try inScope(parent: around) { () throws(Fault) in
+      let isKept = try inScope(loop.conditionScope, parent: around) { () throws(Fault) in
         try assign(loop.target, item)
         return try evaluate(condition).isTrue
       }
@@ -127,7 +133,7 @@ extension Interpreter {
   }
 
   private func assignBlock(
-    _ target: Target, _ filters: [Postfix], _ body: [Statement], _ position: TemplatePosition
+    _ target: Target, _ filters: [Postfix], _ body: ScopedBody, _ position: TemplatePosition
   ) throws(Fault) -> Flow {
     var flow = Flow.next
     let text = try captureInScope(body, &flow)
@@ -136,33 +142,37 @@ extension Interpreter {
     return .next
   }
 
-  private func captureInScope(_ body: [Statement], _ flow: inout Flow) throws(Fault) -> Text {
+  private func captureInScope(_ body: ScopedBody, _ flow: inout Flow) throws(Fault) -> Text {
     var result = Flow.next
     let text = try capture { () throws(Fault) in
-      result = try inScope { () throws(Fault) in try execute(body) }
+      result = try execute(body)
     }
     flow = result
     return text
   }
 
-  private func filter(_ filters: [Postfix], _ body: [Statement]) throws(Fault) -> Flow {
+  private func filter(_ filters: [Postfix], _ body: ScopedBody) throws(Fault) -> Flow {
     var flow = Flow.next
     let text = try captureInScope(body, &flow)
     guard flow == .next else { return flow }
-    try write(self.text(of: apply(filters, to: .string(text))).letters)
+    let value = try apply(filters, to: .string(text))
+    guard case .string(let filtered) = value else {
+      throw Fault(.type, "sequence item: expected str instance, \(value.typeName) found")
+    }
+    try write(filtered.letters)
     return .next
   }
 
   private func with(
-    _ assignments: [(target: Target, value: Expression)], _ body: [Statement], _ position: TemplatePosition
+    _ assignments: [(target: Target, value: Expression)], _ body: ScopedBody, _ position: TemplatePosition
   ) throws(Fault) -> Flow {
     self.position = position
     // The values are evaluated outside: one cannot use another.
     var values: [Value] = []
     for assignment in assignments { values.append(try evaluate(assignment.value)) }
-    return try inScope { () throws(Fault) in
+    return try inScope(body.scope) { () throws(Fault) in
       for (assignment, value) in zip(assignments, values) { try assign(assignment.target, value) }
-      return try execute(body)
+      return try execute(body.statements)
     }
   }
 

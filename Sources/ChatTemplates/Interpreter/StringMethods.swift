@@ -96,7 +96,6 @@ private struct StringCall {
   /// An argument that has to be a string.
   func string(_ value: Value?) throws(Fault) -> Text {
     guard let value, case .string(let text) = value else {
-      if case .undefined(let undefined) = value ?? .none { throw undefined.fault }
       throw Fault(.type, "\(name)() argument must be str, not \((value ?? .none).typeName)")
     }
     return text
@@ -105,7 +104,11 @@ private struct StringCall {
   /// A string of the same sort as the receiver.
   func result(_ text: Text) -> Value { .string(text.marked(self.text.isMarkup)) }
 
-  func list(_ parts: [Text]) throws(Fault) -> Value { try interpreter.makeList(parts.map(result)) }
+  func list(_ parts: [Text]) throws(Fault) -> Value {
+    // Each part is a string of its own, which costs more than an element.
+    try interpreter.budget.take(steps: 4 * parts.count)
+    return try interpreter.makeList(parts.map(result))
+  }
 
   // MARK: Parts
 
@@ -186,7 +189,6 @@ private struct StringCall {
     switch value {
     case .string(let affix): affixes = [affix]
     case .tuple(let tuple): for element in tuple.elements { affixes.append(try string(element)) }
-    case .undefined(let undefined): throw undefined.fault
     default: throw Fault(.type, "\(name) first arg must be str or a tuple of str, not \(value.typeName)")
     }
     guard let range else { return false }

@@ -25,11 +25,7 @@ struct Parser {
   /// Which of the special names each macro around this place reads.
   var macroUses: [Set<String>] = []
 
-  /// How many scopes and conditions surround this place.
-  var scopeDepth = 0
-  var conditionDepth = 0
-  private var rootNames: Set<Symbol> = []
-  private var hiddenNames: [Symbol] = []
+  private var scopes = ScopeAnalysis()
 
   init(_ template: String, limits: JinjaLimits) throws(JinjaError) {
     guard template.utf8.count <= limits.templateSize * 4, template.unicodeScalars.count <= limits.templateSize else {
@@ -44,7 +40,7 @@ struct Parser {
   mutating func program() throws(JinjaError) -> Program {
     let body = try statements(until: [])
     if let unknownName { throw unknownName }
-    return Program(body: body, names: names, hiddenNames: hiddenNames)
+    return Program(body: body, names: names, hiddenNames: scopes.hiddenNames)
   }
 
   // MARK: Tokens
@@ -127,15 +123,43 @@ struct Parser {
   mutating func read(_ name: String) -> Symbol {
     let symbol = symbol(name)
     for index in macroUses.indices { macroUses[index].insert(name) }
-    if scopeDepth == 0 { rootNames.insert(symbol) }
+    scopes.note(read: symbol)
     return symbol
   }
 
-  /// Notes that a statement sets a name. If the template's top level has not read the name before, and always sets it,
-  /// then it is the template's own from the start, as Jinja2 compiles it.
-  mutating func note(set symbol: Symbol) {
-    guard scopeDepth == 0, rootNames.insert(symbol).inserted, conditionDepth == 0 else { return }
-    hiddenNames.append(symbol)
+  /// Notes that a statement sets a name.
+  mutating func note(set symbol: Symbol) { scopes.note(set: symbol) }
+
+  /// Notes that a scope begins with a name: a parameter or the target of a loop.
+  mutating func note(declared target: Target) {
+    switch target {
+    case .name(let symbol): scopes.note(read: symbol)
+    case .tuple(let targets, _): for target in targets { note(declared: target) }
+    case .attribute: break
+    }
+  }
+
+  /// Reads something in a scope of its own.
+  mutating func inScope<Result>(
+    _ read: (inout Parser) throws(JinjaError) -> Result
+  ) throws(JinjaError) -> (result: Result, scope: ScopeNumber) {
+    let wasConditional = isConditional
+    isConditional = false
+    let scope = scopes.enter()
+    let result = try read(&self)
+    scopes.leave()
+    isConditional = wasConditional
+    return (result, scope)
+  }
+
+  /// Reads something that runs only under a condition.
+  mutating func inCondition<Result>(
+    _ read: (inout Parser) throws(JinjaError) -> Result
+  ) throws(JinjaError) -> Result {
+    scopes.enterCondition()
+    let result = try read(&self)
+    scopes.leaveCondition()
+    return result
   }
 
   mutating func note(set target: Target) {

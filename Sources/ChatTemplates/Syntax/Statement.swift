@@ -7,18 +7,18 @@ indirect enum Statement: Sendable {
   case output(Expression, TemplatePosition)
   case assignment(Target, Expression, TemplatePosition)
   /// `{% set name | filters %}…{% endset %}`.
-  case blockAssignment(Target, filters: [Postfix], body: [Statement], TemplatePosition)
+  case blockAssignment(Target, filters: [Postfix], body: ScopedBody, TemplatePosition)
   case condition([(test: Expression, body: [Statement])], otherwise: [Statement])
   case loop(Loop)
   case macro(MacroDefinition)
   /// `{% call(parameters) macro() %}…{% endcall %}`; the caller is a macro without a name.
   case call(Expression, caller: MacroDefinition, TemplatePosition)
   /// `{% filter name %}…{% endfilter %}`.
-  case filter([Postfix], body: [Statement])
+  case filter([Postfix], body: ScopedBody)
   /// `{% with name = value %}…{% endwith %}`.
-  case with([(target: Target, value: Expression)], body: [Statement], TemplatePosition)
+  case with([(target: Target, value: Expression)], body: ScopedBody, TemplatePosition)
   /// Statements with a scope of their own: `generation` and `block`.
-  case scope([Statement])
+  case scope(ScopedBody)
   /// What needs other templates: it fails when it runs, for there are none.
   case otherTemplate(TemplatePosition)
   case breakLoop
@@ -28,11 +28,21 @@ indirect enum Statement: Sendable {
     let target: Target
     let sequence: Expression
     let condition: Expression?
+    let conditionScope: ScopeNumber
     let isRecursive: Bool
-    let body: [Statement]
-    let otherwise: [Statement]
+    let body: ScopedBody
+    let otherwise: ScopedBody
     let position: TemplatePosition
   }
+}
+
+/// The number of a scope in `Program.hiddenNames`.
+typealias ScopeNumber = Int
+
+/// Statements with a scope of their own.
+struct ScopedBody: Sendable {
+  let statements: [Statement]
+  let scope: ScopeNumber
 }
 
 /// What is assigned to.
@@ -54,7 +64,7 @@ struct MacroDefinition: Sendable {
   let name: String
   let symbol: Symbol?
   let parameters: [Parameter]
-  let body: [Statement]
+  let body: ScopedBody
   /// Whether the body asks for the arguments that no parameter takes, and for the caller.
   let usesPositional: Bool
   let usesKeywords: Bool
@@ -66,7 +76,7 @@ struct Program: Sendable {
   let body: [Statement]
   /// The names that symbols stand for.
   let names: [String]
-  /// Names that the template sets at its top level before it reads them: they hide variables of the same name from the start,
-  /// in macros and loops, too.
-  let hiddenNames: [Symbol]
+  /// For each scope, the names that it sets before it reads them itself: from its start they hide variables of the same name
+  /// from the loops and macros in it. The first scope is the template's own.
+  let hiddenNames: [[Symbol]]
 }

@@ -35,18 +35,20 @@ extension Parser {
     return body
   }
 
-  /// The same in a scope of its own, with the end tag taken.
-  private mutating func scopedBody(until end: String) throws(JinjaError) -> [Statement] {
-    let wasConditional = isConditional
-    isConditional = false
-    scopeDepth += 1
-    defer {
-      isConditional = wasConditional
-      scopeDepth -= 1
-    }
+  /// The same with the end tag taken.
+  private mutating func wholeBody(until end: String) throws(JinjaError) -> [Statement] {
     let body = try body(until: [end])
     try advance()
     return body
+  }
+
+  /// The same in a scope of its own.
+  private mutating func scopedBody(until end: String, declaring targets: [Target] = []) throws(JinjaError) -> ScopedBody {
+    let (statements, scope) = try inScope { (parser) throws(JinjaError) in
+      for target in targets { parser.note(declared: target) }
+      return try parser.wholeBody(until: end)
+    }
+    return ScopedBody(statements: statements, scope: scope)
   }
 
   private mutating func statement() throws(JinjaError) -> [Statement] {
@@ -115,14 +117,12 @@ extension Parser {
     var branches: [(test: Expression, body: [Statement])] = []
     while true {
       let test = try tuple(withConditional: false)
-      conditionDepth += 1
-      defer { conditionDepth -= 1 }
-      branches.append((test, try body(until: ["elif", "else", "endif"])))
+      let body = try inCondition { (parser) throws(JinjaError) in try parser.body(until: ["elif", "else", "endif"]) }
+      branches.append((test, body))
       let end = try advance()
       if end.isName("elif") { continue }
       guard end.isName("else") else { return .condition(branches, otherwise: []) }
-      let otherwise = try body(until: ["endif"])
-      try advance()
+      let otherwise = try inCondition { (parser) throws(JinjaError) in try parser.wholeBody(until: "endif") }
       return .condition(branches, otherwise: otherwise)
     }
   }
@@ -135,27 +135,26 @@ extension Parser {
     }
     try expect(name: "in")
     let sequence = try tuple(withConditional: false, endingAt: "recursive")
-    let wasConditional = isConditional
-    isConditional = false
-    scopeDepth += 1
-    defer {
-      isConditional = wasConditional
-      scopeDepth -= 1
+    let (condition, conditionScope) = try inScope { (parser) throws(JinjaError) in
+      parser.note(declared: target)
+      return try parser.take(name: "if") ? try parser.expression() : nil
     }
-    let condition = try take(name: "if") ? try expression() : nil
     let isRecursive = try take(name: "recursive")
     loopDepth += 1
-    let body = try body(until: ["endfor", "else"])
+    let (body, bodyScope) = try inScope { (parser) throws(JinjaError) in
+      parser.note(declared: .tuple([target, .name(parser.symbol("loop"))], position))
+      return try parser.body(until: ["endfor", "else"])
+    }
     loopDepth -= 1
-    var otherwise: [Statement] = []
-    if try advance().isName("else") {
-      otherwise = try self.body(until: ["endfor"])
-      try advance()
+    let hasOtherwise = try advance().isName("else")
+    let (otherwise, otherwiseScope) = try inScope { (parser) throws(JinjaError) in
+      hasOtherwise ? try parser.wholeBody(until: "endfor") : []
     }
     return .loop(
       Statement.Loop(
-        target: target, sequence: sequence, condition: condition, isRecursive: isRecursive, body: body, otherwise: otherwise,
-        position: position))
+        target: target, sequence: sequence, condition: condition, conditionScope: conditionScope, isRecursive: isRecursive,
+        body: ScopedBody(statements: body, scope: bodyScope),
+        otherwise: ScopedBody(statements: otherwise, scope: otherwiseScope), position: position))
   }
 
   private mutating func assignment() throws(JinjaError) -> Statement {
@@ -184,7 +183,7 @@ extension Parser {
       try expect(.assign)
       assignments.append((target, try expression()))
     }
-    return .with(assignments, body: try scopedBody(until: "endwith"), position)
+    return .with(assignments, body: try scopedBody(until: "endwith", declaring: assignments.map(\.target)), position)
   }
 
   private mutating func filterBlock() throws(JinjaError) -> Statement {
@@ -254,15 +253,12 @@ extension Parser {
 
   private mutating func call() throws(JinjaError) -> Statement {
     let position = try advance().position
-    var callee: Expression?
-    let caller = try macro(named: "", nil, until: "endcall") { (parser) throws(JinjaError) in
-      let parameters = parser.current.kind == .leftParenthesis ? try parser.parameters() : []
-      parser.scopeDepth -= 1
-      callee = try parser.expression()
-      parser.scopeDepth += 1
-      return parameters
-    }
-    guard let callee, case .postfix(_, let operations) = callee, case .call = operations.last?.operation else {
+    // The parameters come before what is called, which stands outside of the caller's scope.
+    var parameters: [MacroDefinition.Parameter] = []
+    if current.kind == .leftParenthesis { parameters = try self.parameters() }
+    let callee = try expression()
+    let caller = try macro(named: "", nil, until: "endcall") { _ in parameters }
+    guard case .postfix(_, let operations) = callee, case .call = operations.last?.operation else {
       throw error("expected call", at: position)
     }
     return .call(callee, caller: caller, position)
@@ -272,26 +268,25 @@ extension Parser {
     named name: String, _ symbol: Symbol?, until end: String,
     parameters: (inout Parser) throws(JinjaError) -> [MacroDefinition.Parameter]
   ) throws(JinjaError) -> MacroDefinition {
-    var read: [MacroDefinition.Parameter] = []
-    let (body, uses) = try functionBody { (parser) throws(JinjaError) in
-      parser.scopeDepth += 1
-      defer { parser.scopeDepth -= 1 }
-      read = try parameters(&parser)
-      return try parser.scopedBody(until: end)
+    let ((body, uses), scope) = try inScope { (parser) throws(JinjaError) in
+      try parser.functionBody { (parser) throws(JinjaError) in
+        let read = try parameters(&parser)
+        for parameter in read { parser.note(declared: .name(parameter.symbol)) }
+        return (read, try parser.wholeBody(until: end))
+      }
     }
-    let declared = Set(read.map(\.name))
-    for name in declared where ["caller", "varargs", "kwargs"].contains(name) && name != "caller" {
+    for name in ["varargs", "kwargs"] where body.0.contains(where: { $0.name == name }) {
       throw error("the parameter '\(name)' of a macro is not supported")
     }
     return MacroDefinition(
-      name: name, symbol: symbol, parameters: read, body: body, usesPositional: uses.contains("varargs"),
-      usesKeywords: uses.contains("kwargs"), usesCaller: uses.contains("caller"))
+      name: name, symbol: symbol, parameters: body.0, body: ScopedBody(statements: body.1, scope: scope),
+      usesPositional: uses.contains("varargs"), usesKeywords: uses.contains("kwargs"), usesCaller: uses.contains("caller"))
   }
 
   /// The body of what is a function in Jinja2, and which of the special names it reads.
-  private mutating func functionBody(
-    _ read: (inout Parser) throws(JinjaError) -> [Statement]
-  ) throws(JinjaError) -> (body: [Statement], uses: Set<String>) {
+  private mutating func functionBody<Body>(
+    _ read: (inout Parser) throws(JinjaError) -> Body
+  ) throws(JinjaError) -> (body: Body, uses: Set<String>) {
     let loopsAround = loopDepth
     loopDepth = 0
     macroUses.append([])

@@ -56,7 +56,7 @@ struct Text: Hashable, Sendable, ExpressibleByStringLiteral {
 // MARK: Searching
 
 extension Text {
-  /// Where `needle` is found first within `range`.
+  /// Where `needle` is found first within `range`; most searches end at the first letter.
   ///
   /// Takes time linear in the range, by Knuth, Morris and Pratt: templates choose both strings.
   func firstIndex(of needle: Text, in range: Range<Int>) -> Int? {
