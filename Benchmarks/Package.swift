@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 import PackageDescription
 
-// A package of its own, so that nobody who uses the programs builds it.
+// A separate package, so that users of the programs do not build it.
 // The kernels against the memory and the clock: swift run -c release --package-path Benchmarks kernels
 // Attention and the other operations of a layer: swift run -c release --package-path Benchmarks operations
 let package = Package(

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Passes over logits by blocks: most blocks hold nothing that matters, which one pass without branches tells.
+/// Skips blocks of logits: a pass without branches tells that most blocks hold nothing that matters.
 enum BlockMaximum {
   /// Logits in a block.
   static let blockSize = 256
 
-  /// The greatest logit in `start ..< end`, passing over what is no number; minus infinity if there is none.
+  /// The greatest logit in `start ..< end`, ignoring NaN; minus infinity if there is no other.
   ///
   /// - Precondition: `0 <= start <= end <= logits.count`.
   static func of(_ logits: Span<Float>, from start: Int, to end: Int) -> Float {
     logits.withUnsafeBufferPointer { buffer in
-      // Four maxima that do not wait for each other. A comparison with what is no number is false.
+      // Four maxima that do not wait for each other. A comparison with NaN is false.
       var (first, second, third, fourth) = (-Float.infinity, -Float.infinity, -Float.infinity, -Float.infinity)
       var index = start
       while index + 4 <= end {

@@ -67,7 +67,7 @@ struct CandidateHeap {
   /// Forgets all but the first `count`.
   mutating func truncate(to count: Int) { entries.removeLast(entries.count - min(count, entries.count)) }
 
-  /// Heap sort: the worst goes behind, and so on.
+  /// Heap sort: the worst goes to the end, and so on.
   private mutating func sort() {
     var end = entries.count
     while end > 1 {

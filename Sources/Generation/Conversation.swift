@@ -24,8 +24,8 @@ public struct Conversation: Sendable {
     format = template.format
   }
 
-  /// The text to append for the user's next turn, up to where the model is to reply. A reply in between is taken to be in
-  /// the cache without the token that ended it.
+  /// The text to append for the user's next turn, up to where the model is to reply. A reply in between is assumed to be
+  /// in the cache without the token that ended it.
   public mutating func ask(_ content: String) -> String {
     turn(content) + replyCue()
   }
@@ -42,7 +42,7 @@ public struct Conversation: Sendable {
     return tokens
   }
 
-  /// The text of a turn of the user's.
+  /// The text of a user's turn.
   mutating func turn(_ content: String) -> String {
     var text = endsWithReply ? format.replyEnd : ""
     endsWithReply = false

@@ -6,7 +6,7 @@ import PackRuntime
 import Synchronization
 
 /// The model of a pack as it runs: one that all nodes compute together, or, where a mirror has several sequences to run, one for
-/// each node, which computes its own sequences by itself and waits for no other node.
+/// each node, which computes its own sequences alone and does not wait for other nodes.
 public final class ModelGroup {
   /// At least one.
   public let models: [Model]
@@ -42,7 +42,7 @@ public final class ModelGroup {
 
   /// One model of the group.
   private struct Part {
-    /// The team whose replica it reads by itself; nil: all teams compute it.
+    /// The team that computes it alone, from its replica; nil: all teams compute it.
     var replica: Int?
     var teams: TeamPlan
     /// With its own number of sequences.
@@ -59,13 +59,13 @@ public final class ModelGroup {
     }
   }
 
-  /// Bytes by node that the group's models will take besides the weights, known before these are read.
+  /// Bytes by node that the group's models will take in addition to the weights, known before these are read.
   ///
-  /// - Throws: What would keep the models from being made, as far as it shows without the weights.
+  /// - Throws: What would prevent the models from being made, as far as that shows without the weights.
   static func byteCounts(
     _ pack: Pack, _ replicas: ReplicaPlan, teams: TeamPlan, options: ModelOptions
   ) throws(ModelError) -> [Int: Int] {
-    // Addresses that nobody follows stand in for the weights.
+    // Addresses that are never read stand in for the weights.
     let nowhere = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
     defer { nowhere.deallocate() }
     let bases = replicas.replicas.map { _ in UnsafeRawPointer(nowhere) }

@@ -4,8 +4,8 @@ import Glibc
 
 /// Chooses the next token from the logits.
 ///
-/// In this order: repetition penalty, top-k, top-p, min-p, temperature, a random choice. With temperature 0 the likeliest
-/// token, the lowest id among equals. The same options, logits and earlier tokens give the same token on every machine
+/// In this order: repetition penalty, top-k, top-p, min-p, temperature, a random choice. With temperature 0, the likeliest
+/// token; among equals the lowest id. The same options, logits and earlier tokens give the same token on every machine
 /// whose `exp` is the same. All memory is allocated at the beginning.
 public struct Sampler: Sendable {
   /// The options.
@@ -43,8 +43,8 @@ public struct Sampler: Sendable {
 
   /// The next token; it is not noted yet (`accept`).
   ///
-  /// - Parameter logits: One for each token of the vocabulary; those that are no numbers are passed over.
-  /// - Returns: nil if there is no logit above minus infinity: the model has computed nonsense.
+  /// - Parameter logits: One for each token of the vocabulary; NaN is ignored.
+  /// - Returns: nil if no logit is above minus infinity: the model computed no usable numbers.
   /// - Complexity: O(vocabulary), without allocation; top-p without top-k sorts what it keeps.
   public mutating func sample(_ logits: Span<Float>) -> Int32? {
     guard !penalised.isEmpty, logits.count == vocabularySize else { return choose(logits) }
@@ -89,7 +89,7 @@ public struct Sampler: Sendable {
     return draw(best)
   }
 
-  /// Top-p among all tokens. Those that it leaves are few as a rule, so the best are sought in growing numbers rather than all sorted.
+  /// Top-p among all tokens. It usually leaves few, so the best are sought in growing numbers instead of sorting all.
   private mutating func keepNucleus(_ logits: Span<Float>, _ best: Float) {
     var total = 0.0
     for index in logits.indices where logits[index] > -.infinity { total += exp(Double(logits[index] - best)) }
@@ -101,7 +101,7 @@ public struct Sampler: Sendable {
     }
   }
 
-  /// Drops the candidates behind those that have this much probability together (not normalised); false if all have less.
+  /// Drops the candidates after those that together have this much probability (not normalised); false if all have less.
   private mutating func cut(reaching goal: Double, _ best: Float) -> Bool {
     var reached = 0.0
     var count = 0

@@ -2,7 +2,7 @@
 
 /// How the next token is chosen from the logits.
 public struct SamplingOptions: Sendable, Hashable {
-  /// Divides the logits: below 1 the likely tokens gain, above 1 the unlikely ones. 0 takes the likeliest token always.
+  /// Divides the logits: below 1 the likely tokens gain, above 1 the unlikely ones. 0 always takes the likeliest token.
   public var temperature: Float
   /// Only this many of the likeliest tokens stay; 0 for all.
   public var topK: Int
@@ -14,7 +14,7 @@ public struct SamplingOptions: Sendable, Hashable {
   public var repetitionPenalty: Float
   /// How many of the last tokens count as recent.
   public var repetitionWindow: Int
-  /// Where the random numbers begin.
+  /// The seed of the random numbers.
   public var seed: UInt64
 
   /// The defaults are those of llama.cpp's programs.
@@ -31,7 +31,7 @@ public struct SamplingOptions: Sendable, Hashable {
     self.seed = seed
   }
 
-  /// The likeliest token always.
+  /// Always the likeliest token.
   public static let greedy = SamplingOptions(temperature: 0)
 
   /// What is wrong with the options, in one line; nil if nothing is.

@@ -4,7 +4,7 @@ import Inference
 import PackFormat
 import PackRuntime
 
-/// How a pack is to be run.
+/// How to run a pack.
 public struct SessionOptions: Sendable {
   /// Threads, CPUs and nodes.
   public var teams = TeamPlan.Options()
@@ -35,7 +35,7 @@ public final class Session {
 
   /// Opens the pack at `path`.
   ///
-  /// - Throws: What stands in the way, before any thread is started if it is the pack.
+  /// - Throws: What prevents it; before any thread is started if it is the pack.
   public convenience init(_ path: String, options: SessionOptions = SessionOptions()) throws(ModelError) {
     let pack: Pack
     do { pack = try Pack.open(path) } catch { throw .runtime(.pack(error)) }
@@ -55,7 +55,7 @@ public final class Session {
       plan = try Self.plan(nodeCount: isSharded ? pack.manifest.nodeCount : nil, options)
       replicas = try ReplicaPlan(pack.manifest, teams: plan, nodeMap: memory.nodeMap)
     } catch { throw .runtime(error) }
-    // Whatever is wrong with the model shows before its weights are brought in.
+    // Anything wrong with the model shows before its weights are read.
     memory.reserved = try ModelGroup.byteCounts(pack, replicas, teams: plan, options: options.model)
     do {
       teams = try Teams(plan: plan)
@@ -72,7 +72,7 @@ public final class Session {
       throw .badOption(name: "--teams", value: "\(teams)", problem: "between 1 and 64 can be simulated")
     }
     let whole = try TeamPlan(Topology.read(), nodeCount: 1, options: options.teams).teams[0]
-    // Threads in all divided over the teams, at least one each.
+    // All threads, divided among the teams, at least one each.
     return TeamPlan(
       teams: (0..<teams).map { team in
         let threads = max(1, whole.cpus.count * (team + 1) / teams - whole.cpus.count * team / teams)
@@ -81,7 +81,7 @@ public final class Session {
       })
   }
 
-  /// What could not be arranged as it should be, and what costs speed or sense, one line each.
+  /// What could not be arranged as it should be, and what costs speed or quality, one line each.
   public var notes: [String] {
     var notes = weights.notes
     if options.simulatedTeams == nil, teams.plan.isOversubscribed {

@@ -3,11 +3,11 @@
 /// Finds stop strings in a text that comes in pieces, wherever the pieces are cut.
 ///
 /// Text that may be the beginning of a stop string waits until it is one or cannot become one. The stop string that is
-/// complete first counts, and of those the longest; it and what follows are not given out.
+/// complete first counts, and of those the longest; that string and what follows are not returned.
 public struct StopMatcher: Sendable {
   private let stops: [[UInt8]]
   private var pending: [UInt8] = []
-  /// Whether a stop string has been seen; nothing is given out afterwards.
+  /// Whether a stop string has been seen; nothing is returned afterwards.
   public private(set) var isStopped = false
 
   /// Looks for any of `stops`; empty ones are ignored.

@@ -29,7 +29,7 @@ enum ByteAlphabet {
     return true
   }
 
-  /// Calls `body` with each byte that `text` stands for; what is no letter of the alphabet stands for its own bytes.
+  /// Calls `body` with each byte that `text` stands for; a character that is not in the alphabet stands for its own bytes.
   static func decode(_ text: UnsafeBufferPointer<UInt8>, _ body: (UInt8) -> Void) {
     var index = 0
     while index < text.count {

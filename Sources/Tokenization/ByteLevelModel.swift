@@ -16,8 +16,8 @@ struct ByteLevelModel: Sendable {
   ///   - mergeTexts: Pairs in the order of their rank, as in the file: two tokens' texts with a space between them.
   init(_ vocabulary: Vocabulary, pieces: TokenStrings, mergeTexts: ByteStrings, preTokenizer: PreTokenizer) {
     self.preTokenizer = preTokenizer
-    // Control tokens are no text: no word becomes one. Nor does a word become a token that is written in other letters
-    // than bytes are, though one that is may print the same.
+    // Control tokens are not text: no word becomes one. Nor does a word become a token that is written in letters outside the byte
+    // alphabet, although such a token may print the same.
     let table = vocabulary.texts.bytes.withUnsafeBufferPointer { bytes in
       TokenTable(pieces) { id in
         switch vocabulary.kinds[id] {
@@ -83,7 +83,7 @@ struct ByteLevelModel: Sendable {
 /// The ranks of merges by the pair of tokens that they join: an open-addressing hash table.
 struct MergeTable: Sendable {
   private struct Entry {
-    /// Both tokens, the left one in the upper half; -1, which is no pair, where nothing is.
+    /// Both tokens, the left one in the upper half; -1, which is not a pair, in an empty slot.
     var pair: Int64
     var rank: UInt32
     var token: Int32
@@ -92,7 +92,7 @@ struct MergeTable: Sendable {
   private var entries: [Entry]
   private let shift: UInt64
 
-  /// Reads pairs in the order of their rank. Those whose parts or whole are no tokens could never be used and are left out.
+  /// Reads pairs in the order of their rank. Pairs whose parts or whole are not tokens could never be used and are left out.
   init(_ texts: ByteStrings, _ table: TokenTable) {
     let bits = TokenTable.slotBits(entries: texts.count)
     shift = UInt64(64 - bits)
@@ -100,7 +100,7 @@ struct MergeTable: Sendable {
     var whole: [UInt8] = []
     for (rank, text) in texts.enumerated() {
       text.withUnsafeBufferPointer { bytes in
-        // The first byte may be a space of its own.
+        // The first byte may be a space that belongs to the token.
         guard let space = bytes.dropFirst().firstIndex(of: 0x20) else { return }
         whole.removeAll(keepingCapacity: true)
         ByteAlphabet.decode(UnsafeBufferPointer(rebasing: bytes[..<space])) { whole.append($0) }
@@ -133,7 +133,7 @@ struct MergeTable: Sendable {
   private mutating func insert(_ pair: Int64, _ rank: UInt32, _ token: Int32) {
     var slot = self.slot(pair)
     while entries[slot].pair != -1 {
-      // The first of two equal ones counts.
+      // Of two equal pairs, the first counts.
       if entries[slot].pair == pair { return }
       slot = (slot + 1) & (entries.count - 1)
     }

@@ -20,12 +20,12 @@ struct CharacterClass: OptionSet, Sendable {
   static let newline = CharacterClass(rawValue: 64)
   /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`: what may begin a word.
   static let upper = CharacterClass(rawValue: 128)
-  /// `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`: what may go on with a word.
+  /// `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`: what may continue a word.
   static let lower = CharacterClass(rawValue: 256)
   /// `\p{Han}`: the script of Chinese characters.
   static let han = CharacterClass(rawValue: 512)
 
-  /// The classes of a scalar; U+FFFD's for a value that is none.
+  /// The classes of a scalar; those of U+FFFD for a value that is not a scalar.
   static func of(_ value: UInt32) -> CharacterClass {
     if value < 0x80 { return ascii[Int(value)] }
     return computed(Unicode.Scalar(value) ?? "\u{fffd}")

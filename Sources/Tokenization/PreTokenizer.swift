@@ -2,10 +2,10 @@
 
 /// How a byte-level BPE model splits a text into words before it joins anything (`tokenizer.ggml.pre`).
 ///
-/// The rules apply one after the other, each to the pieces that those before it left.
+/// The rules apply one after another, each to the pieces that the previous ones left.
 struct PreTokenizer: Sendable {
   let rules: [SplitRule]
-  /// Whether a word that is a token as it stands is taken whole, without regard to merges.
+  /// Whether a word that is a token as it stands is taken whole, regardless of merges.
   var ignoresMerges = false
   /// Whether a text begins with the begin-of-text token unless the file says otherwise.
   var addsBeginOfText = false
@@ -27,7 +27,7 @@ struct PreTokenizer: Sendable {
 
   /// Calls `body` with the scalars of each word, in order; together they are the whole text.
   ///
-  /// - Complexity: O(n) for n scalars but for white space, where a run is looked at twice.
+  /// - Complexity: O(n) for n scalars, except that a run of white space is looked at twice.
   func split(_ text: ScalarText, _ body: (Range<Int>) -> Void) {
     split(0..<text.count, text, rules[...], body)
   }

@@ -2,7 +2,7 @@
 
 /// A text as scalars with their classes, for the rules that split it into words.
 ///
-/// A byte that belongs to no well-formed character counts as one scalar, U+FFFD, but stays the byte it was.
+/// A byte that belongs to no well-formed character counts as one scalar, U+FFFD, but keeps its byte.
 struct ScalarText {
   private(set) var values: [UInt32] = []
   private(set) var classes: [CharacterClass] = []

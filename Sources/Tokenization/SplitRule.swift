@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// One step of splitting a text into words: what a model's authors wrote as a regular expression, as a scanner by hand.
+/// One step of splitting a text into words: what a model's authors wrote as a regular expression, written as a scanner.
 ///
 /// Each rule says whether, and to where, its expression matches at a given place. Matches become pieces, and what lies
 /// between two matches becomes a piece too. The expressions stand above the scanners; where a model's `tokenizer.json` and

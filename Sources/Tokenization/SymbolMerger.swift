@@ -2,7 +2,7 @@
 
 /// Joins neighbouring symbols of a text, the best pair first, until no pair makes a token.
 ///
-/// Both tokenizers work so: SentencePiece-style ones take the pair whose joined token has the highest score, byte-level BPE
+/// Both tokenizers work this way: SentencePiece-style ones take the pair whose joined token has the highest score, byte-level BPE
 /// the pair with the lowest merge rank; among equals the leftmost. The pairs wait in a binary heap, the symbols form a
 /// doubly linked list, so a text of n symbols takes O(n log n).
 struct SymbolMerger {
@@ -11,7 +11,7 @@ struct SymbolMerger {
     /// Where it lies in the text.
     var start: Int
     var end: Int
-    /// Its token, or -1 if these bytes are none.
+    /// Its token, or -1 if these bytes are not a token.
     var token: Int32
     /// Its neighbours' indices, or -1 at the ends.
     fileprivate var previous: Int = -1
@@ -38,7 +38,7 @@ struct SymbolMerger {
     var token: Int32
     var left: Int
     var right: Int
-    /// Where the right symbol ended when this pair was seen; another end now means that the pair is outdated.
+    /// Where the right symbol ended when this pair was seen; if it ends elsewhere now, the pair is outdated.
     var end: Int
 
     func comesBefore(_ other: Candidate) -> Bool {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Turns tokens into text as they come, never giving out half a character.
+/// Turns tokens into text as they come, never half a character.
 ///
 /// A character may be spread over several tokens, one byte each: its first bytes wait here for the rest. Bytes that can
 /// belong to no character become U+FFFD.
@@ -13,9 +13,9 @@ public struct TokenStream: Sendable {
   /// A stream of `tokenizer`'s tokens.
   ///
   /// - Parameters:
-  ///   - showsControl: Whether control tokens appear as their text; else they print nothing.
-  ///   - beginsText: Whether the first token begins a text, in front of which the tokenizer had put a space that was not
-  ///     in it: that space is dropped. False when the tokens continue a prompt.
+  ///   - showsControl: Whether control tokens appear as their text; otherwise they print nothing.
+  ///   - beginsText: Whether the first token begins a text. The tokenizer put a space in front of such a text, which is
+  ///     dropped. False when the tokens continue a prompt.
   public init(_ tokenizer: Tokenizer, showsControl: Bool = false, beginsText: Bool = false) {
     self.tokenizer = tokenizer
     self.showsControl = showsControl

@@ -4,7 +4,7 @@
 ///
 /// A quarter of a million small arrays would cost more time and memory than their contents.
 struct TokenStrings: Sendable {
-  /// All strings, one behind the other: fewer bytes than the header that they come from, of at most 64 MiB.
+  /// All strings, one after another: fewer bytes than the header that they come from, which has at most 64 MiB.
   private(set) var bytes: [UInt8] = []
   /// Where each string begins, then where the last one ends; never decreasing, at most `bytes.count`.
   private var starts: [UInt32] = [0]

@@ -6,7 +6,7 @@ import GGUF
 ///
 /// Built from the keys `tokenizer.ggml.*` of a GGUF; an immutable value that any number of threads may share.
 public struct Tokenizer: Sendable {
-  /// The values of `tokenizer.ggml.model` that are built.
+  /// The supported values of `tokenizer.ggml.model`.
   public static let supportedModels = ["llama", "gpt2"]
 
   private enum Model: Sendable {
@@ -22,13 +22,13 @@ public struct Tokenizer: Sendable {
 
   /// The token before a text, if the model has one.
   public let beginOfText: Int32?
-  /// The token behind a text, if the model has one.
+  /// The token after a text, if the model has one.
   public let endOfText: Int32?
-  /// The token behind a turn of a conversation, if the model has one.
+  /// The token after a turn of a conversation, if the model has one.
   public let endOfTurn: Int32?
   /// Whether `encode` puts `beginOfText` in front.
   public let addsBeginOfText: Bool
-  /// Whether `encode` puts `endOfText` behind.
+  /// Whether `encode` puts `endOfText` at the end.
   public let addsEndOfText: Bool
   /// Whether `encode` puts a space in front of a text.
   public let addsSpacePrefix: Bool
@@ -89,7 +89,7 @@ public struct Tokenizer: Sendable {
   /// The token ids of a text.
   ///
   /// - Parameters:
-  ///   - addSpecial: Whether to add the tokens before and behind a text that the model asks for.
+  ///   - addSpecial: Whether to add the tokens that the model asks for before and after a text.
   ///   - parseSpecial: Whether control tokens written out in the text become those tokens; user-defined ones always do.
   /// - Complexity: O(n log n) for n bytes.
   public func encode(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Int32] {
@@ -126,7 +126,7 @@ public struct Tokenizer: Sendable {
 
   /// The bytes that a token prints as; possibly a part of a character (`TokenStream` joins them).
   ///
-  /// - Parameter showsControl: Whether control tokens appear as their text; else they are empty.
+  /// - Parameter showsControl: Whether control tokens appear as their text; otherwise they are empty.
   /// - Returns: Nothing for an id outside the vocabulary.
   public func bytes(of token: Int32, showsControl: Bool = false) -> ArraySlice<UInt8> {
     guard token >= 0, Int(token) < count else { return [] }
@@ -147,6 +147,6 @@ public struct Tokenizer: Sendable {
   /// Whether `text` as a whole is a control token, or one that the vocabulary's makers defined.
   public func hasSpecialToken(_ text: String) -> Bool { special.contains(text) }
 
-  /// Whether nothing is to come after this token.
+  /// Whether generation ends with this token.
   public func isEndOfGeneration(_ token: Int32) -> Bool { endsGeneration.contains(token) }
 }

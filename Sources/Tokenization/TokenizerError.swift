@@ -4,9 +4,9 @@
 public enum TokenizerError: Error, Hashable, Sendable, CustomStringConvertible {
   /// A key that this kind of tokenizer needs is absent or of another type.
   case missing(key: String, expected: String)
-  /// `tokenizer.ggml.model` names a kind of tokenizer that is not built.
+  /// `tokenizer.ggml.model` names an unknown kind of tokenizer.
   case unknownModel(String)
-  /// `tokenizer.ggml.pre` names a way of splitting text into words that is not built.
+  /// `tokenizer.ggml.pre` names an unknown way of splitting text into words.
   case unknownPreTokenizer(String)
   /// Two arrays that describe the same tokens differ in length.
   case lengthMismatch(key: String, count: Int, tokens: Int)

@@ -2,7 +2,7 @@
 
 /// Facts about UTF-8 byte sequences.
 enum UTF8Bytes {
-  /// How many bytes a character has that begins with `lead`; 1 for a byte that begins none.
+  /// How many bytes a character that begins with `lead` has; 1 for a byte that does not begin a character.
   static func length(of lead: UInt8) -> Int {
     switch lead {
     case 0xc0..<0xe0: 2

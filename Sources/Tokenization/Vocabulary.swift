@@ -28,9 +28,9 @@ struct Vocabulary: Sendable {
   let scores: [Float]
   /// The token before a text, if the file names one.
   let beginOfText: Int32?
-  /// The token behind a text.
+  /// The token after a text.
   let endOfText: Int32?
-  /// The token behind a turn of a conversation.
+  /// The token after a turn of a conversation.
   let endOfTurn: Int32?
   /// The token for what no other token covers.
   let unknown: Int32?
@@ -53,7 +53,7 @@ struct Vocabulary: Sendable {
     kinds = try Self.kinds(metadata, tokens: texts.count)
     scores = try Self.scores(metadata, tokens: texts.count)
 
-    // Only what may be one of the texts sought below: the table of a whole vocabulary takes its time.
+    // Only tokens that may be one of the texts sought below: a table of the whole vocabulary would take time.
     let strings = self.texts
     let byText = TokenTable(strings) { id in strings[id].first.map(SpecialText.firstBytes.contains) ?? false }
     func id(_ key: String, default: Int32? = nil) throws(TokenizerError) -> Int32? {
@@ -98,7 +98,7 @@ struct Vocabulary: Sendable {
   private static func endOfGeneration(_ byText: TokenTable, _ kinds: [TokenKind], _ named: [Int32?]) -> Set<Int32> {
     var result = Set(named.compactMap { $0 })
     result.formUnion(SpecialText.endOfGeneration.compactMap { byText.id(of: $0.utf8) })
-    // Some vocabularies know these as a piece of HTML: only a mark ends anything.
+    // Some vocabularies have these as pieces of HTML; only control tokens end anything.
     result.formUnion(
       SpecialText.endOfGenerationIfControl.compactMap { byText.id(of: $0.utf8) }.filter { kinds[Int($0)] == .control })
     // In Harmony `<|end|>` ends a channel's message, not the answer.
@@ -113,12 +113,12 @@ struct Vocabulary: Sendable {
 enum SpecialText {
   /// What all of them begin with.
   static let firstBytes = Array("<[_".utf8)
-  /// Ends of a turn, the first found counts.
+  /// Ends of a turn; the first one found counts.
   static let endOfTurn = [
     "<|eot_id|>", "<|im_end|>", "<end_of_turn>", "[EOT]", "<EOT>", "_<EOT>", "<|end|>", "<end_of_utterance>",
     "<｜end▁of▁sentence｜>", "<|end_of_text|>", "<|endoftext|>",
   ]
-  /// Marks after which nothing more is to come.
+  /// Marks that end a generation.
   static let endOfGeneration = [
     "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<end_of_turn>", "<|endoftext|>",
     "<|end_of_text|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<end_of_utterance>", "<｜end▁of▁sentence｜>", "[e~[",

@@ -17,7 +17,7 @@ struct SamplerTests {
     #expect((0..<1000).allSatisfy { _ in (0..<1).contains(random.uniform()) })
   }
 
-  @Test("Greedy takes the greatest logit, the lowest id among equals, and passes over what is no number")
+  @Test("Greedy takes the greatest logit, the lowest id among equals, and ignores NaN")
   func greedy() {
     var sampler = Sampler(.greedy, vocabularySize: 5)
     #expect(sampler.sample([1, 3, 2, 3, .nan].span) == 1)
@@ -41,7 +41,7 @@ struct SamplerTests {
     var sampler = Sampler(options, vocabularySize: 4)
     let drawn = (0..<2000).compactMap { _ in sampler.sample(logits.span) }
     #expect(Set(drawn) == Set(expected))
-    // The shares among those left are the probabilities'.
+    // Among those left, the frequencies are the probabilities.
     let total = expected.reduce(0) { $0 + [0.15, 0.45, 0.05, 0.35][Int($1)] }
     for token in expected {
       let share = Double(drawn.count { $0 == token }) / 2000
@@ -60,7 +60,7 @@ struct SamplerTests {
     #expect(abs(share(1) - 0.7311) < 0.03 && abs(share(0.25) - 0.9820) < 0.02 && abs(share(4) - 0.5622) < 0.03)
   }
 
-  @Test("The same seed gives the same tokens, another one others")
+  @Test("The same seed gives the same tokens, another seed other tokens")
   func seeds() {
     var random = SplitMix64(seed: 1)
     let logits = (0..<500).map { _ in Float(random.uniform() * 4) }

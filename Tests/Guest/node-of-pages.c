@@ -5,7 +5,7 @@
 // node-of-pages PID PATH-PART   pages of read-only mappings whose path contains PATH-PART ("anonymous": of at least 4 MiB that
 //                               have no path): the weights
 // node-of-pages PID bound       pages of writable memory that /proc/PID/numa_maps shows as bound to a node, by that node, and how
-//                               many of them lie elsewhere or nowhere: KV caches and activations
+//                               many of them are elsewhere or nowhere: KV caches and activations
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 static long counts[64], elsewhere, absent;
 
-// Counts the pages of a range; with a node, those that are not there as elsewhere.
+// Counts the pages of a range; given a node, counts those on others as elsewhere.
 static void count(int pid, unsigned long begin, unsigned long end, int wanted) {
   enum { BATCH = 4096 };
   void *pages[BATCH];
@@ -52,7 +52,7 @@ static int bound_node(int pid, unsigned long begin) {
   return node;
 }
 
-// Whether a mapping is asked for, and the node that its pages are to be on, or -1 for any.
+// Whether a mapping is asked for, and the node that its pages belong on, or -1 for any.
 static int is_asked_for(const char *what, int pid, unsigned long begin, unsigned long end, const char *mode, const char *file, int *node) {
   *node = -1;
   if (strcmp(what, "bound") == 0) {

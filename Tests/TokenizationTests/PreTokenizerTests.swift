@@ -52,7 +52,7 @@ struct PreTokenizerTests {
 
   @Test("A character's classes are those of its general category")
   func categories() throws {
-    // Every character where scripts are dense, a sample beyond.
+    // Every character where scripts are dense, a sample elsewhere.
     for value in Array(0..<0x3100) + Array(stride(from: 0x3100, to: 0x110000, by: 61)) {
       guard let scalar = Unicode.Scalar(UInt32(value)) else { continue }
       let classes = CharacterClass.of(scalar.value)

@@ -44,7 +44,7 @@ struct TokenizerErrorTests {
     #expect(throws: TokenizerError.embeddingMismatch(tokens: 284, rows: 512)) { try tokenizer.check(embeddingRows: 512) }
   }
 
-  @Test("Damaged vocabularies are refused in one line or work; nothing traps", arguments: [false, true])
+  @Test("A damaged vocabulary is refused in one line or works; nothing traps", arguments: [false, true])
   func damaged(byteLevel: Bool) {
     var random = SplitMix64(seed: byteLevel ? 3 : 4)
     let whole = byteLevel ? SmallVocabulary.byteLevel() : SmallVocabulary.sentencePiece()

@@ -18,7 +18,7 @@ typedef struct {
   double seconds;
 } runner;
 
-// The calling thread's time on its CPU: what other programs take does not count.
+// The calling thread's CPU time: the time of other programs does not count.
 static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);

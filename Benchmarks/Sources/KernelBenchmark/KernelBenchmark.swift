@@ -94,7 +94,7 @@ struct KernelBenchmark: ParsableCommand {
     guard let types else { return WeightType.allCases.filter { InterleavedForm($0) != nil } }
     return try types.split(separator: ",").map {
       guard let type = WeightType(name: String($0)), InterleavedForm(type) != nil else {
-        throw ValidationError("\($0) is no weight type with a 16-row form")
+        throw ValidationError("\($0) is not a weight type with a 16-row form")
       }
       return type
     }
@@ -109,7 +109,7 @@ struct KernelBenchmark: ParsableCommand {
     }
     if let isas { names = isas.split(separator: ",").map(String.init) }
     return try names.map {
-      guard let table = ck_select($0) else { throw ValidationError("this CPU runs no instruction set named \($0)") }
+      guard let table = ck_select($0) else { throw ValidationError("this CPU does not run an instruction set called \($0)") }
       return table.pointee
     }
   }

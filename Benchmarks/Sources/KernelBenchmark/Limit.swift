@@ -4,9 +4,9 @@ import GGUF
 
 /// How many multiply-adds a cycle a 16-row kernel could reach at most.
 ///
-/// On x86 CPUs of the last ten years two units multiply: two instructions a cycle, whatever they multiply. Counted are the
+/// On x86 CPUs of the last ten years two units multiply: two instructions a cycle, whatever they multiply. This counts the
 /// multiplying instructions that the canonical arithmetic needs for 32 elements of 16 rows and one column; loads, additions and
-/// conversions are taken to run beside them.
+/// conversions are assumed to run in parallel.
 enum Limit {
   /// nil for instruction sets whose units are not known.
   static func multiplyAddsPerCycle(_ type: WeightType, _ isa: String) -> Double? {

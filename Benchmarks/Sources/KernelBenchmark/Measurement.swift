@@ -16,10 +16,10 @@ struct Measurement: Codable {
   /// What the plain loop reads in the same run; decode only.
   var streamGigabytesPerSecond: Double?
   var multiplyAddsPerSecond: Double
-  /// What two multiplying instructions a cycle would give; prefill only, nil where that is no measure.
+  /// What two multiplying instructions a cycle would give; prefill only; nil where that is not a meaningful limit.
   var limitMultiplyAddsPerCycle: Double?
 
-  /// One column, in turns with a loop that only reads.
+  /// One column, in turn with a loop that only reads.
   static func decode(_ problem: Problem, _ table: ck_table, threads: Int32, runs: Int, fastest: Bool) -> Measurement? {
     guard let kernel = kernel(table, problem.type) else { return nil }
     let parts = (0..<Int(threads)).map { problem.part($0, of: Int(threads)) }

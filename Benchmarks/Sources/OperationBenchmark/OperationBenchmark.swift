@@ -80,7 +80,7 @@ struct OperationBenchmark: ParsableCommand {
     }
     if let isas { names = isas.split(separator: ",").map(String.init) }
     return try names.map {
-      guard let table = ck_select($0) else { throw ValidationError("this CPU runs no instruction set named \($0)") }
+      guard let table = ck_select($0) else { throw ValidationError("this CPU does not run an instruction set called \($0)") }
       return table.pointee
     }
   }
@@ -101,7 +101,7 @@ struct Row: CustomStringConvertible {
   static func text(_ value: Double) -> String { String(format: "%.\(value < 10 ? 2 : 1)f", value) }
 }
 
-/// Seconds of this thread's processor time that `body` takes: what else runs on the machine counts less.
+/// Seconds of this thread's processor time that `body` takes: other load on the machine counts less.
 func seconds(_ body: () -> Void) -> Double {
   func now() -> Double {
     var time = timespec()

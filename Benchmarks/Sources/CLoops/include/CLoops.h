@@ -21,7 +21,7 @@ void read_memory(void *memory, int thread, int threads);
 enum { chain_cycles = 40 * 1000 * 1000 };
 void run_chain(void *unused, int thread, int threads);
 
-// Attention as one writes it first, compiled as C is compiled: what the kernels are compared with.
+// Straightforward attention, compiled as ordinary C: what the kernels are compared with.
 // Query q sees positions 0..<first_end + q / group; keys and values are [positions][dim].
 typedef struct {
   const float *query, *keys, *values;
