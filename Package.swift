@@ -48,22 +48,24 @@ let package = Package(
 
     // Libraries, in the direction of their imports.
     .target(
+      name: "Files", dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")], swiftSettings: safe),
+    .target(
       name: "GGUF",
-      dependencies: ["WeightTypes", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["WeightTypes", "Files"],
       swiftSettings: safe),
     .target(
       name: "PackFormat",
-      dependencies: ["GGUF", "WeightTypes", "CXXHash", "CZstd", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["GGUF", "WeightTypes", "Files", "JSON", "CLinux", "CXXHash", "CZstd"],
       swiftSettings: safe),
     .target(
       name: "Repack",
-      dependencies: ["PackFormat", "GGUF", "CKernels", "CLinux", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["PackFormat", "GGUF", "Files", "CKernels"],
       swiftSettings: safe),
     // A module called Runtime ships with the toolchain.
     .target(
       name: "PackRuntime",
       dependencies: [
-        "PackFormat", "GGUF", "CLinux", "CNuma", .product(name: "SystemPackage", package: "swift-system"),
+        "PackFormat", "GGUF", "Files", "CLinux", "CNuma", .product(name: "SystemPackage", package: "swift-system"),
       ],
       path: "Sources/Runtime",
       swiftSettings: fast),

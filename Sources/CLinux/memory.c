@@ -3,14 +3,8 @@
 #include "CLinuxMemory.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
-
-int cl_open_direct(const char *path) {
-  int file = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC | O_NOFOLLOW);
-  return file >= 0 ? file : -errno;
-}
 
 void cl_touch(const void *start, size_t bytes, bool writing) {
   for (size_t offset = 0; offset < bytes; offset += 4096) {

@@ -2,11 +2,11 @@
 
 /// The strings of an array of a GGUF's metadata as bytes, in the file's order, without copies.
 ///
-/// They are read one behind the other: keeping where each begins would take more memory than many a vocabulary itself.
+/// They are read one after another: keeping where each begins would take more memory than many vocabularies do.
 public struct ByteStrings: Sequence, Sendable {
   /// Strings.
   public let count: Int
-  /// The strings as in the file, each behind its length of 64 bits.
+  /// The strings as in the file, each after its length of 64 bits.
   ///
   /// - Invariant: holds exactly `count` strings.
   private let bytes: [UInt8]
@@ -32,7 +32,7 @@ public struct ByteStrings: Sequence, Sendable {
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    /// The next string's bytes, or nothing behind the last one.
+    /// The next string's bytes, or nil after the last one.
     public mutating func next() -> ArraySlice<UInt8>? {
       guard position < bytes.count else { return nil }
       let length = unsafe bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
+
 /// A rule of the GGUF format that a file breaks.
 ///
 /// The rules are those of ggml's `docs/gguf.md` and of llama.cpp's reader (`ggml/src/gguf.cpp`), and some that keep names usable.
@@ -32,7 +34,7 @@ public enum GGUFDefect: Hashable, Sendable {
   case notUTF8(what: String)
   /// `general.alignment` is not an unsigned 32-bit integer.
   case alignmentType(MetadataType)
-  /// `general.alignment` is zero or no power of two.
+  /// `general.alignment` is not a power of two.
   case alignment(UInt32)
   /// A tensor has no name.
   case emptyTensorName(index: Int)
@@ -48,9 +50,9 @@ public enum GGUFDefect: Hashable, Sendable {
   case overflow(tensor: String)
   /// A tensor's weight type is not one of ggml's, or no longer.
   case weightType(tensor: String, number: UInt32)
-  /// A row of a tensor is no whole number of blocks.
+  /// A row of a tensor is not a whole number of blocks.
   case brokenRow(tensor: String, elements: Int, type: WeightType)
-  /// A tensor's data does not lie right behind that of the tensor before it, which ends at `end`.
+  /// A tensor's data does not lie right after that of the tensor before it, which ends at `end`.
   case misplaced(tensor: String, offset: Int, end: Int, how: Misplacement)
 
   /// What bounds a count.
@@ -74,7 +76,7 @@ extension GGUFDefect {
   /// What is wrong.
   public var problem: String {
     switch self {
-    case .magic: "this is no GGUF file, it does not begin with the letters GGUF"
+    case .magic: "this is not a GGUF file: it does not begin with the letters GGUF"
     case .version(let version): "GGUF version \(version) is not supported, only 2 and 3 are"
     case .bigEndian: "this GGUF is for big-endian machines"
     case .negative(let what, let value): "\(what) is negative (\(value))"
@@ -84,13 +86,13 @@ extension GGUFDefect {
     case .longHeader(let what, let limit): "\(what) makes the header longer than \(limit >> 20) MiB"
     case .emptyKey(let index): "the name of key \(index) is empty"
     case .duplicateKey(let key): "the key \(key.quoted) occurs twice"
-    case .valueType(let what, let number): "\(what) is of the unknown type \(Int32(bitPattern: number))"
+    case .valueType(let what, let number): "\(what) has the unknown type \(Int32(bitPattern: number))"
     case .nestedArray(let key): "the key \(key.quoted) is an array of arrays"
     case .boolean(let key, let byte): "a boolean of the key \(key.quoted) is \(byte), neither 0 nor 1"
     case .nul(let what): "\(what) contains a NUL"
     case .notUTF8(let what): "\(what) is not UTF-8"
     case .alignmentType(let type): "general.alignment is of type \(type), not uint32"
-    case .alignment(let value): "general.alignment is \(value), which is no power of two"
+    case .alignment(let value): "general.alignment is \(value), which is not a power of two"
     case .emptyTensorName(let index): "the name of tensor \(index) is empty"
     case .longTensorName(let index, let count):
       "the name of tensor \(index) has \(count) bytes, more than \(GGUFLimits.nameByteCount)"
@@ -101,14 +103,14 @@ extension GGUFDefect {
     case .overflow(let tensor): "the tensor \(tensor.quoted) is larger than 2^62 bytes"
     case .weightType(let tensor, let number): "the tensor \(tensor.quoted) is of \(WeightType.describe(unsupported: number))"
     case .brokenRow(let tensor, let elements, let type):
-      "a row of the tensor \(tensor.quoted) has \(elements) elements, no multiple of the \(type.blockElements) of a \(type.name) block"
+      "a row of the tensor \(tensor.quoted) has \(elements) elements, which is not a multiple of the \(type.blockElements) of a \(type.name) block"
     case .misplaced(let tensor, let offset, let end, let how):
       switch how {
       case .beforePredecessor: "the data of \(tensor.quoted) at offset \(offset) lies before that of the tensor listed before it"
       case .overlapping: "the data of \(tensor.quoted) at offset \(offset) overlaps the tensor before it, which ends at \(end)"
       case .unaligned(let alignment): "the data of \(tensor.quoted) at offset \(offset) is not aligned to \(alignment)"
       case .gap where end == 0: "the data of \(tensor.quoted) at offset \(offset) does not begin at 0, as the first tensor's must"
-      case .gap: "the data of \(tensor.quoted) at offset \(offset) leaves a gap behind the tensor before it, which ends at \(end)"
+      case .gap: "the data of \(tensor.quoted) at offset \(offset) leaves a gap after the tensor before it, which ends at \(end)"
       }
     }
   }
@@ -116,15 +118,15 @@ extension GGUFDefect {
   /// What to do about it.
   public var advice: String {
     switch self {
-    case .magic: "give a .gguf file, or fetch this one again"
-    case .version(0), .negative, .boolean, .valueType, .dimension: "the file is damaged: fetch it again"
-    case .tooMany(_, _, _, .file): "the file is cut short or damaged: fetch it again"
+    case .magic: "give a .gguf file, or download this one again"
+    case .version(0), .negative, .boolean, .valueType, .dimension: "the file is damaged: download it again"
+    case .tooMany(_, _, _, .file): "the file is cut short or damaged: download it again"
     case .version(1), .alignment, .alignmentType, .nestedArray, .emptyKey, .duplicateKey, .nul, .notUTF8, .brokenRow, .misplaced,
       .emptyTensorName, .longTensorName, .duplicateTensor, .dimensionCount:
       "convert the model again with a current converter"
     case .version: "a newer version of this program may read it"
     case .bigEndian: "convert the model again for little-endian machines"
-    case .tooMany(_, _, _, .format), .longHeader, .overflow: "the file is damaged, or no model: fetch it again"
+    case .tooMany(_, _, _, .format), .longHeader, .overflow: "the file is damaged, or not a model: download it again"
     case .weightType(_, let number): WeightType.advice(unsupported: number)
     }
   }

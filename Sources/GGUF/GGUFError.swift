@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
+
 /// Why a GGUF cannot be read or written: what is wrong, in which file, at which byte, and what to do.
 ///
 /// `description` is one line for people.
 public enum GGUFError: Error, Hashable, Sendable {
-  /// The operating system refused: `operation` names what was tried, `reason` is its own text.
-  case system(file: String, operation: String, reason: String)
-  /// The path leads to a folder, a pipe or a device.
-  case notRegularFile(file: String)
+  /// The file itself cannot be used.
+  case file(FileError)
   /// The file's content breaks a rule of the format at `offset` bytes from its start.
   case malformed(file: String, offset: Int, defect: GGUFDefect)
   /// The file ends before something that begins at `offset` and takes `needed` bytes, of which `left` are there.
@@ -22,31 +22,18 @@ extension GGUFError: CustomStringConvertible {
   /// The problem in one line.
   public var description: String {
     switch self {
-    case .system(let file, let operation, let reason): "\(file): cannot \(operation): \(reason)"
-    case .notRegularFile(let file): "\(file): this is no regular file; give the path of a .gguf file"
-    case .malformed(let file, let offset, let defect): "\(file): at byte \(offset): \(defect.problem); \(defect.advice)"
+    case .file(.notRegular(let path)): "\(FileError.notRegular(path: path)); give the path of a .gguf file"
+    case .file(let error): error.description
+    case .malformed(let file, let offset, let defect): "\(file.oneLine): at byte \(offset): \(defect.problem); \(defect.advice)"
     case .truncated(let file, let offset, let what, let needed, let left):
-      "\(file): at byte \(offset): \(what) takes \(needed) bytes, and \(left) are left; "
-        + "the file is cut short or damaged: fetch it again"
-    case .split(let file, let defect): "\(file): \(defect.problem); \(defect.advice)"
+      "\(file.oneLine): at byte \(offset): \(what) takes \(needed) bytes, and \(left) are left; "
+        + "the file is cut short or damaged: download it again"
+    case .split(let file, let defect): "\(file.oneLine): \(defect.problem); \(defect.advice)"
     case .unwritable(let problem): "cannot write this as GGUF: \(problem)"
     }
   }
 }
 
-extension String {
-  /// The text between quotation marks, fit for one line: control characters escaped, the end left out if it is long.
-  var quoted: String {
-    let limit = 100
-    var result = "'"
-    for scalar in unicodeScalars.prefix(limit) {
-      let isPrintable =
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: false
-        default: true
-        }
-      result += isPrintable ? String(scalar) : "\\u{\(String(scalar.value, radix: 16))}"
-    }
-    return result + (unicodeScalars.count > limit ? "…'" : "'")
-  }
+extension GGUFError: FileFailure {
+  package init(_ error: FileError) { self = .file(error) }
 }

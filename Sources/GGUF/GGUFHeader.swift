@@ -16,7 +16,7 @@ public struct GGUFHeader: Sendable, Hashable {
   public let byteCount: Int
   /// Where the data section begins, in bytes from the file's start. A file without tensors may end before.
   public let dataOffset: Int
-  /// Bytes of the data section up to the end of the last tensor, without the padding behind it.
+  /// Bytes of the data section up to the end of the last tensor, without the padding after it.
   public let dataByteCount: Int
 
   /// Reads the header at the front of `bytes`.

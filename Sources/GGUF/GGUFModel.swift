@@ -21,15 +21,15 @@ public struct GGUFModel: Sendable, Hashable {
   /// Opens the model to which the file at `path` belongs; any part of a split model will do.
   ///
   /// Only headers are read. The sizes they promise are checked against the files' sizes.
-  /// - Throws: `GGUFError`: the file cannot be read, is no GGUF, is cut short, or its other parts are missing or foreign.
+  /// - Throws: `GGUFError`: the file cannot be read, is not a GGUF, is cut short, or its other parts are missing or foreign.
   public static func open(_ path: String) throws(GGUFError) -> GGUFModel {
-    let given = try GGUFPart.open(path, siblingAlignment: firstPartAlignment(besides: path))
+    let given = try GGUFPart.open(path, siblingAlignment: firstPartAlignment(for: path))
     guard let model = try SplitModel(of: given) else { return GGUFModel(parts: [given]) }
     return GGUFModel(parts: try model.parts(given: given))
   }
 
   /// `general.alignment` of the first part, if by its name the file at `path` is a later one.
-  private static func firstPartAlignment(besides path: String) -> Int? {
+  private static func firstPartAlignment(for path: String) -> Int? {
     guard let name = SplitName(path: path), name.number > 0 else { return nil }
     // A first part that cannot be opened is refused when its turn comes.
     return (try? GGUFPart.open(name.path(0)))?.header.declaredAlignment

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
+
 /// One file of a model.
 public struct GGUFPart: Sendable, Hashable {
   /// Where it lies.
@@ -8,6 +10,8 @@ public struct GGUFPart: Sendable, Hashable {
   public let byteCount: Int
   /// Its header.
   public let header: GGUFHeader
+  /// Which file it was, and in what state: one that differs later has been changed since.
+  public let identity: FileIdentity
 }
 
 extension GGUFPart {
@@ -18,22 +22,25 @@ extension GGUFPart {
   ///
   /// - Parameter siblingAlignment: `general.alignment` of the first part, for the later parts of a split model.
   static func open(_ path: String, siblingAlignment: Int? = nil) throws(GGUFError) -> GGUFPart {
-    let file = try InputFile(path)
-    let header = try header(of: file, siblingAlignment: siblingAlignment)
-    try check(header, of: file)
-    return GGUFPart(path: path, byteCount: file.byteCount, header: header)
+    let file = try File<GGUFError>(path, links: .followed)
+    let identity = try file.status().identity
+    let header = try header(of: file, identity.byteCount, siblingAlignment: siblingAlignment)
+    try check(header, path, identity.byteCount)
+    return GGUFPart(path: path, byteCount: identity.byteCount, header: header, identity: identity)
   }
 
-  private static func header(of file: borrowing InputFile, siblingAlignment: Int?) throws(GGUFError) -> GGUFHeader {
+  private static func header(
+    of file: borrowing File<GGUFError>, _ byteCount: Int, siblingAlignment: Int?
+  ) throws(GGUFError) -> GGUFHeader {
     var bytes: [UInt8] = []
     var wanted = firstRead
     while true {
-      try file.extend(&bytes, to: wanted)
+      try file.extend(&bytes, to: min(wanted, byteCount))
       do throws(HeaderStop) {
         var reader = HeaderReader(
-          unsafe bytes.span.bytes, file: file.path, fileByteCount: file.byteCount, siblingAlignment: siblingAlignment)
+          unsafe bytes.span.bytes, file: file.path, fileByteCount: byteCount, siblingAlignment: siblingAlignment)
         let header = try reader.header()
-        try checkPadding(of: header, file)
+        try checkPadding(of: header, file.path, byteCount)
         return header
       } catch {
         switch error {
@@ -42,8 +49,8 @@ extension GGUFPart {
           guard count <= GGUFLimits.headerByteCount else {
             throw .malformed(file: file.path, offset: offset, defect: .longHeader(what: what, limit: GGUFLimits.headerByteCount))
           }
-          // Whoever shortens the file while it is read must not keep this loop running.
-          guard bytes.count >= min(wanted, file.byteCount) else {
+          // A file that becomes shorter while it is read must not keep this loop running.
+          guard bytes.count >= min(wanted, byteCount) else {
             throw .truncated(file: file.path, offset: offset, what: what, needed: count - offset, left: bytes.count - offset)
           }
           wanted = max(count, min(bytes.count * 4, GGUFLimits.headerByteCount))
@@ -53,21 +60,21 @@ extension GGUFPart {
   }
 
   /// Refuses an alignment that makes more padding in front of the data than a pack can keep.
-  private static func checkPadding(of header: GGUFHeader, _ file: borrowing InputFile) throws(HeaderStop) {
+  private static func checkPadding(of header: GGUFHeader, _ path: String, _ byteCount: Int) throws(HeaderStop) {
     let limit = GGUFLimits.paddedHeaderByteCount
-    guard min(header.dataOffset, file.byteCount) > limit else { return }
+    guard min(header.dataOffset, byteCount) > limit else { return }
     let what = "the padding to the alignment of \(header.alignment)"
-    throw .refused(.malformed(file: file.path, offset: header.byteCount, defect: .longHeader(what: what, limit: limit)))
+    throw .refused(.malformed(file: path, offset: header.byteCount, defect: .longHeader(what: what, limit: limit)))
   }
 
   /// Refuses a file that ends before its last tensor does.
-  private static func check(_ header: GGUFHeader, of file: borrowing InputFile) throws(GGUFError) {
+  private static func check(_ header: GGUFHeader, _ path: String, _ byteCount: Int) throws(GGUFError) {
     for tensor in header.tensors {
       let start = header.dataOffset + tensor.offset
-      guard tensor.byteCount <= file.byteCount - start else {
+      guard tensor.byteCount <= byteCount - start else {
         throw .truncated(
-          file: file.path, offset: start, what: "the data of \(tensor.name.quoted)", needed: tensor.byteCount,
-          left: max(0, file.byteCount - start))
+          file: path, offset: start, what: "the data of \(tensor.name.quoted)", needed: tensor.byteCount,
+          left: max(0, byteCount - start))
       }
     }
   }

@@ -20,8 +20,8 @@ public struct GGUFTensor: Sendable, Hashable {
   /// Stacked matrices (experts): the product of the third and fourth dimensions.
   public var expertCount: Int { dimensions.dropFirst(2).reduce(1, *) }
 
-  /// Describes a tensor; nil if the dimensions are none, more than four, not positive, overflow, or a row is no whole number of
-  /// blocks.
+  /// Describes a tensor; nil if the dimensions are none, more than four, not positive, overflow, or a row is not a whole number
+  /// of blocks.
   public init?(name: String, type: WeightType, dimensions: [Int], offset: Int) {
     guard (1...GGUFLimits.dimensions).contains(dimensions.count), dimensions.allSatisfy({ $0 > 0 }) else { return nil }
     guard var bytes = type.byteCount(elements: dimensions[0]) else { return nil }

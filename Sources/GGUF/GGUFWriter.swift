@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import Glibc
-import SystemPackage
 
 /// Writes a GGUF file: header first, then each tensor's data in the order of the header.
 public struct GGUFWriter: Sendable {
@@ -39,7 +39,7 @@ public struct GGUFWriter: Sendable {
     paddingOverride ?? metadata.integer("general.alignment") ?? TensorPlacement.defaultAlignment
   }
 
-  /// The header with the padding behind it; the data follows.
+  /// The header with the padding after it; the data follows.
   ///
   /// - Throws: `GGUFError.unwritable` if a reader would refuse the result.
   public func header() throws(GGUFError) -> [UInt8] {
@@ -49,7 +49,7 @@ public struct GGUFWriter: Sendable {
   /// Bytes of the whole file.
   public func fileByteCount() throws(GGUFError) -> Int {
     let (bytes, infos) = try encoded()
-    return bytes.count + (infos.last.map { TensorPlacement.padded($0.offset + $0.byteCount, to: alignment) } ?? 0)
+    return bytes.count + (infos.last.map { padded($0.offset + $0.byteCount) } ?? 0)
   }
 
   /// Writes the file at `path`, replacing what is there.
@@ -58,36 +58,30 @@ public struct GGUFWriter: Sendable {
   /// - Throws: `GGUFError`; no file is left then.
   public func write(to path: String, data: (_ index: Int) -> [UInt8]) throws(GGUFError) {
     let (header, infos) = try encoded()
-    try Self.create(path) { file in
-      try file.writeAll(header)
+    let file = try File<GGUFError>(path, for: .updating, links: .followed)
+    do throws(GGUFError) {
+      try file.resize(to: 0)
+      try file.write(header, at: 0)
       for (index, info) in infos.enumerated() {
         let bytes = data(index)
         guard bytes.count == info.byteCount else {
-          throw GGUFError.unwritable(problem: "\(info.name.quoted) takes \(info.byteCount) bytes and was given \(bytes.count)")
+          throw .unwritable(problem: "\(info.name.quoted) takes \(info.byteCount) bytes and was given \(bytes.count)")
         }
-        try file.writeAll(bytes)
-        try file.writeAll([UInt8](repeating: 0, count: padded(bytes.count) - bytes.count))
+        try file.write(bytes, at: header.count + info.offset)
       }
-    }
-  }
-
-  /// Writes the header at `path` and makes the file as long as its data needs, without writing the data: it reads as zeros.
-  ///
-  /// - Throws: `GGUFError`; no file is left then.
-  public func writeSparse(to path: String) throws(GGUFError) {
-    let (header, _) = try encoded()
-    let size = try fileByteCount()
-    try Self.create(path) { file in
-      try file.writeAll(header)
-      try file.resize(to: Int64(size))
+      // The padding after the last tensor.
+      try file.resize(to: fileByteCount())
+    } catch {
+      _ = unsafe unlink(path)
+      throw error
     }
   }
 
   // MARK: Encoding
 
   private func encoded() throws(GGUFError) -> (bytes: [UInt8], infos: [GGUFTensor]) {
-    guard alignment > 0, alignment & (alignment - 1) == 0, alignment <= UInt32.max else {
-      throw .unwritable(problem: "the alignment is \(alignment), which is no power of two below 2^32")
+    guard alignment.isPowerOfTwo, alignment <= UInt32.max else {
+      throw .unwritable(problem: "the alignment is \(alignment), which is not a power of two below 2^32")
     }
     var bytes: [UInt8] = Array("GGUF".utf8)
     bytes.append(littleEndian: version)
@@ -138,28 +132,7 @@ public struct GGUFWriter: Sendable {
     }
   }
 
-  private func padded(_ size: Int) -> Int { TensorPlacement.padded(size, to: alignment) }
-
-  // MARK: Files
-
-  /// Writes a new file, or leaves none.
-  private static func create(_ path: String, _ body: (FileDescriptor) throws -> Void) throws(GGUFError) {
-    do {
-      let file = try FileDescriptor.open(
-        FilePath(path), .writeOnly, options: [.create, .truncate, .closeOnExec],
-        permissions: [.ownerReadWrite, .groupRead, .otherRead])
-      do {
-        try file.closeAfter { try body(file) }
-      } catch {
-        _ = unsafe unlink(path)
-        throw error
-      }
-    } catch let error as GGUFError {
-      throw error
-    } catch {
-      throw .system(file: path, operation: "write it", reason: (error as? Errno)?.description ?? "\(error)")
-    }
-  }
+  private func padded(_ size: Int) -> Int { size.roundedUp(toMultipleOf: alignment) }
 }
 
 extension [UInt8] {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
+
 /// Reads a GGUF header and refuses whatever breaks the format's rules.
 struct HeaderReader: ~Escapable {
   private var cursor: ByteCursor
@@ -23,7 +25,7 @@ struct HeaderReader: ~Escapable {
     let alignment = placement.alignment(headerByteCount: end, fileByteCount: cursor.fileByteCount)
     return GGUFHeader(
       version: version, alignment: alignment, metadata: metadata, tensors: tensors, byteCount: end,
-      dataOffset: TensorPlacement.padded(end, to: alignment), dataByteCount: placement.end)
+      dataOffset: end.roundedUp(toMultipleOf: alignment), dataByteCount: placement.end)
   }
 
   private mutating func magicAndVersion() throws(HeaderStop) -> Int {
@@ -55,7 +57,7 @@ struct HeaderReader: ~Escapable {
 
   private func alignment(_ value: MetadataValue, at offset: Int) throws(HeaderStop) -> Int {
     guard case .uint32(let alignment) = value else { throw cursor.refusal(.alignmentType(value.type), at: offset) }
-    guard alignment > 0, alignment & (alignment - 1) == 0 else { throw cursor.refusal(.alignment(alignment), at: offset) }
+    guard Int(alignment).isPowerOfTwo else { throw cursor.refusal(.alignment(alignment), at: offset) }
     return Int(alignment)
   }
 

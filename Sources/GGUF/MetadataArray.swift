@@ -52,10 +52,10 @@ public struct MetadataArray: Sendable, Hashable {
     self.init(elementType: .bool, count: bools.count, bytes: bools.map { $0 ? 1 : 0 })
   }
 
-  /// Every string's bytes in order, without copies; nil if these are no strings.
+  /// Every string's bytes in order, without copies; nil if these are not strings.
   public var byteStrings: ByteStrings? { elementType == .string ? ByteStrings(self) : nil }
 
-  /// The strings, or nil if these are no strings or one is not UTF-8.
+  /// The strings, or nil if these are not strings or one is not UTF-8.
   public var strings: [String]? {
     guard let slices = byteStrings else { return nil }
     var result: [String] = []
@@ -76,7 +76,7 @@ public struct MetadataArray: Sendable, Hashable {
     }
   }
 
-  /// The elements as integers, or nil if they are none or one does not fit.
+  /// The elements as integers, or nil if they are not integers or one does not fit.
   public var integers: [Int]? {
     switch elementType {
     case .uint8: values(UInt8.self).map { Int($0) }
@@ -92,7 +92,7 @@ public struct MetadataArray: Sendable, Hashable {
     }
   }
 
-  /// The elements as booleans, or nil if they are none.
+  /// The elements as booleans, or nil if they are not booleans.
   public var bools: [Bool]? {
     elementType == .bool ? bytes.map { $0 != 0 } : nil
   }

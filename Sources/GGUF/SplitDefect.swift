@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
+
 /// Why the files of a split model do not make one model. Parts are counted from 0 here and from 1 in messages and file names.
 public enum SplitDefect: Hashable, Sendable {
   /// `split.no` is missing or not below `split.count`.

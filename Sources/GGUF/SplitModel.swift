@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import SystemPackage
+import Files
 
 /// The search for the parts of a split model, given one of them.
 struct SplitModel {
   private let name: SplitName
 
-  /// The model that `part` belongs to; nil if it is no part of a split one.
+  /// The model that `part` belongs to; nil if it is not part of a split one.
   init?(of part: GGUFPart) throws(GGUFError) {
     let keys = part.header.metadata
     guard let count = keys.integer(SplitKey.count), count > 1 else { return nil }
@@ -44,7 +44,7 @@ struct SplitModel {
     let path = name.path(number)
     do throws(GGUFError) {
       return try GGUFPart.open(path, siblingAlignment: siblingAlignment)
-    } catch .system(_, _, Errno.noSuchFileOrDirectory.description) {
+    } catch .file(.system(_, _, .noSuchFileOrDirectory)) {
       throw .split(file: path, defect: .missing(number: number, count: name.count))
     }
   }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
+
 /// Follows the tensors' offsets through a file and finds the alignment that its data really has.
 ///
-/// Tensors lie one behind the other, each padded to the alignment. That is `general.alignment`, or 32 without that key; but llama.cpp's
+/// Tensors lie one after another, each padded to the alignment. That is `general.alignment`, or 32 without that key; but llama.cpp's
 /// own writer and gguf-split set the key and pad to 32 all the same, and gguf-py leaves the key out of all parts of a split model but the
 /// first. So the offsets decide, and where they leave it open, the file's size does.
 struct TensorPlacement {
@@ -27,7 +29,7 @@ struct TensorPlacement {
 
   /// Takes the next tensor, or says how its offset is wrong.
   mutating func place(_ tensor: GGUFTensor) -> GGUFDefect? {
-    let fitting = candidates.filter { Self.padded(end, to: $0) == tensor.offset }
+    let fitting = candidates.filter { end.roundedUp(toMultipleOf: $0) == tensor.offset }
     guard !fitting.isEmpty else {
       return .misplaced(tensor: tensor.name, offset: tensor.offset, end: end, how: misplacement(of: tensor))
     }
@@ -49,14 +51,11 @@ struct TensorPlacement {
   /// The alignment of a file whose header has `headerByteCount` bytes.
   func alignment(headerByteCount: Int, fileByteCount: Int) -> Int {
     let likeliest = candidates[0]
-    func dataEnd(_ alignment: Int) -> Int { Self.padded(headerByteCount, to: alignment) + end }
+    func dataEnd(_ alignment: Int) -> Int { headerByteCount.roundedUp(toMultipleOf: alignment) + end }
     if dataEnd(likeliest) <= fileByteCount { return likeliest }
     // Too short for the likeliest: it is cut short, unless it has exactly the size that another alignment gives.
     return candidates.dropFirst().first {
-      fileByteCount == dataEnd($0) || fileByteCount == Self.padded(dataEnd($0), to: $0)
+      [dataEnd($0), dataEnd($0).roundedUp(toMultipleOf: $0)].contains(fileByteCount)
     } ?? likeliest
   }
-
-  /// `size` rounded up to a multiple of `alignment`, a power of two; neither is above 2^62.
-  static func padded(_ size: Int, to alignment: Int) -> Int { (size + alignment - 1) & ~(alignment - 1) }
 }

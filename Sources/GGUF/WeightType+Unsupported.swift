@@ -23,7 +23,7 @@ extension WeightType {
   static func advice(unsupported number: UInt32) -> String {
     if removed[number] != nil { return "quantise the model again with a current llama.cpp" }
     if activations[number] != nil { return "quantise the model to a type of llama.cpp" }
-    if number > largestNumber { return "the file is damaged: fetch it again" }
+    if number > largestNumber { return "the file is damaged: download it again" }
     return
       "a newer ggml or another program, such as ik_llama.cpp, made it: update ggufpack, or quantise the model to a type of llama.cpp"
   }

@@ -17,7 +17,7 @@ struct MutationTests {
     var accepted = 0
     for iteration in 0..<Self.iterations {
       let bytes = mutator.next()
-      // Most damage is cut off by the file's end unless the file seems to go on behind the header.
+      // Most damage is cut off by the file's end unless the file seems to go on after the header.
       let size = iteration % 2 == 0 ? bytes.count : bytes.count + mutator.random(below: 1 << 40)
       do {
         let header = try GGUFHeader.parse(bytes.span.bytes, file: "damaged", fileByteCount: size)

@@ -5,7 +5,7 @@ import Testing
 /// A bad file, and what must be said about it.
 struct Refusal: Sendable, CustomTestStringConvertible {
   let testDescription: String
-  /// What the message says behind the place, to the letter.
+  /// What the message says after the place, to the letter.
   let message: String
   let file: RawGGUF
 
@@ -23,10 +23,10 @@ struct Refusal: Sendable, CustomTestStringConvertible {
 }
 
 extension Refusal {
-  private static let damaged = "the file is damaged: fetch it again"
-  private static let short = "the file is cut short or damaged: fetch it again"
+  private static let damaged = "the file is damaged: download it again"
+  private static let short = "the file is cut short or damaged: download it again"
   private static let convert = "convert the model again with a current converter"
-  private static let noModel = "the file is damaged, or no model: fetch it again"
+  private static let noModel = "the file is damaged, or not a model: download it again"
 
   private static func start(_ version: [UInt8]) -> RawGGUF { RawGGUF(bytes: Array("GGUF".utf8) + version) }
 
@@ -34,7 +34,8 @@ extension Refusal {
     Refusal("empty", "the magic takes 4 bytes, and 0 are left; \(short)", RawGGUF(bytes: [])),
     Refusal("three bytes", "the magic takes 4 bytes, and 3 are left; \(short)", RawGGUF(bytes: Array("GGU".utf8))),
     Refusal(
-      "another magic", "this is no GGUF file, it does not begin with the letters GGUF; give a .gguf file, or fetch this one again",
+      "another magic",
+      "this is not a GGUF file: it does not begin with the letters GGUF; give a .gguf file, or download this one again",
       RawGGUF(bytes: Array("PK\u{3}\u{4}0000".utf8))),
     Refusal("version 0", "GGUF version 0 is not supported, only 2 and 3 are; \(damaged)", start([])) {
       $0.here()
@@ -56,7 +57,7 @@ extension Refusal {
       $0.here()
       $0.integer(UInt32(3).byteSwapped)
     },
-    Refusal("nothing behind the version", "the number of tensors takes 8 bytes, and 0 are left; \(short)", start([3, 0, 0, 0])) {
+    Refusal("nothing after the version", "the number of tensors takes 8 bytes, and 0 are left; \(short)", start([3, 0, 0, 0])) {
       $0.here()
     },
     Refusal("negative tensor count", "the number of tensors is negative (-1); \(damaged)", start([3, 0, 0, 0])) {
@@ -143,19 +144,19 @@ extension Refusal {
       $0.here()
       $0.raw([0x61])
     },
-    Refusal("unknown value type", "the key 'a' is of the unknown type 13; \(damaged)", keys: 1) {
+    Refusal("unknown value type", "the key 'a' has the unknown type 13; \(damaged)", keys: 1) {
       $0.string("a")
       $0.here()
       $0.integer(UInt32(13))
       $0.integer(UInt64(0))
     },
-    Refusal("negative value type", "the key 'a' is of the unknown type -1; \(damaged)", keys: 1) {
+    Refusal("negative value type", "the key 'a' has the unknown type -1; \(damaged)", keys: 1) {
       $0.string("a")
       $0.here()
       $0.integer(Int32(-1))
       $0.raw([0])
     },
-    Refusal("unknown element type", "an element of the key 'a' is of the unknown type 99; \(damaged)", keys: 1) {
+    Refusal("unknown element type", "an element of the key 'a' has the unknown type 99; \(damaged)", keys: 1) {
       $0.key("a", type: 9)
       $0.here()
       $0.integer(UInt32(99))
@@ -214,13 +215,13 @@ extension Refusal {
       $0.here()
       $0.raw([2, 0])
     },
-    Refusal("alignment not a power of two", "general.alignment is 48, which is no power of two; \(convert)", keys: 1) {
+    Refusal("alignment not a power of two", "general.alignment is 48, which is not a power of two; \(convert)", keys: 1) {
       $0.string("general.alignment")
       $0.here()
       $0.integer(UInt32(4))
       $0.integer(UInt32(48))
     },
-    Refusal("alignment of zero", "general.alignment is 0, which is no power of two; \(convert)", keys: 1) {
+    Refusal("alignment of zero", "general.alignment is 0, which is not a power of two; \(convert)", keys: 1) {
       $0.string("general.alignment")
       $0.here()
       $0.integer(UInt32(4))
@@ -309,8 +310,8 @@ extension Refusal {
       $0.integer(UInt64(0))
     },
     Refusal(
-      "row no multiple of the block",
-      "a row of the tensor 't' has 100 elements, no multiple of the 256 of a Q4_K block; \(convert)",
+      "row that is not whole blocks",
+      "a row of the tensor 't' has 100 elements, which is not a multiple of the 256 of a Q4_K block; \(convert)",
       tensors: 1
     ) {
       $0.string("t")
@@ -325,11 +326,11 @@ extension Refusal {
     unsupported(38, "the removed weight type IQ4_NL_8_8 (38); quantise the model again with a current llama.cpp"),
     unsupported(15, "type Q8_K (15), which is for activations, not weights; quantise the model to a type of llama.cpp"),
     unsupported(43, "the unknown weight type 43; \(newer)"), unsupported(137, "the unknown weight type 137; \(newer)"),
-    unsupported(.max, "the unknown weight type -1; the file is damaged: fetch it again"),
+    unsupported(.max, "the unknown weight type -1; the file is damaged: download it again"),
     misplaced("first not at zero", 1, [], at: 32, "does not begin at 0, as the first tensor's must"),
     misplaced("unaligned", 4, [128], at: 130, "is not aligned to 32"),
     misplaced("overlapping", 32, [128], at: 96, "overlaps the tensor before it, which ends at 128"),
-    misplaced("with a gap", 32, [128], at: 160, "leaves a gap behind the tensor before it, which ends at 128"),
+    misplaced("with a gap", 32, [128], at: 160, "leaves a gap after the tensor before it, which ends at 128"),
     misplaced("out of order", 32, [128, 128], at: 0, "lies before that of the tensor listed before it"),
     Refusal("negative offset", "the offset of 't' is negative (-32); \(damaged)", tensors: 1) {
       $0.string("t")
@@ -378,7 +379,7 @@ extension Refusal {
     }
   }
 
-  /// A tensor of `count` floats at a wrong offset, behind others of so many bytes.
+  /// A tensor of `count` floats at a wrong offset, after others of so many bytes.
   private static func misplaced(
     _ description: String, _ count: Int64, _ before: [UInt64], at offset: UInt64, _ message: String
   ) -> Refusal {

@@ -39,14 +39,15 @@ struct RefusalTests {
     }
   }
 
-  @Test("What is no regular file is refused without waiting for it")
+  @Test("Anything but a regular file is refused without waiting for it")
   func noFile() throws {
     try withTemporaryFolder { folder in
       let pipe = "\(folder)/pipe.gguf"
       #expect(mkfifo(pipe, 0o600) == 0)
       for path in [folder, pipe, "/dev/zero"] {
         let error = #expect(throws: GGUFError.self) { try GGUFModel.open(path) }
-        #expect(error == .notRegularFile(file: path))
+        #expect(error == .file(.notRegular(path: path)))
+        #expect(error?.description == "\(path): this is not a regular file; give the path of a .gguf file")
       }
       let missing = #expect(throws: GGUFError.self) { try GGUFModel.open("\(folder)/none.gguf") }
       #expect(missing?.description == "\(folder)/none.gguf: cannot open it: No such file or directory")
@@ -65,7 +66,7 @@ struct RefusalTests {
       let error = #expect(throws: GGUFError.self) { try GGUFModel.open(path) }
       #expect(
         error?.description
-          == "\(path): at byte \(file.bytes.count): the key 'a' makes the header longer than 64 MiB; the file is damaged, or no model: fetch it again"
+          == "\(path): at byte \(file.bytes.count): the key 'a' makes the header longer than 64 MiB; the file is damaged, or not a model: download it again"
       )
     }
   }
@@ -82,14 +83,14 @@ struct RefusalTests {
       let error = #expect(throws: GGUFError.self) { try GGUFModel.open(path) }
       #expect(
         error?.description
-          == "\(path): at byte \(file.bytes.count): the padding to the alignment of 268435456 makes the header longer than 128 MiB; the file is damaged, or no model: fetch it again"
+          == "\(path): at byte \(file.bytes.count): the padding to the alignment of 268435456 makes the header longer than 128 MiB; the file is damaged, or not a model: download it again"
       )
     }
   }
 }
 
 extension Refusal {
-  /// What is said of a type that is not known yet.
+  /// The advice for a type that is not known yet.
   static let newer =
     "a newer ggml or another program, such as ik_llama.cpp, made it: update ggufpack, or quantise the model to a type of llama.cpp"
 }

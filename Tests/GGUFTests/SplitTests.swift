@@ -157,7 +157,7 @@ struct SplitTests {
     }
   }
 
-  @Test("A model in one part is no split model")
+  @Test("A model in one part is not a split model")
   func single() throws {
     try withTemporaryFolder { folder in
       var writer = GGUFWriter()
@@ -169,7 +169,7 @@ struct SplitTests {
   }
 
   @Test(
-    "Only names of five digits, from 1 up to the count, are those of parts",
+    "A part's name has five digits, from 1 up to the count",
     arguments: [
       ("a-00001-of-00003.gguf", 0), ("folder/a-00003-of-00003.gguf", 2), ("a-00000-of-00003.gguf", nil),
       ("a-00004-of-00003.gguf", nil), ("a-0001-of-00003.gguf", nil), ("a-0000x-of-00003.gguf", nil), ("ä-+0001-of-00003.gguf", nil),

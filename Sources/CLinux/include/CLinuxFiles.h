@@ -6,26 +6,22 @@
 
 #include <stdint.h>
 
-// Bytes of the disk that a file takes; 0 if there is none.
-int64_t cl_allocated_bytes(const char *path);
+// Opens `name` of an open folder (AT_FDCWD: of the current one). The descriptor, or -errno.
+int cl_open_at(int folder, const char *name, int flags, uint32_t permissions);
 
-// Swaps two paths of one filesystem atomically. 0, or an errno: ENOENT if one is missing, EINVAL if the filesystem cannot.
-int cl_exchange(const char *a, const char *b);
+// Opens a file for reads past the page cache. The descriptor, or -errno (EINVAL: the filesystem has no such reads).
+int cl_open_direct(const char *path);
 
-// Bytes that the filesystem of an open file has free for us, or -1 if it does not say.
-int64_t cl_free_bytes(int file);
+// Swaps two entries of open folders of one filesystem atomically. 0, or an errno: ENOENT if one is missing, EINVAL if the filesystem
+// cannot.
+int cl_exchange(int folder, const char *name, int other_folder, const char *other);
 
-// Takes the exclusive lock of an open file without waiting: 0, or an errno (EWOULDBLOCK if somebody else holds it). The lock ends
+// Takes the exclusive lock of an open file without waiting: 0, or an errno (EWOULDBLOCK if another process holds it). The lock ends
 // when the file is closed or the process ends, however it ends.
 int cl_lock(int file);
 
-// Reserves the space of a file's first `bytes` bytes: 0, or an errno (ENOSPC if the filesystem has not as many left).
+// Reserves the space of a file's first `bytes` bytes, the file being as long already: 0, or an errno (ENOSPC if the filesystem has not
+// as many left).
 int cl_reserve(int file, int64_t bytes);
-
-// Writes a file's data to the disk: 0, or an errno.
-int cl_synchronize(int file);
-
-// Writes a folder's entries to the disk: 0, or an errno.
-int cl_sync_folder(const char *path);
 
 #endif

@@ -22,9 +22,6 @@ enum {
   CL_MAP_HUGE_1GB = 30 << 26,
 };
 
-// Opens a file for reads past the page cache. The descriptor, or -errno (EINVAL: the filesystem has no such reads).
-int cl_open_direct(const char *path);
-
 // Reads what the page cache holds of the file at `offset`, without waiting for the disk and without reading ahead. The bytes
 // read, or -errno (EAGAIN: the first of them is not cached; EOPNOTSUPP: the filesystem cannot tell).
 int64_t cl_read_cached(int file, void *buffer, int64_t bytes, int64_t offset);

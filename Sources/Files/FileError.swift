@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import SystemPackage
+
+/// Why a file or a folder cannot be used.
+///
+/// `description` is one line for people. A path in it may be made by `String(pathBytes:)`.
+public enum FileError: Error, Hashable, Sendable {
+  /// The operating system refused: `operation` names what was tried, such as `open it`.
+  case system(path: String, operation: String, Errno)
+  /// The path leads to a folder, a pipe or a device.
+  case notRegular(path: String)
+  /// The path leads to a symbolic link where none is followed.
+  case link(path: String)
+  /// The file ends at byte `end`, before what was to be read.
+  case cutShort(path: String, end: Int)
+  /// The file has more bytes than are read into memory.
+  case tooLong(path: String, byteCount: Int, limit: Int)
+}
+
+extension FileError: CustomStringConvertible {
+  /// The problem in one line.
+  public var description: String {
+    switch self {
+    case .system(let path, let operation, let error): "\(path.oneLine): cannot \(operation): \(error.description)"
+    case .notRegular(let path): "\(path.oneLine): this is not a regular file"
+    case .link(let path): "\(path.oneLine): this is a symbolic link, and links are not followed here"
+    case .cutShort(let path, let end): "\(path.oneLine): the file ends at byte \(end), before the bytes that were to be read"
+    case .tooLong(let path, let byteCount, let limit):
+      "\(path.oneLine): the file has \(byteCount) bytes, more than the limit of \(limit)"
+    }
+  }
+}
+
+/// An error of a module that works with files: it can say what a `FileError` says.
+package protocol FileFailure: Error {
+  init(_ error: FileError)
+}
+
+extension FileError: FileFailure {
+  package init(_ error: FileError) { self = error }
+}
+
+extension FileFailure {
+  /// Runs `body`, whose errors are the operating system's.
+  static func wrapping<Result: ~Copyable>(
+    _ path: String, _ operation: @autoclosure () -> String, _ body: () throws -> Result
+  ) throws(Self) -> Result {
+    do {
+      return try body()
+    } catch {
+      throw Self(.system(path: path, operation: operation(), error as? Errno ?? .ioError))
+    }
+  }
+
+  /// Throws if `error`, an errno or 0, is not 0.
+  static func check(_ error: CInt, _ path: String, _ operation: @autoclosure () -> String) throws(Self) {
+    guard error == 0 else { throw Self(.system(path: path, operation: operation(), Errno(rawValue: error))) }
+  }
+}
