@@ -6,11 +6,18 @@ extension JSONValue: CustomStringConvertible {
   /// A number that JSON cannot write (infinite, not a number) is written as null.
   public var description: String {
     var text = ""
-    write(to: &text)
+    write(to: &text, blank: " ")
     return text
   }
 
-  private func write(to text: inout String) {
+  /// The same without blanks.
+  package var compact: String {
+    var text = ""
+    write(to: &text, blank: "")
+    return text
+  }
+
+  private func write(to text: inout String, blank: String) {
     switch self {
     case .null: text += "null"
     case .bool(let bool): text += bool ? "true" : "false"
@@ -20,17 +27,17 @@ extension JSONValue: CustomStringConvertible {
     case .array(let elements):
       text += "["
       for (index, element) in elements.enumerated() {
-        if index > 0 { text += ", " }
-        element.write(to: &text)
+        if index > 0 { text += "," + blank }
+        element.write(to: &text, blank: blank)
       }
       text += "]"
     case .object(let object):
       text += "{"
       for (index, member) in object.members.enumerated() {
-        if index > 0 { text += ", " }
+        if index > 0 { text += "," + blank }
         Self.write(member.name, to: &text)
-        text += ": "
-        member.value.write(to: &text)
+        text += ":" + blank
+        member.value.write(to: &text, blank: blank)
       }
       text += "}"
     }

@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
+
 /// Reads a blob's content, compressed or not, at any place; any number of threads may read at once.
 public struct BlobReader: ~Copyable, Sendable {
   /// The blob's file.
   public var path: String { file.path }
   /// Bytes of content.
   public let byteCount: Int
-  private let file: PositionedFile
+  private let file: File<PackError>
   private let map: BlobStorage.Map?
 
   /// Opens blob `index` of `pack`.
   public init(_ pack: Pack, blob index: Int) throws(PackError) {
     let blob = pack.manifest.blobs[index]
     let map = blob.storage.flatMap { BlobStorage.Map($0) }
-    file = try PositionedFile(pack.blobPath(index))
+    file = try File(pack.blobPath(index))
     byteCount = blob.byteCount
     self.map = map
   }
 
-  /// Whether the file holds something else than the content.
+  /// Whether the file holds something other than the content.
   public var isCompressed: Bool { map != nil }
 
   /// Fills `buffer` with the content from `offset`.
@@ -32,14 +34,13 @@ public struct BlobReader: ~Copyable, Sendable {
     guard let map else { return try unsafe file.read(offset, into: buffer) }
     let range = offset..<offset + buffer.count
     guard !range.isEmpty else { return }
-    var index = Self.entry(at: offset, of: map)
+    var index = map.entry(at: offset)
     while index < map.entries.count, map.entries[index].content.lowerBound < range.upperBound {
       let entry = map.entries[index]
       let wanted = entry.content.clamped(to: range)
-      let part = unsafe UnsafeMutableRawBufferPointer(
-        rebasing: buffer[wanted.lowerBound - offset..<wanted.upperBound - offset])
+      let part = unsafe buffer[bytes: wanted.relative(to: offset)]
       switch entry.encoding {
-      case .zero: unsafe part.initializeMemory(as: UInt8.self, repeating: 0)
+      case .zero: unsafe part.clear()
       case .raw:
         try unsafe file.read(entry.stored.lowerBound + wanted.lowerBound - entry.content.lowerBound, into: part)
       case .zstd, .zstd2, .zstd4, .zstd8:
@@ -53,7 +54,7 @@ public struct BlobReader: ~Copyable, Sendable {
   func storedRange(of range: Range<Int>) -> Range<Int> {
     guard let map, !range.isEmpty else { return range }
     func place(_ offset: Int, isEnd: Bool) -> Int {
-      let entry = map.entries[Self.entry(at: isEnd ? offset - 1 : offset, of: map)]
+      let entry = map.entries[map.entry(at: isEnd ? offset - 1 : offset)]
       let within = offset - entry.content.lowerBound
       return switch entry.encoding {
       case .zero: entry.stored.lowerBound
@@ -65,16 +66,6 @@ public struct BlobReader: ~Copyable, Sendable {
     return place(range.lowerBound, isEnd: false)..<place(range.upperBound, isEnd: true)
   }
 
-  private static func entry(at offset: Int, of map: BlobStorage.Map) -> Int {
-    var low = 0
-    var high = map.entries.count
-    while low < high {
-      let middle = (low + high) / 2
-      if map.entries[middle].content.upperBound > offset { high = middle } else { low = middle + 1 }
-    }
-    return low
-  }
-
   private func unpack(
     _ entry: BlobStorage.Map.Entry, _ size: Int, _ wanted: Range<Int>, into buffer: UnsafeMutableRawBufferPointer,
     _ codec: inout FrameCodec
@@ -83,8 +74,7 @@ public struct BlobReader: ~Copyable, Sendable {
     for index in (wanted.lowerBound - start) / size...(wanted.upperBound - 1 - start) / size {
       let frame = start + index * size..<min(entry.content.upperBound, start + (index + 1) * size)
       let part = frame.clamped(to: wanted)
-      let target = unsafe UnsafeMutableRawBufferPointer(
-        rebasing: buffer[part.lowerBound - wanted.lowerBound..<part.upperBound - wanted.lowerBound])
+      let target = unsafe buffer[bytes: part.relative(to: wanted.lowerBound)]
       let whole = unsafe part == frame ? target : codec.frameBuffer(frame.count)
       let stored = entry.frames[index]..<entry.frames[index + 1]
       let isGood = try unsafe codec.unpack(storedByteCount: stored.count, planeCount: entry.encoding.planeCount, into: whole) {
@@ -94,11 +84,10 @@ public struct BlobReader: ~Copyable, Sendable {
         throw .invalid(
           file: path,
           problem:
-            "at byte \(stored.lowerBound): damaged: no zstd frame of \(frame.count) bytes; restore it from a copy or convert again")
+            "at byte \(stored.lowerBound): damaged: not a zstd frame of \(frame.count) bytes; \(PackError.damageAdvice)")
       }
       if part != frame {
-        unsafe target.copyMemory(
-          from: UnsafeRawBufferPointer(rebasing: whole[part.lowerBound - frame.lowerBound..<part.upperBound - frame.lowerBound]))
+        unsafe target.copyMemory(from: UnsafeRawBufferPointer(whole[bytes: part.relative(to: frame.lowerBound)]))
       }
     }
   }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How a compressed blob's content lies in its file: as segments, one behind another, in the content and in the file alike.
-public struct BlobStorage: Sendable, Hashable, Codable {
+import Files
+
+/// How a compressed blob's content lies in its file: as segments, one after another, in the content and in the file alike.
+public struct BlobStorage: Sendable, Hashable {
   /// Bytes of content in a frame; the last frame of a segment may hold fewer.
   public var frameByteCount: Int
   /// The segments, in order.
@@ -17,7 +19,7 @@ public struct BlobStorage: Sendable, Hashable, Codable {
   public static let frameByteCounts = 4096...(1 << 26)
 
   /// A run of content that is stored in one way: a slice of a tensor, or what lies between such slices.
-  public struct Segment: Sendable, Hashable, Codable {
+  public struct Segment: Sendable, Hashable {
     /// Bytes of content.
     public var byteCount: Int
     /// What was done to it.
@@ -50,7 +52,7 @@ public struct BlobStorage: Sendable, Hashable, Codable {
   }
 
   /// What was done to a segment's content.
-  public enum Encoding: String, Sendable, Hashable, Codable, CaseIterable {
+  public enum Encoding: String, Sendable, Hashable, CaseIterable {
     /// Nothing: the file holds the content.
     case raw
     /// The content is zeros, and the file holds none of it.
@@ -59,9 +61,9 @@ public struct BlobStorage: Sendable, Hashable, Codable {
     case zstd
     /// Each frame's bytes are put into two planes, those at even offsets and those at odd ones, then it is a zstd frame.
     case zstd2
-    /// Likewise with four planes.
+    /// The same with four planes.
     case zstd4
-    /// Likewise with eight planes.
+    /// The same with eight planes.
     case zstd8
 
     /// Planes that a frame's bytes are put into: 1 if they stay in order; 0 without frames.
@@ -85,7 +87,7 @@ extension BlobStorage {
       let content: Range<Int>
       let stored: Range<Int>
       let encoding: Encoding
-      /// Where each frame begins in the file, and behind them where the last one ends.
+      /// Where each frame begins in the file, and then where the last one ends.
       let frames: [Int]
     }
 
@@ -97,9 +99,7 @@ extension BlobStorage {
     let storedByteCount: Int
 
     init?(_ storage: BlobStorage) {
-      guard BlobStorage.frameByteCounts.contains(storage.frameByteCount),
-        storage.frameByteCount & (storage.frameByteCount - 1) == 0
-      else { return nil }
+      guard BlobStorage.frameByteCounts.contains(storage.frameByteCount), storage.frameByteCount.isPowerOfTwo else { return nil }
       var entries: [Entry] = []
       var content = 0
       var stored = 0
@@ -115,6 +115,9 @@ extension BlobStorage {
       storedByteCount = stored
     }
 
+    /// The index of the entry that holds the content at `offset`.
+    func entry(at offset: Int) -> Int { entries.partitioningIndex { $0.content.upperBound > offset } }
+
     private static func entry(_ segment: Segment, _ content: Int, _ stored: Int, _ frameByteCount: Int) -> Entry? {
       guard segment.byteCount > 0, segment.frames.allSatisfy({ $0 > 0 && $0 <= 2 * BlobStorage.frameByteCounts.upperBound }),
         let size = segment.storedByteCount
@@ -122,7 +125,7 @@ extension BlobStorage {
       let (contentEnd, overflow) = content.addingReportingOverflow(segment.byteCount)
       let (storedEnd, overflow2) = stored.addingReportingOverflow(size)
       guard !overflow, !overflow2 else { return nil }
-      let count = segment.encoding.planeCount == 0 ? 0 : (segment.byteCount - 1) / frameByteCount + 1
+      let count = segment.encoding.planeCount == 0 ? 0 : segment.byteCount.pieceCount(of: frameByteCount)
       guard segment.frames.count == count else { return nil }
       let frames = segment.frames.reduce(into: [stored]) { $0.append(($0.last ?? stored) + $1) }
       return Entry(content: content..<contentEnd, stored: stored..<storedEnd, encoding: segment.encoding, frames: frames)

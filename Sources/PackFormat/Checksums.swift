@@ -4,6 +4,8 @@
 public struct Checksums: Sendable, Hashable {
   /// The file's name within a pack.
   public static let fileName = "checksums.xxh3"
+  /// The most bytes that it has: a line of at most 290 bytes for each of at most 1024 blobs and three other files.
+  static let byteCountLimit = 290 * 1027
 
   /// Digests by file name.
   public private(set) var digests: [String: Digest]

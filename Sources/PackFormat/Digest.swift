@@ -4,7 +4,7 @@ import CXXHash
 
 /// An XXH3 digest of 128 bits.
 ///
-/// It finds accidents; it is no protection against somebody who changes a file on purpose. The text is the canonical form that
+/// It finds accidents; it does not protect against somebody who changes a file on purpose. The text is the canonical form that
 /// `xxhsum -H2` prints: 32 hexadecimal digits, most significant first.
 public struct Digest: Sendable, Hashable {
   private let high: UInt64
@@ -45,32 +45,19 @@ public struct Digest: Sendable, Hashable {
   }
 }
 
-extension Digest: Codable {
-  /// Reads the 32 hexadecimal digits.
-  public init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    guard let digest = try Digest(hex: container.decode(String.self)) else {
-      throw DecodingError.dataCorruptedError(in: container, debugDescription: "a digest has 32 hexadecimal digits")
-    }
-    self = digest
-  }
-
-  /// Writes the 32 hexadecimal digits.
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(hex)
-  }
-}
-
 /// Computes a digest of bytes that come piece by piece.
 ///
 /// - Invariant: `state` is a live XXH3 state, owned here and freed once.
 @safe public struct DigestStream: ~Copyable {
   private let state: OpaquePointer
 
-  /// A stream that has seen nothing yet; nil if there is no memory for its half kilobyte.
-  public init?() {
-    guard let state = unsafe XXH3_createState(), unsafe XXH3_128bits_reset(state) == XXH_OK else { return nil }
+  /// A stream that has seen nothing yet.
+  ///
+  /// - Throws: `PackError.noMemory`; it takes half a kilobyte.
+  public init() throws(PackError) {
+    guard let state = unsafe XXH3_createState(), unsafe XXH3_128bits_reset(state) == XXH_OK else {
+      throw .noMemory(purpose: "checksums")
+    }
     unsafe self.state = state
   }
 

@@ -12,12 +12,14 @@ import CZstd
   private var stored = ByteBuffer(capacity: 0)
   private var content = ByteBuffer(capacity: 0)
 
-  /// A codec; nil if there is no memory for its contexts.
-  public init?() {
-    guard let compressor = unsafe ZSTD_createCCtx() else { return nil }
+  /// A codec.
+  ///
+  /// - Throws: `PackError.noMemory`.
+  public init() throws(PackError) {
+    guard let compressor = unsafe ZSTD_createCCtx() else { throw .noMemory(purpose: "libzstd") }
     guard let decompressor = unsafe ZSTD_createDCtx() else {
       unsafe ZSTD_freeCCtx(compressor)
-      return nil
+      throw .noMemory(purpose: "libzstd")
     }
     unsafe self.compressor = compressor
     unsafe self.decompressor = decompressor
@@ -52,7 +54,7 @@ import CZstd
 
   /// Unpacks a frame into `target`, filling it; `read` provides what is stored.
   ///
-  /// - Returns: false if the stored bytes are no zstd frame of exactly that content size.
+  /// - Returns: false if the stored bytes are not a zstd frame of exactly that content size.
   mutating func unpack<Failure: Error>(
     storedByteCount: Int, planeCount: Int, into target: UnsafeMutableRawBufferPointer,
     read: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import CLinux
 import Dispatch
-import FoundationEssentials
 import Glibc
 
 /// Runs pieces of work on several threads, and finishes them in order.
@@ -20,7 +20,10 @@ public struct OrderedWork: Sendable {
   }
 
   /// CPUs that this process may run on.
-  public static var availableThreads: Int { ProcessInfo.processInfo.activeProcessorCount }
+  public static var availableThreads: Int {
+    var cpus = [Int32](repeating: 0, count: 16384)
+    return max(1, unsafe Int(cl_affinity(&cpus, CInt(cpus.count))))
+  }
 
   /// Runs every piece.
   ///

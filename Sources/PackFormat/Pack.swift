@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import FoundationEssentials
+import Files
 import GGUF
 import SystemPackage
 
@@ -13,7 +13,7 @@ public struct Pack: Sendable {
   public enum FileName {
     /// The manifest.
     public static let manifest = "pack.json"
-    /// The headers of the source's parts, one after another, each with the padding behind it.
+    /// The headers of the source's parts, one after another, each with the padding after it.
     public static let header = "header.gguf"
     /// The source's padding, where it is not all zero.
     public static let gaps = "gaps.bin"
@@ -44,8 +44,8 @@ public struct Pack: Sendable {
     let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     try checkFolder(path)
     let checksumsPath = path + "/" + Checksums.fileName
-    let text = String(decoding: try PackFile.contents(checksumsPath), as: UTF8.self)
-    let checksums = try Checksums(text: text, file: checksumsPath)
+    let text = try File<PackError>(checksumsPath).contents(limit: Checksums.byteCountLimit)
+    let checksums = try Checksums(text: String(decoding: text, as: UTF8.self), file: checksumsPath)
     let manifest = try contents(FileName.manifest, of: path, checksums)
     let pack = try parse(path, manifest: manifest, checksums) { () throws(PackError) in
       try contents(FileName.header, of: path, checksums)
@@ -60,7 +60,7 @@ public struct Pack: Sendable {
   static func parse(
     _ path: String, manifest bytes: [UInt8], _ checksums: Checksums, header: () throws(PackError) -> [UInt8]
   ) throws(PackError) -> Pack {
-    let manifest = try decode(bytes, file: path + "/" + FileName.manifest)
+    let manifest = try PackManifest(json: bytes, file: path + "/" + FileName.manifest)
     let headerBytes = try header()
     let validator = PackValidator(path: path, manifest: manifest, checksums: checksums)
     try validator.checkFields()
@@ -71,23 +71,23 @@ public struct Pack: Sendable {
 
   /// Says of a path that leads to something else what it is, rather than which file is missing in it.
   private static func checkFolder(_ path: String) throws(PackError) {
-    let kind: FileType
-    do {
-      kind = try FilePath(path).stat().type
-    } catch {
-      throw .system(file: path, operation: "open it", reason: error.description)
+    guard let status = try Stat.find(path, failingAs: PackError.self) else {
+      throw .file(.system(path: path, operation: "open it", .noSuchFileOrDirectory))
     }
-    guard kind == .directory else {
-      throw .invalid(file: path, problem: "it is a file, and a pack is a folder; ggufpack convert makes one")
+    guard status.type == .directory else {
+      throw .invalid(file: path, problem: "this is a file; a pack is a folder. ggufpack convert makes one")
     }
-    let names = [FileName.manifest, FileName.header, Checksums.fileName]
-    guard names.contains(where: { FileManager.default.fileExists(atPath: path + "/" + $0) }) else {
-      throw .invalid(file: path, problem: "this folder is no pack: it has no \(FileName.manifest)")
+    for name in [FileName.manifest, FileName.header, Checksums.fileName] {
+      if try Stat.find(path + "/" + name, failingAs: PackError.self) != nil { return }
     }
+    throw .invalid(file: path, problem: "this folder is not a pack: it has no \(FileName.manifest)")
   }
 
+  /// The most that is read into memory of a manifest or a header: enough for a hundred thousand tensors.
+  private static let fileByteCountLimit = 1 << 28
+
   private static func contents(_ name: String, of path: String, _ checksums: Checksums) throws(PackError) -> [UInt8] {
-    let bytes = try PackFile.contents(path + "/" + name)
+    let bytes = try File<PackError>(path + "/" + name).contents(limit: fileByteCountLimit)
     guard let digest = checksums.digests[name] else {
       throw .invalid(file: path + "/" + Checksums.fileName, problem: "it does not list \(name)")
     }
@@ -95,33 +95,6 @@ public struct Pack: Sendable {
       throw .damaged(file: path + "/" + name, chunk: nil, range: 0..<bytes.count)
     }
     return bytes
-  }
-
-  /// The versions alone, so that a manifest from the future is refused for that and not for a field that it lacks.
-  private struct Versions: Decodable {
-    var formatVersion: Int
-    var layoutVersion: Int
-  }
-
-  static func decode(_ bytes: [UInt8], file: String) throws(PackError) -> PackManifest {
-    do {
-      let decoder = JSONDecoder()
-      let data = Data(bytes)
-      let versions = try decoder.decode(Versions.self, from: data)
-      try check(versions.formatVersion, PackManifest.currentFormatVersion, "formatVersion", file)
-      try check(versions.layoutVersion, PackManifest.currentLayoutVersion, "layoutVersion", file)
-      return try decoder.decode(PackManifest.self, from: data)
-    } catch let error as PackError {
-      throw error
-    } catch let error as DecodingError {
-      throw .invalid(file: file, problem: error.oneLine)
-    } catch {
-      throw .invalid(file: file, problem: "this is no JSON document: \(error)")
-    }
-  }
-
-  private static func check(_ found: Int, _ known: Int, _ field: String, _ file: String) throws(PackError) {
-    guard found == known else { throw .version(file: file, field: field, found: found, known: known) }
   }
 
   private static func split(_ bytes: [UInt8], by manifest: PackManifest, file: String) throws(PackError) -> [GGUFHeader] {
@@ -145,23 +118,5 @@ public struct Pack: Sendable {
       throw .invalid(file: file, problem: "it has \(bytes.count - start) bytes more than the headers that the manifest lists")
     }
     return headers
-  }
-}
-
-extension DecodingError {
-  /// What is wrong and at which field, in one line.
-  var oneLine: String {
-    func place(_ path: [any CodingKey], _ last: (any CodingKey)? = nil) -> String {
-      (path + (last.map { [$0] } ?? [])).map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
-    }
-    switch self {
-    case .keyNotFound(let key, let context): return "the field \(place(context.codingPath, key)) is missing"
-    case .typeMismatch(_, let context), .valueNotFound(_, let context):
-      return "the field \(place(context.codingPath)) is of another kind than it must be"
-    case .dataCorrupted(let context):
-      return context.codingPath.isEmpty
-        ? "this is no JSON document" : "the field \(place(context.codingPath)) cannot be: \(context.debugDescription)"
-    @unknown default: return "this is no manifest"
-    }
   }
 }

@@ -5,14 +5,14 @@ import GGUF
 /// What `pack.json` says: where every row of every tensor lies, and what digests the blobs have.
 ///
 /// Byte counts and offsets are in bytes. `docs/FORMAT.md` describes every field.
-public struct PackManifest: Sendable, Hashable, Codable {
+public struct PackManifest: Sendable, Hashable {
   /// The version of the pack's structure that this program writes and reads.
   public static let currentFormatVersion = 1
   /// The version of the layouts' bit order that this program writes and reads.
   public static let currentLayoutVersion = 1
 
   /// How weights are divided over nodes.
-  public enum Placement: String, Sendable, Hashable, Codable, CaseIterable {
+  public enum Placement: String, Sendable, Hashable, CaseIterable {
     /// Each weight's rows are divided over the nodes; one copy in all.
     case shard
     /// Every node has a replica of everything.
@@ -20,7 +20,7 @@ public struct PackManifest: Sendable, Hashable, Codable {
   }
 
   /// One file of the source.
-  public struct SourcePart: Sendable, Hashable, Codable {
+  public struct SourcePart: Sendable, Hashable {
     /// Its file name, without folders.
     public var name: String
     /// Its size.
@@ -37,7 +37,7 @@ public struct PackManifest: Sendable, Hashable, Codable {
   }
 
   /// A file of weights.
-  public struct Blob: Sendable, Hashable, Codable {
+  public struct Blob: Sendable, Hashable {
     /// Its file name within the pack.
     public var file: String
     /// Bytes of its content, which is what is mapped; the file's size unless it is compressed.
@@ -80,7 +80,7 @@ public struct PackManifest: Sendable, Hashable, Codable {
   public var chunkByteCount: Int
   /// The source's files.
   public var source: [SourcePart]
-  /// Bytes in `gaps.bin`: the source's padding between tensors and behind the last one. 0 if these are all zero, and no such file.
+  /// Bytes in `gaps.bin`: the source's padding between tensors and after the last one. 0 if these are all zero, and no such file.
   public var gapByteCount: Int
   /// The files of weights.
   public var blobs: [Blob]

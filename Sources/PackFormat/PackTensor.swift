@@ -33,7 +33,7 @@ public struct PackTensor: Sendable, Hashable {
 }
 
 /// Consecutive rows of a tensor in one blob: the same rows of every expert.
-public struct TensorSlice: Sendable, Hashable, Codable {
+public struct TensorSlice: Sendable, Hashable {
   /// Index of the blob.
   public var blob: Int
   /// How the rows are arranged.
@@ -67,50 +67,5 @@ public struct TensorSlice: Sendable, Hashable, Codable {
     let (end, overflow3) = offset.addingReportingOverflow(size)
     guard !overflow, !overflow2, !overflow3, offset >= 0, size >= 0 else { return nil }
     return offset..<end
-  }
-}
-
-extension Layout: Codable {
-  /// Bytes of `rows` rows of `elements` elements of `type` in this layout; nil if the layout does not hold such rows, or on overflow.
-  public func byteCount(type: WeightType, elements: Int, rows: Int) -> Int? {
-    guard rows >= 0, let rowBytes = type.byteCount(elements: elements) else { return nil }
-    let result: (partialValue: Int, overflow: Bool)
-    switch self {
-    case .gguf:
-      result = rowBytes.multipliedReportingOverflow(by: rows)
-    case .r16k4, .r16k1:
-      guard let form = InterleavedForm(type), form.layout == self, rows % Layout.groupRows == 0,
-        let group = form.groupByteCount(blocks: elements / type.blockElements)
-      else { return nil }
-      result = group.multipliedReportingOverflow(by: rows / Layout.groupRows)
-    }
-    return result.overflow ? nil : result.partialValue
-  }
-}
-
-extension PackTensor: Codable {
-  private enum CodingKeys: String, CodingKey { case name, type, dimensions, part, slices }
-
-  /// Reads a tensor; the type is given by its ggml name.
-  public init(from decoder: any Decoder) throws {
-    let container = try decoder.container(keyedBy: CodingKeys.self)
-    let typeName = try container.decode(String.self, forKey: .type)
-    guard let type = WeightType(name: typeName) else {
-      throw DecodingError.dataCorruptedError(forKey: .type, in: container, debugDescription: "unknown weight type \(typeName)")
-    }
-    self.init(
-      name: try container.decode(String.self, forKey: .name), type: type,
-      dimensions: try container.decode([Int].self, forKey: .dimensions), part: try container.decode(Int.self, forKey: .part),
-      slices: try container.decode([TensorSlice].self, forKey: .slices))
-  }
-
-  /// Writes a tensor; the type by its ggml name.
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(name, forKey: .name)
-    try container.encode(type.name, forKey: .type)
-    try container.encode(dimensions, forKey: .dimensions)
-    try container.encode(part, forKey: .part)
-    try container.encode(slices, forKey: .slices)
   }
 }

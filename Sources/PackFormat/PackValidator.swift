@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import GGUF
 
-/// Holds a manifest against itself, the source's headers and the files, and refuses every lie.
+/// Checks a manifest against itself, the source's headers and the files, and refuses every contradiction.
 struct PackValidator {
   let path: String
   let manifest: PackManifest
@@ -23,18 +24,18 @@ struct PackValidator {
     let manifest = manifest
     try require((1...1024).contains(manifest.nodeCount), "nodeCount is \(manifest.nodeCount), not 1 to 1024")
     try require(
-      Self.isPowerOfTwo(manifest.alignment) && (4096...(1 << 30)).contains(manifest.alignment),
-      "alignment is \(manifest.alignment), no power of two from 4096 to 2^30")
+      manifest.alignment.isPowerOfTwo && (4096...(1 << 30)).contains(manifest.alignment),
+      "alignment is \(manifest.alignment), which is not a power of two from 4096 to 2^30")
     try require(
-      Self.isPowerOfTwo(manifest.chunkByteCount) && (4096...(1 << 30)).contains(manifest.chunkByteCount),
-      "chunkByteCount is \(manifest.chunkByteCount), no power of two from 4096 to 2^30")
+      manifest.chunkByteCount.isPowerOfTwo && (4096...(1 << 30)).contains(manifest.chunkByteCount),
+      "chunkByteCount is \(manifest.chunkByteCount), which is not a power of two from 4096 to 2^30")
     try require(!manifest.source.isEmpty, "source lists no file")
     for part in manifest.source {
       try require(Self.isFileName(part.name), "the source name \"\(part.name)\" is not a plain file name")
       try require(part.byteCount >= part.headerByteCount, "the source \(part.name) is smaller than its own header")
     }
     try require(manifest.gapByteCount >= 0, "gapByteCount is negative")
-    try require(!manifest.copies || manifest.placement == .mirror, "copies is set, but the placement is no mirror")
+    try require(!manifest.copies || manifest.placement == .mirror, "copies is set, but the placement is not mirror")
     try checkBlobs()
   }
 
@@ -46,7 +47,7 @@ struct PackValidator {
       try require(Self.isFileName(blob.file), "the blob name \"\(blob.file)\" is not a plain file name")
       try require(names.insert(blob.file).inserted, "the name \(blob.file) is used twice")
       try require(blob.byteCount >= 0, "the size of \(blob.file) is negative")
-      let chunks = blob.byteCount / manifest.chunkByteCount + (blob.byteCount % manifest.chunkByteCount == 0 ? 0 : 1)
+      let chunks = blob.byteCount.pieceCount(of: manifest.chunkByteCount)
       try require(blob.chunks.count == chunks, "\(blob.file) has \(blob.chunks.count) digests for \(chunks) chunks")
     }
     if manifest.copies, let first = manifest.blobs.first {
@@ -56,8 +57,6 @@ struct PackValidator {
       try require(same, "the copies of the mirror have different sizes or digests")
     }
   }
-
-  private static func isPowerOfTwo(_ value: Int) -> Bool { value > 0 && value & (value - 1) == 0 }
 
   /// Whether a name stays within its folder.
   static func isFileName(_ name: String) -> Bool {
@@ -76,7 +75,7 @@ struct PackValidator {
     for ((part, info), tensor) in zip(described, manifest.tensors) {
       try require(
         tensor.part == part && tensor.name == info.name && tensor.type == info.type && tensor.dimensions == info.dimensions,
-        "the tensor \(tensor.name) is not what \(Pack.FileName.header) says of it")
+        "the tensor \(tensor.name) is not as \(Pack.FileName.header) describes it")
       try check(tensor)
     }
     try checkOverlaps()
@@ -86,7 +85,7 @@ struct PackValidator {
     var nextRow = 0
     for slice in tensor.slices {
       let name = "a slice of \(tensor.name)"
-      try require(manifest.blobs.indices.contains(slice.blob), "\(name) lies in blob \(slice.blob), and there is none")
+      try require(manifest.blobs.indices.contains(slice.blob), "\(name) lies in blob \(slice.blob), which does not exist")
       try require(manifest.placement == .shard || slice.blob == 0, "\(name) lies in blob \(slice.blob) of a mirror")
       try require(slice.rowBegin == nextRow && slice.rowCount > 0, "the slices of \(tensor.name) do not cover its rows in order")
       try require(slice.rowCount <= tensor.rowCount - nextRow, "\(name) reaches beyond its rows")
@@ -98,7 +97,7 @@ struct PackValidator {
       try require(
         tensor.expertCount == 1 ? slice.expertStride == 0 : slice.expertStride >= slice.byteCount && slice.expertStride % 64 == 0,
         "\(name) has an expert stride of \(slice.expertStride)")
-      try require(slice.offset >= 0 && slice.offset % 64 == 0, "\(name) begins at \(slice.offset), no multiple of 64")
+      try require(slice.offset >= 0 && slice.offset % 64 == 0, "\(name) begins at \(slice.offset), which is not a multiple of 64")
       guard let extent = slice.extent(expertCount: tensor.expertCount), extent.upperBound <= manifest.blobs[slice.blob].byteCount
       else { throw invalid("\(name) reaches beyond the end of \(manifest.blobs[slice.blob].file)") }
     }
@@ -134,11 +133,11 @@ struct PackValidator {
       throw .invalid(file: path + "/" + Checksums.fileName, problem: "it does not list \(missing)")
     }
     if let foreign = listed.subtracting(expected).min() {
-      throw .invalid(file: path + "/" + Checksums.fileName, problem: "it lists \(foreign), which is no file of this pack")
+      throw .invalid(file: path + "/" + Checksums.fileName, problem: "it lists \(foreign), which is not a file of this pack")
     }
     for blob in manifest.blobs where checksums.digests[blob.file] != blob.digest {
       throw .invalid(
-        file: path + "/" + Checksums.fileName, problem: "it has another digest for \(blob.file) than \(Pack.FileName.manifest)")
+        file: path + "/" + Checksums.fileName, problem: "its digest for \(blob.file) is not the one in \(Pack.FileName.manifest)")
     }
     for blob in manifest.blobs { try check(blob.file, byteCount: try storedByteCount(of: blob)) }
     if manifest.gapByteCount > 0 { try check(Pack.FileName.gaps, byteCount: manifest.gapByteCount) }
@@ -153,9 +152,9 @@ struct PackValidator {
   }
 
   private func check(_ name: String, byteCount: Int) throws(PackError) {
-    let found = try PackFile.byteCount(path + "/" + name)
+    let found = try File<PackError>(path + "/" + name).byteCount()
     guard found == byteCount else {
-      throw .invalid(file: path + "/" + name, problem: "it has \(found) bytes, and the manifest says \(byteCount)")
+      throw .invalid(file: path + "/" + name, problem: "the file has \(found) bytes, but the manifest says \(byteCount)")
     }
   }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Reads a whole pack and holds it against its digests.
+import Files
+
+/// Reads a whole pack and checks it against its digests.
 public struct PackVerifier: Sendable {
   /// The pack, whose manifest and header have been checked already.
   public let pack: Pack
@@ -9,7 +11,7 @@ public struct PackVerifier: Sendable {
 
   /// Bytes that are read at a time: they are hashed while they are still in the cache.
   private static let pieceByteCount = 1 << 18
-  /// Likewise of compressed content: many frames, but not a chunk of any size that a manifest may ask for.
+  /// The same for compressed content: many frames, but not a chunk of any size that a manifest may ask for.
   private static let compressedPieceByteCount = 1 << 23
 
   /// A verifier of `pack`.
@@ -52,10 +54,7 @@ public struct PackVerifier: Sendable {
     var codec: FrameCodec
     var digest: Digest?
 
-    init() throws(PackError) {
-      guard let codec = FrameCodec() else { throw .system(file: "libzstd", operation: "start it", reason: "there is no memory") }
-      self.codec = codec
-    }
+    init() throws(PackError) { codec = try FrameCodec() }
   }
 
   /// The chunks of a blob's content.
@@ -90,9 +89,7 @@ public struct PackVerifier: Sendable {
   private static func digest(
     of reader: borrowing BlobReader, _ range: Range<Int>, _ state: inout Reader
   ) throws(PackError) -> Digest {
-    guard var stream = DigestStream() else {
-      throw .system(file: reader.path, operation: "hash it", reason: "there is no memory")
-    }
+    var stream = try DigestStream()
     // Frames are unpacked whole: a piece holds many, so that few are unpacked twice.
     let step = reader.isCompressed ? compressedPieceByteCount : pieceByteCount
     for start in stride(from: range.lowerBound, to: range.upperBound, by: max(step, 1)) {
@@ -107,8 +104,8 @@ public struct PackVerifier: Sendable {
   private func check(
     file name: String, byteCount: Int, digest: Digest, _ progress: (Int) throws(PackError) -> Void
   ) throws(PackError) -> [PackError] {
-    let file = try PositionedFile(pack.path + "/" + name)
-    guard var stream = DigestStream() else { throw .system(file: file.path, operation: "hash it", reason: "there is no memory") }
+    let file = try File<PackError>(pack.path + "/" + name)
+    var stream = try DigestStream()
     var buffer = ByteBuffer(capacity: 0)
     for start in stride(from: 0, to: byteCount, by: Self.pieceByteCount) {
       let count = min(Self.pieceByteCount, byteCount - start)

@@ -5,7 +5,7 @@ import PackFormat
 import Repack
 import Testing
 
-/// A lie of the manifest, and what is said about it.
+/// A wrong value in the manifest, and what is said about it.
 struct Lie: Sendable, CustomTestStringConvertible {
   let place: String
   let value: (any Sendable)?
@@ -36,16 +36,19 @@ private let lies: [Lie] = [
   Lie("blobs.0.file", "pack.json", "used twice"), Lie("blobs.0.file", "other.blob", "it does not list other.blob"),
   Lie("blobs.0.node", 1, "one for each of 2 nodes"), Lie("blobs.0.node", nil, "one for each of 2 nodes"),
   Lie("blobs.0.byteCount", -4096, "negative"), Lie("blobs.0.byteCount", 4096, "reaches beyond the end of node0.blob"),
-  Lie("blobs.0.byteCount", Int.max, "digests for"), Lie("blobs.0.digest", String(repeating: "0", count: 32), "another digest"),
+  Lie("blobs.0.byteCount", Int.max, "digests for"),
+  Lie("blobs.0.digest", String(repeating: "0", count: 32), "is not the one in pack.json"),
   Lie("blobs.0.digest", "zz", "32 hexadecimal digits"), Lie("blobs.0.chunks", [] as [String], "0 digests for"),
   Lie("blobs.0.storage", ["frameByteCount": 3, "segments": 0], "segments"),
-  Lie("tensors.0", nil, "lists 3 tensors"), Lie("tensors.0.name", "other", "is not what header.gguf says"),
-  Lie("tensors.0.type", "Q4_0", "is not what header.gguf says"), Lie("tensors.0.type", "Q9_9", "unknown weight type Q9_9"),
-  Lie("tensors.0.dimensions", [256, 51], "is not what header.gguf says"), Lie("tensors.0.dimensions", [] as [Int], "header.gguf"),
-  Lie("tensors.0.part", 1, "is not what header.gguf says"), Lie("tensors.0.slices", [] as [Int], "cover 0 of its 50 rows"),
-  Lie("tensors.0.slices.0", nil, "do not cover its rows in order"), Lie("tensors.0.slices.0.blob", 2, "there is none"),
-  Lie("tensors.0.slices.0.blob", -1, "there is none"), Lie("tensors.0.slices.0.offset", 32, "no multiple of 64"),
-  Lie("tensors.0.slices.0.offset", -64, "no multiple of 64"), Lie("tensors.0.slices.0.offset", Int.max - 63, "beyond the end"),
+  Lie("tensors.0", nil, "lists 3 tensors"), Lie("tensors.0.name", "other", "is not as header.gguf describes it"),
+  Lie("tensors.0.type", "Q4_0", "is not as header.gguf describes it"),
+  Lie("tensors.0.type", "Q9_9", "\"Q9_9\", which is not a weight type"),
+  Lie("tensors.0.dimensions", [256, 51], "is not as header.gguf describes it"),
+  Lie("tensors.0.dimensions", [] as [Int], "header.gguf"),
+  Lie("tensors.0.part", 1, "is not as header.gguf describes it"), Lie("tensors.0.slices", [] as [Int], "cover 0 of its 50 rows"),
+  Lie("tensors.0.slices.0", nil, "do not cover its rows in order"), Lie("tensors.0.slices.0.blob", 2, "which does not exist"),
+  Lie("tensors.0.slices.0.blob", -1, "which does not exist"), Lie("tensors.0.slices.0.offset", 32, "not a multiple of 64"),
+  Lie("tensors.0.slices.0.offset", -64, "not a multiple of 64"), Lie("tensors.0.slices.0.offset", Int.max - 63, "beyond the end"),
   Lie("tensors.0.slices.0.offset", 1 << 40, "beyond the end"), Lie("tensors.0.slices.0.byteCount", 64, "size or a first row"),
   Lie("tensors.0.slices.0.layout", "r32", "layout"), Lie("tensors.0.slices.0.layout", "r16k1", "size or a first row"),
   Lie("tensors.0.slices.0.rowBegin", 1, "in order"),
@@ -74,12 +77,12 @@ struct BadPackTests {
     }
   }
 
-  @Test("A manifest that lies is refused with one line that names the lie", arguments: lies)
+  @Test("A manifest with a wrong value is refused with one line that names it", arguments: lies)
   func refuses(lie: Lie) throws {
     try SmallPack.with(options) { pack in
       #expect(answer(pack) == nil)
       try pack.change(lie.place, to: lie.value)
-      let found = try #require(answer(pack), "it was believed")
+      let found = try #require(answer(pack), "it was accepted")
       #expect(found.contains(lie.answer), "it says: \(found)")
       #expect(found.hasPrefix(pack.path + "/"))
       #expect(!found.contains("\n"))
@@ -95,15 +98,15 @@ struct BadPackTests {
       Lie("blobs.0.storage.segments.0.byteCount", Int.max, "describe"),
       Lie("blobs.0.storage.segments.0.frames", [Int.max, Int.max], "does not describe"),
       Lie("blobs.0.storage.segments.0.frames", [-1], "does not describe"),
-      Lie("blobs.0.storage.segments.0.frames", [1], "bytes, and"),
+      Lie("blobs.0.storage.segments.0.frames", [1], "bytes, but"),
       Lie("blobs.0.storage.segments.0.encoding", "lz4", "encoding"), Lie("blobs.0.storage.segments.0", nil, "does not describe"),
-      Lie("blobs.0.storage", nil, "bytes, and the manifest says"),
+      Lie("blobs.0.storage", nil, "bytes, but the manifest says"),
     ])
   func storage(lie: Lie) throws {
     try SmallPack.with(options, compressed: true) { pack in
       #expect(answer(pack) == nil)
       try pack.change(lie.place, to: lie.value)
-      let found = try #require(answer(pack), "it was believed")
+      let found = try #require(answer(pack), "it was accepted")
       #expect(found.contains(lie.answer), "it says: \(found)")
     }
   }
@@ -118,8 +121,8 @@ struct BadPackTests {
       }
     }
     let manager = FileManager.default
-    try check("node0.blob: it has") { try $0.write(Array($0.bytes("node0.blob").dropLast()), to: "node0.blob") }
-    try check("node1.blob: it has") { try $0.write($0.bytes("node1.blob") + [0], to: "node1.blob") }
+    try check("node0.blob: the file has") { try $0.write(Array($0.bytes("node0.blob").dropLast()), to: "node0.blob") }
+    try check("node1.blob: the file has") { try $0.write($0.bytes("node1.blob") + [0], to: "node1.blob") }
     try check("node1.blob: cannot open it: No such file") { try manager.removeItem(atPath: $0.path + "/node1.blob") }
     for name in ["pack.json", "header.gguf", "checksums.xxh3"] {
       try check("\(name): cannot open it: No such file") { try manager.removeItem(atPath: $0.path + "/" + name) }
@@ -131,17 +134,17 @@ struct BadPackTests {
       try $0.write(bytes, to: "header.gguf")
       try $0.sign("header.gguf", bytes)
     }
-    try check("node0.blob: it is a symbolic link") { pack in
+    try check("node0.blob: this is a symbolic link") { pack in
       try manager.moveItem(atPath: pack.path + "/node0.blob", toPath: pack.path + "/../outside")
       try manager.createSymbolicLink(atPath: pack.path + "/node0.blob", withDestinationPath: "../outside")
     }
     for name in ["node0.blob", "pack.json", "header.gguf", "checksums.xxh3"] {
       // A pipe must not be waited for.
-      try check("\(name): it is no regular file") { pack in
+      try check("\(name): this is not a regular file") { pack in
         try manager.removeItem(atPath: pack.path + "/" + name)
         #expect(mkfifo(pack.path + "/" + name, 0o600) == 0)
       }
-      try check("\(name): it is no regular file") { pack in
+      try check("\(name): this is not a regular file") { pack in
         try manager.removeItem(atPath: pack.path + "/" + name)
         try manager.createDirectory(atPath: pack.path + "/" + name, withIntermediateDirectories: false)
       }
@@ -155,17 +158,17 @@ struct BadPackTests {
     try check("a second time") { try $0.write($0.bytes("checksums.xxh3") + $0.bytes("checksums.xxh3"), to: "checksums.xxh3") }
   }
 
-  @Test("What is no pack at all is called so")
+  @Test("A path that is not a pack is refused for what it is")
   func noPack() throws {
     try SmallPack.with(options) { pack in
       let parent = URL(filePath: pack.path).deletingLastPathComponent().path
       // The system's own words, which are not the same on every one.
       let (missing, noFolder) = (String(cString: strerror(ENOENT)), String(cString: strerror(ENOTDIR)))
       #expect(answer(SmallPack(path: parent + "/none.pack")) == "\(parent)/none.pack: cannot open it: \(missing)")
-      #expect(answer(SmallPack(path: parent)) == "\(parent): this folder is no pack: it has no pack.json")
+      #expect(answer(SmallPack(path: parent)) == "\(parent): this folder is not a pack: it has no pack.json")
       let file = parent + "/model.gguf"
-      #expect(answer(SmallPack(path: file)) == "\(file): it is a file, and a pack is a folder; ggufpack convert makes one")
-      #expect(answer(SmallPack(path: file + "/x")) == "\(file)/x: cannot open it: \(noFolder)")
+      #expect(answer(SmallPack(path: file)) == "\(file): this is a file; a pack is a folder. ggufpack convert makes one")
+      #expect(answer(SmallPack(path: file + "/x")) == "\(file)/x: cannot look at it: \(noFolder)")
     }
   }
 
@@ -232,7 +235,7 @@ struct BadPackTests {
 
   private func contents(_ pack: Pack, blob: Int) throws -> [UInt8] {
     let reader = try BlobReader(pack, blob: blob)
-    guard var codec = FrameCodec() else { return [] }
+    var codec = try FrameCodec()
     var bytes = [UInt8](repeating: 0, count: reader.byteCount)
     try bytes.withUnsafeMutableBytes { try reader.read(0, into: $0, &codec) }
     return bytes

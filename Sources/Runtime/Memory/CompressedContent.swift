@@ -18,10 +18,8 @@ package final class CompressedContent: Sendable {
 
   /// Fills memory with the content in `range`.
   func read(_ range: Range<Int>, into memory: UnsafeMutableRawPointer) throws(RuntimeError) {
-    guard var codec = FrameCodec() else {
-      throw .file(path: reader.path, operation: "unpack it", reason: "there is no memory for libzstd")
-    }
     do {
+      var codec = try FrameCodec()
       try reader.read(range.lowerBound, into: UnsafeMutableRawBufferPointer(start: memory, count: range.count), &codec)
     } catch {
       throw .pack(error)

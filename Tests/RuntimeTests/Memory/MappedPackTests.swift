@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import Glibc
 import PackFormat
 import Testing
@@ -61,7 +62,7 @@ struct MappedPackTests {
     let rowBytes = source.byteCount / source.rowCount
     let begin = source.offset + expert * source.expertStride + (slice.rowBegin - source.rowBegin) * rowBytes
     var expected = [UInt8](repeating: 0, count: slice.rowCount * rowBytes)
-    let file = try PositionedFile(pack.blobPath(source.blob))
+    let file = try File<PackError>(pack.blobPath(source.blob))
     try expected.withUnsafeMutableBytes { buffer throws in try file.read(begin, into: buffer) }
     let found = UnsafeRawBufferPointer(start: slice.base + expert * slice.expertStride, count: expected.count)
     #expect(found.elementsEqual(expected), "\(tensor.name), rows from \(slice.rowBegin), expert \(expert)")
