@@ -71,8 +71,8 @@ struct Arrangement: Sendable {
   }
 
   /// The content of blob `content` in runs that may be compressed apart: slices, and the zeros between them.
-  func sections(of content: Int) -> [CompressedBlobWriter.Section] {
-    var sections: [CompressedBlobWriter.Section] = []
+  func sections(of content: Int) -> [BlobSection] {
+    var sections: [BlobSection] = []
     var end = 0
     let slices = tensors.flatMap { tensor in
       tensor.slices.filter { $0.blob == content }.compactMap { slice in

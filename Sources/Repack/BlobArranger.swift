@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import GGUF
-import PackFormat
+import Files
 
 /// Gives the slices of one blob their places.
 ///
@@ -12,8 +11,6 @@ struct BlobArranger {
   struct Request {
     /// Bytes from the first expert's rows to the end of the last one's.
     let extent: Int
-    /// Bytes of one expert's rows.
-    let byteCount: Int
     let isStacked: Bool
   }
 
@@ -42,7 +39,7 @@ struct BlobArranger {
     return loose(requests)
   }
 
-  /// Large slices on units, one behind another; small ones in the first gap that holds them.
+  /// Large slices on units, one after another; small ones in the first gap that holds them.
   private func fill(_ requests: [Request]) -> (offsets: [Int], end: Int) {
     var gaps: [Range<Int>] = []
     var offsets: [Int] = []
@@ -50,14 +47,16 @@ struct BlobArranger {
     for request in requests {
       let isLarge = request.extent >= alignment
       let unit = max(isLarge ? alignment : Self.smallestAlignment, request.isStacked ? Self.pageByteCount : 0)
-      if !isLarge, let index = gaps.firstIndex(where: { $0.upperBound - Self.align($0.lowerBound, to: unit) >= request.extent }) {
-        let start = Self.align(gaps[index].lowerBound, to: unit)
+      if !isLarge,
+        let index = gaps.firstIndex(where: { $0.upperBound - $0.lowerBound.roundedUp(toMultipleOf: unit) >= request.extent })
+      {
+        let start = gaps[index].lowerBound.roundedUp(toMultipleOf: unit)
         let gap = gaps[index]
         gaps[index] = start + request.extent..<gap.upperBound
         if start > gap.lowerBound { gaps.insert(gap.lowerBound..<start, at: index) }
         offsets.append(start)
       } else {
-        let start = Self.align(end, to: unit)
+        let start = end.roundedUp(toMultipleOf: unit)
         if start > end { gaps.append(end..<start) }
         offsets.append(start)
         end = start + request.extent
@@ -76,12 +75,10 @@ struct BlobArranger {
       var unit = Self.smallestAlignment
       while unit < alignment, unit * 2 * Self.growthDivisor <= request.extent { unit *= 2 }
       if request.isStacked { unit = max(unit, Self.pageByteCount) }
-      let start = Self.align(end, to: unit)
+      let start = end.roundedUp(toMultipleOf: unit)
       offsets.append(start)
       end = start + request.extent
     }
     return (offsets, end)
   }
-
-  static func align(_ value: Int, to alignment: Int) -> Int { (value + alignment - 1) & ~(alignment - 1) }
 }

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import PackFormat
 
 /// Writes a blob as zstd frames: each slice of a tensor only if that saves at least 3 % of it.
 struct CompressedBlobWriter {
-  let path: String
-  let byteCount: Int
   let chunkByteCount: Int
   let threads: Int
   /// libzstd's level.
   let level: Int
-  /// What an interrupted run has written already, by section; empty: the file begins anew.
+  /// What an interrupted run has written already, by section; if there is nothing, the file is written from its start.
   let written: [Int: Journal.WrittenSection]
 
   /// Bytes of content in a frame: large enough for zstd to find what there is, small enough to be unpacked by the dozen at once.
@@ -18,25 +17,17 @@ struct CompressedBlobWriter {
   /// What must be saved, in percent.
   static let leastSaving = 3
 
-  /// A run of content that is stored in one way.
-  struct Section {
-    let range: Range<Int>
-    /// Planes that suit it; 0 for the zeros between slices.
-    let planeCount: Int
-  }
-
-  /// Writes the file, down to the disk.
+  /// Writes `file`, down to the disk.
   ///
   /// - Parameters:
-  ///   - note: Called for each section that is stored, with what a later run must know to go on behind it; nil: it is not wanted.
+  ///   - note: Called for each section that is stored, with what a later run must know to go on after it; nil if that is not wanted.
   ///   - finished: Called with the bytes of content that are done since the last call.
   func write(
-    _ content: borrowing some BlobContent & ~Copyable, sections: [Section],
+    _ content: some BlobContent, sections: [BlobSection], to file: borrowing File<PackError>,
     note: ((Int, Journal.WrittenSection) throws(PackError) -> Void)?, finished: (Int) throws(PackError) -> Void
   ) throws(PackError) -> WrittenBlob {
     // How large it becomes is not known before; the folder's free space has been checked for the content as it is.
-    let file = try OutputFile(keeping: path)
-    if written.isEmpty { try file.truncate(to: 0) }
+    if written.isEmpty { try file.resize(to: 0) }
     var digests = ChunkDigests(chunkByteCount: chunkByteCount)
     var segments: [BlobStorage.Segment] = []
     var end = 0
@@ -56,17 +47,17 @@ struct CompressedBlobWriter {
         try note(index, .init(encoding: segment.encoding, frames: segment.frames, digest: try file.digest(start..<end)))
       }
     }
-    // A slice that did not shrink enough was written over; what it left behind the end goes.
-    try file.truncate(to: end)
+    // A slice that did not shrink enough was written over; what it left after the end goes.
+    try file.resize(to: end)
     try file.synchronize()
     return WrittenBlob(
-      chunks: try digests.finish(path), digest: try file.digest(0..<end),
+      chunks: digests.finish(), digest: try file.digest(0..<end),
       storage: BlobStorage(frameByteCount: Self.frameByteCount, segments: segments))
   }
 
   /// What a run before has stored of a section, if it is still there, whole.
   private func earlier(
-    _ index: Int, _ section: Section, in file: borrowing OutputFile, at start: Int
+    _ index: Int, _ section: BlobSection, in file: borrowing File<PackError>, at start: Int
   ) throws(PackError) -> BlobStorage.Segment? {
     guard let found = written[index] else { return nil }
     let frameCount = found.encoding == .raw ? 0 : Self.frames(of: section).count
@@ -75,10 +66,12 @@ struct CompressedBlobWriter {
       found.frames.count == frameCount, found.frames.allSatisfy({ $0 > 0 }),
       let size = segment.storedByteCount, size <= 2 * section.range.count + Self.frameByteCount
     else { return nil }
+    // What was noted may be cut off again by what ended the run.
+    guard try file.byteCount() >= start + size else { return nil }
     return try file.digest(start..<start + size) == found.digest ? segment : nil
   }
 
-  private static func encoding(of section: Section) -> BlobStorage.Encoding {
+  private static func encoding(of section: BlobSection) -> BlobStorage.Encoding {
     switch section.planeCount {
     case 0: .zero
     case 2: .zstd2
@@ -89,7 +82,7 @@ struct CompressedBlobWriter {
   }
 
   private func write(
-    _ section: Section, of content: borrowing some BlobContent & ~Copyable, to file: borrowing OutputFile, at start: Int,
+    _ section: BlobSection, of content: some BlobContent, to file: borrowing File<PackError>, at start: Int,
     _ digests: inout ChunkDigests, _ finished: (Int) throws(PackError) -> Void
   ) throws(PackError) -> BlobStorage.Segment {
     let size = section.range.count
@@ -105,14 +98,14 @@ struct CompressedBlobWriter {
     return .init(byteCount: size, encoding: .raw, frames: [])
   }
 
-  private static func frames(of section: Section) -> [Range<Int>] {
+  private static func frames(of section: BlobSection) -> [Range<Int>] {
     stride(from: section.range.lowerBound, to: section.range.upperBound, by: frameByteCount).map {
       $0..<min(section.range.upperBound, $0 + frameByteCount)
     }
   }
 
   /// Whether the first, the middle and the last frame shrink at all: spares the work where there is nothing to gain.
-  private func promises(_ section: Section, of content: borrowing some BlobContent & ~Copyable) throws(PackError) -> Bool {
+  private func promises(_ section: BlobSection, of content: some BlobContent) throws(PackError) -> Bool {
     let frames = Self.frames(of: section)
     guard frames.count > 3 else { return true }
     var worker = try BlobWorker()
@@ -126,22 +119,22 @@ struct CompressedBlobWriter {
 
   /// Packs one frame into the worker's memory.
   private func pack(
-    _ frame: Range<Int>, of content: borrowing some BlobContent & ~Copyable, _ planeCount: Int, _ worker: inout BlobWorker
+    _ frame: Range<Int>, of content: some BlobContent, _ planeCount: Int, _ worker: inout BlobWorker
   ) throws(PackError) -> Int {
     let bytes = unsafe worker.content.bytes(frame.count)
     try unsafe content.fill(frame, into: bytes, &worker.scratch)
     guard
       let count = unsafe worker.scratch.codec.pack(
         UnsafeRawBufferPointer(bytes), planeCount: planeCount, level: level, into: &worker.stored)
-    else { throw .system(file: path, operation: "compress it", reason: "libzstd refused") }
+    else { throw .noMemory(purpose: "compressing with libzstd") }
     worker.storedByteCount = count
     return count
   }
 
   /// Hashes the section's content and, if `packs`, writes its frames; gives back their sizes.
   private func pass(
-    _ section: Section, of content: borrowing some BlobContent & ~Copyable, packing packs: Bool,
-    to file: borrowing OutputFile, at start: Int,
+    _ section: BlobSection, of content: some BlobContent, packing packs: Bool,
+    to file: borrowing File<PackError>, at start: Int,
     _ digests: inout ChunkDigests, _ finished: (Int) throws(PackError) -> Void
   ) throws(PackError) -> [Int] {
     let frames = Self.frames(of: section)
@@ -158,7 +151,7 @@ struct CompressedBlobWriter {
         try unsafe content.fill(frames[index], into: bytes, &worker.scratch)
       }
     } finish: { (index, worker) throws(PackError) in
-      try worker.content.withBytes(frames[index].count) { (bytes) throws(PackError) in try digests.update(bytes, path) }
+      try worker.content.withBytes(frames[index].count) { (bytes) throws(PackError) in try digests.update(bytes) }
       if packs {
         let bytes = unsafe UnsafeRawBufferPointer(worker.stored.bytes(worker.storedByteCount))
         try unsafe file.write(bytes, at: end)
@@ -172,7 +165,7 @@ struct CompressedBlobWriter {
 
   /// Writes the section as it is.
   private func copy(
-    _ section: Section, of content: borrowing some BlobContent & ~Copyable, to file: borrowing OutputFile, at start: Int,
+    _ section: BlobSection, of content: some BlobContent, to file: borrowing File<PackError>, at start: Int,
     _ finished: (Int) throws(PackError) -> Void
   ) throws(PackError) {
     let frames = Self.frames(of: section)
@@ -187,41 +180,5 @@ struct CompressedBlobWriter {
       // Its bytes have been counted by the pass before.
       try finished(0)
     }
-  }
-}
-
-/// The digests of chunks, from content that comes in pieces which know nothing of chunks.
-struct ChunkDigests: ~Copyable {
-  private let chunkByteCount: Int
-  private var stream: DigestStream?
-  private var filled = 0
-  private var digests: [Digest] = []
-
-  init(chunkByteCount: Int) { self.chunkByteCount = chunkByteCount }
-
-  /// Takes in the next bytes.
-  mutating func update(_ bytes: RawSpan, _ path: String) throws(PackError) {
-    var start = 0
-    while start < bytes.byteCount {
-      if stream == nil { stream = DigestStream() }
-      guard stream != nil else { throw .system(file: path, operation: "hash it", reason: "there is no memory") }
-      let count = min(chunkByteCount - filled, bytes.byteCount - start)
-      stream?.update(bytes.extracting(start..<start + count))
-      start += count
-      filled += count
-      if filled == chunkByteCount { close() }
-    }
-  }
-
-  private mutating func close() {
-    if let digest = stream?.digest { digests.append(digest) }
-    stream = nil
-    filled = 0
-  }
-
-  /// The digests of all chunks, the last one's too.
-  consuming func finish(_ path: String) throws(PackError) -> [Digest] {
-    if filled > 0 { close() }
-    return digests
   }
 }

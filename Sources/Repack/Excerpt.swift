@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import PackFormat
 
-/// Ranges of files, one behind another, that go into a pack as they are: headers, and what lies between tensors.
+/// Ranges of files, one after another, that go into a pack as they are: headers, and what lies between tensors.
 ///
 /// They are read a piece at a time, so that memory does not grow with them.
 struct Excerpt: Sendable {
@@ -15,7 +16,7 @@ struct Excerpt: Sendable {
   /// The pieces, in order; those of a file stand together.
   let pieces: [Piece]
   /// Whether a path may be a symbolic link: a user's model may, a pack's file may not.
-  let followsLinks: Bool
+  let links: Links
 
   private static let bufferByteCount = 1 << 20
 
@@ -27,7 +28,7 @@ struct Excerpt: Sendable {
     var buffer = ByteBuffer(capacity: Self.bufferByteCount)
     var index = 0
     while index < pieces.count {
-      let file = try PositionedFile(pieces[index].path, followsLinks: followsLinks)
+      let file = try File<PackError>(pieces[index].path, links: links)
       while index < pieces.count, pieces[index].path == file.path {
         let range = pieces[index].range
         for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.bufferByteCount) {
@@ -57,11 +58,14 @@ struct Excerpt: Sendable {
     try digest { (_, _) throws(PackError) in }
   }
 
-  /// Writes it to the file at `path`, down to the disk, and gives back its digest.
+  /// Writes it to the file `name` of `folder`, down to the disk, and gives back its digest.
   ///
   /// - Parameter check: Called now and then; what it throws ends the copying.
-  func copy(to path: String, _ check: () throws(PackError) -> Void) throws(PackError) -> Digest {
-    let file = try OutputFile(path, byteCount: byteCount, isNew: false)
+  func copy(
+    to name: String, in folder: borrowing Folder<PackError>, _ check: () throws(PackError) -> Void
+  ) throws(PackError) -> Digest {
+    let file = try folder.file(name, for: .updating)
+    try file.reserve(byteCount)
     let digest = try digest { (bytes, offset) throws(PackError) in
       try check()
       try unsafe bytes.withUnsafeBytes { (buffer) throws(PackError) in try unsafe file.write(buffer, at: offset) }
@@ -73,9 +77,7 @@ struct Excerpt: Sendable {
   private func digest(
     _ body: (_ bytes: RawSpan, _ offset: Int) throws(PackError) -> Void
   ) throws(PackError) -> Digest {
-    guard var stream = DigestStream() else {
-      throw .system(file: pieces.first?.path ?? "", operation: "hash it", reason: "there is no memory")
-    }
+    var stream = try DigestStream()
     var offset = 0
     try read { (bytes) throws(PackError) in
       stream.update(bytes)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import CKernels
+import Files
 import GGUF
 import PackFormat
 
@@ -15,6 +16,10 @@ struct GroupTransform: Sendable {
   let groupByteCount: Int
   /// Bytes of its rows in the GGUF.
   var plainByteCount: Int { Layout.groupRows * rowByteCount }
+  /// From rows to row groups.
+  var making: GroupConversion { GroupConversion(sourceByteCount: plainByteCount, byteCount: groupByteCount) }
+  /// From row groups to rows.
+  var undoing: GroupConversion { GroupConversion(sourceByteCount: groupByteCount, byteCount: plainByteCount) }
 
   /// For rows of `elements` elements of `type`; nil if the type has no 16-row form or the size overflows.
   init?(type: WeightType, elements: Int) {
@@ -42,7 +47,7 @@ struct GroupTransform: Sendable {
     while first < blocks {
       let count = min(form.tileBlocks, blocks - first)
       var head = tileStart
-      var place = tileStart + (count * form.headByteCount + 63) / 64 * 64
+      var place = tileStart + (count * form.headByteCount).roundedUp(toMultipleOf: 64)
       for index in first..<first + count {
         for field in form.head {
           body(Place(field: field, row: index * block + field.offset, group: head))

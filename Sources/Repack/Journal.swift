@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import GGUF
+import Files
 import PackFormat
-import SystemPackage
 
-/// What a run has written so far, in a file beside it, so that an interrupted run can be gone on with.
+/// What a run has written so far, in a file beside it, so that an interrupted run can be resumed.
 ///
 /// The first line says what is being written, from what. Every other one names a blob, a chunk and its digest; or, of a compressed
 /// blob, a section, the digest of what is stored of it, its encoding and the sizes of its frames (`-` where there are none).
@@ -28,26 +27,25 @@ final class Journal {
   static let fileName = "journal"
 
   let written: Progress
-  private let descriptor: FileDescriptor
-  private let path: String
+  private let file: File<PackError>
+  /// Bytes written so far.
+  private var end: Int
 
-  /// Opens the journal in `folder`, or begins one if there is none or it is of something else than `purpose`.
-  init(in folder: String, purpose: Digest) throws(PackError) {
-    path = folder + "/" + Self.fileName
-    written = (try? PackFile.contents(path)).map { Self.parse($0, purpose) } ?? Progress()
-    descriptor = try Self.open(path, purpose, isNew: written.isEmpty)
-  }
+  /// Most bytes of a journal that are read: those of a pack of some terabytes.
+  private static let byteCountLimit = 1 << 28
 
-  deinit { try? descriptor.close() }
-
-  private static func open(_ path: String, _ purpose: Digest, isNew: Bool) throws(PackError) -> FileDescriptor {
-    do {
-      let options: FileDescriptor.OpenOptions = isNew ? [.create, .truncate, .closeOnExec] : [.append, .closeOnExec]
-      let file = try FileDescriptor.open(FilePath(path), .writeOnly, options: options, permissions: [.ownerReadWrite])
-      if isNew { try file.writeAll(Array("\(purpose.hex)\n".utf8)) }
-      return file
-    } catch {
-      throw .system(file: path, operation: "write it", reason: OutputFile.reason(error))
+  /// Opens the journal in `folder`, or begins one if there is none or it is of something other than `purpose`.
+  init(in folder: borrowing Folder<PackError>, purpose: Digest) throws(PackError) {
+    // Whatever else has that name was not left by a run before.
+    if let found = try folder.status(Self.fileName), found.type != .regular { try folder.remove(Self.fileName) }
+    file = try folder.file(Self.fileName, for: .updating, permissions: .ownerReadWrite)
+    let bytes = try file.contents(limit: Self.byteCountLimit)
+    written = Self.parse(bytes, purpose)
+    end = bytes.count
+    if written.isEmpty {
+      try file.resize(to: 0)
+      end = 0
+      try append("\(purpose.hex)\n")
     }
   }
 
@@ -82,10 +80,8 @@ final class Journal {
   }
 
   private func append(_ line: String) throws(PackError) {
-    do {
-      try descriptor.writeAll(Array(line.utf8))
-    } catch {
-      throw .system(file: path, operation: "write it", reason: OutputFile.reason(error))
-    }
+    let bytes = Array(line.utf8)
+    try file.write(bytes, at: end)
+    end += bytes.count
   }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import GGUF
 import PackFormat
 
-/// What a pack shall be like.
+/// What a pack is to be like.
 public struct PackOptions: Sendable, Hashable {
   /// For how many nodes; 1 to 1024.
   public var nodeCount = 1
@@ -43,17 +44,17 @@ public struct PackPlan: Sendable {
         planned[tensor].slices.indices.filter { planned[tensor].slices[$0].blob == blob }.map { (tensor, $0) }
       }
       let requests = places.map { tensor, slice in
-        let stacked = planned[tensor].slices[slice]
+        // `slices(of:)` has found that it does not overflow.
         let experts = planned[tensor].expertCount
         return BlobArranger.Request(
-          extent: stacked.expertStride * (experts - 1) + stacked.byteCount, byteCount: stacked.byteCount, isStacked: experts > 1)
+          extent: planned[tensor].slices[slice].extent(expertCount: experts)?.count ?? 0, isStacked: experts > 1)
       }
       guard let (offsets, end) = arranger.places(of: requests) else {
         throw .invalid(file: "the model", problem: "with its tensors a blob would have more than 2^61 bytes")
       }
       for ((tensor, slice), offset) in zip(places, offsets) { planned[tensor].slices[slice].offset = offset }
       // Blobs end on a page, so that mapping one whole needs no special case.
-      sizes.append(BlobArranger.align(end, to: BlobArranger.pageByteCount))
+      sizes.append(end.roundedUp(toMultipleOf: BlobArranger.pageByteCount))
     }
     self.options = options
     self.tensors = planned
@@ -71,7 +72,7 @@ public struct PackPlan: Sendable {
   /// The rows that each blob holds: 16-row groups divided evenly; of a single row, as norms and biases are, all on node 0.
   private static func shares(of tensor: PackTensor, _ options: PackOptions) -> [(blob: Int, rows: Range<Int>)] {
     guard options.placement == .shard, tensor.rowCount > 1 else { return [(0, 0..<tensor.rowCount)] }
-    let groups = (tensor.rowCount + Layout.groupRows - 1) / Layout.groupRows
+    let groups = tensor.rowCount.pieceCount(of: Layout.groupRows)
     let nodes = options.nodeCount
     // Written so that groups × nodes cannot overflow: nodes is at most 1024, and a count of rows was once a count of bytes / 2^10.
     func border(_ node: Int) -> Int {
@@ -109,7 +110,7 @@ public struct PackPlan: Sendable {
         let unit = bytes < BlobArranger.pageByteCount ? BlobArranger.smallestAlignment : BlobArranger.pageByteCount
         let slice = TensorSlice(
           blob: blob, layout: layout, offset: 0, byteCount: bytes,
-          expertStride: experts > 1 ? BlobArranger.align(bytes, to: unit) : 0, rowBegin: rows.lowerBound, rowCount: rows.count)
+          expertStride: experts > 1 ? bytes.roundedUp(toMultipleOf: unit) : 0, rowBegin: rows.lowerBound, rowCount: rows.count)
         guard let extent = slice.extent(expertCount: experts), extent.upperBound < Int.max / 8 else { throw tooLarge(tensor) }
         slices.append(slice)
       }

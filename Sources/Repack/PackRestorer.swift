@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import GGUF
 import Glibc
 import PackFormat
@@ -39,7 +40,8 @@ public struct PackRestorer: Sendable {
     try staging.requireSpace(byteCount)
     let filler = try SourceFiller(pack)
     for (index, part) in pack.manifest.source.enumerated() {
-      let file = try OutputFile(staging.path + "/" + part.name, byteCount: part.byteCount)
+      let file = try staging.folder.file(part.name, for: .creating)
+      try file.reserve(part.byteCount)
       try unsafe forEachPiece(of: index, filler) { (range, bytes) throws(PackError) in
         try unsafe file.write(UnsafeRawBufferPointer(bytes), at: range.lowerBound)
       } finish: { (range) throws(PackError) in
@@ -50,7 +52,7 @@ public struct PackRestorer: Sendable {
     try staging.commit()
   }
 
-  /// Holds the source's files against the pack, byte for byte, and writes nothing.
+  /// Compares the source's files with the pack, byte for byte, and writes nothing.
   ///
   /// - Parameters:
   ///   - model: The files.
@@ -65,7 +67,7 @@ public struct PackRestorer: Sendable {
     }
     let filler = try SourceFiller(pack)
     for (index, part) in pack.manifest.source.enumerated() {
-      let file = try PositionedFile(paths[index], followsLinks: true)
+      let file = try File<PackError>(paths[index], links: .followed)
       let found = try file.byteCount()
       guard found == part.byteCount else {
         throw .invalid(file: file.path, problem: "it has \(found) bytes, and the pack was made from a file of \(part.byteCount)")
@@ -79,7 +81,7 @@ public struct PackRestorer: Sendable {
   }
 
   private static func compare(
-    _ bytes: UnsafeMutableRawBufferPointer, with file: borrowing PositionedFile, at offset: Int
+    _ bytes: UnsafeMutableRawBufferPointer, with file: borrowing File<PackError>, at offset: Int
   ) throws(PackError) {
     var found = ByteBuffer(capacity: bytes.count)
     let other = unsafe found.bytes(bytes.count)
@@ -103,7 +105,7 @@ public struct PackRestorer: Sendable {
     let byteCount = pack.manifest.source[part].byteCount
     let size = Self.pieceByteCount
     @Sendable func range(_ index: Int) -> Range<Int> { index * size..<min(byteCount, (index + 1) * size) }
-    try OrderedWork(count: (byteCount + size - 1) / size, threads: threads).run {
+    try OrderedWork(count: byteCount.pieceCount(of: size), threads: threads).run {
       () throws(PackError) in
       Worker(bytes: ByteBuffer(capacity: min(size, byteCount)), scratch: try Scratch())
     } work: { (index, worker) throws(PackError) in

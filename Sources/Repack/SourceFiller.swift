@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import GGUF
 import PackFormat
 
@@ -20,17 +21,17 @@ struct SourceFiller: ~Copyable, Sendable {
     let origin: Origin
   }
 
-  private let tensors: PackTensorSource
-  private let header: PositionedFile
-  private let gaps: PositionedFile?
+  private let tensors: PackTensors
+  private let header: File<PackError>
+  private let gaps: File<PackError>?
   /// For each part, in order and without holes.
   private let parts: [[Piece]]
 
   init(_ pack: Pack) throws(PackError) {
     let hasGaps = pack.manifest.gapByteCount > 0
-    let tensors = try PackTensorSource(pack)
-    let header = try PositionedFile(pack.path + "/" + Pack.FileName.header)
-    let gaps = hasGaps ? try PositionedFile(pack.path + "/" + Pack.FileName.gaps) : nil
+    let tensors = try PackTensors(pack)
+    let header = try File<PackError>(pack.path + "/" + Pack.FileName.header)
+    let gaps = hasGaps ? try File<PackError>(pack.path + "/" + Pack.FileName.gaps) : nil
     self.tensors = tensors
     self.header = header
     self.gaps = gaps
@@ -67,32 +68,18 @@ struct SourceFiller: ~Copyable, Sendable {
       let piece = pieces[index]
       let wanted = piece.range.clamped(to: range)
       let inside = wanted.lowerBound - piece.range.lowerBound
-      let target = unsafe UnsafeMutableRawBufferPointer(
-        rebasing: buffer[wanted.lowerBound - range.lowerBound..<wanted.upperBound - range.lowerBound])
+      let target = unsafe buffer[bytes: wanted.relative(to: range.lowerBound)]
       switch piece.origin {
       case .header(let start): try unsafe header.read(start + inside, into: target)
       case .gap(let start):
         if gaps != nil {
           try unsafe gaps?.read(start + inside, into: target)
         } else {
-          unsafe target.initializeMemory(as: UInt8.self, repeating: 0)
+          unsafe target.clear()
         }
       case .tensor(let tensor): try unsafe tensors.read(tensor: tensor, from: inside, into: target, &scratch)
       }
       index += 1
     }
-  }
-}
-
-extension Array {
-  /// The first index for which `belongs` holds, where it holds for all behind it too.
-  func partitioningIndex(_ belongs: (Element) -> Bool) -> Int {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if belongs(self[middle]) { high = middle } else { low = middle + 1 }
-    }
-    return low
   }
 }

@@ -2,16 +2,16 @@
 
 import GGUF
 
-/// The source's bytes that belong to no header and no tensor: padding between tensors, and whatever follows the last one.
+/// The source's bytes that belong neither to a header nor to a tensor: padding between tensors, and what follows the last one.
 ///
 /// Nearly always zeros, but a restored file must be equal to the last bit.
 enum SourceGaps {
-  /// The gaps of all parts of `model`, one behind another.
+  /// The gaps of all parts of `model`, one after another.
   static func excerpt(of model: GGUFModel) -> Excerpt {
     Excerpt(
       pieces: model.parts.flatMap { part in
         ranges(of: part.header, byteCount: part.byteCount).map { Excerpt.Piece(path: part.path, range: $0) }
-      }, followsLinks: true)
+      }, links: .followed)
   }
 
   /// The gaps of a file of `byteCount` bytes with `header`, in its order.

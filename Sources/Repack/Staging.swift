@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import CLinux
-import FoundationEssentials
+import Files
+import Glibc
 import PackFormat
 import SystemPackage
 
 /// A hidden folder beside the result, where it is written before it takes the result's name in one step.
 ///
 /// While it lives, a lock on a file beside it keeps other runs for the same result from beginning. The kernel drops the lock with the
-/// process: what a killed run leaves behind is removed by the next one. Dropping a staging that was not committed removes it.
+/// process: what a killed run leaves is removed by the next one. Dropping a staging that was not committed removes it.
 struct Staging: ~Copyable {
   /// Where the result will be.
   let destination: String
   /// Where it is written.
-  let path: String
+  let folder: Folder<PackError>
   private let lock: WriterLock
+  private let name: String
   private let result: Result
   private var isCommitted = false
   /// Whether the folder stays if it is dropped without being committed, so that a later run can go on.
@@ -30,134 +31,135 @@ struct Staging: ~Copyable {
     case file(String)
 
     var isFolder: Bool { self == .pack || self == .models }
+    var kind: String { self == .pack ? "a pack is a folder" : isFolder ? "the result is a folder" : "the result is a file" }
   }
 
   /// Makes the folder for a result at `destination`, which must not exist unless `replacing`.
   init(for destination: String, _ result: Result, replacing: Bool, resuming: Bool = false) throws(PackError) {
-    let destination = destination.count > 1 && destination.hasSuffix("/") ? String(destination.dropLast()) : destination
-    try Self.check(destination, result, replacing)
-    let file = FilePath(destination)
-    guard let name = file.lastComponent else { throw .invalid(file: destination, problem: "this is no name for a result") }
-    let parent = file.removingLastComponent()
-    var isFolder = false
-    if !parent.isEmpty, !FileManager.default.fileExists(atPath: parent.string, isDirectory: &isFolder) || !isFolder {
-      throw .invalid(file: parent.string, problem: "there is no such folder; create it, or write to another place")
+    let path = try Self.resolved(destination)
+    guard let name = path.lastComponent?.string, name != "..", name != "." else {
+      throw .invalid(file: destination, problem: "this cannot be the name of a result")
     }
-    let path = parent.appending(".\(name.string).partial").string
-    let lock = try WriterLock(path + ".lock", of: destination)
+    let parent = try Self.open(path.removingLastComponent().string)
+    try Self.check(name, in: parent, result, replacing)
+    let lock = try WriterLock(Self.hidden(name) + ".lock", in: parent, of: destination)
+    try Self.recover(name, in: lock.folder)
     // Another run may have finished since.
-    try Self.check(destination, result, replacing)
-    try Self.create(path, keeping: resuming)
+    try Self.check(name, in: lock.folder, result, replacing)
+    folder = try Self.create(Self.hidden(name), in: lock.folder, keeping: resuming)
     self.lock = lock
     self.destination = destination
-    self.path = path
+    self.name = name
     self.result = result
   }
 
   deinit {
-    if !isCommitted && !keepsUnfinished { try? FileManager.default.removeItem(atPath: path) }
+    if !isCommitted && !keepsUnfinished { try? lock.folder.remove(Self.hidden(name)) }
   }
 
-  /// Refuses to replace what is no result of ours: `--force` with a mistyped path must not cost anybody a folder.
-  private static func check(_ destination: String, _ result: Result, _ replacing: Bool) throws(PackError) {
-    var isFolder = false
-    guard FileManager.default.fileExists(atPath: destination, isDirectory: &isFolder) else { return }
-    guard replacing else {
-      throw .invalid(file: destination, problem: "it exists already; choose another name, or replace it with --force")
+  private static func hidden(_ name: String) -> String { ".\(name).partial" }
+  private static func replaced(_ name: String) -> String { ".\(name).replaced" }
+
+  /// The path of a result; a symbolic link is followed to what it names.
+  private static func resolved(_ destination: String) throws(PackError) -> FilePath {
+    guard try Stat.find(destination, links: .refused, failingAs: PackError.self)?.type == .symbolicLink else {
+      return FilePath(destination)
     }
+    guard let target = unsafe realpath(destination, nil) else {
+      throw .invalid(file: destination, problem: "this is a symbolic link to nothing; remove it, or write to another place")
+    }
+    defer { unsafe free(target) }
+    return unsafe FilePath(platformString: target)
+  }
+
+  private static func open(_ parent: String) throws(PackError) -> Folder<PackError> {
+    do throws(PackError) {
+      return try Folder(parent)
+    } catch .file(.system(_, _, let error)) where error == .noSuchFileOrDirectory || error == .notDirectory {
+      throw .invalid(file: parent, problem: "there is no such folder; create it, or write to another place")
+    }
+  }
+
+  /// Refuses to replace anything but an earlier result: `--force` with a mistyped path must not cost anybody a folder.
+  private static func check(
+    _ name: String, in parent: borrowing Folder<PackError>, _ result: Result, _ replacing: Bool
+  ) throws(PackError) {
+    guard let status = try parent.status(name) else { return }
+    let path = parent.path(name)
+    guard status.type == .directory || status.type == .regular else {
+      throw .invalid(file: path, problem: "this is neither a file nor a folder; it is not replaced")
+    }
+    guard replacing else {
+      throw .invalid(file: path, problem: "it exists already; choose another name, or replace it with --force")
+    }
+    let isFolder = status.type == .directory
     guard isFolder == result.isFolder else {
-      throw .invalid(
-        file: destination, problem: "it is a \(isFolder ? "folder" : "file"), and the result is none; it is not replaced")
+      throw .invalid(file: path, problem: "this is a \(isFolder ? "folder" : "file"); \(result.kind). Not replaced")
     }
     guard isFolder else { return }
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: destination)) ?? []
+    let names = try parent.folder(name).names()
     let isOurs =
       result == .pack ? names.isEmpty || names.contains(Pack.FileName.manifest) : names.allSatisfy { $0.hasSuffix(".gguf") }
-    guard isOurs else { throw .invalid(file: destination, problem: "it is a folder of other things; it is not replaced") }
+    guard isOurs else { throw .invalid(file: path, problem: "this folder holds other things; it is not replaced") }
+  }
+
+  /// Puts right what a run that was killed between the two steps of replacing a folder has left.
+  private static func recover(_ name: String, in parent: borrowing Folder<PackError>) throws(PackError) {
+    guard try parent.status(replaced(name)) != nil else { return }
+    if try parent.status(name) == nil {
+      try parent.rename(replaced(name), to: name)
+    } else {
+      try parent.remove(replaced(name))
+    }
   }
 
   /// Makes the folder; first removes what a run before has left, unless `keeping` it.
-  private static func create(_ path: String, keeping: Bool) throws(PackError) {
-    do {
-      if FileManager.default.fileExists(atPath: path) {
-        if keeping { return }
-        try FileManager.default.removeItem(atPath: path)
-      }
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-    } catch {
-      throw .system(file: path, operation: "create this folder", reason: reason(error))
+  private static func create(
+    _ name: String, in parent: borrowing Folder<PackError>, keeping: Bool
+  ) throws(PackError) -> Folder<PackError> {
+    if let found = try parent.status(name) {
+      // Somebody else may write to the folder of the result, and have put something there.
+      let isOurs = found.type == .directory && found.userID.rawValue == geteuid() && found.rawValue.st_mode & 0o022 == 0
+      if !keeping || !isOurs { try parent.remove(name) }
     }
+    if try parent.status(name) == nil {
+      try parent.makeFolder(name, permissions: [.ownerReadWriteExecute, .groupReadExecute, .otherReadExecute])
+    }
+    return try parent.folder(name)
   }
 
   /// Gives the result its name: from here on it is there, whole, or it is not there at all.
   ///
-  /// - Parameter names: Files of the folder that are no part of the result.
+  /// - Parameter names: Files of the folder that are not part of the result.
   consuming func commit(removing names: [String] = []) throws(PackError) {
-    for name in names where FileManager.default.fileExists(atPath: path + "/" + name) { try remove(path + "/" + name) }
-    let source: String
-    switch result {
-    case .pack, .models: source = path
-    case .file(let name): source = path + "/" + name
+    for name in names { try folder.remove(name) }
+    try folder.synchronize()
+    let hidden = Self.hidden(name)
+    if case .file(let file) = result {
+      try folder.rename(file, to: name, in: lock.folder)
+    } else if try lock.folder.status(name) == nil {
+      try lock.folder.rename(hidden, to: name)
+    } else if try !lock.folder.exchange(hidden, with: name) {
+      // A filesystem that cannot swap two folders in one step does it in two; `recover` knows of the time between them.
+      try lock.folder.rename(name, to: Self.replaced(name))
+      try lock.folder.rename(hidden, to: name)
+      try lock.folder.remove(Self.replaced(name))
     }
-    try unsafe Self.check(cl_sync_folder(path), path, "write it to the disk")
-    if FileManager.default.fileExists(atPath: destination) {
-      // Swapped, not removed and renamed: at no time is there neither the old result nor the new one.
-      try unsafe Self.check(cl_exchange(source, destination), destination, "replace it")
-    } else {
-      do {
-        try FileManager.default.moveItem(atPath: source, toPath: destination)
-      } catch {
-        throw .system(file: destination, operation: "give the result this name", reason: Self.reason(error))
-      }
-    }
-    if FileManager.default.fileExists(atPath: path) { try remove(path) }
+    // What was replaced, or the empty folder of a file.
+    try lock.folder.remove(hidden)
     isCommitted = true
-    try Self.syncParent(of: destination)
-  }
-
-  private static func syncParent(of path: String) throws(PackError) {
-    let parent = FilePath(path).removingLastComponent().string
-    try unsafe check(cl_sync_folder(parent.isEmpty ? "." : parent), path, "write it to the disk")
+    try lock.folder.synchronize()
   }
 
   /// Refuses to begin what the filesystem has no room for; what an interrupted run has left there counts as room.
   func requireSpace(_ byteCount: Int) throws(PackError) {
-    let free = cl_free_bytes(lock.descriptor.rawValue)
-    guard free >= 0 else { return }
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-    let room = names.reduce(Int(free)) { unsafe $0 + Int(cl_allocated_bytes(path + "/" + $1)) }
+    guard let free = folder.freeByteCount else { return }
+    var room = free
+    for name in try folder.names() { room += Int(try folder.status(name)?.sizeAllocated ?? 0) }
     guard room < byteCount else { return }
     throw .invalid(
       file: destination,
       problem: "it takes \(byteCount) bytes, and its filesystem has room for \(room); free \(byteCount - room) more there, or "
         + "write to another filesystem")
-  }
-
-  /// Removes what an interrupted run left, but the file `name`.
-  func clear(keeping name: String) throws(PackError) {
-    for other in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where other != name {
-      try remove(path + "/" + other)
-    }
-  }
-
-  private func remove(_ path: String) throws(PackError) {
-    do {
-      try FileManager.default.removeItem(atPath: path)
-    } catch {
-      throw .system(file: path, operation: "remove it", reason: Self.reason(error))
-    }
-  }
-
-  private static func check(_ error: CInt, _ file: String, _ operation: String) throws(PackError) {
-    guard error == 0 else {
-      throw .system(file: file, operation: operation, reason: Errno(rawValue: error).description)
-    }
-  }
-
-  private static func reason(_ error: any Error) -> String {
-    if let error = error as? CocoaError, let underlying = error.underlying as? POSIXError {
-      return Errno(rawValue: underlying.code.rawValue).description
-    }
-    return (error as? Errno)?.description ?? "\(error)"
   }
 }

@@ -2,7 +2,7 @@
 
 import PackFormat
 
-/// The order in which decoding reads tensors: what comes before the layers, layer after layer, what comes behind them.
+/// The order in which decoding reads tensors: what comes before the layers, layer after layer, what comes after them.
 struct UseOrder: Comparable {
   private let layer: Int
   private let step: Int

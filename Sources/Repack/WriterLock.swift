@@ -1,48 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import CLinux
-import FoundationEssentials
+import Files
 import PackFormat
-import SystemPackage
 
-/// What one run at a time holds while it writes a result: a lock on an empty file, which goes when this value does.
+/// What one run at a time holds while it writes a result: a lock on an empty file beside it, which goes when this value does.
 ///
 /// Not on the folder that is written: it takes the result's name at the end, and network filesystems lock no folders.
 struct WriterLock: ~Copyable {
-  let descriptor: FileDescriptor
-  private let path: String
+  /// The folder of the lock and of the result.
+  let folder: Folder<PackError>
+  private let name: String
+  private let lock: FileLock
 
-  /// Takes the lock on the file at `path`, which is made unless a killed run has left it.
+  /// Takes the lock on the file `name` of `folder`, which is made unless a killed run has left it.
   ///
   /// - Throws: `PackError` if another run holds it.
-  init(_ path: String, of destination: String) throws(PackError) {
-    self.path = path
-    descriptor = try Self.take(path, destination)
+  init(_ name: String, in folder: consuming Folder<PackError>, of destination: String) throws(PackError) {
+    lock = try Self.take(name, folder, destination)
+    self.folder = folder
+    self.name = name
   }
 
-  deinit {
-    // Before it is let go: whoever has opened it meanwhile sees that it is no longer the one at this path.
-    try? FileManager.default.removeItem(atPath: path)
-    try? descriptor.close()
-  }
+  // Before the lock is let go: a run that has opened the file meanwhile sees that it is no longer the one at this path.
+  deinit { try? folder.remove(name) }
 
-  private static func take(_ path: String, _ destination: String) throws(PackError) -> FileDescriptor {
+  private static func take(
+    _ name: String, _ folder: borrowing Folder<PackError>, _ destination: String
+  ) throws(PackError) -> FileLock {
     while true {
-      let file: FileDescriptor
-      do {
-        file = try FileDescriptor.open(
-          FilePath(path), .readWrite, options: [.create, .noFollow, .closeOnExec], permissions: [.ownerReadWrite])
-      } catch {
-        throw .system(file: path, operation: "create it", reason: OutputFile.reason(error))
-      }
-      // A filesystem without locks gives another errno: there, one has to see to it oneself.
-      guard cl_lock(file.rawValue) != Errno.wouldBlock.rawValue else {
-        try? file.close()
-        throw .invalid(file: destination, problem: "another run is writing it; wait for it, or stop it")
-      }
-      if let held = try? file.stat(), let found = try? FilePath(path).stat(), held.inode == found.inode { return file }
+      switch try FileLock.onFile(name, in: folder) {
+      case .taken(let lock): return lock
+      case .held: throw .invalid(file: destination, problem: "another run is writing it; wait for it, or stop it")
       // Its holder has removed it: once more, with a new one.
-      try? file.close()
+      case .replaced: continue
+      }
     }
   }
 }

@@ -66,8 +66,8 @@ struct PackPlanTests {
   func gaps() {
     let unit = 1 << 20
     let arranger = BlobArranger(alignment: unit)
-    func request(_ bytes: Int) -> BlobArranger.Request { .init(extent: bytes, byteCount: bytes, isStacked: false) }
-    // Three units less 10 000 bytes each time, and small ones that fit behind.
+    func request(_ bytes: Int) -> BlobArranger.Request { .init(extent: bytes, isStacked: false) }
+    // Three units less 10 000 bytes each time, and small ones that fit after them.
     let sizes = (0..<40).flatMap { _ in [3 * unit - 10_000, 4000, 5000] }
     let places = arranger.places(of: sizes.map(request))
     #expect(places?.end ?? 0 <= 40 * 3 * unit)

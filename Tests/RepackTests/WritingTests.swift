@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import Foundation
 import GGUF
 import PackFormat
@@ -25,7 +26,7 @@ struct WritingTests {
     Set(try FileManager.default.contentsOfDirectory(atPath: folder))
   }
 
-  @Test("An interrupted run leaves nothing; one that is to be resumed leaves what the next one goes on with")
+  @Test("An interrupted run leaves nothing; one that is to be resumed leaves what the next one continues")
   func interruption() throws {
     try withTemporaryFolder { folder in
       let model = try write(to: folder + "/model.gguf")
@@ -48,7 +49,7 @@ struct WritingTests {
       let partial = folder + "/.model.pack.partial"
       let journal = try String(contentsOfFile: partial + "/journal", encoding: .utf8).split(separator: "\n")
       #expect(journal.count == 3)
-      // One of the two chunks is damaged meanwhile: it must be made anew.
+      // One of the two chunks is damaged meanwhile: it must be made again.
       let blob = try #require(FileHandle(forWritingAtPath: partial + "/node0.blob"))
       try blob.seek(toOffset: 12345)
       try blob.write(contentsOf: Data([1, 2, 3]))
@@ -105,7 +106,7 @@ struct WritingTests {
     }
   }
 
-  @Test("What a resumed run finds of another arrangement is not used")
+  @Test("A resumed run does not use what was written for another arrangement")
   func otherArrangement() throws {
     try withTemporaryFolder { folder in
       let model = try write(to: folder + "/model.gguf")
@@ -126,7 +127,7 @@ struct WritingTests {
     }
   }
 
-  @Test("What a killed run has left is removed by the next one; what a living one writes is not touched")
+  @Test("The next run removes what a killed one has left, and does not touch what a running one writes")
   func leftovers() throws {
     try withTemporaryFolder { folder in
       let model = try write(to: folder + "/model.gguf", rows: 64)
@@ -138,7 +139,7 @@ struct WritingTests {
       do {
         let living = try Staging(for: folder + "/other.pack", .pack, replacing: false)
         #expect(throws: PackError.self) { try PackConverter(model, plan: plan).run(to: folder + "/other.pack") }
-        #expect(FileManager.default.fileExists(atPath: living.path))
+        #expect(FileManager.default.fileExists(atPath: living.folder.path))
       }
       try PackConverter(model, plan: plan).run(to: folder + "/model.pack")
       #expect(try names(in: folder) == ["model.gguf", "model.pack"])
@@ -146,20 +147,20 @@ struct WritingTests {
     }
   }
 
-  @Test("What an interrupted run has reserved counts as room for the run that goes on with it")
+  @Test("Space that an interrupted run has reserved counts as room for the run that continues it")
   func room() throws {
     try withTemporaryFolder { folder in
       let staging = try Staging(for: folder + "/model.pack", .pack, replacing: false)
       let free = try #require(try FileManager.default.attributesOfFileSystem(forPath: folder)[.systemFreeSize] as? Int)
       // Others write to this filesystem meanwhile: the numbers are far enough from each other.
       let size = min(free / 2, 1 << 30)
-      _ = try OutputFile(staging.path + "/node0.blob", byteCount: size)
+      try staging.folder.file("node0.blob", for: .creating).reserve(size)
       try staging.requireSpace(free - size / 2)
       #expect(throws: PackError.self) { try staging.requireSpace(free + size / 2) }
     }
   }
 
-  @Test("A place that is not there is named")
+  @Test("A missing folder is named")
   func noFolder() throws {
     try withTemporaryFolder { folder in
       let model = try write(to: folder + "/model.gguf", rows: 64)

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import PackFormat
+
+/// The digests of chunks, from content that comes in pieces which know nothing of chunks.
+struct ChunkDigests: ~Copyable {
+  private let chunkByteCount: Int
+  private var stream: DigestStream?
+  private var filled = 0
+  private var digests: [Digest] = []
+
+  init(chunkByteCount: Int) { self.chunkByteCount = chunkByteCount }
+
+  /// Takes in the next bytes.
+  mutating func update(_ bytes: RawSpan) throws(PackError) {
+    var start = 0
+    while start < bytes.byteCount {
+      if stream == nil { stream = try DigestStream() }
+      let count = min(chunkByteCount - filled, bytes.byteCount - start)
+      stream?.update(bytes.extracting(start..<start + count))
+      start += count
+      filled += count
+      if filled == chunkByteCount { close() }
+    }
+  }
+
+  private mutating func close() {
+    if let digest = stream?.digest { digests.append(digest) }
+    stream = nil
+    filled = 0
+  }
+
+  /// The digests of all chunks, the last one's too.
+  consuming func finish() -> [Digest] {
+    if filled > 0 { close() }
+    return digests
+  }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Files
+import GGUF
+import PackFormat
+
+/// What a pack is made of.
+protocol PackSource: Sendable {
+  /// What becomes `header.gguf`.
+  var header: Excerpt { get }
+  /// What becomes `gaps.bin`, unless it is all zero.
+  var gaps: Excerpt { get }
+  /// The files of the model that it is or was made from.
+  var parts: [PackManifest.SourcePart] { get }
+  /// What tells this source from one with the same headers.
+  var identity: String { get }
+  /// The content of blob `index` of `arrangement`.
+  func content(of index: Int, _ arrangement: Arrangement) throws(PackError) -> any BlobContent
+}
+
+/// A model.
+struct ModelSource: PackSource {
+  let model: GGUFModel
+
+  var header: Excerpt {
+    Excerpt(pieces: model.parts.map { .init(path: $0.path, range: 0..<$0.headerByteCount) }, links: .followed)
+  }
+
+  var gaps: Excerpt { SourceGaps.excerpt(of: model) }
+
+  var parts: [PackManifest.SourcePart] {
+    model.parts.map {
+      .init(
+        name: String($0.path.split(separator: "/").last ?? ""), byteCount: $0.byteCount, headerByteCount: $0.headerByteCount)
+    }
+  }
+
+  var identity: String { model.parts.map { "\($0.path) \($0.identity)" }.joined(separator: " ") }
+
+  func content(of index: Int, _ arrangement: Arrangement) throws(PackError) -> any BlobContent {
+    ArrangedContent(try GGUFTensors(model), tensors: arrangement.tensors, blob: arrangement.blobs[index].content)
+  }
+}
+
+extension GGUFPart {
+  /// Bytes in front of the data section; a file without tensors may end before it begins.
+  fileprivate var headerByteCount: Int { min(header.dataOffset, byteCount) }
+}
+
+/// A pack, whose headers and gaps are kept.
+protocol ExistingPack: PackSource {
+  var pack: Pack { get }
+}
+
+extension ExistingPack {
+  var header: Excerpt { excerpt(Pack.FileName.header, byteCount: parts.reduce(0) { $0 + $1.headerByteCount }) }
+  var gaps: Excerpt { excerpt(Pack.FileName.gaps, byteCount: pack.manifest.gapByteCount) }
+  var parts: [PackManifest.SourcePart] { pack.manifest.source }
+  // The manifest has the digests of all weights.
+  var identity: String { pack.checksums.digests[Pack.FileName.manifest]?.hex ?? "" }
+
+  private func excerpt(_ name: String, byteCount: Int) -> Excerpt {
+    Excerpt(pieces: byteCount == 0 ? [] : [.init(path: pack.path + "/" + name, range: 0..<byteCount)], links: .refused)
+  }
+}
+
+/// A pack whose rows are arranged again.
+struct PackRows: ExistingPack {
+  let pack: Pack
+
+  func content(of index: Int, _ arrangement: Arrangement) throws(PackError) -> any BlobContent {
+    ArrangedContent(try PackTensors(pack), tensors: arrangement.tensors, blob: arrangement.blobs[index].content)
+  }
+}
+
+/// A pack whose blobs keep their content.
+struct PackBlobs: ExistingPack {
+  let pack: Pack
+
+  func content(of index: Int, _ arrangement: Arrangement) throws(PackError) -> any BlobContent {
+    try ExistingContent(pack, blob: index)
+  }
+}
