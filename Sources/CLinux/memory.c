@@ -25,19 +25,16 @@ uint64_t cl_read_all(const void *start, size_t bytes) {
   return sum;
 }
 
-static int64_t faults(int who) {
+int64_t cl_thread_faults(void) {
   struct rusage usage;
-  return getrusage(who, &usage) == 0 ? usage.ru_minflt + usage.ru_majflt : 0;
+  return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_minflt + usage.ru_majflt : 0;
 }
 
-int64_t cl_thread_faults(void) { return faults(RUSAGE_THREAD); }
 int64_t cl_lock_limit(void) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return -1;
   return (int64_t)limit.rlim_cur;
 }
-
-int64_t cl_process_faults(void) { return faults(RUSAGE_SELF); }
 
 int64_t cl_read_cached(int file, void *buffer, int64_t bytes, int64_t offset) {
   struct iovec piece = {.iov_base = buffer, .iov_len = (size_t)bytes};

@@ -44,8 +44,6 @@ int cl_affinity(int32_t *cpus, int capacity) {
   return count;
 }
 
-int cl_thread_id(void) { return (int)syscall(SYS_gettid); }
-
 // ---- waiting --------------------------------------------------------------------------------------------------------
 
 static void relax(void) {

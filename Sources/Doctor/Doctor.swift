@@ -258,7 +258,7 @@ public struct Doctor {
     if populatesHuge(range) { return .huge }
     if wasCached { return .cachedSmall }
     // What was looked at must not stand in the way of the next look.
-    BlobFiller.clear(range)
+    ReplicaFiller.clear(range)
     posix_fadvise(file, 0, off_t(MappedBlob.hugePage), POSIX_FADV_DONTNEED)
     return .small
   }

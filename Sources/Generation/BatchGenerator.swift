@@ -109,11 +109,11 @@ public struct BatchGenerator {
     _ model: Model, _ prompt: [Int32], number: Int, _ sequence: Int, _ sampling: SamplingOptions, _ isInterrupted: () -> Bool
   ) throws(ModelError) -> Active? {
     var sampler = Sampler(sampling, vocabularySize: model.vocabularySize)
-    for token in prompt { sampler.accept(token) }
     model.truncate(sequence, to: 0)
     var next: Int32?
     guard
-      try model.append(prompt, to: sequence, isInterrupted: isInterrupted, { _, logits in next = sampler.sample(logits.span) })
+      try model.append(
+        prompt, to: sequence, isInterrupted: isInterrupted, { _, logits in next = sampler.sample(logits.span, after: prompt) })
     else { return nil }
     guard let next else { throw .nonsense }
     return Active(

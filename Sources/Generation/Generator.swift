@@ -67,8 +67,8 @@ public struct Generator {
   ///
   /// - Parameters:
   ///   - prompt: At least one token.
-  ///   - sampler: Chooses the tokens; knows the prompt already.
-  ///   - isInterrupted: Asked before each step. If the prompt is not read yet, the sequence is left as it was.
+  ///   - sampler: Chooses the tokens. It is told the prompt once the prompt is read, and each token of the answer.
+  ///   - isInterrupted: Asked before each step. If the prompt is not read yet, the sequence and the sampler are left as they were.
   ///   - emit: Called with each token and the text that became complete with it; at last with what was kept back, and no token.
   /// - Throws: `ModelError.contextFull` if the prompt does not fit.
   public func run(
@@ -82,14 +82,14 @@ public struct Generator {
     let start = clock.now
     let crossedBefore = model.crossedByteCount
     let isRead = try model.append(prompt, to: sequence, isInterrupted: isInterrupted) { _, logits in
-      next = sampler.sample(logits.span)
+      next = sampler.sample(logits.span, after: prompt)
     }
     guard isRead else {
       result.reason = .interrupted
       return result
     }
     let decodeStart = clock.now
-    result.promptSeconds = (decodeStart - start).seconds
+    result.promptSeconds = (decodeStart - start) / .seconds(1)
     result.promptCrossedByteCount = model.crossedByteCount - crossedBefore
     var stream = TokenStream(tokenizer, showsControl: showsControl)
     var stops = StopMatcher(stopStrings)
@@ -108,7 +108,7 @@ public struct Generator {
       }
       try model.append([token], to: sequence) { _, logits in next = sampler.sample(logits.span) }
     }
-    result.decodeSeconds = (clock.now - decodeStart).seconds
+    result.decodeSeconds = (clock.now - decodeStart) / .seconds(1)
     result.decodeCrossedByteCount = model.crossedByteCount - crossedBefore - result.promptCrossedByteCount
     let rest = stops.append(stream.finish()) + stops.finish()
     if !rest.isEmpty { emit(nil, rest) }
@@ -124,9 +124,4 @@ public struct Generator {
     if model.length(of: sequence) >= model.contextLength { return .context }
     return nil
   }
-}
-
-extension Duration {
-  /// The duration in seconds.
-  public var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

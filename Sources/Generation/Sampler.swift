@@ -41,6 +41,12 @@ public struct Sampler: Sendable {
     }
   }
 
+  /// Notes the tokens of a prompt, and chooses the one after it.
+  mutating func sample(_ logits: Span<Float>, after prompt: [Int32]) -> Int32? {
+    for token in prompt { accept(token) }
+    return sample(logits)
+  }
+
   /// The next token; it is not noted yet (`accept`).
   ///
   /// - Parameter logits: One for each token of the vocabulary; NaN is ignored.

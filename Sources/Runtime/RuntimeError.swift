@@ -22,8 +22,6 @@ public enum RuntimeError: Error, Hashable, Sendable {
   case filesystemShortage(path: String, needed: Int, free: Int, size: Int)
   /// Whoever asked for the work no longer wants it.
   case interrupted
-  /// A tensor is not of the kind that is asked for.
-  case wrongTensor(name: String, problem: String)
   /// Replicas left in memory by `packrun pin` cannot be used.
   case staleReplica(path: String, problem: String)
 
@@ -34,29 +32,9 @@ public enum RuntimeError: Error, Hashable, Sendable {
     case .shortage, .memoryLimit, .hugePageShortage, .filesystemShortage: 3
     case .interrupted: 130
     case .badOption: 64
-    case .pack, .file, .wrongTensor: 2
+    case .pack, .file: 2
     case .system, .staleReplica: 1
     }
-  }
-}
-
-/// How much memory one node lacks; in bytes.
-public struct NodeShortage: Hashable, Sendable {
-  /// The node.
-  public var node: Int
-  /// What was to lie there, with the margin that stays free.
-  public var needed: Int
-  /// What is free there.
-  public var free: Int
-  /// The part of what was to lie there that is KV cache and activations.
-  public var activations: Int
-
-  /// Describes a shortage.
-  public init(node: Int, needed: Int, free: Int, activations: Int = 0) {
-    self.node = node
-    self.needed = needed
-    self.free = free
-    self.activations = activations
   }
 }
 
@@ -77,7 +55,6 @@ extension RuntimeError: CustomStringConvertible {
     case .filesystemShortage(let path, let needed, let free, let size):
       "\(path) has too little room: \(ByteCount(needed - free)) are lacking (\(ByteCount(needed)) needed, \(ByteCount(free)) free); enlarge it: mount -o remount,size=\((size + needed - free) >> 20 + 1)M \(path)"
     case .interrupted: "interrupted"
-    case .wrongTensor(let name, let problem): "tensor \(name): \(problem)"
     case .staleReplica(let path, let problem): "\(path): \(problem); free it with packrun unpin and pin the pack again"
     }
   }
@@ -91,23 +68,5 @@ extension RuntimeError: CustomStringConvertible {
       return
         "node \(node.node) lacks \(ByteCount(node.needed - node.free)) (\(ByteCount(node.needed)) needed\(part), \(ByteCount(node.free)) free)"
     }.joined(separator: ", ")
-  }
-}
-
-/// A count of bytes as people read it: in binary units with two decimals.
-public struct ByteCount: CustomStringConvertible, Sendable {
-  private let bytes: Int
-
-  /// Bytes.
-  public init(_ bytes: Int) { self.bytes = bytes }
-
-  /// For example `1.25 GiB`.
-  public var description: String {
-    for (shift, unit) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] where bytes >= 1 << shift {
-      let hundredths = Int((Double(bytes) * 100 / Double(1 << shift)).rounded())
-      let rest = hundredths % 100
-      return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest) \(unit)"
-    }
-    return "\(bytes) B"
   }
 }

@@ -36,7 +36,7 @@ final class LoadProgress: Sendable {
       }
       guard now - (state.drawn ?? state.start) > (state.drawn == nil ? Self.delay : Self.interval) else { return }
       state.drawn = now
-      Self.write(Self.line(done, total, seconds: (now - state.start).seconds))
+      Self.write(Self.line(done, total, seconds: (now - state.start) / .seconds(1)))
     }
   }
 

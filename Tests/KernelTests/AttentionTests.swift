@@ -2,6 +2,7 @@
 
 import CKernels
 import Glibc
+import TestSupport
 import Testing
 
 /// Attention over the interleaved half-precision cache.
@@ -25,7 +26,7 @@ struct AttentionTests {
     ) {
       (self.keyDim, self.valueDim, self.ranges, self.softcap, self.hasSinks) = (keyDim, valueDim, ranges, softcap, hasSinks)
       self.positions = positions ?? ranges.reduce(0) { max($0, $1.upperBound) }
-      var random = Ops.Random(seed)
+      var random = SplitMix64(seed: seed)
       queries = random.floats(ranges.count * keyDim, -1...1)
       // Rounded to halves, so that the truth below is about the same numbers.
       keys = random.floats(self.positions * keyDim, -1...1).map { Float(Float16($0)) }

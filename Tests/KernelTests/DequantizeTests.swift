@@ -2,6 +2,7 @@
 
 import CKernels
 import GGUF
+import TestSupport
 import Testing
 
 /// Rows in layout `gguf` to floats: what ggml's own reference gives, to the bit.
@@ -10,7 +11,7 @@ struct DequantizeTests {
   /// Blocks of pseudo-random bytes of a type: eight of them; 256 of the types whose blocks are single numbers.
   static func row(_ type: WeightType) -> (bytes: [UInt8], elements: Int) {
     let blocks = type.blockElements == 1 ? 256 : 8
-    var random = Ops.Random(UInt64(type.rawValue))
+    var random = SplitMix64(seed: UInt64(type.rawValue))
     return (random.bytes(blocks * type.blockByteCount), blocks * type.blockElements)
   }
 

@@ -23,27 +23,6 @@ enum Ops {
     return table.pointee
   }
 
-  /// SplitMix64: the same numbers everywhere, also in scripts/golden-floats.
-  struct Random: RandomNumberGenerator {
-    var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-      return z ^ (z >> 31)
-    }
-    mutating func bytes(_ count: Int) -> [UInt8] {
-      var bytes: [UInt8] = []
-      while bytes.count < count { withUnsafeBytes(of: next().littleEndian) { bytes.append(contentsOf: $0) } }
-      return Array(bytes.prefix(count))
-    }
-    mutating func floats(_ count: Int, _ range: ClosedRange<Float> = -4...4) -> [Float] {
-      (0..<count).map { _ in Float.random(in: range, using: &self) }
-    }
-  }
-
   /// What no arithmetic should trip over.
   static let extremes: [Float] = [
     0, -0.0, .infinity, -.infinity, .nan, .greatestFiniteMagnitude, -.greatestFiniteMagnitude, .leastNonzeroMagnitude,

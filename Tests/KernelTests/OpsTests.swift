@@ -2,6 +2,7 @@
 
 import CKernels
 import Glibc
+import TestSupport
 import Testing
 
 /// The element-wise operations, norms and rotations: right, and the same to the bit in every table.
@@ -55,7 +56,7 @@ struct OpsTests {
 
   @Test("every table gives the portable one's bits", arguments: Ops.names, sizes)
   func bits(_ name: String, _ n: Int) throws {
-    var random = Ops.Random(UInt64(n))
+    var random = SplitMix64(seed: UInt64(n))
     let a = random.floats(n), b = random.floats(n)
     let extreme = (0..<n).map { Ops.extremes[$0 % Ops.extremes.count] }
     for (a, b) in [(a, b), (extreme, b), (a, extreme), (random.floats(n, -100...100), a)] {
@@ -107,7 +108,7 @@ struct OpsTests {
 
   @Test("the results are those of double precision, but for rounding", arguments: Ops.names, [1, 16, 37, 257])
   func accuracy(_ name: String, _ n: Int) throws {
-    var random = Ops.Random(UInt64(n) + 99)
+    var random = SplitMix64(seed: UInt64(n) + 99)
     let a = random.floats(n, -9...9), b = random.floats(n, -9...9)
     for (operation, result) in try Self.results(name, n, a, b) {
       guard let truth = Self.truth(operation, a.map(Double.init), b.map(Double.init)) else { continue }
@@ -120,7 +121,7 @@ struct OpsTests {
   @Test("inputs may be outputs where the header says so", arguments: Ops.names)
   func inPlace(_ name: String) throws {
     let table = try Ops.table(name)
-    var random = Ops.Random(7)
+    var random = SplitMix64(seed: 7)
     let n = 37, size = Int64(n)
     let a = random.floats(n), b = random.floats(n)
     typealias Operation = (UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void

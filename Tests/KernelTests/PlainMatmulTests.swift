@@ -2,6 +2,7 @@
 
 import CKernels
 import GGUF
+import TestSupport
 import Testing
 
 /// Products with weights in layout `gguf`.
@@ -17,7 +18,7 @@ struct PlainMatmulTests {
 
     init(_ type: WeightType, k: Int, rows: Int, columns: Int) throws {
       (self.type, self.k, self.rows, self.columns) = (type, k, rows, columns)
-      var random = Ops.Random(UInt64(type.rawValue) + UInt64(k))
+      var random = SplitMix64(seed: UInt64(type.rawValue) + UInt64(k))
       x = random.floats((columns + 1) * (k + 3))
       let rowBytes = try #require(type.byteCount(elements: k))
       switch type {

@@ -39,7 +39,7 @@ struct OracleTests {
     var (ours, theirs) = (MeanWithError(), MeanWithError())
     try model.append(oracle.tokens, logitsFrom: 0) { position, logits in
       let truth = oracle.positions[position]
-      let all = Prediction.logProbabilities(logits)
+      let all = LogProbabilities(logits.span)
       ours.add(Self.divergence(truth.ref, truth.top.map { all[$0] }))
       theirs.add(Self.divergence(truth.ref, truth.llamacpp))
     }
@@ -50,7 +50,7 @@ struct OracleTests {
   /// Over the listed tokens, and the rest as one.
   static func divergence(_ p: [Double], _ q: [Double]) -> Double {
     func rest(_ logs: [Double]) -> Double { log(max(1e-30, 1 - logs.reduce(0) { $0 + exp($1) })) }
-    return Prediction.divergence(p + [rest(p)], q + [rest(q)])
+    return LogProbabilities(values: q + [rest(q)]).divergence(from: LogProbabilities(values: p + [rest(p)]))
   }
 
   @Test(

@@ -51,10 +51,11 @@ func meanDivergence(_ p: [Float], _ q: [Float], vocabulary: Int) -> Double {
   precondition(p.count == q.count && !p.isEmpty)
   var mean = MeanWithError()
   for start in stride(from: 0, to: p.count, by: vocabulary) {
-    func logs(_ values: [Float]) -> [Double] {
-      values[start..<start + vocabulary].withUnsafeBufferPointer { Prediction.logProbabilities($0) }
+    func prediction(_ logits: [Float]) -> LogProbabilities {
+      let row = logits[start..<start + vocabulary]
+      return LogProbabilities(row.span)
     }
-    mean.add(Prediction.divergence(logs(p), logs(q)))
+    mean.add(prediction(q).divergence(from: prediction(p)))
   }
   return mean.mean
 }

@@ -2,6 +2,7 @@
 
 import GGUF
 import PackFormat
+import TestSupport
 import Testing
 
 @testable import Repack
@@ -14,7 +15,7 @@ struct GroupTransformTests {
     "A row group has every unit where the format says, and its rows come back", arguments: interleavedTypes, [1, 2, 3, 4, 5, 8, 11])
   func matchesOracle(type: WeightType, blocks: Int) throws {
     let transform = try #require(GroupTransform(type: type, elements: blocks * type.blockElements))
-    var random = RandomBytes(seed: UInt64(type.rawValue) << 8 + UInt64(blocks))
+    var random = SplitMix64(seed: UInt64(type.rawValue) << 8 + UInt64(blocks))
     let rows = (0..<16).map { _ in random.bytes(transform.rowByteCount) }
     let expected = InterleavingOracle(form: transform.form).group(of: rows)
     #expect(expected.count == transform.groupByteCount)

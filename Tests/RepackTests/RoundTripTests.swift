@@ -3,6 +3,7 @@
 import Foundation
 import GGUF
 import PackFormat
+import TestSupport
 import Testing
 
 @testable import Repack
@@ -109,7 +110,7 @@ struct RoundTripTests {
         .init(name: "a", type: .q8_0, dimensions: [32, 17]), .init(name: "b", type: .f32, dimensions: [5]),
         .init(name: "c", type: .q4_K, dimensions: [256, 16]),
       ]
-      var random = RandomBytes(seed: 7)
+      var random = SplitMix64(seed: 7)
       try writer.write(to: path) { random.bytes([34 * 17, 20, 144 * 16][$0]) }
       var bytes = try contents(path)
       let model = try GGUFModel.open(path)
@@ -162,7 +163,7 @@ struct RoundTripTests {
         .init(name: "halves", type: .bf16, dimensions: [512, 1200]), .init(name: "doubles", type: .f64, dimensions: [64, 33]),
         .init(name: "zeros", type: .q8_0, dimensions: [320, 100]),
       ]
-      var random = RandomBytes(seed: 5)
+      var random = SplitMix64(seed: 5)
       try writer.write(to: path) { index in
         switch index {
         case 0: random.bytes(144 * 8 * 1024)
@@ -238,7 +239,7 @@ struct RoundTripTests {
   @Test("A split model comes back as the same files under the same names")
   func split() throws {
     try withTemporaryFolder { folder in
-      var random = RandomBytes(seed: 3)
+      var random = SplitMix64(seed: 3)
       for part in 0..<3 {
         var writer = GGUFWriter()
         writer.metadata["split.no"] = .uint16(UInt16(part))

@@ -3,31 +3,8 @@
 import Foundation
 import GGUF
 import PackFormat
+import TestSupport
 import Testing
-
-/// A deterministic source of bytes (SplitMix64).
-struct RandomBytes {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-
-  mutating func next(below bound: Int) -> Int { Int(next() % UInt64(bound)) }
-
-  mutating func bytes(_ count: Int) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(count + 8)
-    while bytes.count < count { withUnsafeBytes(of: next()) { bytes += $0 } }
-    return Array(bytes.prefix(count))
-  }
-}
 
 /// Gives a new folder to `body`, and removes it.
 func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
@@ -63,7 +40,7 @@ enum TestModels {
   /// Writes a model with a matrix, a stack of experts and a vector of every given type, all random and of odd shapes.
   static func write(_ types: [WeightType], to path: String, seed: UInt64, rows: [Int] = [1, 15, 16, 33, 50]) throws {
     var writer = GGUFWriter()
-    var random = RandomBytes(seed: seed)
+    var random = SplitMix64(seed: seed)
     writer.metadata["general.architecture"] = .text("llama")
     for type in types {
       for rowCount in rows {

@@ -5,6 +5,7 @@ import Foundation
 import GGUF
 import PackFormat
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Repack
@@ -17,7 +18,7 @@ struct WritingTests {
     writer.tensors = [
       .init(name: "a", type: .q8_0, dimensions: [1024, rows]), .init(name: "b", type: .q6_K, dimensions: [2048, 4000]),
     ]
-    var random = RandomBytes(seed: 11)
+    var random = SplitMix64(seed: 11)
     try writer.write(to: path) { random.bytes([34 * 32 * rows, 210 * 8 * 4000][$0]) }
     return try GGUFModel.open(path)
   }
@@ -67,7 +68,7 @@ struct WritingTests {
     try withTemporaryFolder { folder in
       var writer = GGUFWriter()
       writer.tensors = ["a", "b", "c"].map { .init(name: $0, type: .q8_0, dimensions: [1024, 3000]) }
-      var random = RandomBytes(seed: 12)
+      var random = SplitMix64(seed: 12)
       // The first compresses, the others do not.
       try writer.write(to: folder + "/model.gguf") { index in
         random.bytes(34 * 32 * 3000).map { index == 0 ? $0 & 15 : $0 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The random numbers of the tests: SplitMix64, so that a seed gives the same test everywhere.
+/// The random numbers of the tests: SplitMix64, so that a seed gives the same test everywhere, also in scripts/golden-floats.
 package struct SplitMix64: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
@@ -18,4 +18,21 @@ package struct SplitMix64: RandomNumberGenerator, Sendable {
 
   /// A number in 0 ..< 1, a multiple of 2^-53.
   package mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
+
+  /// A number in 0 ..< bound.
+  package mutating func next(below bound: Int) -> Int { Int(next() % UInt64(bound)) }
+
+  /// Random bytes: each 64 bits give eight, the lowest first.
+  package mutating func bytes(_ count: Int) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count + 7)
+    while bytes.count < count { withUnsafeBytes(of: next().littleEndian) { bytes += $0 } }
+    bytes.removeLast(bytes.count - count)
+    return bytes
+  }
+
+  /// Random numbers of a range.
+  package mutating func floats(_ count: Int, _ range: ClosedRange<Float> = -4...4) -> [Float] {
+    (0..<count).map { _ in Float.random(in: range, using: &self) }
+  }
 }

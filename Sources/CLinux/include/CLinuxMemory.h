@@ -10,7 +10,6 @@
 
 enum {
   CL_MADV_HUGEPAGE = 14,
-  CL_MADV_NOHUGEPAGE = 15,
   CL_MADV_POPULATE_READ = 22,
   CL_MADV_POPULATE_WRITE = 23,
   CL_MADV_COLLAPSE = 25,
@@ -19,7 +18,6 @@ enum {
 enum {
   CL_MAP_HUGETLB = 0x40000,
   CL_MAP_HUGE_2MB = 21 << 26,
-  CL_MAP_HUGE_1GB = 30 << 26,
 };
 
 // Reads what the page cache holds of the file at `offset`, without waiting for the disk and without reading ahead. The bytes
@@ -33,9 +31,8 @@ void cl_touch(const void *start, size_t bytes, bool writing);
 // the reading out.
 uint64_t cl_read_all(const void *start, size_t bytes);
 
-// The page faults that the calling thread has taken so far, and those of the whole process.
+// The page faults that the calling thread has taken so far.
 int64_t cl_thread_faults(void);
-int64_t cl_process_faults(void);
 
 // How many bytes this process may lock; -1: any number.
 int64_t cl_lock_limit(void);

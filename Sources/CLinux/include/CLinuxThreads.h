@@ -14,9 +14,6 @@ int cl_pin(int cpu);
 // The CPUs on which the calling thread may run, ascending, at most `capacity` of them. Their number, or -errno.
 int cl_affinity(int32_t *cpus, int capacity);
 
-// The number of the calling thread, as /proc and move_pages know it.
-int cl_thread_id(void);
-
 // ---- barriers -------------------------------------------------------------------------------------------------------
 
 // What the waiting threads look at. All of a barrier's words lie on one cache line of the waiters' node; the arrivals, which

@@ -22,8 +22,6 @@ final class LoaderCrew {
   private let kernel: Kernel
   private let isInterrupted: @Sendable () -> Bool
   private let failure = Mutex<RuntimeError?>(nil)
-  /// False once the kernel has refused to set a policy; pages then go to the node of the thread that touches them.
-  private let policyHolds = Atomic<Bool>(true)
 
   /// Starts at least `threads` threads on each node that a replica is for, on the CPUs of the node's team.
   init(_ replicas: [Replica], plan: TeamPlan, threadsPerNode threads: Int, options: MemoryOptions) throws(RuntimeError) {
@@ -38,9 +36,6 @@ final class LoaderCrew {
           return TeamPlan.Team(node: node, cpus: (0..<max(threads, cpus.count)).map { cpus[$0 % cpus.count] })
         }), kernel: kernel)
   }
-
-  /// Whether the threads allocate where they are told to.
-  var isBound: Bool { policyHolds.load(ordering: .relaxed) }
 
   /// Runs `body` for each piece of `pieceByteCount` bytes of each blob's first `byteCount(blob)` bytes, on threads of the blob's node.
   ///
@@ -59,7 +54,8 @@ final class LoaderCrew {
     let queues = nodes.map { _ in Queue() }
     failure.withLock { $0 = nil }
     teams.run { worker in
-      if kernel.setPolicy(policies[worker.team]) != 0 { policyHolds.store(false, ordering: .relaxed) }
+      // Where this is refused, pages go to the node of the thread that touches them first: this one's.
+      _ = kernel.setPolicy(policies[worker.team])
       while failure.withLock({ $0 == nil }) {
         let index = queues[worker.team].next.add(1, ordering: .relaxed).oldValue
         guard index < pieces[worker.team].count else { break }

@@ -35,7 +35,7 @@ public final class MappedPack {
   public init(_ pack: Pack, teams: Teams, options: MemoryOptions = MemoryOptions()) throws(RuntimeError) {
     self.pack = pack
     plan = try ReplicaPlan(pack.manifest, teams: teams.plan, nodeMap: options.nodeMap)
-    var ladder = try MemoryLadder(pack, plan, teams.plan, options)
+    var ladder = try MemoryLadder(pack, plan, teams, options)
     kind = try ladder.climb()
     blobs = ladder.blobs
     startedAt = ladder.startedAt
@@ -46,41 +46,10 @@ public final class MappedPack {
       pack.manifest, plan: plan, teamCount: teams.teamCount, bases: ladder.blobs.map { UnsafeRawPointer($0.base) })
   }
 
-  /// The weight of that name, cut into the rows that each team computes; nil if the pack has none.
-  func weight(_ name: String) throws(RuntimeError) -> Weight? { table.weight(name) }
-
   /// All rows of a mirror as its team `team` holds them, for a model that this team computes alone.
   ///
   /// - Precondition: the pack is a mirror. The table is good as long as this lives.
   package func table(ofReplica team: Int) -> WeightTable {
     WeightTable(pack.manifest, plan: plan.alone(team), teamCount: 1, bases: blobs.map { UnsafeRawPointer($0.base) })
-  }
-
-  /// The slice that holds row `row` of a tensor, of the replica that is nearest to `team`; nil if there is no such row.
-  func slice(holding row: Int, of name: String, for team: Int) -> WeightSlice? {
-    table.tensor(name).flatMap { table.slice(holding: row, of: $0, for: team) }
-  }
-
-  /// A copy of a tensor of one row of floats (F32, F16 or BF16), such as a norm's weights; nil if the pack has none of that name.
-  ///
-  /// - Throws: `RuntimeError.wrongTensor` if it has several rows or is quantised.
-  func floats(_ name: String) throws(RuntimeError) -> [Float]? {
-    guard let tensor = table.tensor(name) else { return nil }
-    guard tensor.rowCount * tensor.expertCount == 1, let slice = table.slice(holding: 0, of: tensor, for: 0) else {
-      throw .wrongTensor(name: name, problem: "it has the shape \(tensor.dimensions), and a single row is needed")
-    }
-    let count = tensor.rowElements
-    switch tensor.type {
-    case .f32:
-      return (0..<count).map { slice.base.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
-    case .f16:
-      return (0..<count).map { Float(slice.base.loadUnaligned(fromByteOffset: 2 * $0, as: Float16.self)) }
-    case .bf16:
-      return (0..<count).map {
-        Float(bitPattern: UInt32(slice.base.loadUnaligned(fromByteOffset: 2 * $0, as: UInt16.self)) << 16)
-      }
-    default:
-      throw .wrongTensor(name: name, problem: "it is of type \(tensor.type.name), and plain floats are needed")
-    }
   }
 }

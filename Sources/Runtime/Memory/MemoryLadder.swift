@@ -15,15 +15,17 @@ struct MemoryLadder {
   private let pack: Pack
   private let plan: ReplicaPlan
   private let teams: TeamPlan
+  private let policyRefusal: String?
   private let options: MemoryOptions
   private let mode: HugePageMode
   private let topology: Topology
   private let pinned: PinnedReplicas.Lookup
 
-  init(_ pack: Pack, _ plan: ReplicaPlan, _ teams: TeamPlan, _ options: MemoryOptions) throws(RuntimeError) {
+  init(_ pack: Pack, _ plan: ReplicaPlan, _ teams: Teams, _ options: MemoryOptions) throws(RuntimeError) {
     self.pack = pack
     self.plan = plan
-    self.teams = teams
+    self.teams = teams.plan
+    policyRefusal = teams.policyRefusal
     self.options = options
     mode = HugePageMode.read(root: options.root)
     topology = Topology.read(root: options.root)
@@ -67,7 +69,7 @@ struct MemoryLadder {
       try fill(.file)
       if isHugeThroughout { return .file }
       // Some was cached in small pages before: copies in large ones are worth more.
-      for blob in blobs { BlobFiller.clear(blob) }
+      for blob in blobs { ReplicaFiller.clear(blob) }
     }
     if (try? check(.hugetlb)) != nil {
       do throws(RuntimeError) {
@@ -96,6 +98,7 @@ struct MemoryLadder {
         "the kernel refuses to bind memory (\(Kernel.text(error))), as containers do: pages lie where the nodes' own threads touched them first"
       )
     }
+    if error == 0, let policyRefusal { notes.append(policyRefusal) }
     if options.kernel.refuse == nil || error == 0 {
       _ = options.kernel.bind(UnsafeRawBufferPointer(rebasing: probe[..<4096]), .standard)
     }
@@ -206,7 +209,7 @@ struct MemoryLadder {
     let window = UnsafeRawBufferPointer(rebasing: blob.reservedBytes[offset..<offset + MappedBlob.hugePage])
     let kernel = options.kernel
     guard kernel.map(window, protection: PROT_READ, flags: MAP_SHARED, file: file, offset: offset) == 0 else { return false }
-    defer { BlobFiller.clear(blob) }
+    defer { ReplicaFiller.clear(blob) }
     _ = kernel.advise(window, CL_MADV_HUGEPAGE)
     _ = kernel.setPolicy(.preferred(blob.replica.node))
     defer { _ = kernel.setPolicy(.standard) }
@@ -225,7 +228,7 @@ struct MemoryLadder {
   private mutating func fill(_ kind: MemoryKind) throws(RuntimeError) {
     let readsDisk = kind == .anon || kind == .hugetlb
     let crew = try LoaderCrew(plan.replicas, plan: teams, threadsPerNode: readsDisk ? 4 : 1, options: options)
-    let filler = BlobFiller(blobs: blobs, kind: kind, crew: crew, options: options, mode: mode)
+    let filler = ReplicaFiller(blobs: blobs, kind: kind, crew: crew, options: options, mode: mode)
     try filler.fill()
     if !readsDisk, topology.nodes.count > 1 { notes += try PageRepair(filler).run() }
   }

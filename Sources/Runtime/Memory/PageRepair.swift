@@ -5,9 +5,9 @@ import Glibc
 
 /// Brings cached pages of mapped files to the right nodes where somebody read them from elsewhere before.
 struct PageRepair {
-  private let filler: BlobFiller
+  private let filler: ReplicaFiller
 
-  init(_ filler: BlobFiller) { self.filler = filler }
+  init(_ filler: ReplicaFiller) { self.filler = filler }
 
   /// Repairs what can be; returns a line for each file of which pages stay elsewhere.
   ///
@@ -20,10 +20,10 @@ struct PageRepair {
     wrong = wrong.filter { census($0).pages(notOn: $0.replica.node) > 0 }
     if filler.kind == .file, !wrong.isEmpty {
       for blob in wrong {
-        BlobFiller.clear(blob)
+        ReplicaFiller.clear(blob)
         PageCache.drop(blob.path)
       }
-      try BlobFiller(blobs: wrong, kind: .file, crew: filler.crew, options: quiet, mode: filler.mode).fill()
+      try ReplicaFiller(blobs: wrong, kind: .file, crew: filler.crew, options: quiet, mode: filler.mode).fill()
     }
     return wrong.compactMap { blob in
       let left = census(blob).pages(notOn: blob.replica.node)

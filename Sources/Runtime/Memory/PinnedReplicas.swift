@@ -153,7 +153,7 @@ public struct PinnedReplicas {
     }
     let crew = try LoaderCrew(plan.replicas, plan: teams, threadsPerNode: 4, options: options)
     let mode = HugePageMode.read(root: options.root)
-    try BlobFiller(blobs: blobs, kind: .pinned, crew: crew, options: options, mode: mode, isPinning: true).fill()
+    try ReplicaFiller(blobs: blobs, kind: .pinned, crew: crew, options: options, mode: mode, isPinning: true).fill()
     for blob in blobs {
       if let path = blob.pinnedPath, chmod(path, 0o400) != 0 {
         throw .file(path: path, operation: "make it read-only", reason: Kernel.text(errno))

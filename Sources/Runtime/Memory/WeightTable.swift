@@ -23,8 +23,6 @@ package final class WeightTable {
 
   deinit { for allocation in allocations { allocation.deallocate() } }
 
-  package func tensor(_ name: String) -> PackTensor? { tensors[name] }
-
   /// The weight of that name, cut into each team's rows; nil if the pack has none.
   package func weight(_ name: String) -> Weight? {
     if let known = weights[name] { return known }
@@ -44,16 +42,6 @@ package final class WeightTable {
       nearbyCount: tensor.slices.count)
     weights[name] = weight
     return weight
-  }
-
-  /// Where a single row lies, for whichever team: that row's slice, which holds others too.
-  package func slice(holding row: Int, of tensor: PackTensor, for team: Int) -> WeightSlice? {
-    guard
-      let slice = tensor.slices.first(where: {
-        ($0.rowBegin..<$0.rowBegin + $0.rowCount).contains(row)
-      })
-    else { return nil }
-    return lookup(slice, for: team).slice
   }
 
   private func lookup(_ slice: TensorSlice, for team: Int) -> NearbySlice {

@@ -35,8 +35,6 @@ package struct Kernel: Sendable {
     case bind(Int)
     /// From that node while it has any.
     case preferred(Int)
-    /// From these nodes, the nearest first.
-    case preferredMany([Int])
 
     fileprivate var mode: CInt {
       // Static: the numbers mean this machine's nodes whatever the cpuset.
@@ -45,7 +43,6 @@ package struct Kernel: Sendable {
       case .standard: 0
       case .preferred: 1 | isStatic
       case .bind: 2 | isStatic
-      case .preferredMany: 5 | isStatic
       }
     }
 
@@ -53,7 +50,6 @@ package struct Kernel: Sendable {
       switch self {
       case .standard: []
       case .bind(let node), .preferred(let node): [node]
-      case .preferredMany(let nodes): nodes
       }
     }
   }

@@ -22,13 +22,6 @@ package enum TextFile {
   /// The number that the file consists of.
   package static func integer(_ path: String) -> Int? { read(path).flatMap { Int($0) } }
 
-  /// Writes a text as a whole; false if that is refused.
-  package static func write(_ text: String, to path: String) -> Bool {
-    guard let descriptor = try? FileDescriptor.open(FilePath(path), .writeOnly, options: [.closeOnExec]) else { return false }
-    defer { try? descriptor.close() }
-    return (try? descriptor.writeAll(Array(text.utf8))) != nil
-  }
-
   /// The fields of lines such as `MemFree:  123 kB`, by name, as bytes where they end in kB. A node's lines begin with `Node 0`.
   package static func fields(_ text: String) -> [String: Int] {
     var fields: [String: Int] = [:]

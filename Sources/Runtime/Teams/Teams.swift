@@ -14,7 +14,7 @@ public final class Teams: @unchecked Sendable {
   public let plan: TeamPlan
   /// Why threads could not be pinned, in one line; nil if all are.
   public let pinRefusal: String?
-  /// Why threads could not be told to allocate on their nodes: the system's reason; nil if they were.
+  /// Why threads could not be told to allocate on their nodes, in one line; nil if they were.
   public let policyRefusal: String?
 
   private let shared: SharedState
@@ -42,7 +42,7 @@ public final class Teams: @unchecked Sendable {
     threads = started
     shared.waitUntilDone()
     let refusals = shared.refusals.withLock { $0 }
-    policyRefusal = refusals.policy.map { Kernel.text($0) }
+    policyRefusal = refusals.policy.map { "the kernel refuses memory policies of threads: \(Kernel.text($0))" }
     pinRefusal = refusals.pins.first.map { first in
       "cannot pin threads to CPU \(NumberList.format(refusals.pins.keys.sorted())): \(Kernel.text(first.value))"
     }

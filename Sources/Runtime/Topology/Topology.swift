@@ -48,14 +48,4 @@ public struct Topology: Sendable, Hashable {
 
   /// The node of that number.
   public func node(_ id: Int) -> Node? { nodes.first { $0.id == id } }
-
-  /// Nodes that can hold weights, nearest to `id` first, without itself.
-  public func neighbours(of id: Int) -> [Node] {
-    let distances = node(id)?.distances ?? [:]
-    return nodes.filter { $0.id != id && $0.memory > 0 && $0.isAllowed }.sorted {
-      let first = distances[$0.id] ?? 255
-      let second = distances[$1.id] ?? 255
-      return (first, $0.id) < (second, $1.id)
-    }
-  }
 }

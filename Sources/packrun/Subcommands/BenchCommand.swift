@@ -79,7 +79,7 @@ struct BenchCommand: ParsableCommand {
       let clock = ContinuousClock()
       let start = clock.now
       try group.forEachModel(test)
-      let seconds = (clock.now - start).seconds
+      let seconds = (clock.now - start) / .seconds(1)
       if repetition > 0 { rates.append(Double(count) / seconds) }
     }
     return rates

@@ -55,14 +55,13 @@ struct ChatCommand: ParsableCommand {
     generator.showsControl = conversation.template == .harmony
     var sampler = Sampler(sampling.options, vocabularySize: session.model.vocabularySize)
     while let turn = try reader.next() {
-      let before = (conversation, sampler)
+      let before = conversation
       let tokens = conversation.ask(turn, tokenizer)
-      for token in tokens { sampler.accept(token) }
       let result = try generator.run(
         prompt: tokens, sampler: &sampler, isInterrupted: { Interrupt.isRequested }, emit: { _, text in Terminal.print(text) })
       Terminal.print("\n")
       // Interrupted before the turn was read: as if it had not been said.
-      if result.reason == .interrupted, result.tokens.isEmpty { (conversation, sampler) = before }
+      if result.reason == .interrupted, result.tokens.isEmpty { conversation = before }
       // The last token is not in the cache yet; where it ended the turn, the next question's beginning does so.
       if let last = result.tokens.last, result.reason != .endOfText, result.reason != .context {
         try session.model.append([last]) { _, _ in }

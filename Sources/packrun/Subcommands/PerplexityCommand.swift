@@ -159,15 +159,14 @@ struct Evaluation {
     model.truncate(0, to: 0)
     try model.append(input, logitsFrom: first) { _, logits in kept.append(Array(logits)) }
     for (index, row) in kept.enumerated() where first + index + 1 < tokens.count {
-      let logs = row.withUnsafeBufferPointer { Prediction.logProbabilities($0) }
+      let logs = LogProbabilities(row.span)
       negativeLogLikelihood.add(-logs[Int(tokens[first + index + 1])])
     }
     guard let reference else { return }
     var values: [Double] = []
     try reference.logits(input, offset: offset, first: first) { position, logits in
-      let truth = Prediction.logProbabilities(logits)
-      let own = kept[position - first].withUnsafeBufferPointer { Prediction.logProbabilities($0) }
-      values.append(Prediction.divergence(truth, own))
+      let own = kept[position - first]
+      values.append(LogProbabilities(own.span).divergence(from: LogProbabilities(logits.span)))
     }
     for value in values {
       divergence.add(value)

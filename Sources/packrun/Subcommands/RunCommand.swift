@@ -84,7 +84,6 @@ struct RunCommand: ParsableCommand {
     generator.stopStrings = sampling.stop
     generator.ignoresEnd = ignoreEos
     var sampler = Sampler(sampling.options, vocabularySize: session.model.vocabularySize)
-    for token in tokens { sampler.accept(token) }
     if json { begin([tokens], session) }
     let result = try generator.run(
       prompt: tokens, sampler: &sampler, isInterrupted: { Interrupt.isRequested },
@@ -193,7 +192,7 @@ struct RunCommand: ParsableCommand {
         Terminal.print("[\(answer.prompt + 1)] \(lines[answer.prompt])\(answer.text)\n")
       }
     }
-    let rate = Double(count) / (ContinuousClock().now - start).seconds
+    let rate = Double(count) / ((ContinuousClock().now - start) / .seconds(1))
     if json {
       var event = JSONLine()
       event.set("event", "end")

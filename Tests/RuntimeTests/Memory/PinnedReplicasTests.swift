@@ -11,8 +11,8 @@ import Testing
 @Suite("Replicas kept in memory", .timeLimit(.minutes(1)))
 struct PinnedReplicasTests {
   /// A folder in place of a tmpfs, and a pack pinned in it.
-  private func withPinned(_ body: (SmallPack, Pack, PinnedReplicas.Place, [Replica]) throws -> Void) throws {
-    let small = try SmallPack()
+  private func withPinned(_ body: (RandomPack, Pack, PinnedReplicas.Place, [Replica]) throws -> Void) throws {
+    let small = try RandomPack()
     let pack = try small.pack(nodes: 2, .shard)
     let place = PinnedReplicas.Place(path: small.folder, isHugeTLB: false)
     let teams = try MappedPackTests.teams(1)
@@ -85,7 +85,7 @@ struct PinnedReplicasTests {
 
   @Test("A pin that fails leaves nothing")
   func failedPin() throws {
-    let small = try SmallPack()
+    let small = try RandomPack()
     let pack = try small.pack(nodes: 2, .shard)
     #expect(truncate(pack.blobPath(1), 100) == 0)
     let place = PinnedReplicas.Place(path: small.folder, isHugeTLB: false)
@@ -101,7 +101,7 @@ struct PinnedReplicasTests {
 
   @Test("A filesystem that gets full meanwhile is a shortage, not a signal", arguments: [EFAULT, ENOMEM, ENOSPC])
   func full(error: CInt) throws {
-    let small = try SmallPack()
+    let small = try RandomPack()
     let pack = try small.pack(nodes: 2, .shard)
     let place = PinnedReplicas.Place(path: small.folder, isHugeTLB: false)
     var options = MemoryOptions()
@@ -114,7 +114,7 @@ struct PinnedReplicasTests {
 
   @Test("A pin that is no longer wanted leaves nothing")
   func interrupted() throws {
-    let small = try SmallPack()
+    let small = try RandomPack()
     let pack = try small.pack(nodes: 2, .shard)
     let place = PinnedReplicas.Place(path: small.folder, isHugeTLB: false)
     var options = MemoryOptions()
@@ -126,7 +126,7 @@ struct PinnedReplicasTests {
 
   @Test("What a killed pin of another pack has left is freed by the next pin; what a living one fills is not touched")
   func abandoned() throws {
-    let small = try SmallPack()
+    let small = try RandomPack()
     let pack = try small.pack(nodes: 2, .shard)
     let place = PinnedReplicas.Place(path: small.folder, isHugeTLB: false)
     let (dead, living) = (PinnedReplicas.userFolder(place) + "/1.a.partial", PinnedReplicas.userFolder(place) + "/2.b.partial")

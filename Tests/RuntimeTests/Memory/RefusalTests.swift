@@ -13,14 +13,15 @@ struct RefusalTests {
   private func map(
     _ kind: MemoryKind?, refusing error: CInt, _ calls: Set<Kernel.Call>
   ) throws -> (mapped: MappedPack, teams: Teams) {
-    let small = try SmallPack()
+    let small = try RandomPack()
     // By hand, so that further nodes of this machine are no concern.
     var options = MemoryOptions(kind: kind, nodeMap: [0: Topology.read().usableNodes[0].id])
     options.kernel = Kernel { calls.contains($0) ? error : nil }
     let teams = try MappedPackTests.teams(1)
     let mapped = try MappedPack(small.pack(nodes: 1, .shard), teams: teams, options: options)
-    let expected = try #require(small.data["vector"]?.withUnsafeBytes { $0.loadUnaligned(as: Float.self) })
-    #expect(try mapped.floats("vector")?.first == expected)
+    let expected = try #require(small.data["vector"])
+    let weight = try #require(mapped.table.weight("vector"))
+    #expect(UnsafeRawBufferPointer(start: weight.slices[0].base, count: expected.count).elementsEqual(expected))
     return (mapped, teams)
   }
 
@@ -31,6 +32,17 @@ struct RefusalTests {
     let mapped = try map(kind, refusing: error, [.bind, .setPolicy]).mapped
     #expect(mapped.notes.count == 1)
     #expect(mapped.notes.first?.contains(error == EPERM ? "Operation not permitted" : "Function not implemented") == true)
+  }
+
+  @Test("A policy that only the threads are refused is one line, too")
+  func policyRefused() throws {
+    let node = Topology.read().usableNodes[0].id
+    let plan = TeamPlan(teams: [.init(node: node, cpus: [Topology.currentAffinity()[0]])])
+    let teams = try Teams(plan: plan, kernel: Kernel { $0 == .setPolicy ? EPERM : nil })
+    let small = try RandomPack()
+    let options = MemoryOptions(kind: .anon, nodeMap: [0: node])
+    let mapped = try MappedPack(small.pack(nodes: 1, .shard), teams: teams, options: options)
+    #expect(mapped.notes == ["the kernel refuses memory policies of threads: Operation not permitted"])
   }
 
   @Test(
@@ -70,7 +82,7 @@ struct RefusalTests {
   @Test(
     "A node with too little memory is named with what it lacks, before any file is opened", arguments: [MemoryKind.anon, .file])
   func shortage(kind: MemoryKind) throws {
-    let small = try SmallPack()
+    let small = try RandomPack()
     let pack = try small.pack(nodes: 1, .shard)
     let node = Topology.read().usableNodes[0].id
     let machine = FakeMachine()

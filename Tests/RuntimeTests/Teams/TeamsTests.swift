@@ -124,7 +124,7 @@ struct TeamsTests {
     let cpu = Topology.currentAffinity()[0]
     let teams = try Teams(
       plan: TeamPlan(teams: [.init(node: node, cpus: [cpu])]), kernel: Kernel { $0 == .setPolicy ? 1 : nil })
-    #expect(teams.policyRefusal == "Operation not permitted")
+    #expect(teams.policyRefusal == "the kernel refuses memory policies of threads: Operation not permitted")
     let count = Counter()
     teams.run { _ in count.add() }
     #expect(count.value == 1)

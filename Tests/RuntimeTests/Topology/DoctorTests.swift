@@ -74,7 +74,7 @@ struct DoctorTests {
 
   @Test("A pack for too few nodes, huge pages to reserve, and a node with too little memory for it")
   func pack() throws {
-    let small = try SmallPack()
+    let small = try RandomPack()
     let pack = try small.pack(nodes: 2, .shard)
     let found = try findings(of: pack) {
       try $0.addNode(1, cpus: "2-3,10-11", mebibytes: 1024, free: 40, distances: "16 10 32 32")
@@ -99,7 +99,7 @@ struct DoctorTests {
       ("/", "docker update --memory 104857600 --memory-swap -1 CONTAINER"),
     ])
   func limit(path: String, remedy: String) throws {
-    let small = try SmallPack()
+    let small = try RandomPack()
     let found = try findings(of: small.pack(nodes: 2, .shard)) {
       let folder = "sys/fs/cgroup" + (path == "/" ? "" : path)
       try $0.write("proc/self/cgroup", "0::\(path)")
@@ -113,7 +113,7 @@ struct DoctorTests {
 
   @Test("No room is asked for where the replicas are pinned already; stale ones are told")
   func pinned() throws {
-    let small = try SmallPack()
+    let small = try RandomPack()
     let pack = try small.pack(nodes: 1, .shard)
     let plan = TeamPlan(teams: [.init(node: 0, cpus: [Topology.currentAffinity()[0]])])
     _ = try PinnedReplicas.pin(pack, plan: plan, in: .init(path: small.folder, isHugeTLB: false), options: MemoryOptions())

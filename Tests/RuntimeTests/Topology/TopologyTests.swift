@@ -29,7 +29,7 @@ struct TopologyTests {
     #expect(topology.nodes[1].cores == [[2, 10], [3, 11]])
     #expect(topology.nodes[1].freeMemory == 512 << 20)
     #expect(topology.nodes[3].hugePages.first?.free == 3)
-    #expect(topology.neighbours(of: 2).map(\.id) == [3, 0, 1])
+    #expect(topology.nodes[2].distances == [0: 32, 1: 32, 2: 10, 3: 16])
   }
 
   @Test("CPUs outside the affinity and offline ones are left out")

@@ -6,7 +6,7 @@ import PackFormat
 import Repack
 
 /// A GGUF with random weights and packs of it in a temporary folder, removed with this object.
-final class SmallPack {
+final class RandomPack {
   let folder = FileManager.default.temporaryDirectory.appending(path: "pack-\(UUID().uuidString)").path
   let model: GGUFModel
 

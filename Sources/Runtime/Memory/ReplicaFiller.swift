@@ -2,11 +2,10 @@
 
 import CLinux
 import Glibc
-import Synchronization
 import SystemPackage
 
 /// Brings replicas into memory by one rung of the ladder: bound before populated, populated before read, read-only afterwards.
-package struct BlobFiller {
+package struct ReplicaFiller {
   let blobs: [MappedBlob]
   let kind: MemoryKind
   let crew: LoaderCrew
@@ -194,7 +193,7 @@ package struct BlobFiller {
   }
 }
 
-extension BlobFiller {
+extension ReplicaFiller {
   /// What a full tmpfs or hugetlbfs lacks for the file at `path`, which lies in a pack's folder of a user's folder there.
   private static func filesystemShortage(_ node: Int, _ path: String, needed: Int) -> RuntimeError {
     var status = statvfs()
@@ -204,39 +203,5 @@ extension BlobFiller {
     let mount = FilePath(path).removingLastComponent().removingLastComponent().removingLastComponent()
     let size = Int(status.f_blocks) * Int(status.f_frsize)
     return .filesystemShortage(path: mount.string, needed: needed, free: free, size: size)
-  }
-}
-
-/// Counts bytes over all threads and passes the count on, to one listener at a time.
-final class ProgressCount: Sendable {
-  private let total: Int
-  private let done = Atomic<Int>(0)
-  private let report: Mutex<(@Sendable (Int, Int) -> Void)?>
-
-  init(total: Int, report: (@Sendable (Int, Int) -> Void)?) {
-    self.total = total
-    self.report = Mutex(report)
-  }
-
-  func add(_ count: Int) {
-    let now = done.add(count, ordering: .relaxed).newValue
-    if now == total {
-      report.withLock { $0?(now, total) }
-    } else {
-      // Whoever finds another thread reporting goes on reading.
-      _ = report.withLockIfAvailable { $0?(now, total) }
-    }
-  }
-}
-
-/// The system's setting for transparent huge pages.
-package enum HugePageMode: String, Sendable {
-  case always, madvise, never
-
-  /// Reads the bracketed word of /sys/kernel/mm/transparent_hugepage/enabled; `never` where there is none.
-  package static func read(root: String = "") -> HugePageMode {
-    let text = TextFile.read(root + "/sys/kernel/mm/transparent_hugepage/enabled") ?? ""
-    guard let open = text.firstIndex(of: "["), let close = text.firstIndex(of: "]"), open < close else { return .never }
-    return HugePageMode(rawValue: String(text[text.index(after: open)..<close])) ?? .never
   }
 }
