@@ -86,18 +86,24 @@ let package = Package(
     .target(name: "JSON", swiftSettings: safe),
     .target(name: "ChatTemplates", dependencies: ["JSON"], swiftSettings: safe),
 
-    // Programs.
+    // Programs, and what they share.
+    .target(
+      name: "Console",
+      dependencies: ["PackFormat", "GGUF", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: safe),
     .executableTarget(
       name: "ggufpack",
-      dependencies: ["Repack", "PackFormat", "GGUF", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Console", "Repack", "PackFormat", "GGUF", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: safe),
     .executableTarget(
       name: "packrun",
       dependencies: [
-        "Doctor", "Generation", "Inference", "Tokenization", "PackRuntime", "PackFormat", "GGUF",
+        "Console", "Doctor", "Generation", "Inference", "Tokenization", "PackRuntime", "PackFormat", "GGUF", "JSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      swiftSettings: fast),
+      swiftSettings: safe),
     .executableTarget(name: "make-fixtures", dependencies: ["GGUF"], path: "fixtures/generator", swiftSettings: fast),
 
     // Tests. ModelTests computes models and wants a release build; see scripts/test.
@@ -115,6 +121,7 @@ let package = Package(
     .testTarget(name: "InferenceTests", dependencies: ["Inference", "Generation", "Repack", "TestSupport"]),
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "GGUF", "TestSupport"]),
     .testTarget(name: "ModelTests", dependencies: ["Generation", "Repack"]),
+    .testTarget(name: "ConsoleTests", dependencies: ["Console", "JSON"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat"]),
   ],
   swiftLanguageModes: [.v6],

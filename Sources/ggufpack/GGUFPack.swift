@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
+import Console
+import Glibc
 
 /// The program: its subcommands and its version.
 @main
@@ -12,15 +14,15 @@ struct GGUFPack: ParsableCommand {
       A pack is a folder with an aligned blob of weights for each node, laid out for integer dot products, with a digest of every \
       chunk. Run it with packrun.
       """,
-    version: "0.1.0",
+    version: Version.description,
     subcommands: [
       ConvertCommand.self, VerifyCommand.self, InspectCommand.self, RestoreCommand.self, RepackCommand.self, CompressCommand.self,
       DecompressCommand.self,
     ])
 
-  /// Runs the program.
+  /// Runs the program. Work that a signal ends leaves nothing half done.
   static func main() {
-    Interruption.shared.listen()
-    main(nil)
+    Interrupt.watch([SIGINT, SIGTERM, SIGHUP])
+    launch()
   }
 }

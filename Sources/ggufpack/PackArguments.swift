@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
+import Console
 import PackFormat
 import Repack
 
 /// Options of every command that arranges a pack.
 struct ArrangementArguments: ParsableArguments {
-  @Option(help: "NUMA nodes that the pack is for, 1 to 1024.")
+  @Option(help: "How many NUMA nodes the pack is for, 1 to 1024.")
   var nodes = 1
 
-  @Option(help: "What blobs are aligned to: 64K, 2M, 1G, or bytes.")
+  @Option(help: "Alignment of the blobs: a power of two from 4096 to 1G, such as 64K, 2M or 1G.")
   var align = Alignment.standard
 
   @Option(help: "shard: each weight's rows are divided over the nodes; mirror: every node has a replica of everything.")
   var placement = PackManifest.Placement.shard
 
-  @Flag(help: "With a mirror: write a file for each node instead of one for all.")
+  @Flag(help: "Write a file for each node of a mirror instead of one for all.")
   var copies = false
 
   @Flag(help: "Print what would be written, and write nothing.")
@@ -39,7 +40,7 @@ struct ArrangementArguments: ParsableArguments {
 
 /// Options of every command that writes something.
 struct WritingArguments: ParsableArguments {
-  @Flag(help: "Replace what is there.")
+  @Flag(help: "Replace the output if it exists.")
   var force = false
 
   @Flag(name: .shortAndLong, help: "Print nothing but errors.")
@@ -52,13 +53,14 @@ struct PackWritingArguments: ParsableArguments {
 
   @Option(
     defaultAsFlag: Self.standardLevel, parsing: .next,
-    help: "Store blobs as zstd frames of that level (3 if none is given), each tensor where that saves 3 % or more.")
+    help:
+      "Store blobs as zstd frames of this level (3 if none is given); a tensor for which that saves less than 3 % stays as it is.")
   var compress: Int?
 
   @Flag(
     help: """
-      Go on with what an interrupted run has left, and leave what is done if this one is interrupted. With --compress, what counts as \
-      done is a whole tensor's rows.
+      Resume what an interrupted run has left, and keep what is done if this run is interrupted. With --compress, only tensors whose \
+      rows are all written count as done.
       """)
   var resume = false
 
@@ -77,13 +79,24 @@ func write(
   _ converter: PackConverter, to target: String, level: Int?, resumes: Bool, replaces: Bool, isQuiet: Bool
 ) throws {
   var converter = converter
-  converter.writer = "ggufpack \(GGUFPack.configuration.version)"
+  converter.writer = "ggufpack \(Version.number)"
   converter.compressionLevel = level
   converter.resumes = resumes
-  var progress = Progress("converting", total: converter.byteCount, isQuiet: isQuiet)
-  try converter.run(to: target, replacing: replaces) { (bytes) throws(PackError) in try progress.advance(bytes) }
-  progress.finish()
-  if !isQuiet { print(try summary(of: target)) }
+  do {
+    try withProgress("converting", total: converter.byteCount, isQuiet: isQuiet) {
+      try converter.run(to: target, replacing: replaces, progress: $0)
+    }
+  } catch PackError.interrupted {
+    throw Failure(interruption(of: target, resumes: resumes), exitCode: .interrupted)
+  }
+  if !isQuiet { Output.print(try summary(of: target)) }
+}
+
+/// What is left of a pack that was not finished, and how to go on.
+private func interruption(of target: String, resumes: Bool) -> String {
+  resumes
+    ? "\(target): interrupted; what is done stays, and the same command resumes it"
+    : "\(target): interrupted, and nothing is left of it; with --resume, an interrupted run can be resumed"
 }
 
 /// Writes a pack with `converter` as the arguments say.
@@ -98,18 +111,20 @@ private func summary(of path: String) throws -> String {
   let manifest = try Pack.open(path).manifest
   let content = manifest.blobs.reduce(0) { $0 + $1.byteCount }
   let stored = manifest.blobs.reduce(0) { $0 + $1.storedByteCount }
-  let nodes = manifest.nodeCount == 1 ? "1 node" : "\(manifest.nodeCount) nodes"
   let saving = stored == content ? "" : ", compressed to \(ByteCount(stored))"
-  return "\(path): \(manifest.tensors.count) tensors, \(ByteCount(content))\(saving) for \(nodes), \(manifest.placement)"
+  return
+    "\(path): \(Count(manifest.tensors.count, "tensor")), \(ByteCount(content))\(saving) for \(Count(manifest.nodeCount, "node")), "
+    + "\(manifest.placement)"
 }
 
 /// Prints what a plan would write.
 func show(_ plan: PackPlan, to target: String) {
-  print("\(target) would have:")
+  Output.print("\(target) would have:")
   for share in plan.shares {
-    let who = share.node.map { "node \($0)" } ?? "all nodes"
-    print(
-      "  \(share.file) for \(who): \(share.byteCount) bytes (\(ByteCount(share.byteCount))), \(share.tensorCount) tensors, "
-        + "\(share.rowCount) rows, \(share.paddingByteCount) bytes of padding")
+    let nodes = share.node.map { "node \($0)" } ?? "all nodes"
+    Output.print(
+      "  \(share.file) for \(nodes): \(Count(share.byteCount, "byte")) (\(ByteCount(share.byteCount))), "
+        + "\(Count(share.tensorCount, "tensor")), \(Count(share.rowCount, "row")), \(Count(share.paddingByteCount, "byte")) of padding"
+    )
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Console
 import Glibc
 
 /// Texts from files and standard input.
@@ -17,20 +18,21 @@ enum TextInput {
 
   /// All bytes of a file.
   static func bytes(_ path: String) throws -> [UInt8] {
-    guard path != "-" else { return drain(STDIN_FILENO) }
-    let file = open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { throw InputError(description: "\(path): cannot open: \(String(cString: strerror(errno)))") }
+    guard path != "-" else { return try drain(StandardStream.input.rawValue, "standard input") }
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { throw Failure.system(path, "open it", errno: errno) }
     defer { close(file) }
     var status = stat()
-    guard fstat(file, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
-      throw InputError(description: "\(path): is a folder, not a text file")
+    guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
+      throw Failure("\(path): this is a folder, not a text file")
     }
-    return drain(file)
+    return try drain(file, path)
   }
 
+  /// The text that consists of these bytes.
   static func decode(_ bytes: [UInt8], _ name: String) throws -> String {
     guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw InputError(description: "\(name): not UTF-8 at byte \(validPrefix(bytes)); convert it, for example with iconv")
+      throw Failure("\(name): not UTF-8 at byte \(validPrefix(bytes)); convert it, for example with iconv")
     }
     return text
   }
@@ -42,13 +44,14 @@ enum TextInput {
     return count
   }
 
-  private static func drain(_ file: CInt) -> [UInt8] {
+  private static func drain(_ file: CInt, _ name: String) throws -> [UInt8] {
     var all: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {
-      let count = buffer.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress, $0.count) }
+      let count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(file, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return all }
+      guard count >= 0 else { throw Failure.system(name, "read it", errno: errno) }
+      if count == 0 { return all }
       all += buffer[..<count]
     }
   }

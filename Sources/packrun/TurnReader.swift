@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Console
 import Glibc
 
 /// What a person types at the terminal, or what comes through a pipe, a turn at a time.
@@ -15,22 +16,22 @@ struct TurnReader {
 
   /// The next turn that is not empty; nil at the end of the input. A line that ends with a backslash goes on in the next one.
   ///
-  /// Ctrl-C at the prompt says how to leave; the next one leaves, as does one right after that which stopped an answer (see
+  /// Ctrl-C at the prompt says how to leave; the next one leaves, and so does one right after the one that stopped an answer (see
   /// `Interrupt`).
-  /// - Throws: `InputError` for a line of a pipe that is not UTF-8; whoever sits at a terminal is asked again.
+  /// - Throws: `Failure` for a line of a pipe that is not UTF-8; a person at a terminal is asked again.
   mutating func next() throws -> String? {
     var turn = ""
     prompt("> ")
     while true {
       switch readLine() {
       case .end:
-        if Terminal.inputIsTerminal { Terminal.print("\n") }
+        if isAtTerminal { Output.write("\n") }
         return turn.isEmpty ? nil : turn
       case .interrupted:
         turn = ""
-        if Terminal.inputIsTerminal {
-          Terminal.print("\n")
-          Terminal.note("Ctrl-C again, or Ctrl-D, leaves")
+        if isAtTerminal {
+          Output.write("\n")
+          Terminal.note("Ctrl-C again, or Ctrl-D, quits")
         }
         prompt("> ")
       case .bytes(let bytes):
@@ -38,8 +39,8 @@ struct TurnReader {
         lineNumber += 1
         do {
           turn += try TextInput.decode(bytes, "line \(lineNumber)")
-        } catch let error as InputError where Terminal.inputIsTerminal {
-          Terminal.note(error.description)
+        } catch let error as Failure where isAtTerminal {
+          Terminal.note(error.problem)
           turn = ""
         }
         if turn.hasSuffix("\\") {
@@ -55,7 +56,9 @@ struct TurnReader {
     }
   }
 
-  private func prompt(_ text: String) { if Terminal.inputIsTerminal { Terminal.print(text) } }
+  private var isAtTerminal: Bool { StandardStream.input.isTerminal }
+
+  private func prompt(_ text: String) { if isAtTerminal { Output.write(text) } }
 
   /// A line without its end.
   private mutating func readLine() -> Line {
@@ -67,7 +70,7 @@ struct TurnReader {
         if line.last == UInt8(ascii: "\r") { line.removeLast() }
         return .bytes(line)
       }
-      let count = buffer.withUnsafeMutableBytes { read(STDIN_FILENO, $0.baseAddress, $0.count) }
+      let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(STDIN_FILENO, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR {
         guard Interrupt.isRequested else { continue }
         pending.removeAll()

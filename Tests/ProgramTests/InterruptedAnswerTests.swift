@@ -73,7 +73,7 @@ struct InterruptedAnswerTests {
     #expect(conversation.expect("> "))
     // At the prompt, and then a question: it is answered for as long as nobody interrupts.
     conversation.interrupt()
-    #expect(conversation.expect("Ctrl-D, leaves"))
+    #expect(conversation.expect("Ctrl-D, quits"))
     for _ in 0..<2 {
       conversation.type("Once upon")
       usleep(300_000)

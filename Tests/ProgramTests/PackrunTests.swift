@@ -156,10 +156,10 @@ struct PackrunTests {
     let pack = try place.pack("gemma3-tiny")
     let options = ["--temp", "0", "-n", "6", "--ctx", "256"]
     let result = try place.run("packrun", ["chat", pack] + options, input: "Once\n\nupon \\\na time\n")
-    #expect(result.code == 0 && result.errors.contains("marks of gemma"), "\(result.errors)")
+    #expect(result.code == 0 && result.errors.contains("using the gemma template"), "\(result.errors)")
     #expect(result.text.split(separator: "\n", omittingEmptySubsequences: false).count >= 3)
     let named = try place.run("packrun", ["chat", pack, "--template", "gemma"] + options, input: "Once\nupon \\\na time\n")
-    #expect(named.output == result.output && !named.errors.contains("marks"))
+    #expect(named.output == result.output && !named.errors.contains("guessed"))
     let bad = try place.run("packrun", ["chat", pack, "--template", "gemma", "--ctx", "8"], input: "a long way to go for a word\n")
     #expect(bad.code == 2 && bad.lines.count == 1 && bad.errors.contains("context of 8"), "\(bad.errors)")
   }

@@ -86,17 +86,17 @@ struct PlacementTests {
         || result.errors.contains("the cgroup"))
   }
 
-  @Test("Each line of the doctor that is to be mended has a command under it")
+  @Test("Each line of the doctor that is to be fixed has a command under it")
   func doctor() throws {
     let result = try Program.packrun.run("doctor", pack)
     #expect(result.exitCode == 0)
     let lines = result.text.split(separator: "\n")
     #expect(
       lines.allSatisfy {
-        $0.hasPrefix("ok    ") || $0.hasPrefix("mend  ") || $0.hasPrefix("      ")
+        $0.hasPrefix("ok   ") || $0.hasPrefix("fix  ") || $0.hasPrefix("     ")
       })
-    for (index, line) in lines.enumerated() where line.hasPrefix("mend") {
-      #expect(index + 1 < lines.count && lines[index + 1].hasPrefix("      "), "\(line)")
+    for (index, line) in lines.enumerated() where line.hasPrefix("fix") {
+      #expect(index + 1 < lines.count && lines[index + 1].hasPrefix("     "), "\(line)")
     }
   }
 
@@ -151,7 +151,7 @@ struct PlacementTests {
   }
 
   @Test(
-    "Ctrl-C while replicas are pinned leaves none, and ends with exit code 130",
+    "A signal while replicas are pinned leaves none, and its number is in the exit code",
     .enabled(if: FileManager.default.isWritableFile(atPath: "/dev/shm")), arguments: [SIGINT, SIGTERM])
   func interruptedPin(signal: Int32) throws {
     let pack = try largePack(mebibytes: 256)
@@ -169,7 +169,7 @@ struct PlacementTests {
       process.waitUntilExit()
       #expect(process.terminationReason == .exit)
       // The signal may come after the last piece: then all is there.
-      if process.terminationStatus == 130 {
+      if process.terminationStatus == 128 + signal {
         #expect(names().isSubset(of: before))
         return
       }

@@ -8,15 +8,15 @@ import Repack
 struct CompressCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compress", abstract: "Store a pack's blobs as zstd frames, for disks and networks; packrun unpacks them.",
-    discussion: "The pack is verified first, and replaced at the end unless --output names another.")
+    discussion: "The pack is verified first. It is replaced at the end, unless --output names another place.")
 
   @Argument(help: "The pack.", completion: .directory)
   var pack: String
 
-  @Option(name: .shortAndLong, help: "The pack to write. (default: the pack itself is replaced)", completion: .directory)
+  @Option(name: .shortAndLong, help: "The pack to write. (default: replace the pack)", completion: .directory)
   var output: String?
 
-  @Option(help: "libzstd's level, 1 to 22.")
+  @Option(help: "zstd level, 1 to 22.")
   var level = PackWritingArguments.standardLevel
 
   @OptionGroup var writing: WritingArguments
@@ -34,12 +34,12 @@ struct CompressCommand: ParsableCommand {
 struct DecompressCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "decompress", abstract: "Store a compressed pack's blobs as they are mapped.",
-    discussion: "The pack is verified first, and replaced at the end unless --output names another.")
+    discussion: "The pack is verified first. It is replaced at the end, unless --output names another place.")
 
   @Argument(help: "The pack.", completion: .directory)
   var pack: String
 
-  @Option(name: .shortAndLong, help: "The pack to write. (default: the pack itself is replaced)", completion: .directory)
+  @Option(name: .shortAndLong, help: "The pack to write. (default: replace the pack)", completion: .directory)
   var output: String?
 
   @OptionGroup var writing: WritingArguments
@@ -51,11 +51,9 @@ struct DecompressCommand: ParsableCommand {
 
 /// Writes the pack at `path` with its blobs stored in another way, to `output` or in its own place.
 private func store(_ path: String, as output: String?, level: Int?, _ writing: WritingArguments) throws {
-  try reportingErrors {
-    let pack = try openPack(path)
-    try verifyFirst(pack, isQuiet: writing.quiet)
-    try write(
-      PackConverter(storing: pack), to: output ?? pack.path, level: level, resumes: false, replaces: writing.force || output == nil,
-      isQuiet: writing.quiet)
-  }
+  let pack = try Pack.open(path)
+  try verifyFirst(pack, isQuiet: writing.quiet)
+  try write(
+    PackConverter(storing: pack), to: output ?? pack.path, level: level, resumes: false, replaces: writing.force || output == nil,
+    isQuiet: writing.quiet)
 }

@@ -8,13 +8,13 @@ import Repack
 /// `ggufpack convert`: from a GGUF to a pack.
 struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "convert", abstract: "Write the pack of a GGUF model.",
-    discussion: "Of a model split into several files, name any one.")
+    commandName: "convert", abstract: "Make a pack from a GGUF model.",
+    discussion: "If the model is split into several files, name any of them.")
 
   @Argument(help: "The model.", completion: .file(extensions: ["gguf"]))
   var model: String
 
-  @Option(name: .shortAndLong, help: "The pack to write. (default: the model's name with .pack)", completion: .directory)
+  @Option(name: .shortAndLong, help: "The pack to write. (default: the model's name with the ending .pack)", completion: .directory)
   var output: String?
 
   @OptionGroup var arrangement: ArrangementArguments
@@ -25,11 +25,9 @@ struct ConvertCommand: ParsableCommand {
   }
 
   func run() throws {
-    try reportingErrors {
-      let source = try GGUFModel.open(model)
-      let plan = try PackPlan(source, options: arrangement.options)
-      if arrangement.plan { return show(plan, to: target) }
-      try write(PackConverter(source, plan: plan), to: target, writing)
-    }
+    let source = try GGUFModel.open(model)
+    let plan = try PackPlan(source, options: arrangement.options)
+    if arrangement.plan { return show(plan, to: target) }
+    try write(PackConverter(source, plan: plan), to: target, writing)
   }
 }

@@ -7,7 +7,7 @@ import Repack
 /// `ggufpack repack`: from a pack to a pack for another machine, without the source.
 struct RepackCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "repack", abstract: "Write a pack anew for other nodes or another placement, without the GGUF.",
+    commandName: "repack", abstract: "Rewrite a pack for another number of nodes or another placement, without the GGUF.",
     discussion: "The pack is verified first.")
 
   @Argument(help: "The pack.", completion: .directory)
@@ -20,12 +20,10 @@ struct RepackCommand: ParsableCommand {
   @OptionGroup var writing: PackWritingArguments
 
   func run() throws {
-    try reportingErrors {
-      let source = try openPack(pack)
-      let plan = try PackPlan(tensors: source.manifest.tensors, options: arrangement.options)
-      if arrangement.plan { return show(plan, to: output) }
-      try verifyFirst(source, isQuiet: writing.writing.quiet)
-      try write(PackConverter(source, plan: plan), to: output, writing)
-    }
+    let source = try Pack.open(pack)
+    let plan = try PackPlan(tensors: source.manifest.tensors, options: arrangement.options)
+    if arrangement.plan { return show(plan, to: output) }
+    try verifyFirst(source, isQuiet: writing.writing.quiet)
+    try write(PackConverter(source, plan: plan), to: output, writing)
   }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
-import FoundationEssentials
+import Console
 import GGUF
+import JSON
 import PackFormat
 import Repack
 
@@ -26,81 +27,81 @@ struct VerifyCommand: ParsableCommand {
 
   func run() throws {
     if json { return try runWithJSON() }
-    try reportingErrors {
-      let opened = try openPack(pack)
-      try verifyFirst(opened, isQuiet: quiet)
-      if let source { try compareSource(PackRestorer(opened), with: source, isQuiet: quiet) }
-      if !quiet {
-        print("\(pack): good, \(ByteCount(PackVerifier(opened).byteCount)) in \(opened.manifest.blobs.count) blobs")
-      }
-    }
+    let opened = try Pack.open(pack)
+    try verifyFirst(opened, isQuiet: quiet)
+    if let source { try compareSource(PackRestorer(opened), with: source, isQuiet: quiet) }
+    if quiet { return }
+    Output.print(
+      "\(pack): good, \(ByteCount(PackVerifier(opened).byteCount)) in \(Count(opened.manifest.blobs.count, "blob"))")
   }
 
   /// The JSON document.
-  private struct Report: Encodable {
-    var schemaVersion = 1
+  private struct Report {
     var pack: String
     /// `good`, `damaged` or `unreadable`.
-    var result: String
+    var result = "good"
     /// Bytes that were checked.
-    var byteCount: Int
-    var problems: [Problem]
+    var byteCount = 0
+    var problems: [JSONObject] = []
     /// Whether the pack was made from the model that was named; left out if none was.
     var sourceMatches: Bool?
-  }
 
-  private struct Problem: Encodable {
-    var file: String?
-    var chunk: Int?
-    var offset: Int?
-    var byteCount: Int?
-    var description: String
+    var document: JSONObject {
+      var document = JSONObject()
+      document.set("pack", pack)
+      document.set("result", result)
+      document.set("byteCount", byteCount)
+      document.set("problems", problems)
+      document.set("sourceMatches", sourceMatches)
+      return document
+    }
 
-    init(description: String) { self.description = description }
-
-    init(_ error: PackError) {
-      description = error.description
-      if case .damaged(let file, let chunk, let range) = error {
-        (self.file, self.chunk, offset, byteCount) = (file, chunk, range.lowerBound, range.count)
+    mutating func add(_ error: any FailureConvertible) {
+      var problem = JSONObject()
+      problem.set("description", error.failure.problem)
+      if case .damaged(let file, let chunk, let range)? = error as? PackError {
+        problem.set("file", file)
+        problem.set("chunk", chunk)
+        problem.set("offset", range.lowerBound)
+        problem.set("byteCount", range.count)
       }
+      problems.append(problem)
     }
   }
 
   private func runWithJSON() throws {
-    var report = Report(pack: pack, result: "good", byteCount: 0, problems: [])
+    var report = Report(pack: pack)
     do {
       let opened = try Pack.open(pack)
-      report.problems = try PackVerifier(opened).run { (bytes) throws(PackError) in
-        report.byteCount += bytes
-        try Interruption.shared.check()
-      }.map(Problem.init)
+      for damage in try verify(opened, &report.byteCount) { report.add(damage) }
       if let source, report.problems.isEmpty { try compare(opened, with: source, &report) }
       if !report.problems.isEmpty { report.result = "damaged" }
     } catch PackError.interrupted {
-      Terminal.complain(PackError.interrupted.description)
-      throw ExitCode.interrupted
-    } catch let error as PackError {
-      if case .damaged = error { report.result = "damaged" } else { report.result = "unreadable" }
-      report.problems.append(Problem(error))
-    } catch let error as GGUFError {
-      report.result = "unreadable"
-      report.problems.append(Problem(description: error.description))
+      throw PackError.interrupted
+    } catch let error as any FailureConvertible {
+      report.result = error.failure.exitCode == .failed ? "damaged" : "unreadable"
+      report.add(error)
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(report), as: UTF8.self))
-    if report.result != "good" { throw report.result == "damaged" ? ExitCode.damaged : ExitCode.unreadable }
+    Output.print(document: report.document)
+    if report.result != "good" { throw report.result == "damaged" ? ExitCode.failed : ExitCode.unusable }
+  }
+
+  private func verify(_ pack: Pack, _ byteCount: inout Int) throws(PackError) -> [PackError] {
+    try PackVerifier(pack).run { (bytes) throws(PackError) in
+      byteCount += bytes
+      if Interrupt.isRequested { throw .interrupted }
+    }
   }
 
   private func compare(_ pack: Pack, with source: String, _ report: inout Report) throws {
     let model = try GGUFModel.open(source)
     do {
-      try PackRestorer(pack).compare(with: model) { (_) throws(PackError) in try Interruption.shared.check() }
+      try PackRestorer(pack).compare(with: model) { (_) throws(PackError) in if Interrupt.isRequested { throw .interrupted } }
       report.sourceMatches = true
     } catch {
       guard case .invalid = error else { throw error }
       report.sourceMatches = false
-      report.problems.append(Problem(error))
+      report.add(error)
     }
   }
 }

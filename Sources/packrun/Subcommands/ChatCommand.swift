@@ -1,47 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
+import Console
 import Generation
+import Glibc
 import PackFormat
 import Tokenization
 
 /// `packrun chat`: a conversation.
 struct ChatCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "chat", abstract: "Talk with a model, turn by turn.",
+    commandName: "chat", abstract: "Chat with a model, turn by turn.",
     discussion: """
-      Reads a turn from each line of standard input; a line that ends with a backslash goes on in the next one. The conversation is \
-      written as the model's own chat template has it, where that is one of the common ones; earlier turns stay in the KV cache. \
-      Ctrl-C ends the answer, twice the program; Ctrl-D leaves.
+      Each line of standard input is a turn; a line that ends with a backslash continues in the next one. The conversation follows the \
+      model's own chat template, where that is one of the common ones; earlier turns stay in the KV cache. Ctrl-C stops the answer; a \
+      second one quits, and so does Ctrl-D.
       """)
 
   @OptionGroup var model: ModelArguments
   @OptionGroup var sampling: SamplingArguments
 
-  @Option(help: "How a conversation is written: \(ChatTemplate.names.joined(separator: ", ")).")
+  @Option(help: "The chat template: \(ChatTemplate.names.joined(separator: ", ")).")
   var template: String?
 
-  @Option(parsing: .unconditional, help: "What the model is told beforehand.")
+  @Option(parsing: .unconditional, help: "System prompt: what the model is told before the first turn.")
   var system = ""
 
   func run() throws {
-    try reportingErrors {
-      let pack = try model.open()
-      let tokenizer = try Tokenizer(metadata: pack.metadata)
-      let template = try chosenTemplate(pack, tokenizer)
-      let session = try model.session(pack)
-      try tokenizer.check(embeddingRows: session.model.vocabularySize)
-      Interrupt.watch()
-      try talk(Conversation(template, system: system), session, tokenizer)
-    }
+    let pack = try model.open()
+    let tokenizer = try Tokenizer(metadata: pack.metadata)
+    let template = try chosenTemplate(pack, tokenizer)
+    let session = try model.session(pack)
+    try tokenizer.check(embeddingRows: session.model.vocabularySize)
+    Interrupt.watch([SIGINT], endsReads: true)
+    try talk(Conversation(template, system: system), session, tokenizer)
   }
 
-  /// The template asked for, else the model's own, else the one whose marks the vocabulary has.
+  /// The template asked for, else the model's own, or the one whose marks the vocabulary has.
   private func chosenTemplate(_ pack: Pack, _ tokenizer: Tokenizer) throws -> ChatTemplate {
     if let template { return try ChatTemplate(named: template) }
     do { return try ChatTemplate(metadata: pack.metadata) } catch ChatTemplateError.absent {
       guard let guessed = ChatTemplate.guessed(from: tokenizer) else { throw ChatTemplateError.absent }
-      Terminal.note("the model carries no chat template; its vocabulary has the marks of \(guessed.rawValue), which is taken")
+      Terminal.note("the model has no chat template; using the \(guessed.rawValue) template, guessed from the vocabulary")
       return guessed
     }
   }
@@ -54,20 +54,21 @@ struct ChatCommand: ParsableCommand {
     // The marks of its channels tell the model's thinking from its answer.
     generator.showsControl = conversation.template == .harmony
     var sampler = Sampler(sampling.options, vocabularySize: session.model.vocabularySize)
-    while let turn = try reader.next() {
+    while !Output.hasFailed, let turn = try reader.next() {
       let before = conversation
       let tokens = conversation.ask(turn, tokenizer)
       let result = try generator.run(
-        prompt: tokens, sampler: &sampler, isInterrupted: { Interrupt.isRequested }, emit: { _, text in Terminal.print(text) })
-      Terminal.print("\n")
+        prompt: tokens, sampler: &sampler, isInterrupted: { Interrupt.isRequested || Output.hasFailed },
+        emit: { _, text in Output.write(text) })
+      Output.write("\n")
       // Interrupted before the turn was read: as if it had not been said.
       if result.reason == .interrupted, result.tokens.isEmpty { conversation = before }
       // The last token is not in the cache yet; where it ended the turn, the next question's beginning does so.
       if let last = result.tokens.last, result.reason != .endOfText, result.reason != .context {
-        try session.model.append([last]) { _, _ in }
+        try unsafe session.model.append([last]) { _, _ in }
       }
       if session.model.length(of: 0) >= session.model.contextLength {
-        Terminal.note("the context of \(session.model.contextLength) tokens is full; --ctx makes it larger")
+        noteFullContext(session)
         break
       }
     }

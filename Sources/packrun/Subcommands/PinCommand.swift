@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
+import Console
 import Glibc
 import PackFormat
 import PackRuntime
@@ -8,7 +9,8 @@ import PackRuntime
 /// Leaves a pack's replicas in memory.
 struct PinCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "pin", abstract: "Leave a pack's weights in memory, each on its node, so that it starts without reading the disk.")
+    commandName: "pin",
+    abstract: "Keep a pack's weights in memory, each on its node, so that the pack starts without reading the disk.")
 
   @Argument(help: "The pack.", completion: .directory)
   var pack: String
@@ -19,15 +21,13 @@ struct PinCommand: ParsableCommand {
   var place = "auto"
 
   func run() throws {
-    try reportingErrors {
-      let pack = try Pack.open(pack)
-      var options = try arguments.memoryOptions(nil)
-      options.isInterrupted = { Interrupt.isRequested }
-      // What is half filled would stay in memory.
-      Interrupt.watch([SIGINT, SIGTERM, SIGHUP])
-      let folder = try PinnedReplicas.pin(
-        pack, plan: arguments.teamPlan(pack), in: PinnedReplicas.place(named: place), options: options)
-      Terminal.print("pinned \(pack.path) in \(folder)\n")
-    }
+    let pack = try Pack.open(pack)
+    var options = arguments.memoryOptions(nil)
+    options.isInterrupted = { Interrupt.isRequested }
+    // What is half filled would stay in memory.
+    Interrupt.watch([SIGINT, SIGTERM, SIGHUP])
+    let folder = try PinnedReplicas.pin(
+      pack, plan: arguments.teamPlan(pack), in: PinnedReplicas.place(named: place), options: options)
+    Output.print("pinned \(pack.path) in \(folder)")
   }
 }

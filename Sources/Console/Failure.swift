@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ArgumentParser
+import GGUF
+import Glibc
+import PackFormat
+
+/// Why a program ends before its work is done: a line for people, and an exit code for programs.
+package struct Failure: Error {
+  /// What is wrong, where, and what to do, in one line.
+  package var problem: String
+  /// What the program ends with.
+  package var exitCode: ExitCode
+
+  /// A failure; unless another exit code is given, of input that cannot be used.
+  package init(_ problem: String, exitCode: ExitCode = .unusable) {
+    self.problem = problem
+    self.exitCode = exitCode
+  }
+}
+
+extension ExitCode {
+  /// The content is damaged or not what it was compared with, or the system refused.
+  package static let failed = ExitCode(1)
+  /// The input cannot be read or used.
+  package static let unusable = ExitCode(2)
+  /// There is too little memory.
+  package static let outOfMemory = ExitCode(3)
+  /// The command line is wrong; the argument parser's code.
+  package static let wrongUsage = ExitCode.validationFailure
+  /// A signal ended the program, as shells report it.
+  package static var interrupted: ExitCode { ExitCode(Interrupt.exitCode) }
+}
+
+/// An error of a library, which a program can end with.
+package protocol FailureConvertible: Error {
+  /// The same for the command line.
+  var failure: Failure { get }
+}
+
+extension Failure: FailureConvertible {
+  package var failure: Failure { self }
+}
+
+extension GGUFError: FailureConvertible {
+  package var failure: Failure { Failure(description) }
+}
+
+extension PackError: FailureConvertible {
+  package var failure: Failure {
+    switch self {
+    case .damaged: Failure(description, exitCode: .failed)
+    case .interrupted: Failure(description, exitCode: .interrupted)
+    default: Failure(description)
+    }
+  }
+}
+
+extension Failure {
+  /// The operating system refused to `operation`, such as `open it`, the file at `path`.
+  package static func system(_ path: String, _ operation: String, errno error: CInt) -> Failure {
+    Failure("\(path): cannot \(operation): \(errorText(error))")
+  }
+}
+
+/// The operating system's own text of an errno.
+package func errorText(_ error: CInt) -> String { unsafe String(cString: strerror(error)) }

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ArgumentParser
+import Glibc
+
+extension ParsableCommand {
+  /// Runs the program whose root command this is, and ends it: the one place where errors become lines and exit codes.
+  package static func launch() -> Never {
+    StandardStream.openMissing()
+    Terminal.program = _commandName
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+      end(.success)
+    } catch {
+      end(report(error))
+    }
+  }
+
+  /// Says what an error is; returns the exit code that stands for it.
+  private static func report(_ error: any Error) -> ExitCode {
+    if let code = error as? ExitCode { return code }
+    if let error = error as? any FailureConvertible {
+      Terminal.note(error.failure.problem)
+      return error.failure.exitCode
+    }
+    let code = exitCode(for: error)
+    switch code {
+    case .success: Output.print(fullMessage(for: error))
+    case .validationFailure: Terminal.note(usageProblem(error))
+    default: Terminal.note("\(error)")
+    }
+    return code == .failure ? .unusable : code
+  }
+
+  /// What is wrong with the command line, and which help tells more, in one line.
+  private static func usageProblem(_ error: any Error) -> String {
+    var problem = message(for: error).replacing("\n", with: " ")
+    // The parser's own sentences begin with a capital letter; this one begins with the program's name.
+    if let first = problem.first, problem.dropFirst().first?.isLowercase == true {
+      problem = first.lowercased() + problem.dropFirst()
+    }
+    while problem.last == "." { problem.removeLast() }
+    let help = fullMessage(for: error).split(separator: "'").last { $0.hasSuffix("--help") } ?? "\(_commandName) --help"
+    return "\(problem); see \(help)"
+  }
+
+  /// Ends the program; with another exit code if its results could not be written.
+  private static func end(_ code: ExitCode) -> Never {
+    if code == .success, let error = Output.error {
+      // Whoever reads our output has read enough: that is no news to anybody.
+      if error == EPIPE { Glibc.exit(128 + SIGPIPE) }
+      Terminal.note("standard output: cannot write: \(errorText(error))")
+      Glibc.exit(ExitCode.failed.rawValue)
+    }
+    Glibc.exit(code.rawValue)
+  }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Glibc
+import Synchronization
+
+/// Standard error: lines for the person who runs the program, and the one line that shows progress.
+package enum Terminal {
+  /// Whether a progress line is on the screen that the next line must not be glued to.
+  private static let hasStatus = Mutex(false)
+
+  private static let name = Mutex("")
+
+  /// The program's name, with which its lines begin.
+  package static var program: String {
+    get { name.withLock { $0 } }
+    set { name.withLock { $0 = newValue } }
+  }
+
+  /// Whether standard error can redraw a line.
+  package static var isInteractive: Bool { StandardStream.errors.isTerminal && environment("TERM") != "dumb" }
+
+  /// Columns of the terminal; 80 where it does not say.
+  package static var columns: Int {
+    var size = winsize()
+    guard unsafe ioctl(StandardStream.errors.rawValue, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+
+  /// Whether the locale writes UTF-8; the C locale writes ASCII.
+  package static var isUTF8: Bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap { environment($0) }.first { !$0.isEmpty } ?? ""
+    return locale.uppercased().contains("UTF-8") || locale.uppercased().contains("UTF8")
+  }
+
+  /// Writes one line that says what is wrong, or what the person should know.
+  package static func note(_ text: String) { write(line: "\(program): \(text)") }
+
+  private static func write(line: String) {
+    hasStatus.withLock { hasStatus in
+      clear(&hasStatus)
+      _ = StandardStream.errors.write(Array((line + "\n").utf8))
+    }
+  }
+
+  /// Puts `text` in the place of the last line written so; it must fit one line of the terminal.
+  static func show(status text: String) {
+    hasStatus.withLock { hasStatus in
+      hasStatus = true
+      _ = StandardStream.errors.write(Array("\r\(text)\u{1B}[K".utf8))
+    }
+  }
+
+  /// Removes the progress line, so that what follows begins on a clean one.
+  static func clearStatus() { hasStatus.withLock { clear(&$0) } }
+
+  private static func clear(_ hasStatus: inout Bool) {
+    guard hasStatus else { return }
+    hasStatus = false
+    _ = StandardStream.errors.write(Array("\r\u{1B}[K".utf8))
+  }
+
+  private static func environment(_ name: String) -> String? { unsafe getenv(name).map { unsafe String(cString: $0) } }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Glibc
+import Inference
+import PackRuntime
+
+/// A file of logits: float32, little endian, a row of the vocabulary's size for each token.
+public final class LogitsFile {
+  private let path: String
+  private let vocabularySize: Int
+  private let file: CInt
+
+  /// Opens the logits of `tokens` tokens.
+  ///
+  /// - Throws: `ModelError.runtime` if the file cannot be read, or has another size.
+  public init(_ path: String, tokens: Int, vocabularySize: Int) throws(ModelError) {
+    self.path = path
+    self.vocabularySize = vocabularySize
+    file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { throw Self.failure(path, "open it", String(cString: strerror(errno))) }
+    var status = stat()
+    let expected = tokens * vocabularySize * MemoryLayout<Float>.stride
+    guard fstat(file, &status) == 0, Int(status.st_size) == expected else {
+      close(file)
+      throw Self.failure(
+        path, "compare with it", "it has \(status.st_size) bytes, but \(tokens) tokens × \(vocabularySize) logits take \(expected)")
+    }
+  }
+
+  deinit { close(file) }
+
+  /// The logits at a position of the text.
+  func row(_ position: Int) throws(ModelError) -> [Float] {
+    let size = vocabularySize * MemoryLayout<Float>.stride
+    var count = 0
+    let row = [Float](unsafeUninitializedCapacity: vocabularySize) { buffer, initialized in
+      count = pread(file, buffer.baseAddress, size, position * size)
+      initialized = count == size ? vocabularySize : 0
+    }
+    guard count == size else {
+      throw Self.failure(path, "read the logits of position \(position)", count < 0 ? String(cString: strerror(errno)) : "it ends")
+    }
+    return row
+  }
+
+  private static func failure(_ path: String, _ operation: String, _ reason: String) -> ModelError {
+    .runtime(.file(path: path, operation: operation, reason: reason))
+  }
+}

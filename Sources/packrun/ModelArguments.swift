@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ArgumentParser
+import Console
+import Generation
+import Inference
+import PackFormat
+import PackRuntime
+
+/// The pack, and how it is to be run.
+struct ModelArguments: ParsableArguments {
+  @Argument(help: "The pack.", completion: .directory)
+  var pack: String
+
+  @OptionGroup var placement: PlacementArguments
+
+  @Option(help: "How the weights are held in memory.")
+  var memory = MemoryChoice.auto
+
+  @Option(
+    name: .customLong("ctx"),
+    help: "Tokens that the context holds. (default: what the model was trained on, at most 4096)")
+  var context: Int?
+
+  @Option(help: "How many tokens of a prompt are computed together.")
+  var batch = 512
+
+  @Option(help: "How keys and values are stored: f16, or q8_0, which takes about half the memory.")
+  var kv = CacheType.f16
+
+  @Option(help: "Instruction set of the kernels, such as avx2. (default: the best one that this CPU has)")
+  var kernels: String?
+
+  @Flag(help: "First check every byte of the pack against its digests.")
+  var verify = false
+
+  @Option(help: .hidden)
+  var teams: Int?
+
+  func validate() throws {
+    if let context, context < 1 || context > 1 << 28 { throw ValidationError("--ctx must be between 1 and 268435456") }
+    if batch < 1 || batch > 4096 { throw ValidationError("--batch must be between 1 and 4096") }
+  }
+
+  /// Opens the pack and checks it if asked to.
+  func open() throws -> Pack {
+    let pack = try Pack.open(pack)
+    guard verify else { return pack }
+    let verifier = PackVerifier(pack)
+    let progress = Progress("verifying", showsBytes: true)
+    let damage = try verifier.run { (bytes) throws(PackError) in progress.advance(bytes, of: verifier.byteCount) }
+    progress.finish()
+    for problem in damage { Terminal.note(problem.description) }
+    if !damage.isEmpty { throw ExitCode.failed }
+    return pack
+  }
+
+  /// Places the pack and starts its threads, and says what could not be arranged as it should be.
+  ///
+  /// - Parameter readsAllLogits: Whether the logits of many positions are read, not those of each sequence's last one alone.
+  func session(_ pack: Pack, sequences: Int = 1, readsAllLogits: Bool = false, isQuiet: Bool = false) throws -> Session {
+    var options = SessionOptions()
+    options.teams = placement.teamOptions
+    options.simulatedTeams = teams
+    options.memory = placement.memoryOptions(memory.kind, isQuiet: isQuiet)
+    options.model.contextLength = context
+    options.model.batchSize = batch
+    options.model.sequenceCount = sequences
+    if !readsAllLogits { options.model.logitRows = sequences }
+    options.model.kernels = kernels
+    options.model.cacheType = kv
+    let session = try Session(pack, options: options)
+    if !isQuiet { for note in session.notes { Terminal.note(note) } }
+    return session
+  }
+}
+
+extension CacheType: ExpressibleByArgument {}

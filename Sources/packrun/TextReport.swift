@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Console
+import Generation
+import Inference
+import PackRuntime
+
+/// Answers on standard output as they come; what they took, on standard error.
+struct TextReport: AnswerReport {
+  let session: Session
+  /// Whether nothing is told but the answer and what ends it too early.
+  let isQuiet: Bool
+
+  func begin(promptTokens: Int) {}
+
+  func add(_ token: Int32?, _ text: String) { Output.write(text) }
+
+  func end(_ result: GenerationResult) {
+    Output.write("\n")
+    if result.reason == .context { noteFullContext(session) }
+    guard !isQuiet else { return }
+    if session.teams.teamCount > 1 { noteNodes(result) }
+    Terminal.note(
+      "prompt \(Count(result.promptTokens, "token")), \(Decimal(result.promptRate, 1))/s; "
+        + "answer \(Count(result.tokens.count, "token")), \(Decimal(result.decodeRate, 1))/s; "
+        + "KV cache \(ByteCount(session.model.cacheByteCount)) for \(Count(session.model.contextLength, "token")); "
+        + "\(Count(session.teams.threadCount, "thread")), \(session.model.kernelsName)")
+  }
+
+  func add(_ answer: BatchGenerator.Answer, to prompt: String) {
+    Output.print("[\(answer.prompt + 1)] \(prompt)\(answer.text)")
+  }
+
+  func end(_ batch: BatchResult) {
+    guard !isQuiet else { return }
+    let models = session.group.models
+    let place = models.count > 1 ? ", each within one of \(models.count) nodes" : ""
+    let cache = models.reduce(0) { $0 + $1.cacheByteCount }
+    Terminal.note(
+      "\(Count(batch.prompts, "prompt")), \(Count(batch.tokens, "token")), \(Decimal(batch.rate, 1))/s in all; "
+        + "\(batch.parallel) at a time\(place); KV cache \(ByteCount(cache)) for "
+        + "\(batch.parallel) × \(Count(session.model.contextLength, "token"))")
+  }
+
+  /// What the nodes had to do with each other.
+  private func noteNodes(_ result: GenerationResult) {
+    let placements = session.model.placements
+    let local = placements.reduce(0) { $0 + $1.localPages }
+    let all = placements.reduce(local) { $0 + $1.otherPages }
+    let list = placements.map { "\(ByteCount($0.byteCount)) on node \($0.node)" }.joined(separator: ", ")
+    let percent = Decimal(100 * Double(local) / Double(max(all, 1)), 2)
+    Terminal.note("KV cache and activations: \(list); the kernel counts \(percent) % of their pages there")
+    guard let crossed = result.crossedBytesPerToken else { return }
+    let part = Decimal(100 * Double(crossed) / Double(max(session.weights.byteCount, 1)), 3)
+    Terminal.note(
+      "\(ByteCount(crossed)) crossed the nodes for each token of the answer: \(part) % of the size of the weights, "
+        + "\(ByteCount(session.weights.byteCount))")
+  }
+}
+
+/// Says that an answer ended because its context was full.
+func noteFullContext(_ session: Session) {
+  Terminal.note("the context of \(Count(session.model.contextLength, "token")) is full; a larger --ctx holds more")
+}
