@@ -10,6 +10,8 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
   public let column: Int
   /// The offset in the text in bytes, from 0.
   public let offset: Int
+  /// Whether the text is good as far as it goes, and only ends too early.
+  public let isTruncated: Bool
 
   /// Line, column, and what is wrong.
   public var description: String { "line \(line), column \(column): \(problem)" }
@@ -137,6 +139,7 @@ struct JSONParser {
     let before = bytes[..<min(offset, bytes.count)]
     let lineStart = before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
     let line = before.count { $0 == 0x0A } + 1
-    return JSONError(problem: problem, line: line, column: offset - lineStart + 1, offset: offset)
+    return JSONError(
+      problem: problem, line: line, column: offset - lineStart + 1, offset: offset, isTruncated: position >= bytes.count)
   }
 }

@@ -94,6 +94,10 @@ extension JSONParser {
   }
 
   private mutating func hexadecimal(at start: Int) throws(JSONError) -> UInt16 {
+    if position + 4 > bytes.count, bytes[position...].allSatisfy({ Unicode.Scalar($0).properties.isASCIIHexDigit }) {
+      position = bytes.count
+      throw error("the text ends in a string", at: start)
+    }
     guard position + 4 <= bytes.count, !bytes[position..<position + 4].contains(where: { $0 == 0x2B || $0 == 0x2D }),
       let code = UInt16(String(decoding: bytes[position..<position + 4], as: UTF8.self), radix: 16)
     else { throw error("four hexadecimal digits are expected after \\u", at: start) }
