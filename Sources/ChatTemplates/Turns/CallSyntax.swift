@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// How a family of models writes one call of a function.
+enum CallSyntax: Sendable {
+  /// An object with the name and the arguments: `{"name": …, "arguments": {…}}`.
+  case object
+  /// An object whose only member is named after the function: `{"get_weather": {…}}`.
+  case keyedObject
+  /// The name, then the arguments as an object.
+  case named(NamedCall)
+  /// The name, then each argument between tags.
+  case tagged(TaggedCall)
+  /// `call:name{key:<|"|>text<|"|>,key:1}`.
+  case gemma
+
+  /// `open name nameEnd {…} close`.
+  struct NamedCall: Sendable {
+    let open: String
+    let nameEnd: String
+    let close: String
+  }
+
+  /// `open name nameEnd (keyOpen key keyEnd attributes attributesEnd valueOpen value valueEnd)* close`.
+  struct TaggedCall: Sendable {
+    let open: String
+    /// The marks at which the name ends. One that begins what follows is not part of the name's end.
+    let nameEnds: [String]
+    var nameAttributesEnd = ""
+    let keyOpen: String
+    let keyEnd: String
+    /// Where attributes follow the key, what ends them: `string="true"`, `type="string"`.
+    var attributesEnd = ""
+    /// What stands between the key and the value, after white space.
+    var valueOpen = ""
+    let valueEnd: String
+    let close: String
+  }
+}
+
+/// What became of an attempt to read something from the bytes that have come so far.
+enum Attempt<Value> {
+  /// It is there, and ends at this offset.
+  case complete(Value, end: Int)
+  /// It may become it, when more comes.
+  case incomplete
+  /// It is something else.
+  case invalid
+}
