@@ -62,8 +62,8 @@ static uint64_t microseconds(void) {
 
 static bool differs(const uint32_t *word, uint32_t seen) { return __atomic_load_n(word, __ATOMIC_ACQUIRE) != seen; }
 
-// Waits until *word differs from `seen`. A sleeper counts itself before it looks a last time, and whoever changes the word
-// looks for sleepers after it has done so; both sequentially consistent, so one of the two sees the other.
+// Waits until *word differs from `seen`. A sleeper counts itself before it looks a last time, and the thread that changes the word
+// looks for sleepers after it has done so; both are sequentially consistent, so one of the two sees the other.
 static void wait_for_change(uint32_t *word, uint32_t *sleepers, uint32_t seen, uint32_t spin, uint32_t yield) {
   if (differs(word, seen)) return;
   uint64_t start = microseconds();

@@ -25,7 +25,7 @@ public struct GGUFHeader: Sendable, Hashable {
   ///   - bytes: The file's beginning; more than the header may follow.
   ///   - file: What errors call the file.
   ///   - fileByteCount: The whole file's size, which bounds every count; the size of `bytes` if nil.
-  ///   - siblingAlignment: `general.alignment` of the first part, for the later parts of a split model: they may lack that key.
+  ///   - siblingAlignment: `general.alignment` of the first part, for the later parts of a split model, which may not have that key.
   /// - Throws: `GGUFError.malformed` with the byte offset of what is wrong, or `GGUFError.truncated`.
   /// - Complexity: O(header bytes).
   public static func parse(

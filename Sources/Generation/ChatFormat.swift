@@ -20,7 +20,7 @@ struct ChatFormat: Sendable {
   var reply: String
   /// What stands in front of a reply that is written already: `reply`, and how the model itself would begin.
   var written: String
-  /// What stands behind a reply.
+  /// What follows a reply.
   var replyEnd: String
   /// Whether white space around a turn's text is dropped.
   var trims = false

@@ -44,7 +44,7 @@ public enum ChatTemplate: String, Sendable, CaseIterable {
     self = found
   }
 
-  /// The template whose marks are tokens of a vocabulary, for models that carry none; nil if there are no such marks.
+  /// The template whose marks are tokens of a vocabulary, for models without a template; nil if there are no such marks.
   public static func guessed(from tokenizer: Tokenizer) -> ChatTemplate? {
     let marks: [(mark: String, template: ChatTemplate)] = [
       ("<|im_start|>", .chatML), ("<|start_header_id|>", .llama3), ("<start_of_turn>", .gemma), ("<|channel|>", .harmony),
@@ -117,7 +117,7 @@ public enum ChatTemplateError: Error, Hashable, Sendable, CustomStringConvertibl
     return switch self {
     case .unknownName(let name): "there is no chat template \"\(name)\"; known are: \(names)"
     case .absent: "the model carries no chat template; name one with --template: \(names)"
-    case .unrecognised: "the model's chat template is none of the common ones; name the nearest with --template: \(names)"
+    case .unrecognised: "the model's chat template is not one of the common ones; name the nearest with --template: \(names)"
     }
   }
 }

@@ -12,7 +12,7 @@ extension PackManifest {
   init(json bytes: [UInt8], file: String) throws(PackError) {
     var versions: [String: Int] = [:]
     do throws(JSONError) {
-      // The versions first, so that a manifest from the future is refused for its version and not for a field that it lacks.
+      // The versions first, so that a manifest from the future is refused for its version and not for a missing field.
       try JSONReader.document(bytes, requiring: ["formatVersion", "layoutVersion"]) { (json, name) throws(JSONError) in
         if name == "formatVersion" || name == "layoutVersion" { versions[name] = try json.integer() } else { try json.skip() }
       }

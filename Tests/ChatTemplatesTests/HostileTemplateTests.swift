@@ -110,7 +110,7 @@ struct HostileTemplateTests {
     #expect(try Self.refusal("{{ x }}", ["x": value])?.kind == .limit)
   }
 
-  @Test func `the longest row of operators is no nesting`() throws {
+  @Test func `the longest row of operators is not nesting`() throws {
     let sum = "{{ 1" + String(repeating: " + 1", count: 50_000) + " }}"
     #expect(try JinjaTemplate(sum).render([:]).text == "50001")
     let chain = "{{ 'x'" + String(repeating: ".upper().lower()", count: 20_000) + " }}"

@@ -39,7 +39,7 @@ struct SplitTests {
       #expect(model.tensors.map(\.info.name) == ["t.0", "t.1", "t.2"])
       #expect(model.tensors.map(\.part) == [0, 2, 2])
       #expect(model.metadata.string("general.architecture") == "llama")
-      // The later parts lack the alignment key and are padded all the same.
+      // The later parts do not have the alignment key, but are padded all the same.
       #expect(model.parts.allSatisfy { $0.header.dataOffset % Int(alignment ?? 32) == 0 })
       for tensor in model.tensors {
         let part = model.parts[tensor.part]

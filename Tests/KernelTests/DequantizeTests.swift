@@ -5,7 +5,7 @@ import GGUF
 import TestSupport
 import Testing
 
-/// Rows in layout `gguf` to floats: what ggml's own reference gives, to the bit.
+/// Rows in layout `gguf` to floats: what ggml's own reference gives, bit for bit.
 @Suite("Dequantisation of every weight type")
 struct DequantizeTests {
   /// Blocks of pseudo-random bytes of a type: eight of them; 256 of the types whose blocks are single numbers.

@@ -5,7 +5,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// The element-wise operations, norms and rotations: right, and the same to the bit in every table.
+/// The element-wise operations, norms and rotations: right, and the same bit for bit in every table.
 @Suite("Layer operations")
 struct OpsTests {
   static let sizes = [1, 2, 15, 16, 17, 31, 32, 33, 64, 100, 257]

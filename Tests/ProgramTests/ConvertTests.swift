@@ -96,7 +96,7 @@ struct ConvertTests {
     let folder = try TemporaryFolder()
     let whole = try Data(contentsOf: URL(filePath: Fixture.path("gemma3-tiny.gguf")))
     try Data().write(to: URL(filePath: folder.file("empty.gguf")))
-    try Data("This is no model.".utf8).write(to: URL(filePath: folder.file("foreign.gguf")))
+    try Data("This is not a model.".utf8).write(to: URL(filePath: folder.file("foreign.gguf")))
     try whole.prefix(whole.count / 2).write(to: URL(filePath: folder.file("short.gguf")))
     let before = try folder.names
     for name in ["missing.gguf", "empty.gguf", "foreign.gguf", "short.gguf"] {

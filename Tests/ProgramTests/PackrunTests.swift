@@ -76,7 +76,7 @@ struct PackrunTests {
     #expect(first.output.count > 1)
     let file = try place.file("prompt.txt", Array("Once upon".utf8))
     #expect(try place.run("packrun", [pack, "-f", file] + options).output == first.output)
-    // Editors and `echo` put a line end behind a prompt that is no part of it.
+    // Editors and `echo` put a line end after a prompt that is not part of it.
     #expect(try place.run("packrun", [pack] + options, input: "Once upon\n").output == first.output)
     #expect(try place.run("packrun", [pack, "-p", "- a list"] + options).code == 0)
     let three = try place.pack("gemma3-tiny", nodes: 3)
@@ -222,7 +222,7 @@ struct PackrunTests {
     #expect(try complaint([pack, "-f", "/nonexistent.txt"], in: place).contains("/nonexistent.txt"))
   }
 
-  @Test("A model of another architecture converts; packrun names the one it lacks and those it has")
+  @Test("A model of another architecture converts; packrun names that one and those that it computes")
   func unknownArchitecture() throws {
     let place = try Workplace()
     var bytes = try Data(contentsOf: place.fixture("llama-tiny"))

@@ -43,7 +43,7 @@ struct GroupTransformTests {
     #expect(end == type.blockByteCount)
   }
 
-  @Test("The types of issue 3 have a 16-row form")
+  @Test("Exactly these types have a 16-row form")
   func types() {
     let names = [
       "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS", "MXFP4", "F16", "BF16",

@@ -100,7 +100,7 @@ struct RoundTripTests {
     try withTemporaryFolder { folder in try check(path, way, in: folder) }
   }
 
-  @Test("Padding that is not zero and bytes behind the last tensor come back", arguments: [0, 1, 63, 5000, 3 << 20])
+  @Test("Padding that is not zero and bytes after the last tensor come back", arguments: [0, 1, 63, 5000, 3 << 20])
   func gaps(trailing: Int) throws {
     try withTemporaryFolder { folder in
       let path = folder + "/model.gguf"
@@ -115,7 +115,7 @@ struct RoundTripTests {
       var bytes = try contents(path)
       let model = try GGUFModel.open(path)
       let data = model.parts[0].header.dataOffset
-      // Behind the header, and behind each tensor.
+      // After the header, and after each tensor.
       for place in [data - 1, data + 34 * 17, data + 1023] { bytes[place] = 0xee }
       bytes += Data(random.bytes(trailing))
       try bytes.write(to: URL(filePath: path))

@@ -83,7 +83,7 @@ final class Cache {
     }
   }
 
-  /// One token through all heads, and a loop that reads the same bytes, in turns.
+  /// One token through all heads, in turn with a loop that reads the same bytes.
   func decode(_ kind: Kind, _ table: ck_table, context: Int, group: Int, runs: Int) -> (
     bytes: Double, seconds: Double, streamSeconds: Double
   ) {
@@ -105,7 +105,7 @@ final class Cache {
     return (share * Double(read.count), median(kernel), median(stream) * share)
   }
 
-  /// `tokens` tokens behind `context` positions, one head, and in turns with them one token through the naive loop.
+  /// `tokens` tokens after `context` positions, one head, in turn with one token through the naive loop.
   func prefill(_ kind: Kind, _ table: ck_table, context: Int, tokens: Int, group: Int, runs: Int) -> (
     flops: Double, seconds: Double, naiveFlops: Double
   ) {

@@ -12,10 +12,10 @@ struct OperationBenchmark: ParsableCommand {
     commandName: "operations",
     abstract: "Measures attention and the other operations of a layer, on one thread.",
     discussion: """
-      attention: decode of one token over --context positions, heads enough that keys and values come from memory, in turns with a \
-      loop that only reads them; prefill of --tokens tokens behind the same context, beside the loop one writes first.
+      attention: decode of one token over --context positions, with enough heads that keys and values come from memory, in turn with a \
+      loop that only reads them; prefill of --tokens tokens after the same context, in turn with a straightforward loop.
       operations: elements for each nanosecond, in the caches. dequantize: the same, for each weight type of layout gguf.
-      All figures are medians of --runs runs. Pin it to a core (taskset -c 1) for steady ones.
+      All figures are medians of --runs runs. Pin it to a core (taskset -c 1) for steady figures.
       """)
 
   @Option(help: "Instruction sets, separated by commas (all that this CPU runs).")

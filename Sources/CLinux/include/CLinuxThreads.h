@@ -77,7 +77,7 @@ typedef struct {
   uint8_t padding[56];
 } cl_signal;
 
-// Raises the counter by one and wakes whoever waits; what was written before is visible to them.
+// Raises the counter by one and wakes the threads that wait; they see what was written before.
 void cl_signal_raise(cl_signal *signal);
 
 // Waits until the counter differs from `seen`; returns its value.

@@ -12,7 +12,7 @@ extension Value {
     throw Fault(.type, "unsupported operand type(s) for \(symbol): '\(typeName)' and '\(other.typeName)'")
   }
 
-  /// The number as a float; 0 for what is no number.
+  /// The number as a float; 0 for what is not a number.
   var toFloat: Double {
     if case .float(let float) = self { return float }
     return asInteger.map { Double($0) } ?? 0

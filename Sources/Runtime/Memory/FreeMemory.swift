@@ -30,7 +30,7 @@ package struct FreeMemory {
   /// - Parameters:
   ///   - weights: Bytes of weights by node.
   ///   - activations: Bytes of KV cache and activations by node.
-  ///   - kept: Bytes of each node's page cache that must stay, so that they are not to be had.
+  ///   - kept: Bytes of each node's page cache that must stay, so that they are not available.
   ///   - spill: Whether other nodes may give what one has not.
   ///   - isSecondLook: Whether room was found for these bytes before the weights were placed. Placing takes some itself, such as page
   ///     tables, which comes off the margin: what was promised must not be refused when the weights have been read.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How much memory one node lacks; in bytes.
+/// How much memory is missing on one node, in bytes.
 public struct NodeShortage: Hashable, Sendable {
   /// The node.
   public var node: Int

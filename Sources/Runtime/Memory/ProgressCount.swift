@@ -18,7 +18,7 @@ final class ProgressCount: Sendable {
     if now == total {
       report.withLock { $0?(now, total) }
     } else {
-      // Whoever finds another thread reporting goes on reading.
+      // A thread that finds another one reporting continues to read.
       _ = report.withLockIfAvailable { $0?(now, total) }
     }
   }

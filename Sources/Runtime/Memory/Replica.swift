@@ -42,7 +42,7 @@ package struct ReplicaPlan: Sendable {
         guard let node = nodeMap[blob], let mapped = plan.teams.firstIndex(where: { $0.node == node }) else {
           throw .badOption(
             name: "--map-nodes", value: nodeMap.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ","),
-            problem: "node \(blob) of the pack has no node of the machine; name one for each of 0 to \(packNodes - 1)")
+            problem: "node \(blob) of the pack is not mapped; name a node of the machine for each of 0 to \(packNodes - 1)")
         }
         team = mapped
       }
@@ -53,13 +53,15 @@ package struct ReplicaPlan: Sendable {
     let used = Set(teamOfBlob)
     let nodes = Set(plan.teams.map(\.node))
     if nodes.count < packNodes {
-      notes.append("the pack is for \(packNodes) nodes and runs on \(nodes.count): some nodes hold several parts of it")
+      let all = packNodes == 2 ? "both" : "all \(packNodes)"
+      let held = nodes.count == 1 ? "that node holds \(all) parts" : "some nodes hold several parts"
+      notes.append("pack made for \(packNodes) nodes, running on \(nodes.count): \(held)")
     }
     let idle = plan.teams.indices.filter { !used.contains($0) }
     if !idle.isEmpty {
       let list = NumberList.format(Set(idle.map { plan.teams[$0].node }).sorted())
       notes.append(
-        "the pack is for \(packNodes) nodes: no weights lie on node \(list); convert it with --nodes \(plan.teams.count)")
+        "pack made for \(packNodes) nodes: there are no weights on node \(list); convert it with --nodes \(plan.teams.count)")
     }
   }
 
@@ -69,7 +71,7 @@ package struct ReplicaPlan: Sendable {
     let idle = topology.usableNodes.map(\.id).filter { id in !plan.teams.contains { $0.node == id } }
     guard !idle.isEmpty else { return nil }
     return
-      "the pack is for \(manifest.nodeCount) of \(manifest.nodeCount + idle.count) nodes, and node \(NumberList.format(idle)) is left idle; convert it with --nodes \(manifest.nodeCount + idle.count)"
+      "pack made for \(manifest.nodeCount) of \(manifest.nodeCount + idle.count) nodes: node \(NumberList.format(idle)) stays idle; convert it with --nodes \(manifest.nodeCount + idle.count)"
   }
 
   private mutating func planMirror(_ manifest: PackManifest, _ plan: TeamPlan) {

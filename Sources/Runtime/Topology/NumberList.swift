@@ -5,7 +5,7 @@ public enum NumberList {
   /// The most numbers that a list may name: more than any kernel has CPUs.
   public static let capacity = 1 << 16
 
-  /// The numbers in ascending order, each once; nil if the text is no such list.
+  /// The numbers in ascending order, each once; nil if the text is not such a list.
   public static func parse(_ text: some StringProtocol) -> [Int]? {
     var numbers: Set<Int> = []
     for range in text.split(separator: ",", omittingEmptySubsequences: true) {

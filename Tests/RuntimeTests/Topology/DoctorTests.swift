@@ -85,7 +85,7 @@ struct DoctorTests {
     #expect(
       found.contains { $0.remedy == "echo 9 | sudo tee /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages" })
     let idle = try #require(found.first { $0.text.contains("idle") })
-    #expect(idle.isProblem && idle.text.hasPrefix("the pack is for 2 of 4 nodes, and node 2-3 is left idle"))
+    #expect(idle.isProblem && idle.text.hasPrefix("pack made for 2 of 4 nodes: node 2-3 stays idle"))
     #expect(idle.remedy?.hasSuffix("--nodes 4") == true)
     let other = try findings(of: small.pack(nodes: 4, .shard)) { _ in }
     #expect(!other.contains { $0.text.contains("idle") })

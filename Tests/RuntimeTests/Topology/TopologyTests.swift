@@ -17,7 +17,7 @@ struct TopologyTests {
     #expect(NumberList.format(numbers) == (text.isEmpty ? "none" : text))
   }
 
-  @Test("What is no list of numbers is refused", arguments: ["a", "1-", "-1", "3-1", "1-2-3", "0-99999999999", "1 2"])
+  @Test("What is not a list of numbers is refused", arguments: ["a", "1-", "-1", "3-1", "1-2-3", "0-99999999999", "1 2"])
   func badLists(text: String) { #expect(NumberList.parse(text) == nil) }
 
   @Test("Four nodes are read with their cores, memory, huge pages and distances")
