@@ -128,6 +128,13 @@ let package = Package(
   cLanguageStandard: .gnu17
 )
 
+// In release run only the tests that compute models and those of the programs (scripts/test): the others need not be built again.
+if Context.environment["GGUFPACK_RELEASE_TESTS"] != nil {
+  package.targets.removeAll { target in
+    target.name == "EmulatedKernels" || target.type == .test && !["ModelTests", "ProgramTests"].contains(target.name)
+  }
+}
+
 // libFuzzer brings its own main and calls ours; see scripts/fuzz.
 if Context.environment["GGUFPACK_FUZZER"] != nil {
   package.targets.append(
