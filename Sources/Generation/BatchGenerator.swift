@@ -115,7 +115,7 @@ public struct BatchGenerator {
       try model.append(
         prompt, to: sequence, isInterrupted: isInterrupted, { _, logits in next = sampler.sample(logits.span, after: prompt) })
     else { return nil }
-    guard let next else { throw .nonsense }
+    guard let next else { throw .noFiniteLogit }
     return Active(
       prompt: number, sequence: sequence, next: next, sampler: sampler, stream: TokenStream(tokenizer),
       stops: StopMatcher(stopStrings))
@@ -151,6 +151,6 @@ public struct BatchGenerator {
       guard let token = active[index].sampler.sample(logits.span) else { return isNonsense = true }
       active[index].next = token
     }
-    if isNonsense { throw .nonsense }
+    if isNonsense { throw .noFiniteLogit }
   }
 }

@@ -94,7 +94,7 @@ public struct Generator {
     var stream = TokenStream(tokenizer, showsControl: showsControl)
     var stops = StopMatcher(stopStrings)
     while true {
-      guard let token = next else { throw .nonsense }
+      guard let token = next else { throw .noFiniteLogit }
       result.tokens.append(token)
       sampler.accept(token)
       if !ignoresEnd, tokenizer.isEndOfGeneration(token) {

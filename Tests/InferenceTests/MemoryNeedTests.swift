@@ -11,9 +11,9 @@ import Testing
 @testable import Inference
 @testable import PackRuntime
 
-@Suite("Memory besides the weights", .timeLimit(.minutes(1)))
+@Suite("Memory in addition to the weights", .timeLimit(.minutes(1)))
 struct MemoryNeedTests {
-  /// Hands `body` a pack of one of the fixtures, which goes when it returns.
+  /// Hands `body` a pack of one of the fixtures, which is deleted when it returns.
   private func withPack(_ name: String, _ placement: PackManifest.Placement, _ body: (Pack) throws -> Void) throws {
     let fixture = URL(filePath: #filePath).appending(path: "../../../../fixtures/\(name).gguf").standardized.path
     let folder = FileManager.default.temporaryDirectory.appending(path: "needs-\(UUID().uuidString)").path
@@ -50,7 +50,7 @@ struct MemoryNeedTests {
     }
   }
 
-  @Test("Who reads the last position's logits alone keeps one row of them", arguments: [1, 3])
+  @Test("A caller that reads the last position's logits alone keeps one row of them", arguments: [1, 3])
   func rowsOfLogits(sequences: Int) throws {
     try withPack("gemma3-tiny", .shard) { pack in
       let plan = TeamPlan(teams: [.init(node: Topology.read().usableNodes[0].id, cpus: [0])])
@@ -66,19 +66,19 @@ struct MemoryNeedTests {
     }
   }
 
-  @Test("A node with room for the weights, and not for all that is kept besides, is refused before any weight is read")
+  @Test("A node with room for the weights, but not for what is kept in addition, is refused before any weight is read")
   func refusedInTime() throws {
     try withPack("gemma3-tiny", .shard) { pack in
       var options = SessionOptions()
       (options.simulatedTeams, options.teams.threads) = (1, 1)
       options.memory.kind = .anon
       let node = Topology.read().usableNodes[0].id
-      let besides = try needs(pack, TeamPlan(teams: [.init(node: node, cpus: [0])]), options.model)[node] ?? 0
+      let additions = try needs(pack, TeamPlan(teams: [.init(node: node, cpus: [0])]), options.model)[node] ?? 0
       let weights = pack.manifest.blobs.reduce(0) { $0 + ($1.byteCount + (2 << 20) - 1) / (2 << 20) * (2 << 20) }
       let machine = FakeMachine()
       try machine.write("sys/devices/system/node/online", "\(node)")
-      // The margin is 48 MiB; one page is lacking.
-      try machine.addNode(node, cpus: "0", mebibytes: 1024, free: (weights + besides) >> 20 + 47, distances: "10")
+      // The margin is 48 MiB; it is one page short.
+      try machine.addNode(node, cpus: "0", mebibytes: 1024, free: (weights + additions) >> 20 + 47, distances: "10")
       options.memory.root = machine.root
       // Reading them would be another error.
       for blob in pack.manifest.blobs.indices { try FileManager.default.removeItem(atPath: pack.blobPath(blob)) }
@@ -87,7 +87,7 @@ struct MemoryNeedTests {
         Issue.record("\(String(describing: error))")
         return
       }
-      #expect(nodes.map(\.activations) == [besides])
+      #expect(nodes.map(\.activations) == [additions])
     }
   }
 }

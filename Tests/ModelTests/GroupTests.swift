@@ -59,7 +59,8 @@ struct GroupTests {
   }
 
   @Test(
-    "Whoever waits for a prompt can stop it; the sequence is then as it was", .enabled(if: Oracles.folder != nil, Oracles.absence))
+    "A prompt that is being read can be stopped; the sequence is then as it was",
+    .enabled(if: Oracles.folder != nil, Oracles.absence))
   func interrupted() throws {
     var options = ModelOptions()
     options.contextLength = 64

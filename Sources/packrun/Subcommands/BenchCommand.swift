@@ -112,7 +112,7 @@ struct BenchCommand: ParsableCommand {
   }
 
   private func name(_ session: Session) -> String {
-    session.pack.metadata.string("general.name") ?? session.model.configuration.architecture.rawValue
+    session.pack.metadata.string("general.name") ?? session.model.configuration.architecture.name
   }
 
   private func table(_ session: Session, _ tests: [Test]) -> String {

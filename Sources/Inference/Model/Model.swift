@@ -1,28 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import CKernels
 import GGUF
 import PackFormat
 import PackRuntime
-
-/// What a model is to hold at most, and how it computes.
-public struct ModelOptions: Sendable {
-  /// Tokens that a sequence may have; nil: as many as the model was trained on, but no more than 4096.
-  public var contextLength: Int?
-  /// Tokens computed together when a prompt is read.
-  public var batchSize = 512
-  /// Sequences kept at the same time.
-  public var sequenceCount = 1
-  /// Positions of one step whose logits can be had, at least as many as there are sequences; nil: as many as 64 MiB hold.
-  public var logitRows: Int?
-  /// How keys and values are kept; models whose heads do not allow 8 bits keep F16.
-  public var cacheType = CacheType.f16
-  /// The instruction set: a kernel table's name, or nil for the best this processor runs.
-  public var kernels: String?
-
-  /// Everything chosen by the model and the machine.
-  public init() {}
-}
 
 /// A model ready to compute: its graph, its weights where they lie, and its sequences' keys and values.
 ///
@@ -36,7 +16,7 @@ public final class Model {
   public let contextLength: Int
   /// Tokens computed together at most.
   public let batchSize: Int
-  /// Positions of one step whose logits can be had at most.
+  /// Positions of one step whose logits can be asked for at most.
   public let logitRows: Int
   /// Sequences kept at the same time.
   public let sequenceCount: Int
@@ -45,8 +25,9 @@ public final class Model {
 
   private var lengths: [Int]
   private let teams: Teams
-  private let storage: PassStorage
-  private var pass: ForwardPass
+  private let weights: ModelWeights
+  private let memory: PassMemory
+  private var pass: Pass
 
   /// Finds the weights of the model that `metadata` describes and makes room for its sequences.
   ///
@@ -67,26 +48,27 @@ public final class Model {
       limits.contextLength, limits.batchSize, limits.logitRows
     )
     sequenceCount = options.sequenceCount
-    kernelsName = String(cString: kernels.pointee.name)
+    kernelsName = kernels.name
     lengths = Array(repeating: 0, count: options.sequenceCount)
     let layout = PassLayout(configuration, weights, limits, options, teams: teams.plan, vectorLength: binder.vectorLength)
     do {
-      storage = try PassStorage(layout, weights, binder.vectors, teams: teams, source: source, table: table)
+      memory = try PassMemory(layout, configuration, weights, binder, teams: teams, source: source, table: table)
     } catch .runtime(.shortage(let nodes)) {
       throw .noRoom(nodes, contextLength: contextLength, sequenceCount: sequenceCount)
     }
-    pass = storage.pass(configuration, weights, kernels: kernels)
+    self.weights = weights
+    pass = memory.pass(configuration, weights, kernels)
   }
 
   /// The kernels of the instruction set asked for.
-  private static func kernels(_ options: ModelOptions) throws(ModelError) -> UnsafePointer<ck_table> {
-    guard let kernels = ck_select(options.kernels) else {
+  private static func kernels(_ options: ModelOptions) throws(ModelError) -> Kernels {
+    guard let kernels = Kernels(named: options.kernels) else {
       throw .unknownKernels(name: options.kernels ?? "auto", available: availableKernels)
     }
     return kernels
   }
 
-  /// Bytes by node that a model will take besides its weights, which need not be in memory yet: only `table`'s shapes are read.
+  /// Bytes by node that a model will take in addition to its weights, which need not be in memory yet: only `table`'s shapes are read.
   ///
   /// - Throws: What would keep the model from being made, as far as it shows without the weights.
   package static func byteCounts(
@@ -100,45 +82,41 @@ public final class Model {
   }
 
   /// Instruction sets whose kernels this processor runs, best first.
-  public static var availableKernels: [String] {
-    var names: [String] = []
-    guard let list = ck_available() else { return [] }
-    var index = 0
-    while let name = list[index] {
-      names.append(String(cString: name))
-      index += 1
-    }
-    return names
-  }
+  public static var availableKernels: [String] { Kernels.available }
 
   /// Bytes of all sequences' keys and values, on all nodes.
-  public var cacheByteCount: Int { storage.cacheByteCount }
+  public var cacheByteCount: Int { memory.stateByteCount }
 
   /// Bytes of activations and scratch, on all nodes.
-  public var scratchByteCount: Int { storage.scratchByteCount }
+  public var scratchByteCount: Int { memory.scratchByteCount }
 
   /// Where the kernel says that each node's KV cache and activations are.
-  public var placements: [NodeMemoryPlacement] { storage.placements }
+  public var placements: [NodeMemoryPlacement] { memory.placements }
 
   /// Bytes of activations that went from one node to another so far, and of embedding rows read from another.
-  public var crossedByteCount: Int { storage.crossedByteCount(threads: teams.threadCount) }
+  public var crossedByteCount: Int { memory.crossedByteCount }
 
   /// Tokens of a sequence so far.
   public func length(of sequence: Int) -> Int { lengths[sequence] }
 
   /// Forgets a sequence's tokens from position `length` on.
-  public func truncate(_ sequence: Int, to length: Int) {
-    lengths[sequence] = min(lengths[sequence], max(0, length))
+  ///
+  /// - Returns: The tokens that are left. Fewer than `length` where a layer's state cannot be cut back so far: the caller appends
+  ///   those after them again.
+  @discardableResult
+  public func truncate(_ sequence: Int, to length: Int) -> Int {
+    lengths[sequence] = weights.restart(at: max(0, length), length: lengths[sequence])
+    return lengths[sequence]
   }
 
   /// Appends `tokens` to a sequence, in steps of at most `batchSize`, and hands each wanted position's logits to `body`, in order.
   ///
   /// - Parameters:
-  ///   - first: The first of `tokens` whose logits are wanted, with all behind it; nil: the last one's only.
+  ///   - first: The first of `tokens` whose logits are wanted, with all after it; nil: the last one's only.
   ///   - isInterrupted: Asked before each step. If it says so, the sequence is left as it was.
   ///   - body: Called with the position and a row of `vocabularySize` logits, which is good until it returns.
   /// - Returns: False if it was interrupted.
-  /// - Throws: `contextFull` before anything is computed, `tokenOutOfRange` likewise.
+  /// - Throws: `contextFull` before anything is computed, `tokenOutOfRange` in the same way.
   @discardableResult
   public func append(
     _ tokens: [Int32], to sequence: Int = 0, logitsFrom first: Int? = nil, isInterrupted: () -> Bool = { false },
@@ -150,7 +128,7 @@ public final class Model {
     var begin = 0
     while begin < tokens.count {
       if isInterrupted() {
-        lengths[sequence] = lengthBefore
+        truncate(sequence, to: lengthBefore)
         return false
       }
       var count = min(batchSize, tokens.count - begin)
@@ -158,12 +136,12 @@ public final class Model {
       if begin + count - max(begin, firstWanted) > logitRows { count = max(begin, firstWanted) - begin + logitRows }
       let position = lengths[sequence]
       for index in 0..<count {
-        storage.step.tokens[index] = tokens[begin + index]
-        storage.step.positions[index] = Int32(position + index)
+        memory.step.tokens[index] = tokens[begin + index]
+        memory.step.positions[index] = Int32(position + index)
       }
-      storage.step.runs[0] = SequenceRun(sequence: sequence, begin: 0, count: count)
+      memory.step.runs[0] = SequenceRun(sequence: sequence, begin: 0, count: count)
       let skipped = min(count, max(0, firstWanted - begin))
-      for index in skipped..<count { storage.step.wanted[index - skipped] = Int32(index) }
+      for index in skipped..<count { memory.step.wanted[index - skipped] = Int32(index) }
       compute(count: count, runs: 1, wanted: count - skipped)
       lengths[sequence] += count
       for index in skipped..<count { body(position + index, logits(index - skipped)) }
@@ -183,10 +161,10 @@ public final class Model {
     for (sequence, token) in tokens { try check([token], sequence) }
     guard tokens.count <= min(batchSize, logitRows) else { throw .tooLarge(what: "a step of \(tokens.count) sequences") }
     for (index, (sequence, token)) in tokens.enumerated() {
-      storage.step.tokens[index] = token
-      storage.step.positions[index] = Int32(lengths[sequence])
-      storage.step.runs[index] = SequenceRun(sequence: sequence, begin: index, count: 1)
-      storage.step.wanted[index] = Int32(index)
+      memory.step.tokens[index] = token
+      memory.step.positions[index] = Int32(lengths[sequence])
+      memory.step.runs[index] = SequenceRun(sequence: sequence, begin: index, count: 1)
+      memory.step.wanted[index] = Int32(index)
       lengths[sequence] += 1
     }
     compute(count: tokens.count, runs: tokens.count, wanted: tokens.count)
@@ -204,15 +182,15 @@ public final class Model {
   }
 
   private func compute(count: Int, runs: Int, wanted: Int) {
-    pass.step = storage.step
+    pass.step = memory.step
     pass.step.count = count
     pass.step.runCount = runs
     pass.step.wantedCount = wanted
     let pass = pass
-    teams.run { worker in pass.run(worker) }
+    teams.run { worker in PassThread(pass, worker).run() }
   }
 
   private func logits(_ row: Int) -> UnsafeBufferPointer<Float> {
-    UnsafeBufferPointer(start: storage.logits + row * vocabularySize, count: vocabularySize)
+    UnsafeBufferPointer(start: memory.logits[row].start, count: vocabularySize)
   }
 }

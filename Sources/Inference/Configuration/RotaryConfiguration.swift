@@ -9,6 +9,7 @@ import Glibc
 struct RotaryConfiguration: Sendable, Equatable {
   /// Elements that turn; even.
   var dimensions: Int
+  var pairing: RotaryPairing
   var base: Float
   /// Positions are multiplied by this where pairs are interpolated.
   var scale: Float = 1
@@ -24,16 +25,28 @@ struct RotaryConfiguration: Sendable, Equatable {
     var slowRotations: Float
   }
 
+  /// The embedding of a model's layers: of those with a window, or of the others.
   init(
-    _ reader: MetadataReader, _ traits: ArchitectureTraits, dimensions: Int, contextLength: Int
+    _ reader: MetadataReader, _ architecture: Architecture, headLength: Int, hasWindow: Bool
   ) throws(ModelError) {
-    self.dimensions = dimensions
+    dimensions = try reader.size("rope.dimension_count") ?? headLength
+    guard dimensions > 0, dimensions <= headLength, dimensions % 2 == 0 else {
+      throw .badValue(
+        key: reader.key("rope.dimension_count"), value: "\(dimensions)", expected: "an even number up to \(headLength)")
+    }
+    pairing = architecture.pairing
     base = try reader.number("rope.freq_base") ?? 10_000
     guard base > 1 else { throw .badValue(key: reader.key("rope.freq_base"), value: "\(base)", expected: "more than 1") }
+    try stretch(reader, architecture)
+    if hasWindow { try shrinkToWindow(reader, architecture) }
+  }
+
+  /// What makes the embedding fit longer contexts than the model was first trained on.
+  private mutating func stretch(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) {
     let oldFactor = try reader.number("rope.scale_linear")
     let factor = try reader.number("rope.scaling.factor") ?? oldFactor ?? 1
     let kind = try reader.text("rope.scaling.type") ?? "linear"
-    // 0 means none; positions multiplied by more than this would be no positions.
+    // 0 means none; smaller factors would stretch positions beyond any use.
     guard factor == 0 || factor >= 1e-6 else {
       throw .badValue(key: reader.key("rope.scaling.factor"), value: "\(factor)", expected: "0, or at least 0.000001")
     }
@@ -42,11 +55,12 @@ struct RotaryConfiguration: Sendable, Equatable {
     case "linear": scale = factor == 0 ? 1 : 1 / factor
     case "yarn":
       scale = factor == 0 ? 1 : 1 / factor
+      let contextLength = try reader.requiredSize("context_length")
       yarn = Yarn(
         originalContextLength: try reader.size("rope.scaling.original_context_length") ?? contextLength,
         fastRotations: try reader.number("rope.scaling.yarn_beta_fast") ?? 32,
         slowRotations: try reader.number("rope.scaling.yarn_beta_slow") ?? 1)
-      try setYarnMagnitude(reader, latent: traits.hasLatentAttention)
+      try setYarnMagnitude(reader, scalesScores: architecture.mixers == .latent)
     default:
       throw .badValue(key: reader.key("rope.scaling.type"), value: kind, expected: "none, linear or yarn")
     }
@@ -55,11 +69,11 @@ struct RotaryConfiguration: Sendable, Equatable {
 
   /// YaRN turns up the magnitude by 1 + 0.1 ln(factor). DeepSeek's models turn up the scores instead, by as much as
   /// `mscale_all_dim` says (which the file holds multiplied by 0.1).
-  private mutating func setYarnMagnitude(_ reader: MetadataReader, latent: Bool) throws(ModelError) {
+  private mutating func setYarnMagnitude(_ reader: MetadataReader, scalesScores: Bool) throws(ModelError) {
     let logarithm = scale < 1 ? logf(1 / scale) : 0
     magnitude = 1 + 0.1 * logarithm
     let multiplier = try reader.number("rope.scaling.yarn_log_multiplier") ?? 0
-    if latent {
+    if scalesScores {
       let factor = multiplier == 0 ? magnitude : 1 + multiplier * logarithm
       scoreFactor = factor * factor
       if multiplier != 0 { magnitude = 1 }
@@ -68,16 +82,13 @@ struct RotaryConfiguration: Sendable, Equatable {
     }
   }
 
-  /// The same for layers with a window, which have a base of their own in some models.
-  func forWindow(_ reader: MetadataReader, _ traits: ArchitectureTraits) throws(ModelError) -> RotaryConfiguration {
-    var result = self
-    if let own = try reader.number("rope.freq_base_swa") ?? traits.windowRotaryBase {
-      guard own > 1 else { throw .badValue(key: reader.key("rope.freq_base_swa"), value: "\(own)", expected: "more than 1") }
-      result.base = own
-      // A base of its own means a short range, which was never stretched.
-      if traits.windowRotaryBase != nil { (result.scale, result.yarn, result.magnitude) = (1, nil, 1) }
-    }
-    return result
+  /// Layers with a window have a base of their own in some models.
+  private mutating func shrinkToWindow(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) {
+    guard let own = try reader.number("rope.freq_base_swa") ?? architecture.windowRotaryBase else { return }
+    guard own > 1 else { throw .badValue(key: reader.key("rope.freq_base_swa"), value: "\(own)", expected: "more than 1") }
+    base = own
+    // A base of its own means a short range, which was never stretched.
+    if architecture.windowRotaryBase != nil { (scale, yarn, magnitude) = (1, nil, 1) }
   }
 
   /// The angle of each pair at position 1.
@@ -89,7 +100,7 @@ struct RotaryConfiguration: Sendable, Equatable {
       count * log(Double(context) / (Double(rotations) * 2 * .pi)) / (2 * log(Double(base)))
     }
     return (0..<dimensions / 2).map { pair in
-      let plain = pow(Double(base), -2 * Double(pair) / count) / (factors.isEmpty ? 1 : Double(factors[pair]))
+      let plain = pow(Double(base), -2 * Double(pair) / count) / (pair < factors.count ? Double(factors[pair]) : 1)
       guard let yarn else { return plain * Double(scale) }
       let low = max(0, pairTurning(yarn.fastRotations, yarn.originalContextLength).rounded(.down))
       let high = min(count - 1, pairTurning(yarn.slowRotations, yarn.originalContextLength).rounded(.up))

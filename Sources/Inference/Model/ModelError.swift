@@ -16,7 +16,7 @@ public enum ModelError: Error, CustomStringConvertible, Equatable {
   case wrongShape(name: String, shape: [Int], expected: [Int])
   /// No kernel multiplies weights of this type.
   case noKernel(name: String, type: String)
-  /// The processor lacks the instructions asked for, or there is no such set.
+  /// The processor does not have the instructions asked for, or there is no such set.
   case unknownKernels(name: String, available: [String])
   /// More tokens than the context holds.
   case contextFull(tokens: Int, contextLength: Int)
@@ -27,7 +27,7 @@ public enum ModelError: Error, CustomStringConvertible, Equatable {
   /// What the model would need exceeds what fits.
   case tooLarge(what: String)
   /// No logit is a number.
-  case nonsense
+  case noFiniteLogit
   /// A tensor's rows are divided over the nodes in a way that the graph cannot use.
   case badDivision(name: String)
   /// The pack, the machine or its memory failed.
@@ -37,11 +37,11 @@ public enum ModelError: Error, CustomStringConvertible, Equatable {
   public var description: String {
     switch self {
     case .unknownArchitecture(let name):
-      let known = Architecture.allCases.map(\.rawValue).joined(separator: ", ")
+      let known = Architecture.all.map(\.name).joined(separator: ", ")
       return "architecture '\(name)' has no graph here; packrun computes \(known)"
-    case .missingKey(let key): return "the model's metadata lacks \(key); convert a complete GGUF"
+    case .missingKey(let key): return "the model's metadata has no \(key); convert a complete GGUF"
     case .badValue(let key, let value, let expected): return "the model's \(key) is \(value), expected \(expected)"
-    case .missingTensor(let name): return "the model lacks tensor \(name)"
+    case .missingTensor(let name): return "the model has no tensor \(name)"
     case .wrongShape(let name, let shape, let expected):
       return "tensor \(name) has shape \(shape), which contradicts the metadata: expected \(expected)"
     case .noKernel(let name, let type): return "tensor \(name) is of type \(type), which no kernel multiplies"
@@ -52,13 +52,14 @@ public enum ModelError: Error, CustomStringConvertible, Equatable {
     case .tokenOutOfRange(let token, let vocabularySize):
       return "token \(token) is outside the vocabulary of \(vocabularySize)"
     case .noRoom(let nodes, let contextLength, let sequenceCount):
-      let lacks = nodes.map { "node \($0.node) has \(ByteCount($0.free)) free and \(ByteCount($0.needed)) are needed" }
+      let short = nodes.map { "node \($0.node) has \(ByteCount($0.free)) free and \(ByteCount($0.needed)) are needed" }
       let sequences = sequenceCount == 1 ? "" : " for each of \(sequenceCount) sequences"
-      return "too little memory for a context of \(contextLength) tokens\(sequences): \(lacks.joined(separator: ", ")); lower --ctx"
+      return "too little memory for a context of \(contextLength) tokens\(sequences): \(short.joined(separator: ", ")); lower --ctx"
         + (sequenceCount == 1 ? "" : " or --parallel") + ", or keep 8 bits with --kv q8_0"
     case .tooLarge(let what): return "\(what) is too large for this machine"
-    case .nonsense: return "the model computes no numbers; its weights are damaged, or made for another architecture"
-    case .badDivision(let name): return "tensor \(name) is divided over the nodes otherwise than its gate; convert the model again"
+    case .noFiniteLogit: return "the model computes no numbers; its weights are damaged, or made for another architecture"
+    case .badDivision(let name):
+      return "the rows of tensor \(name) are not divided over the nodes like its gate's; convert the model again"
     case .runtime(let error): return error.description
     }
   }

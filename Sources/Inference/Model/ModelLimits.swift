@@ -16,7 +16,7 @@ struct ModelLimits {
       throw .tooLarge(what: "a context of \(contextLength)")
     }
     // Keys and values of a position take at most 2^31 elements a layer, and there are at most 4096 layers.
-    let elements = configuration.layers.reduce(0) { $0 + $1.keyValueHeadCount * ($1.keyLength + $1.valueLength) * $1.cacheParts }
+    let elements = configuration.layers.reduce(0) { $0 + $1.mixer.numbersPerPosition }
     let (positions, isTooMany) = (contextLength + 15).multipliedReportingOverflow(by: options.sequenceCount)
     let (numbers, isTooLarge) = elements.multipliedReportingOverflow(by: positions)
     guard !isTooMany, !isTooLarge, numbers < 1 << 56 else { throw .tooLarge(what: "the KV cache of a context of \(contextLength)") }

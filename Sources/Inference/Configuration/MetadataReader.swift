@@ -3,12 +3,20 @@
 import GGUF
 
 /// Reads the keys of one architecture, `ARCH.name`, and checks that sizes are sizes.
-struct MetadataReader {
+final class MetadataReader {
   let metadata: GGUFMetadata
   let prefix: String
+  /// Layers that are computed; arrays have a value for each.
+  var layerCount = 0
+  private var sizes: [String: [Int]] = [:]
 
   /// Larger than any size that a model has; products of two stay far from overflow.
   static let largestSize = 1 << 30
+
+  init(_ metadata: GGUFMetadata, prefix: String) {
+    self.metadata = metadata
+    self.prefix = prefix
+  }
 
   func key(_ name: String) -> String { "\(prefix).\(name)" }
 
@@ -31,18 +39,40 @@ struct MetadataReader {
     return value
   }
 
-  /// One size for each layer: the key holds one for all, or an array with one each.
-  func sizes(_ name: String, count: Int) throws(ModelError) -> [Int]? {
+  /// A layer's size: the key holds one for all layers, or an array with one for each.
+  func size(_ name: String, layer: Int) throws(ModelError) -> Int? {
+    if let known = sizes[name] { return known[layer] }
     guard has(name) else { return nil }
-    if metadata.integer(key(name)) != nil { return try size(name).map { [Int](repeating: $0, count: count) } }
+    if metadata.integer(key(name)) != nil { return try size(name) }
     guard let values = metadata.integers(key(name)) else { throw notA("size or an array of sizes", name) }
-    guard values.count >= count else {
-      throw .badValue(key: key(name), value: "an array of \(values.count)", expected: "one for each of \(count) layers")
-    }
-    for value in values.prefix(count) where !(0...Self.largestSize).contains(value) {
+    try checkCount(values.count, name)
+    for value in values.prefix(layerCount) where !(0...Self.largestSize).contains(value) {
       throw .badValue(key: key(name), value: "\(value)", expected: "0 to \(Self.largestSize)")
     }
-    return Array(values.prefix(count))
+    sizes[name] = Array(values.prefix(layerCount))
+    return values[layer]
+  }
+
+  /// Checks that lengths of all heads together stay far from overflow, so that buffers may be measured without further checks.
+  func checkHeads(_ count: Int, longest: Int, layer: Int) throws(ModelError) {
+    guard count <= Self.largestSize / longest else {
+      throw .badValue(
+        key: key("attention.head_count"), value: "\(count) (layer \(layer))",
+        expected: "at most \(Self.largestSize / longest) heads of \(longest)")
+    }
+  }
+
+  /// An array of truth values, one for each layer, or nil where the key is absent or no such array.
+  func flags(_ name: String) throws(ModelError) -> [Bool]? {
+    guard let values = metadata.bools(key(name)) else { return nil }
+    try checkCount(values.count, name)
+    return Array(values.prefix(layerCount))
+  }
+
+  private func checkCount(_ count: Int, _ name: String) throws(ModelError) {
+    guard count >= layerCount else {
+      throw .badValue(key: key(name), value: "an array of \(count)", expected: "one for each of \(layerCount) layers")
+    }
   }
 
   /// A finite number of at least `least`, or nil where the key is absent.

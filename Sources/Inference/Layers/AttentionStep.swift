@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import PackRuntime
+
+/// Attention of one layer on one thread, from the normalised residual to the output in `projected`.
+struct AttentionStep {
+  private let thread: PassThread
+  private let attention: Attention
+  private let buffers: Attention.Buffers
+  private let core: HeadAttention
+
+  @inline(__always)
+  init(_ thread: PassThread, _ attention: Attention, layer: Int) {
+    self.thread = thread
+    self.attention = attention
+    var room = thread.room
+    buffers = Attention.Buffers(&room, attention, thread.pass.sizes)
+    var scratch = thread.scratch
+    core = HeadAttention(
+      thread: thread, cache: thread.keyValueCache(attention.heads, layer: layer), queries: buffers.rotated,
+      window: attention.window, scale: attention.scale, sinks: thread.vector(attention.sinks),
+      scratch: HeadAttention.Scratch(&scratch, valueLength: attention.heads.valueLength))
+  }
+
+  func run() {
+    project()
+    finishQueriesAndKeys()
+    thread.worker.teamBarrier()
+    core.run { output, token, head in publish(output, token: token, head: head) }
+    thread.worker.barrier(after: .attention)
+    let inTwoParts = attention.usesTwoPartActivations
+    if attention.output.readsQuants, !attention.outputForm.quantised {
+      thread.quantizeShared(buffers.attended, count: thread.step.count, inTwoParts: inTwoParts)
+    }
+    thread.projectOutput(attention.output, buffers.attended, inTwoParts: inTwoParts)
+  }
+
+  /// Queries, keys and values of the step's tokens, on every team.
+  private func project() {
+    let input = thread.normed
+    let (team, inTwoParts) = (thread.worker.team, attention.usesTwoPartActivations)
+    let (queries, keys) = (attention.query.unitCount(team: team), attention.key.unitCount(team: team))
+    let all = queries + keys + attention.value.unitCount(team: team)
+    thread.worker.forEachPart(of: all, .projections) { part in
+      thread.project(attention.query, first: 0, part, input, inTwoParts: inTwoParts, into: buffers.queries)
+      thread.project(attention.key, first: queries, part, input, inTwoParts: inTwoParts, into: buffers.keys)
+      thread.project(attention.value, first: queries + keys, part, input, inTwoParts: inTwoParts, into: buffers.values)
+    }
+    thread.worker.barrier(after: .projections)
+  }
+
+  /// Finishes the team's queries and keys (bias, norm, RoPE) and stores its keys and values.
+  private func finishQueriesAndKeys() {
+    let heads = core.cache.heads.keys
+    for item in thread.part(of: thread.step.count * heads.count) {
+      let (token, head) = (item / heads.count, heads.lowerBound + item % heads.count)
+      store(token: token, head: head)
+      rotateQueries(token: token, head: head)
+    }
+  }
+
+  private func store(token: Int, head: Int) {
+    let (keyLength, valueLength) = (attention.heads.keyLength, attention.heads.valueLength)
+    let (sequence, position) = (thread.step.sequence(of: token), Int(thread.step.positions[token]))
+    let key = thread.own.column[..<keyLength]
+    finish(buffers.keys[token], head: head, attention.key.bias, attention.keyNorm, into: key)
+    thread.rotate(key, attention.rotary, token: token)
+    core.cache.store(thread.kernels, key: key, sequence: sequence, head: head, position: position)
+
+    let elements = head * valueLength..<(head + 1) * valueLength
+    var value = buffers.values[token][elements]
+    if let bias = thread.vector(attention.value.bias) {
+      let sum = thread.own.column[..<valueLength]
+      thread.kernels.add(value, bias[elements], into: sum)
+      value = sum
+    }
+    core.cache.store(thread.kernels, value: value, sequence: sequence, head: head, position: position)
+  }
+
+  /// The queries that read head `head` of keys, into the order in which attention reads them.
+  private func rotateQueries(token: Int, head: Int) {
+    let heads = core.cache.heads.queries(of: head)
+    for query in heads {
+      let target = core.query(query, of: heads, token: token)
+      finish(buffers.queries[token], head: query, attention.query.bias, attention.queryNorm, into: target)
+      thread.rotate(target, attention.rotary, token: token)
+    }
+  }
+
+  /// One head of a projection with its bias and norm. The norm over the whole projection needs all heads of the token.
+  private func finish(_ projection: Row, head: Int, _ bias: Vector, _ norm: Vector, into target: Row) {
+    let kernels = thread.kernels
+    let elements = head * target.count..<(head + 1) * target.count
+    if attention.norm == .wholeProjection {
+      let whole = thread.own.column2[..<projection.count]
+      var source = projection
+      if let bias = thread.vector(bias) {
+        kernels.add(projection, bias, into: whole)
+        source = whole
+      }
+      kernels.normalize(source, weights: thread.vector(norm), epsilon: thread.pass.normEpsilon, into: whole)
+      return target.copy(whole[elements])
+    }
+    if let bias = thread.vector(bias) {
+      kernels.add(projection[elements], bias[elements], into: target)
+    } else {
+      target.copy(projection[elements])
+    }
+    if attention.norm == .perHead {
+      kernels.normalize(target, weights: thread.vector(norm), epsilon: thread.pass.normEpsilon, into: target)
+    }
+  }
+
+  /// Hands one head's output of one token to every team.
+  private func publish(_ output: Row, token: Int, head: Int) {
+    thread.publish(
+      output, as: attention.outputForm, to: buffers.attended, column: token, from: head * output.count,
+      inTwoParts: attention.usesTwoPartActivations)
+  }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import CKernels
+import PackRuntime
+
+/// Scores, softmax and sums over one layer's keys and values, for the heads of one team: what all kinds of attention share.
+struct HeadAttention {
+  let thread: PassThread
+  let cache: KeyValueCache
+  /// Rotated queries, for each head of keys and values [token][head of the group][key length].
+  let queries: UnsafeMutablePointer<Float>
+  /// Positions that a token sees, itself included; 0: all before it.
+  let window: Int
+  /// What scores are multiplied by.
+  let scale: Float
+  /// One logit for each query head.
+  let sinks: Row?
+  let scratch: Scratch
+
+  /// One block of queries: the positions that each sees, its sink, and its output.
+  struct Scratch {
+    let begin: UnsafeMutablePointer<Int32>
+    let end: UnsafeMutablePointer<Int32>
+    let sinks: Row
+    let outputs: Rows
+
+    @inline(__always)
+    init(_ arena: inout Arena, valueLength: Int) {
+      begin = arena.integers(PassSizes.queryBlock)
+      end = arena.integers(PassSizes.queryBlock)
+      sinks = arena.row(PassSizes.queryBlock)
+      outputs = arena.rows(PassSizes.queryBlock, length: valueLength)
+    }
+  }
+
+  /// Where the rotated query of one head and token lies.
+  ///
+  /// - Parameter heads: The team's query heads of the group.
+  @inline(__always)
+  func query(_ head: Int, of heads: Range<Int>, token: Int) -> Row {
+    let before = (heads.lowerBound - cache.heads.queries.lowerBound) * thread.step.count
+    let index = before + token * heads.count + head - heads.lowerBound
+    return Row(queries + index * cache.keyLength, count: cache.keyLength)
+  }
+
+  /// Calls `publish` with each output of the team's heads that this thread has computed.
+  ///
+  /// Blocks of queries are counted through heads and runs; each goes to the first thread that is free.
+  @inline(__always)
+  func run(_ publish: (_ output: Row, _ token: Int, _ head: Int) -> Void) {
+    let step = thread.step
+    let limit = cache.heads.queries.count * step.count
+    let block = max(1, min(PassSizes.queryBlock, (limit + thread.worker.teamSize - 1) / thread.worker.teamSize))
+    var item = 0
+    var next = thread.worker.take(.attention)
+    for head in cache.heads.keys {
+      let heads = cache.heads.queries(of: head)
+      for index in 0..<step.runCount {
+        let run = step.runs[index]
+        var first = run.begin * heads.count
+        let end = (run.begin + run.count) * heads.count
+        while first < end {
+          let count = min(block, end - first)
+          if item == next {
+            attend(head, heads, sequence: run.sequence, first..<first + count)
+            for index in 0..<count {
+              publish(
+                scratch.outputs[index], (first + index) / heads.count, heads.lowerBound + (first + index) % heads.count)
+            }
+            next = thread.worker.take(.attention)
+          }
+          item += 1
+          first += count
+        }
+      }
+    }
+  }
+
+  /// One block of queries of one head of keys and values, counted as [token][query head].
+  private func attend(_ head: Int, _ heads: Range<Int>, sequence: Int, _ block: Range<Int>) {
+    for (index, query) in block.enumerated() {
+      let position = thread.step.positions[query / heads.count]
+      scratch.begin[index] = window > 0 ? max(0, position - Int32(window) + 1) : 0
+      scratch.end[index] = position + 1
+      if let sinks { scratch.sinks[index] = sinks[heads.lowerBound + query % heads.count] }
+    }
+    var call = ck_attention()
+    call.queries = UnsafePointer(query(heads.lowerBound, of: heads, token: 0).start + block.lowerBound * cache.keyLength)
+    call.query_stride = Int64(cache.keyLength)
+    call.query_count = Int64(block.count)
+    (call.begin, call.end) = (UnsafePointer(scratch.begin), UnsafePointer(scratch.end))
+    let (keys, values) = (cache.keys(sequence: sequence, head: head), cache.values(sequence: sequence, head: head))
+    if cache.isQuantised {
+      call.q8_keys = UnsafePointer(keys.assumingMemoryBound(to: UInt8.self))
+      call.q8_values = UnsafePointer(values.assumingMemoryBound(to: UInt8.self))
+    } else {
+      call.keys = UnsafePointer(keys.assumingMemoryBound(to: UInt16.self))
+      call.values = UnsafePointer(values.assumingMemoryBound(to: UInt16.self))
+    }
+    call.key_dim = Int64(cache.keyLength)
+    call.value_dim = Int64(cache.valueLength)
+    call.scale = scale
+    call.sinks = sinks == nil ? nil : UnsafePointer(scratch.sinks.start)
+    call.output = scratch.outputs.start
+    call.output_stride = Int64(cache.valueLength)
+    thread.kernels.attention(&call)
+  }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// How many heads one layer's attention has, and how long they are in the cache.
+struct Heads: Sendable, Equatable {
+  var queryCount: Int
+  /// Heads of keys and values.
+  var keyValueCount: Int
+  var keyLength: Int
+  var valueLength: Int
+  /// F16 numbers that keep one element: 2 where an element is a number and its rounding error.
+  var numbersPerElement = 1
+
+  /// Query heads that share one head of keys and values.
+  var groupSize: Int { queryCount / keyValueCount }
+
+  /// F16 numbers that one position takes in the cache.
+  var numbersPerPosition: Int { keyValueCount * (keyLength + valueLength) * numbersPerElement }
+
+  /// Whether keys and values may be kept in 8 bits: whole blocks of 32, and one number for each element.
+  var allowsQuantisedCache: Bool { numbersPerElement == 1 && keyLength % 32 == 0 && valueLength % 32 == 0 }
+}
+
+/// Which query heads a team attends with, and which heads of keys and values it keeps for them.
+///
+/// Heads of keys and values are divided over the teams. Where there are fewer of them than teams, the query heads are divided,
+/// and each team keeps the keys and values that its queries read.
+struct TeamHeads: Equatable {
+  let queries: Range<Int>
+  let keys: Range<Int>
+  let groupSize: Int
+
+  @inline(__always)
+  init(_ heads: Heads, team: Int, teamCount: Int) {
+    groupSize = heads.groupSize
+    if heads.keyValueCount >= teamCount {
+      keys = heads.keyValueCount * team / teamCount..<heads.keyValueCount * (team + 1) / teamCount
+      queries = keys.lowerBound * groupSize..<keys.upperBound * groupSize
+    } else {
+      queries = heads.queryCount * team / teamCount..<heads.queryCount * (team + 1) / teamCount
+      let first = queries.lowerBound / groupSize
+      keys = first..<(queries.isEmpty ? first : (queries.upperBound + groupSize - 1) / groupSize)
+    }
+  }
+
+  /// The team's query heads that read head `key`.
+  @inline(__always)
+  func queries(of key: Int) -> Range<Int> {
+    let low = max(queries.lowerBound, key * groupSize)
+    return low..<max(low, min(queries.upperBound, (key + 1) * groupSize))
+  }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// How keys and values are kept.
+public enum CacheType: String, Sendable, CaseIterable {
+  /// Half precision.
+  case f16
+  /// 8 bits each with a scale for 32: 53 % of the bytes, with a small error.
+  case q8_0
+}
+
+/// One layer's keys and values on one team, for each sequence and each head that the team keeps.
+///
+/// Keys lie as `ck_attention` reads them, 16 positions interleaved; values row by row. It can be cut back to any position.
+struct KeyValueCache {
+  let heads: TeamHeads
+  let isQuantised: Bool
+  /// Numbers of one position's key and value.
+  let keyLength: Int
+  let valueLength: Int
+  private let keys: UnsafeMutablePointer<UInt8>
+  private let values: UnsafeMutablePointer<UInt8>
+  /// Bytes of one position's value.
+  private let valueByteCount: Int
+  /// Bytes from one head's keys to the next one's, and the same for values.
+  private let keyHeadStride: Int
+  private let valueHeadStride: Int
+
+  @inline(__always)
+  init(_ arena: inout Arena, _ heads: Heads, _ sizes: StateSizes, team: Int, teamCount: Int) {
+    self.heads = TeamHeads(heads, team: team, teamCount: teamCount)
+    isQuantised = sizes.cacheType == .q8_0 && heads.allowsQuantisedCache
+    keyLength = heads.keyLength * heads.numbersPerElement
+    valueLength = heads.valueLength * heads.numbersPerElement
+    valueByteCount = isQuantised ? valueLength / 32 * 34 : valueLength * 2
+    keyHeadStride = sizes.positions * (isQuantised ? keyLength / 32 * 34 : keyLength * 2)
+    valueHeadStride = (sizes.positions * valueByteCount + 63) / 64 * 64
+    let count = sizes.sequences * self.heads.keys.count
+    keys = arena.take(count * keyHeadStride, of: UInt8.self)
+    values = arena.take(count * valueHeadStride, of: UInt8.self)
+  }
+
+  /// All positions of one head's keys.
+  @inline(__always)
+  func keys(sequence: Int, head: Int) -> UnsafeMutableRawPointer {
+    UnsafeMutableRawPointer(keys + (sequence * heads.keys.count + head - heads.keys.lowerBound) * keyHeadStride)
+  }
+
+  @inline(__always)
+  func values(sequence: Int, head: Int, position: Int = 0) -> UnsafeMutableRawPointer {
+    let start = values + (sequence * heads.keys.count + head - heads.keys.lowerBound) * valueHeadStride
+    return UnsafeMutableRawPointer(start + position * valueByteCount)
+  }
+
+  /// Keeps one position's key.
+  @inline(__always)
+  func store(_ kernels: Kernels, key: Row, sequence: Int, head: Int, position: Int) {
+    assert(key.count == keyLength)
+    kernels.storeKey(key, position: position, isQuantised: isQuantised, at: keys(sequence: sequence, head: head))
+  }
+
+  /// Keeps one position's value, or the part of it that begins with element `begin`.
+  @inline(__always)
+  func store(_ kernels: Kernels, value: Row, from begin: Int = 0, sequence: Int, head: Int, position: Int) {
+    assert(begin + value.count <= valueLength && (begin == 0 || !isQuantised))
+    kernels.storeValue(
+      value, isQuantised: isQuantised, at: values(sequence: sequence, head: head, position: position) + begin * 2)
+  }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import PackRuntime
+
+/// Multi-head latent attention (DeepSeek V2, https://arxiv.org/abs/2405.04434, section 2.1), in its absorbed form.
+///
+/// The cache keeps one compressed vector and one rotated key per token, common to all heads. Each head's query is taken into the
+/// space of the compressed vectors (`keyExpand`), and its output out of it (`valueExpand`). As all heads' keys and values are made
+/// of them, rounding them would be an error common to all heads: the cache keeps each element as an F16 and its rounding error as
+/// another. Queries stand twice, and the two halves of the output are added.
+struct LatentAttention: MixerPart {
+  let sizes: Configuration
+  /// From the residual, or from the compressed query, to all heads' queries.
+  let query: Query
+  /// To the compressed vector and the rotated part of the key.
+  let compress: Matrix
+  let norm: Vector
+  /// For each head, from the plain part of its query to a query of the compressed vector.
+  let keyExpand: Matrix
+  /// For each head, from the compressed vector to its value.
+  let valueExpand: Matrix
+  let output: Matrix
+  /// Which of the model's rotary embeddings.
+  let rotary: Int
+
+  /// How queries come about.
+  enum Query {
+    case direct(Matrix)
+    case compressed(Matrix, norm: Vector, expand: Matrix)
+
+    /// The product that reads the residual.
+    var first: Matrix {
+      switch self {
+      case .direct(let matrix), .compressed(let matrix, _, _): matrix
+      }
+    }
+  }
+
+  /// What the metadata says of one layer's attention.
+  struct Configuration: Sendable, Equatable {
+    let headCount: Int
+    /// Elements of the compressed vector.
+    let rank: Int
+    /// Elements of a key that RoPE rotates, shared by all heads.
+    let rotaryLength: Int
+    /// Elements of a head's key that are expanded from the compressed vector.
+    let plainLength: Int
+    /// Elements of a head's value.
+    let valueLength: Int
+    /// Elements of the compressed query; 0: queries are not compressed.
+    let queryRank: Int
+    let rotary: RotaryConfiguration
+    /// What scores are multiplied by.
+    let scale: Float
+
+    /// Elements of what the cache keeps of a token as its key.
+    var cachedLength: Int { rank + rotaryLength }
+    /// Elements of a head's query before absorption.
+    var queryLength: Int { plainLength + rotaryLength }
+    /// As the cache has them.
+    var heads: Heads {
+      Heads(queryCount: headCount, keyValueCount: 1, keyLength: cachedLength, valueLength: rank, numbersPerElement: 2)
+    }
+
+    init(_ reader: MetadataReader, _ architecture: Architecture, layer: Int) throws(ModelError) {
+      guard let count = try reader.size("attention.head_count", layer: layer) else {
+        throw .missingKey(key: reader.key("attention.head_count"))
+      }
+      guard count > 0 else {
+        throw .badValue(key: reader.key("attention.head_count"), value: "0 (layer \(layer))", expected: "at least 1")
+      }
+      headCount = count
+      rank = try reader.requiredSize("attention.kv_lora_rank")
+      rotaryLength = try reader.requiredSize("rope.dimension_count")
+      let keyLength = try reader.requiredSize("attention.key_length_mla")
+      valueLength = try reader.requiredSize("attention.value_length_mla")
+      queryRank = try reader.size("attention.q_lora_rank") ?? 0
+      guard keyLength > rotaryLength else {
+        throw .badValue(
+          key: reader.key("attention.key_length_mla"), value: "\(keyLength)",
+          expected: "more than rope.dimension_count, \(rotaryLength)")
+      }
+      plainLength = keyLength - rotaryLength
+      guard rank + rotaryLength <= 65536, (rank + rotaryLength) % 2 == 0 else {
+        throw .badValue(
+          key: reader.key("attention.kv_lora_rank"), value: "\(rank) with rope.dimension_count \(rotaryLength)",
+          expected: "an even sum of at most 65536")
+      }
+      try reader.checkHeads(headCount, longest: max(rank + rotaryLength, keyLength, valueLength), layer: layer)
+      rotary = try RotaryConfiguration(reader, architecture, headLength: rotaryLength, hasWindow: false)
+      scale = (try reader.number("attention.scale") ?? 1 / Float(keyLength).squareRoot()) * rotary.scoreFactor
+    }
+  }
+
+  init(
+    _ configuration: Configuration, _ model: ModelConfiguration, _ prefix: String, _ binder: inout WeightBinder
+  ) throws(ModelError) {
+    let (length, sizes) = (model.embeddingLength, configuration)
+    self.sizes = sizes
+    let queries = sizes.headCount * sizes.queryLength
+    compress = try binder.matrix("\(prefix)attn_kv_a_mqa", columns: length, rows: sizes.cachedLength)
+    norm = try binder.vector("\(prefix)attn_kv_a_norm.weight", count: sizes.rank)
+    keyExpand = try binder.matrix("\(prefix)attn_k_b", columns: sizes.plainLength, rows: sizes.rank, experts: sizes.headCount)
+    valueExpand = try binder.matrix("\(prefix)attn_v_b", columns: sizes.rank, rows: sizes.valueLength, experts: sizes.headCount)
+    if sizes.queryRank > 0 {
+      query = .compressed(
+        try binder.matrix("\(prefix)attn_q_a", columns: length, rows: sizes.queryRank),
+        norm: try binder.vector("\(prefix)attn_q_a_norm.weight", count: sizes.queryRank),
+        expand: try binder.matrix("\(prefix)attn_q_b", columns: sizes.queryRank, rows: queries))
+    } else {
+      query = .direct(try binder.matrix("\(prefix)attn_q", columns: length, rows: queries))
+    }
+    output = try binder.matrix("\(prefix)attn_output", columns: sizes.headCount * sizes.valueLength, rows: length)
+    rotary = model.rotaries.firstIndex(of: sizes.rotary) ?? 0
+  }
+
+  var readsQuants: Bool { query.first.readsQuants || compress.readsQuants }
+  var readsFloats: Bool { query.first.readsFloats || compress.readsFloats }
+  var outputBias: Vector { output.bias }
+  var longestRow: Int { max(sizes.headCount * max(sizes.queryLength, sizes.valueLength), sizes.cachedLength * 2) }
+  var history: History { .positions }
+
+  func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
+
+  func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) { _ = Scratch(&arena, self, sizes) }
+
+  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
+    _ = KeyValueCache(&arena, sizes.heads, state, team: team, teamCount: teamCount)
+  }
+
+  /// What a team's threads keep from one barrier to the next.
+  struct Buffers {
+    /// All heads' queries [token][head][query length].
+    let queries: Rows
+    /// Compressed keys and values [token][cached length].
+    let keys: Rows
+    /// Compressed queries [token][rank].
+    let compressedQuery: Columns
+    /// Plain parts of queries [head][token][plain].
+    let plainQueries: Columns
+    /// Attention's output in the space of the compressed vectors [head][token][rank].
+    let latentAttended: Columns
+    /// The output [token][head][value length].
+    let attended: Columns
+    /// Queries as `HeadAttention` reads them. Written after the barrier that follows the first products, read before the one in
+    /// front of the output.
+    let rotated: UnsafeMutablePointer<Float>
+
+    @inline(__always)
+    init(_ room: inout TeamRoom, _ attention: LatentAttention, _ pass: PassSizes) {
+      let (sizes, batch) = (attention.sizes, pass.batch)
+      queries = room.parts.rows(batch, length: sizes.headCount * sizes.queryLength)
+      keys = room.parts.rows(batch, length: sizes.cachedLength)
+      attended = room.parts.columns(batch, length: sizes.headCount * sizes.valueLength)
+      compressedQuery = room.parts.columns(batch, length: sizes.queryRank)
+      plainQueries = room.parts.columns(batch * sizes.headCount, length: sizes.plainLength)
+      latentAttended = room.parts.columns(batch * sizes.headCount, length: sizes.rank)
+      rotated = room.output.floats(batch * sizes.headCount * sizes.cachedLength * 2)
+    }
+  }
+
+  /// What a thread has for itself.
+  struct Scratch {
+    let core: HeadAttention.Scratch
+    /// A tile of absorbed queries [token][row of the tile].
+    let tile: Rows
+
+    @inline(__always)
+    init(_ arena: inout Arena, _ attention: LatentAttention, _ sizes: PassSizes) {
+      core = HeadAttention.Scratch(&arena, valueLength: attention.sizes.rank * 2)
+      tile = arena.rows(sizes.batch, length: PassSizes.tileRows)
+    }
+  }
+}

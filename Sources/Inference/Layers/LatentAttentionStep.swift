@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import PackRuntime
+
+/// Latent attention of one layer on one thread, from the normalised residual to the output in `projected`.
+struct LatentAttentionStep {
+  private let thread: PassThread
+  private let attention: LatentAttention
+  private let buffers: LatentAttention.Buffers
+  private let scratch: LatentAttention.Scratch
+  private let core: HeadAttention
+
+  private var sizes: LatentAttention.Configuration { attention.sizes }
+
+  @inline(__always)
+  init(_ thread: PassThread, _ attention: LatentAttention, layer: Int) {
+    self.thread = thread
+    self.attention = attention
+    var room = thread.room
+    buffers = LatentAttention.Buffers(&room, attention, thread.pass.sizes)
+    var arena = thread.scratch
+    scratch = LatentAttention.Scratch(&arena, attention, thread.pass.sizes)
+    core = HeadAttention(
+      thread: thread, cache: thread.keyValueCache(attention.sizes.heads, layer: layer), queries: buffers.rotated, window: 0,
+      scale: attention.sizes.scale, sinks: nil, scratch: scratch.core)
+  }
+
+  func run() {
+    compress()
+    thread.worker.barrier()
+    if case .compressed(_, let norm, let expand) = attention.query { expandQueries(norm, expand) }
+    store()
+    thread.worker.barrier()
+    splitQueries()
+    thread.worker.teamBarrier()
+    absorb()
+    thread.worker.barrier()
+    core.run { output, token, head in publish(output, token: token, head: head) }
+    thread.worker.barrier(after: .attention)
+    expandValues()
+    thread.worker.barrier()
+    if attention.output.readsQuants { thread.quantizeShared(buffers.attended, count: thread.step.count) }
+    thread.projectOutput(attention.output, buffers.attended)
+  }
+
+  /// The compressed query (or, where queries are not compressed, the queries) and the compressed keys and values.
+  private func compress() {
+    let units = attention.query.first.unitCount(team: thread.worker.team)
+    let part = thread.part(of: units + attention.compress.unitCount(team: thread.worker.team))
+    switch attention.query {
+    case .direct(let matrix): thread.project(matrix, first: 0, part, thread.normed, into: buffers.queries)
+    case .compressed(let matrix, _, _):
+      if let rows = buffers.compressedQuery.plain { thread.project(matrix, first: 0, part, thread.normed, into: rows) }
+    }
+    thread.project(attention.compress, first: units, part, thread.normed, into: buffers.keys)
+  }
+
+  private func expandQueries(_ norm: Vector, _ expand: Matrix) {
+    let columns = buffers.compressedQuery
+    for token in thread.part(of: thread.step.count) {
+      let row = columns[token]
+      thread.kernels.normalize(row, weights: thread.vector(norm), epsilon: thread.pass.normEpsilon, into: row)
+      if expand.readsQuants { columns.quantize(thread.kernels, row, column: token) }
+    }
+    thread.worker.teamBarrier()
+    let part = thread.part(of: expand.unitCount(team: thread.worker.team))
+    thread.project(expand, first: 0, part, columns, into: buffers.queries)
+  }
+
+  /// Each team keeps all compressed vectors, as all its heads read them.
+  private func store() {
+    let (kernels, cache) = (thread.kernels, core.cache)
+    guard !cache.heads.keys.isEmpty else { return }
+    let (head, length, rank) = (cache.heads.keys.lowerBound, sizes.cachedLength, sizes.rank)
+    let key = thread.own.column[..<(2 * length)]
+    for token in thread.part(of: thread.step.count) {
+      let row = buffers.keys[token]
+      let (sequence, position) = (thread.step.sequence(of: token), Int(thread.step.positions[token]))
+      kernels.normalize(
+        row[..<rank], weights: thread.vector(attention.norm), epsilon: thread.pass.normEpsilon, into: key[..<rank])
+      key[rank..<length].copy(row[rank...])
+      thread.rotate(key[rank..<length], attention.rotary, token: token)
+      appendRoundingErrors(key)
+      cache.store(kernels, key: key, sequence: sequence, head: head, position: position)
+      // A value is the compressed part alone: its halves lie apart in the key.
+      cache.store(kernels, value: key[..<rank], sequence: sequence, head: head, position: position)
+      cache.store(kernels, value: key[length..<length + rank], from: rank, sequence: sequence, head: head, position: position)
+    }
+  }
+
+  /// Sets the second half of `key` to what rounding the first half to F16 loses.
+  private func appendRoundingErrors(_ key: Row) {
+    let length = key.count / 2
+    for index in 0..<length { key[length + index] = key[index] - Float(Float16(key[index])) }
+  }
+
+  /// Gathers the plain parts of all heads' queries, and rotates the other parts of the team's own heads' into place.
+  private func splitQueries() {
+    let (step, queries) = (thread.step, core.cache.heads.queries)
+    for item in thread.part(of: step.count * sizes.headCount) {
+      let (head, token) = (item / step.count, item % step.count)
+      let source = buffers.queries[token][head * sizes.queryLength..<(head + 1) * sizes.queryLength]
+      let plain = source[..<sizes.plainLength]
+      buffers.plainQueries[item].copy(plain)
+      if attention.keyExpand.readsQuants { buffers.plainQueries.quantize(thread.kernels, plain, column: item) }
+      guard queries.contains(head) else { continue }
+      let target = core.query(head, of: queries, token: token)
+      let rotated = target[sizes.rank..<sizes.cachedLength]
+      rotated.copy(source[sizes.plainLength...])
+      thread.rotate(rotated, attention.rotary, token: token)
+      target[(sizes.cachedLength + sizes.rank)...].copy(rotated)
+    }
+  }
+
+  /// Takes every head's query into the space of the compressed vectors; each team computes its rows of every head and hands them
+  /// to the head's team.
+  private func absorb() {
+    let (step, length, team) = (thread.step, sizes.cachedLength, thread.worker.team)
+    forEachHeadTile(attention.keyExpand) { head, rows in
+      attention.keyExpand.multiply(
+        rows, of: head, team: team, buffers.plainQueries.from(head * step.count), count: step.count, into: scratch.tile,
+        first: rows.lowerBound)
+      for other in 0..<thread.worker.teamCount {
+        let queries = TeamHeads(sizes.heads, team: other, teamCount: thread.worker.teamCount).queries
+        guard queries.contains(head) else { continue }
+        let start = thread.address(of: buffers.rotated, on: other)
+        for token in 0..<step.count {
+          let target = Row(start + (token * queries.count + head - queries.lowerBound) * 2 * length, count: 2 * length)
+          let tile = scratch.tile[token][..<rows.count]
+          target[rows].copy(tile)
+          target[rows.lowerBound + length..<rows.upperBound + length].copy(tile)
+        }
+        if other != team { thread.countCrossing(rows.count * step.count * 8) }
+      }
+    }
+  }
+
+  /// Adds the two halves of one head's output of one token, for every team.
+  private func publish(_ output: Row, token: Int, head: Int) {
+    let sum = output[..<sizes.rank]
+    thread.kernels.add(sum, output[sizes.rank...], into: sum)
+    thread.publish(
+      sum, as: ActivationForm(quantised: attention.valueExpand.readsQuants, plain: true), to: buffers.latentAttended,
+      column: head * thread.step.count + token)
+  }
+
+  /// Every head's output back from the compressed space to its values.
+  private func expandValues() {
+    guard let attended = buffers.attended.plain else { return }
+    let (step, matrix) = (thread.step, attention.valueExpand)
+    forEachHeadTile(matrix) { head, rows in
+      let first = head * sizes.valueLength
+      matrix.multiply(
+        rows, of: head, team: thread.worker.team, buffers.latentAttended.from(head * step.count), count: step.count,
+        into: attended, first: -first)
+      thread.publish(attended, first + rows.lowerBound..<first + rows.upperBound, count: step.count)
+    }
+  }
+
+  /// Calls `body` with this thread's part of the rows of each head's matrix, a tile at a time.
+  @inline(__always)
+  private func forEachHeadTile(_ matrix: Matrix, _ body: (_ head: Int, _ rows: Range<Int>) -> Void) {
+    let units = matrix.unitCount(team: thread.worker.team)
+    let part = thread.part(of: units * sizes.headCount)
+    for head in 0..<sizes.headCount {
+      matrix.forEachTile(team: thread.worker.team, first: head * units, part: part) { body(head, $0) }
+    }
+  }
+}

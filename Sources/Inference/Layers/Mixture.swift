@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import PackRuntime
+
+/// A mixture of experts, and the expert that all tokens share where there is one.
+struct Mixture: LayerPart {
+  let routing: Routing
+  let router: Matrix
+  /// Added to the experts' scores for choosing them, not for weighing them.
+  let selectionBias: Vector
+  let experts: GatedNetwork
+  let shared: GatedNetwork?
+
+  /// What the metadata says of one layer's experts.
+  struct Configuration: Sendable, Equatable {
+    let routing: Routing
+    /// Rows of an expert's gate and up projections; nil: as many as the tensors have.
+    let hiddenLength: Int?
+    let sharedCount: Int
+    /// Rows of the shared expert's; nil: those of an expert for each of `sharedCount`.
+    let sharedHiddenLength: Int?
+
+    init(_ reader: MetadataReader, _ routing: Routing, layer: Int) throws(ModelError) {
+      self.routing = routing
+      hiddenLength = try reader.size("expert_feed_forward_length", layer: layer)
+      sharedCount = try reader.size("expert_shared_count") ?? 0
+      sharedHiddenLength = try reader.size("expert_shared_feed_forward_length")
+      guard sharedCount <= 65536 else {
+        throw .badValue(key: reader.key("expert_shared_count"), value: "\(sharedCount)", expected: "at most 65536")
+      }
+    }
+  }
+
+  init(
+    _ configuration: Configuration, _ model: ModelConfiguration, _ prefix: String, _ binder: inout WeightBinder
+  ) throws(ModelError) {
+    routing = configuration.routing
+    router = try binder.matrix("\(prefix)ffn_gate_inp", columns: model.embeddingLength, rows: routing.count)
+    selectionBias = try binder.vector("\(prefix)exp_probs_b.bias", count: routing.count, isRequired: false)
+    let tensor = "\(prefix)ffn_up_exps.weight"
+    guard let length = configuration.hiddenLength ?? binder.rowCount(tensor) else { throw .missingTensor(name: tensor) }
+    experts = try GatedNetwork(hiddenLength: length, count: routing.count, model, "\(prefix)ffn", suffix: "_exps", &binder)
+    let sharedLength = configuration.sharedHiddenLength ?? configuration.sharedCount * length
+    shared =
+      sharedLength == 0 ? nil : try GatedNetwork(hiddenLength: sharedLength, model, "\(prefix)ffn", suffix: "_shexp", &binder)
+  }
+
+  var readsQuants: Bool { router.readsQuants || experts.readsQuants || shared?.readsQuants ?? false }
+  var readsFloats: Bool { router.readsFloats || experts.readsFloats || shared?.readsFloats ?? false }
+  /// The experts' own biases are added to each one's output.
+  var outputBias: Vector { shared?.down.bias ?? .none }
+  var longestRow: Int { max(experts.hiddenLength, shared?.hiddenLength ?? 0) }
+
+  func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
+
+  func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) { _ = Scratch(&arena, self, sizes) }
+
+  /// [token][rank] of the chosen experts and their weights.
+  struct Choices {
+    let experts: UnsafeMutablePointer<Int32>
+    let weights: Row
+
+    @inline(__always)
+    init(_ arena: inout Arena, _ routing: Routing, count: Int) {
+      experts = arena.integers(count * routing.usedCount)
+      weights = arena.row(count * routing.usedCount)
+    }
+  }
+
+  /// What a team's threads keep from one barrier to the next.
+  struct Buffers {
+    /// What the last projections read: the shared expert's [token], the others' [token's expert].
+    let sharedHidden: Columns
+    let hidden: Columns
+    /// The experts' scores [token][expert].
+    let scores: Rows
+    /// Of steps too large for every thread to choose for itself.
+    let choices: Choices
+
+    @inline(__always)
+    init(_ room: inout TeamRoom, _ mixture: Mixture, _ sizes: PassSizes) {
+      let batch = sizes.batch
+      sharedHidden = mixture.shared?.hidden(&room, count: batch) ?? room.parts.columns(0, length: 0)
+      hidden = mixture.experts.hidden(&room, count: batch * mixture.routing.usedCount)
+      scores = room.parts.rows(batch, length: mixture.routing.count)
+      choices = Choices(&room.parts, mixture.routing, count: batch)
+    }
+  }
+
+  /// What a thread has for itself.
+  struct Scratch {
+    let tile: GatedNetwork.Tile
+    let routing: Routing.Scratch
+    /// Choices in the order of experts: the first place of each expert's, and of each place the token and the choice, which is
+    /// token · experts used + rank.
+    let starts: UnsafeMutablePointer<Int32>
+    let tokens: UnsafeMutablePointer<Int32>
+    let placed: UnsafeMutablePointer<Int32>
+    /// Of small steps.
+    let choices: Choices
+
+    @inline(__always)
+    init(_ arena: inout Arena, _ mixture: Mixture, _ sizes: PassSizes) {
+      let routing = mixture.routing
+      tile = GatedNetwork.Tile(&arena, sizes)
+      self.routing = Routing.Scratch(&arena, routing)
+      starts = arena.integers(routing.count + 1)
+      tokens = arena.integers(sizes.batch * routing.usedCount)
+      placed = arena.integers(sizes.batch * routing.usedCount)
+      choices = Choices(&arena, routing, count: min(sizes.batch, PassSizes.tokensPerThread))
+    }
+  }
+}

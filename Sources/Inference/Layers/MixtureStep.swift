@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import PackRuntime
+
+/// A mixture of experts of one layer on one thread, from the normalised residual to the output in `projected`.
+struct MixtureStep {
+  private let thread: PassThread
+  private let mixture: Mixture
+  private let buffers: Mixture.Buffers
+  private let scratch: Mixture.Scratch
+
+  private var routing: Routing { mixture.routing }
+  private var experts: GatedNetwork { mixture.experts }
+
+  @inline(__always)
+  init(_ thread: PassThread, _ mixture: Mixture) {
+    self.thread = thread
+    self.mixture = mixture
+    var room = thread.room
+    buffers = Mixture.Buffers(&room, mixture, thread.pass.sizes)
+    var arena = thread.scratch
+    scratch = Mixture.Scratch(&arena, mixture, thread.pass.sizes)
+  }
+
+  /// Where this thread finds the choices.
+  private var choices: Mixture.Choices { thread.keepsResidual ? scratch.choices : buffers.choices }
+
+  func run() {
+    let part = thread.part(of: mixture.router.unitCount(team: thread.worker.team))
+    thread.project(mixture.router, first: 0, part, thread.normed, into: buffers.scores)
+    if let shared = mixture.shared { thread.computeHidden(shared, buffers.sharedHidden, scratch.tile) }
+    thread.worker.barrier(after: .hidden)
+
+    for token in thread.tokens { choose(token: token) }
+    if !thread.keepsResidual { thread.worker.teamBarrier() }
+    groupByExpert()
+    computeHidden()
+    thread.worker.barrier(after: .experts)
+
+    thread.finishHidden(experts, buffers.hidden, count: thread.step.count * routing.usedCount)
+    if let shared = mixture.shared { thread.finishHidden(shared, buffers.sharedHidden, count: thread.step.count) }
+    computeOutput()
+    thread.worker.barrier(after: .output)
+  }
+
+  private func choose(token: Int) {
+    let first = token * routing.usedCount
+    routing.choose(
+      buffers.scores[token], bias: thread.vector(mixture.router.bias), selectionBias: thread.vector(mixture.selectionBias),
+      thread.kernels, scratch.routing, ranks: choices.experts + first, weights: choices.weights[first..<first + routing.usedCount])
+  }
+
+  /// Sorts the step's choices by expert, each expert's by token. Every thread does so for itself, with the same result.
+  private func groupByExpert() {
+    let (count, ranks, starts) = (thread.step.count * routing.usedCount, choices.experts, scratch.starts)
+    starts.update(repeating: 0, count: routing.count + 1)
+    for index in 0..<count { starts[Int(ranks[index]) + 1] += 1 }
+    for expert in 0..<routing.count { starts[expert + 1] += starts[expert] }
+    for index in 0..<count {
+      let expert = Int(ranks[index])
+      let place = Int(starts[expert])
+      scratch.tokens[place] = Int32(index / routing.usedCount)
+      scratch.placed[place] = Int32(index)
+      starts[expert] += 1
+    }
+    // Filling moved each start to the next expert's; move them back.
+    for expert in stride(from: routing.count, to: 0, by: -1) { starts[expert] = starts[expert - 1] }
+    starts[0] = 0
+  }
+
+  /// Calls `body` with each chosen expert and its places among the sorted choices.
+  @inline(__always)
+  private func forEachExpert(_ body: (_ expert: Int, _ places: Range<Int>) -> Void) {
+    for expert in 0..<routing.count {
+      let places = Int(scratch.starts[expert])..<Int(scratch.starts[expert + 1])
+      if !places.isEmpty { body(expert, places) }
+    }
+  }
+
+  /// Gate and up of all chosen experts. Their rows, weighted by how many tokens they see, are divided over the threads.
+  private func computeHidden() {
+    let choices = thread.step.count * routing.usedCount
+    let total = experts.gate.unitCount(team: thread.worker.team, unit: 32) * choices
+    // About a unit of rows of an expert that sees as many tokens as most do.
+    let item = max(1, choices / routing.count)
+    thread.worker.forEachPart(of: (total + item - 1) / item, .experts) { part in
+      computeHidden(part.lowerBound * item..<min(part.upperBound * item, total))
+    }
+  }
+
+  /// The same for a part of the rows of all experts: unit u of an expert's rows stands for as many items as the expert sees tokens.
+  private func computeHidden(_ part: Range<Int>) {
+    let units = experts.gate.unitCount(team: thread.worker.team, unit: 32)
+    forEachExpert { expert, places in
+      let (before, count) = (units * places.lowerBound, places.count)
+      // Unit u begins at before + u · count; it belongs to the part into which that falls.
+      let low = min(units, max(0, part.lowerBound - before + count - 1) / count)
+      let high = min(units, max(0, part.upperBound - before + count - 1) / count)
+      guard low < high else { return }
+      experts.gate.forEachTile(team: thread.worker.team, unit: 32, part: low..<high) { rows in
+        thread.activate(
+          experts, of: expert, rows, thread.normed, count: count, map: scratch.tokens + places.lowerBound, in: scratch.tile)
+        for index in 0..<count {
+          thread.publish(
+            scratch.tile.gate[index][..<rows.count], as: experts.hiddenForm, to: buffers.hidden, column: places.lowerBound + index,
+            from: rows.lowerBound)
+        }
+      }
+    }
+  }
+
+  /// The experts' last projections, weighted and summed in the order of their numbers, then the shared expert's.
+  private func computeOutput() {
+    let units = experts.down.unitCount(team: thread.worker.team)
+    thread.worker.forEachPart(of: units, .output, most: PassSizes.tileRows / 16) { part in
+      experts.down.forEachTile(team: thread.worker.team, part: part) { rows in
+        sumExperts(rows)
+        thread.publish(thread.buffers.projected, rows, count: thread.step.count)
+      }
+    }
+  }
+
+  private func sumExperts(_ rows: Range<Int>) {
+    let (team, count, kernels) = (thread.worker.team, thread.step.count, thread.kernels)
+    let (output, tile) = (thread.buffers.projected, scratch.tile.gate)
+    for token in 0..<count { output[token][rows].fill(0) }
+    forEachExpert { expert, places in
+      experts.down.multiply(
+        rows, of: expert, team: team, buffers.hidden.from(places.lowerBound), count: places.count, into: tile,
+        first: rows.lowerBound)
+      let bias = thread.vector(experts.down.bias.row(expert, length: experts.down.rows)[rows])
+      for (index, place) in places.enumerated() {
+        let column = tile[index][..<rows.count]
+        if let bias { kernels.add(column, bias, into: column) }
+        let weight = choices.weights[Int(scratch.placed[place])]
+        kernels.add(column, times: weight, to: output[Int(scratch.tokens[place])][rows])
+      }
+    }
+    guard let shared = mixture.shared else { return }
+    shared.down.multiply(rows, team: team, buffers.sharedHidden, count: count, into: tile, first: rows.lowerBound)
+    for token in 0..<count { kernels.add(output[token][rows], tile[token][..<rows.count], into: output[token][rows]) }
+  }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Glibc
+
+/// How a token's experts are chosen from the router's scores, and weighed.
+struct Routing: Sendable, Equatable {
+  let count: Int
+  let usedCount: Int
+  let gating: ExpertGating
+  let normalisesWeights: Bool
+  let weightsScale: Float
+  /// Experts are chosen within the best of these groups; 1: no groups.
+  let groupCount: Int
+  let usedGroupCount: Int
+
+  /// Nil where the metadata counts no experts.
+  init?(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) {
+    guard let count = try reader.size("expert_count"), count > 0 else { return nil }
+    let usedCount = try reader.requiredSize("expert_used_count")
+    guard usedCount <= count, count <= 65536 else {
+      throw .badValue(key: reader.key("expert_used_count"), value: "\(usedCount)", expected: "at most expert_count, \(count)")
+    }
+    self.count = count
+    self.usedCount = usedCount
+    if let number = try reader.size("expert_gating_func"), number != 0 {
+      guard let gating = ExpertGating(rawValue: number) else {
+        throw .badValue(key: reader.key("expert_gating_func"), value: "\(number)", expected: "1, 2 or 3")
+      }
+      self.gating = gating
+    } else {
+      gating = architecture.gating
+    }
+    let saysNorm = architecture.readsExpertWeightsNorm ? try reader.flag("expert_weights_norm") : nil
+    normalisesWeights = saysNorm ?? architecture.normalisesExpertWeights
+    let scale = try reader.number("expert_weights_scale") ?? 1
+    weightsScale = scale == 0 ? 1 : scale
+    groupCount = max(1, try reader.size("expert_group_count") ?? 1)
+    usedGroupCount = groupCount == 1 ? 1 : try reader.requiredSize("expert_group_used_count")
+    guard count % groupCount == 0, usedGroupCount <= groupCount, usedCount <= count / groupCount * usedGroupCount else {
+      throw .badValue(
+        key: reader.key("expert_group_count"), value: "\(groupCount) with \(usedGroupCount) used",
+        expected: "groups that divide \(count) experts and hold \(usedCount)")
+    }
+  }
+
+  /// What choosing one token's experts needs: a number for each expert, three times.
+  struct Scratch {
+    let probabilities: Row
+    let selection: Row
+    let groups: Row
+
+    @inline(__always)
+    init(_ arena: inout Arena, _ routing: Routing) {
+      probabilities = arena.row(routing.count)
+      selection = arena.row(routing.count)
+      groups = arena.row(routing.count)
+    }
+  }
+
+  /// Chooses one token's experts by their scores and weighs them; equal scores go to the lower number.
+  ///
+  /// - Parameters:
+  ///   - bias: Added to the scores.
+  ///   - selectionBias: Added to the scores after the gate, for choosing experts, not for weighing them.
+  ///   - ranks: The chosen ones, `usedCount` of them.
+  ///   - weights: Theirs.
+  func choose(
+    _ scores: Row, bias: Row?, selectionBias: Row?, _ kernels: Kernels, _ scratch: Scratch, ranks: UnsafeMutablePointer<Int32>,
+    weights: Row
+  ) {
+    let (probabilities, selection) = (scratch.probabilities, scratch.selection)
+    if let bias { kernels.add(scores, bias, into: probabilities) } else { probabilities.copy(scores) }
+    switch gating {
+    case .softmax: kernels.softmax(probabilities)
+    case .sigmoid: sigmoid(probabilities)
+    case .softmaxOfChosen: break
+    }
+    if let selectionBias { kernels.add(probabilities, selectionBias, into: selection) } else { selection.copy(probabilities) }
+    if groupCount > 1 { keepBestGroups(scratch) }
+    for rank in 0..<usedCount {
+      let best = largest(selection)
+      ranks[rank] = Int32(best)
+      weights[rank] = probabilities[best]
+      selection[best] = -.infinity
+    }
+    weigh(weights, kernels)
+  }
+
+  /// In double precision, rounded once: the same float whatever the mathematics library.
+  private func sigmoid(_ x: Row) {
+    for index in 0..<x.count { x[index] = Float(1 / (1 + exp(-Double(x[index])))) }
+  }
+
+  private func weigh(_ weights: Row, _ kernels: Kernels) {
+    if gating == .softmaxOfChosen { kernels.softmax(weights) }
+    if normalisesWeights {
+      var sum: Float = 0
+      for rank in 0..<usedCount { sum += weights[rank] }
+      // No smaller than the smallest normal F16, as the models were trained with.
+      sum = max(sum, 6.103515625e-5)
+      for rank in 0..<usedCount { weights[rank] /= sum }
+    }
+    if weightsScale != 1 {
+      for rank in 0..<usedCount { weights[rank] *= weightsScale }
+    }
+  }
+
+  /// Leaves only the experts of the groups whose two best scores add up to most.
+  private func keepBestGroups(_ scratch: Scratch) {
+    let size = count / groupCount
+    let (selection, groups) = (scratch.selection, scratch.groups)
+    for group in 0..<groupCount {
+      var (first, second) = (-Float.infinity, -Float.infinity)
+      for index in group * size..<(group + 1) * size {
+        let score = selection[index]
+        if score > first { (first, second) = (score, first) } else if score > second { second = score }
+      }
+      groups[group] = size > 1 ? first + second : first
+    }
+    for _ in 0..<groupCount - usedGroupCount {
+      // The worst of those left; of equals the last, as the first ones are preferred.
+      var worst = -1
+      for group in 0..<groupCount where !groups[group].isNaN {
+        if worst < 0 || groups[group] <= groups[worst] { worst = group }
+      }
+      guard worst >= 0 else { return }
+      groups[worst] = .nan
+      for index in worst * size..<(worst + 1) * size { selection[index] = -.infinity }
+    }
+  }
+
+  private func largest(_ values: Row) -> Int {
+    var best = 0
+    for index in 1..<max(count, 1) where values[index] > values[best] { best = index }
+    return best
+  }
+}

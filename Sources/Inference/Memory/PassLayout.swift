@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import PackRuntime
+
+/// The sizes that steps are made for: plain data.
+struct PassSizes {
+  /// Tokens in one step at most.
+  let batch: Int
+  /// Positions of logits in one step at most.
+  let logitRows: Int
+  let vocabulary: Int
+  let embedding: Int
+  /// Whether some product reads the normalised residual as it is.
+  let keepsNormed: Bool
+  /// Columns for each token of what attention reads and writes: 2 where activations have 16 bits.
+  let columnsPerToken: Int
+  /// Elements of the longest row that a thread needs room for.
+  let longestRow: Int
+  let rotaryCount: Int
+  /// Pairs of elements that RoPE turns, at most.
+  let rotaryPairs: Int
+
+  /// Steps of up to this many tokens keep the residual in every thread, which saves the barriers of sharing it.
+  static let tokensPerThread = 4
+  /// Rows of gate and up that a thread computes at a time.
+  static let tileRows = 128
+  /// Queries that a thread attends with at a time.
+  static let queryBlock = 32
+
+  init(_ configuration: ModelConfiguration, _ weights: ModelWeights, _ limits: ModelLimits) {
+    let parts = weights.parts
+    batch = limits.batchSize
+    logitRows = limits.logitRows
+    vocabulary = weights.vocabularySize
+    embedding = configuration.embeddingLength
+    keepsNormed = weights.output.readsFloats || parts.contains(where: \.readsFloats)
+    columnsPerToken = weights.usesTwoPartActivations ? 2 : 1
+    longestRow = max(embedding, parts.map(\.longestRow).max() ?? 0)
+    rotaryCount = configuration.rotaries.count
+    rotaryPairs = (configuration.rotaries.map(\.dimensions).max() ?? 0) / 2
+  }
+}
+
+/// What the threads of one team share in all layers.
+///
+/// - Invariant: writers and readers of one buffer are separated by a barrier; within a phase, threads write disjoint parts.
+struct TeamBuffers {
+  /// Residual stream [token][embedding], when a step is too large to keep it in every thread.
+  let residual: Rows
+  /// The normalised residual [token][embedding].
+  let normed: Columns
+  /// Cosines [embedding of the model · token][pair], and sines.
+  let cosines: Rows
+  let sines: Rows
+  /// Outputs of a part, before they are added to the residual [token][embedding].
+  let projected: Rows
+
+  @inline(__always)
+  init(_ arena: inout Arena, _ sizes: PassSizes) {
+    let columns = sizes.batch * sizes.columnsPerToken
+    residual = arena.rows(sizes.batch, length: sizes.embedding)
+    normed = arena.columns(columns, length: sizes.embedding, keepsPlain: sizes.keepsNormed)
+    cosines = arena.rows(sizes.batch * sizes.rotaryCount, length: sizes.rotaryPairs)
+    sines = arena.rows(sizes.batch * sizes.rotaryCount, length: sizes.rotaryPairs)
+    var output = arena.rest
+    projected = output.rows(columns, length: sizes.embedding)
+  }
+}
+
+/// What one thread has for itself in all layers.
+struct ThreadBuffers {
+  /// Bytes that this thread wrote into other teams' memory so far.
+  let crossed: UnsafeMutablePointer<Int>
+  /// Residual and normalised residual of small steps.
+  let residual: Rows
+  let normed: Columns
+  /// Room for one row of anything, twice.
+  let column: Row
+  let column2: Row
+
+  @inline(__always)
+  init(_ arena: inout Arena, _ sizes: PassSizes) {
+    let tokens = min(sizes.batch, PassSizes.tokensPerThread)
+    crossed = arena.take(8, of: Int.self)
+    residual = arena.rows(tokens, length: sizes.embedding)
+    normed = arena.columns(tokens * sizes.columnsPerToken, length: sizes.embedding, keepsPlain: sizes.keepsNormed)
+    column = arena.row(sizes.longestRow)
+    column2 = arena.row(sizes.longestRow)
+  }
+}
+
+/// What a model's pass keeps in memory in addition to the weights, and where.
+///
+/// The same code measures it before any weight is read, and finds it when they are there: what was found to have room has room.
+struct PassLayout {
+  let sizes: PassSizes
+  let state: StateSizes
+  let teams: TeamPlan
+  private let weights: ModelWeights
+  /// Elements of all the model's vectors, of which each team has a copy.
+  let vectorLength: Int
+  /// Bytes of one team's buffers: those of all layers, then the outputs, then the parts'. The same for all teams.
+  let outputOffset: Int
+  let partsOffset: Int
+  let teamByteCount: Int
+  /// Bytes of one thread's buffers: those of all layers, then the parts'.
+  let threadByteCount: Int
+
+  init(
+    _ configuration: ModelConfiguration, _ weights: ModelWeights, _ limits: ModelLimits, _ options: ModelOptions,
+    teams: TeamPlan, vectorLength: Int
+  ) {
+    let sizes = PassSizes(configuration, weights, limits)
+    self.sizes = sizes
+    self.weights = weights
+    self.teams = teams
+    self.vectorLength = vectorLength
+    state = StateSizes(
+      cacheType: options.cacheType, positions: (limits.contextLength + 15) / 16 * 16, sequences: options.sequenceCount)
+
+    outputOffset = Arena.measure { _ = TeamBuffers(&$0, sizes) }
+    var (outputs, parts, scratch) = (sizes.batch * sizes.columnsPerToken * sizes.embedding * 4, 0, 0)
+    for part in weights.parts {
+      var own = 0
+      let shared = Arena.measure { arena in
+        own = Arena.measure { output in
+          var room = TeamRoom(parts: arena, output: output)
+          part.takeRoom(&room, sizes)
+          (arena, output) = (room.parts, room.output)
+        }
+      }
+      (outputs, parts) = (max(outputs, own), max(parts, shared))
+      scratch = max(scratch, Arena.measure { part.takeScratch(&$0, sizes) })
+    }
+    partsOffset = outputOffset + (outputs + 63) & ~63
+    teamByteCount = partsOffset + parts
+    threadByteCount = Arena.measure { _ = ThreadBuffers(&$0, sizes) } + scratch
+  }
+
+  /// Bytes by node, as they are allocated.
+  var byteCounts: [Int: Int] {
+    var counts: [Int: Int] = [:]
+    for (index, team) in teams.teams.enumerated() {
+      counts[team.node, default: 0] += NodeMemory.wholePages(scratchByteCount(team: index) + stateByteCount(team: index))
+    }
+    if let first = teams.teams.first { counts[first.node, default: 0] += NodeMemory.wholePages(tableByteCount) }
+    return counts
+  }
+
+  /// Bytes of what all threads read, with the logits: on the first team's node.
+  var tableByteCount: Int { Arena.measure { _ = tables(&$0) } }
+
+  /// Bytes of a team's buffers, its threads' and its copy of the vectors.
+  func scratchByteCount(team: Int) -> Int {
+    teamByteCount + teams.teams[team].cpus.count * threadByteCount + (vectorLength * 4 + 63) & ~63
+  }
+
+  /// Bytes of what a team keeps of all sequences.
+  func stateByteCount(team: Int) -> Int { stateOffsets(team: team).last ?? 0 }
+
+  /// Where each layer's state begins among the team's, and where the last one ends.
+  func stateOffsets(team: Int) -> [Int] {
+    weights.layers.reduce(into: [0]) { offsets, layer in
+      let byteCount = Arena.measure { layer.mixer.part.takeState(&$0, state, team: team, teamCount: teams.teams.count) }
+      offsets.append(offsets[offsets.count - 1] + byteCount)
+    }
+  }
+
+  func tables(_ arena: inout Arena) -> PassTables {
+    PassTables(&arena, sizes, layerCount: weights.layers.count, teams: teams)
+  }
+}
+
+/// What all threads read: pointers into one allocation.
+struct PassTables {
+  let layers: UnsafeMutablePointer<Layer>
+  let rotations: UnsafeMutablePointer<Rotation>
+  /// [rotation][pair]
+  let frequencies: UnsafeMutablePointer<Double>
+  /// Where each team's and each thread's buffers begin, and each team's vectors.
+  let teams: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  let threads: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  let vectors: UnsafeMutablePointer<UnsafeMutablePointer<Float>>
+  /// Where each layer's state begins [team][layer].
+  let states: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  let step: Step
+  let logits: Rows
+
+  init(_ arena: inout Arena, _ sizes: PassSizes, layerCount: Int, teams plan: TeamPlan) {
+    layers = arena.take(layerCount, of: Layer.self)
+    rotations = arena.take(sizes.rotaryCount, of: Rotation.self)
+    frequencies = arena.take(sizes.rotaryCount * sizes.rotaryPairs, of: Double.self)
+    teams = arena.take(plan.teams.count, of: UnsafeMutableRawPointer.self)
+    threads = arena.take(plan.threadCount, of: UnsafeMutableRawPointer.self)
+    vectors = arena.take(plan.teams.count, of: UnsafeMutablePointer<Float>.self)
+    states = arena.take(plan.teams.count * layerCount, of: UnsafeMutableRawPointer.self)
+    step = Step(
+      tokens: arena.integers(sizes.batch), positions: arena.integers(sizes.batch), wanted: arena.integers(sizes.batch),
+      runs: arena.take(sizes.batch, of: SequenceRun.self))
+    logits = arena.rows(sizes.logitRows, length: sizes.vocabulary)
+  }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import PackRuntime
+
+/// Owns what a `Pass` points at: tables for all, and each team's buffers and states in its node's memory.
+///
+/// - Invariant: pointers handed out are good as long as this lives. It keeps the mapped weights alive, too.
+final class PassMemory {
+  let step: Step
+  let logits: Rows
+  let stateByteCount: Int
+  let scratchByteCount: Int
+
+  private let source: MappedPack
+  private let table: WeightTable
+  private let slices: SliceStore
+  private let memories: [Piece]
+  private let tables: PassTables
+  private let layout: PassLayout
+
+  init(
+    _ layout: PassLayout, _ configuration: ModelConfiguration, _ weights: ModelWeights, _ binder: WeightBinder, teams: Teams,
+    source: MappedPack, table: WeightTable
+  ) throws(ModelError) {
+    let tableByteCount = layout.tableByteCount
+    // On the first team's node, where the logits are read.
+    var memories = [try Piece(tableByteCount, team: 0, teams, source)]
+    var arena = Arena(base: memories[0].memory.base)
+    let tables = layout.tables(&arena)
+    tables.layers.initialize(from: weights.layers, count: weights.layers.count)
+    let pairs = layout.sizes.rotaryPairs
+    for (index, rotary) in configuration.rotaries.enumerated() {
+      let frequencies = rotary.frequencies(factors: weights.rotaryFactors)
+      (tables.frequencies + index * pairs).initialize(from: frequencies, count: frequencies.count)
+      (tables.rotations + index).initialize(
+        to: Rotation(
+          pairing: rotary.pairing, magnitude: rotary.magnitude, pairs: frequencies.count,
+          frequencies: UnsafePointer(tables.frequencies + index * pairs)))
+    }
+    for team in 0..<teams.teamCount {
+      memories.append(try Self.memory(layout, team: team, teams, source, tables, vectors: binder.vectors))
+    }
+    let teamCounts = 0..<teams.teamCount
+    (step, logits) = (tables.step, tables.logits)
+    stateByteCount = teamCounts.reduce(0) { $0 + layout.stateByteCount(team: $1) }
+    scratchByteCount = teamCounts.reduce(tableByteCount) { $0 + layout.scratchByteCount(team: $1) }
+    slices = binder.slices
+    (self.source, self.table, self.memories, self.tables, self.layout) = (source, table, memories, tables, layout)
+  }
+
+  /// Memory on one team's node.
+  private final class Piece {
+    let memory: NodeMemory
+
+    init(_ byteCount: Int, team: Int, _ teams: Teams, _ source: MappedPack) throws(ModelError) {
+      do { memory = try NodeMemory(byteCount: byteCount, team: team, teams: teams, spill: source.spills) } catch {
+        throw .runtime(error)
+      }
+    }
+  }
+
+  /// Makes room on a team's node, copies the vectors, and writes where everything lies into `tables`.
+  private static func memory(
+    _ layout: PassLayout, team: Int, _ teams: Teams, _ source: MappedPack, _ tables: PassTables, vectors: [Float]
+  ) throws(ModelError) -> Piece {
+    let scratchByteCount = layout.scratchByteCount(team: team)
+    let piece = try Piece(scratchByteCount + layout.stateByteCount(team: team), team: team, teams, source)
+    let base = piece.memory.base
+    (tables.teams + team).initialize(to: base)
+    var next = base + layout.teamByteCount
+    for thread in layout.teams.teams[team].cpus.indices {
+      (tables.threads + teams.firstThread(of: team) + thread).initialize(to: next)
+      next += layout.threadByteCount
+    }
+    let copy = next.assumingMemoryBound(to: Float.self)
+    copy.initialize(from: vectors, count: vectors.count)
+    (tables.vectors + team).initialize(to: copy)
+    let offsets = layout.stateOffsets(team: team).dropLast()
+    for (layer, offset) in offsets.enumerated() {
+      (tables.states + team * offsets.count + layer).initialize(to: base + scratchByteCount + offset)
+    }
+    return piece
+  }
+
+  /// Where the states and the buffers of each node are.
+  var placements: [NodeMemoryPlacement] {
+    var placements: [NodeMemoryPlacement] = []
+    for piece in memories {
+      let placement = piece.memory.placement()
+      if let index = placements.firstIndex(where: { $0.node == placement.node }) {
+        placements[index].add(placement)
+      } else {
+        placements.append(placement)
+      }
+    }
+    return placements
+  }
+
+  /// Bytes that threads wrote for teams other than their own, and read from other teams' weights, so far.
+  var crossedByteCount: Int {
+    (0..<layout.teams.threadCount).reduce(0) { sum, thread in
+      var arena = Arena(base: tables.threads[thread])
+      return sum + ThreadBuffers(&arena, layout.sizes).crossed.pointee
+    }
+  }
+
+  /// A pass over all this, whose step is still empty.
+  func pass(_ configuration: ModelConfiguration, _ weights: ModelWeights, _ kernels: Kernels) -> Pass {
+    Pass(
+      kernels: kernels, sizes: layout.sizes, state: layout.state, layers: UnsafePointer(tables.layers),
+      layerCount: weights.layers.count, embedding: weights.embedding, outputNorm: weights.outputNorm, output: weights.output,
+      embeddingScale: configuration.architecture.scalesEmbedding ? Float(configuration.embeddingLength).squareRoot() : 1,
+      normEpsilon: configuration.normEpsilon, logitSoftcap: configuration.logitSoftcap,
+      rotations: UnsafePointer(tables.rotations), teams: UnsafePointer(tables.teams), threads: UnsafePointer(tables.threads),
+      vectors: UnsafePointer(tables.vectors), states: UnsafePointer(tables.states), outputOffset: layout.outputOffset,
+      partsOffset: layout.partsOffset, step: step, logits: logits)
+  }
+}

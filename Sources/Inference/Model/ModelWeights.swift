@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// All weights of a model.
+struct ModelWeights {
+  let embedding: Matrix
+  let layers: [Layer]
+  let outputNorm: Vector
+  /// The embedding's matrix again where the model has none of its own.
+  let output: Matrix
+  /// What each pair's angle is divided by; empty: nothing.
+  let rotaryFactors: [Float]
+
+  init(_ configuration: ModelConfiguration, _ binder: inout WeightBinder) throws(ModelError) {
+    let length = configuration.embeddingLength
+    guard let vocabulary = binder.rowCount("token_embd.weight"),
+      let embedding = try binder.find("token_embd.weight", columns: length, rows: vocabulary)
+    else { throw .missingTensor(name: "token_embd.weight") }
+    self.embedding = embedding
+    outputNorm = try binder.vector("output_norm.weight", count: length)
+    var output = try binder.find("output.weight", columns: length, rows: vocabulary) ?? embedding
+    output.bias = try binder.vector("output.bias", count: vocabulary, isRequired: false)
+    self.output = output
+    let pairs = configuration.rotaries[0].dimensions / 2
+    let factors = try binder.vector("rope_freqs.weight", count: pairs, isRequired: false)
+    rotaryFactors = binder.values(factors)
+    for factor in rotaryFactors where !(factor.isFinite && factor > 0) {
+      throw .badValue(key: "rope_freqs.weight", value: "\(factor)", expected: "positive numbers")
+    }
+    var layers: [Layer] = []
+    for index in 0..<configuration.layerCount { layers.append(try Layer(configuration, index, &binder)) }
+    self.layers = layers
+  }
+
+  var vocabularySize: Int { embedding.rows }
+
+  /// All mixers and networks.
+  var parts: [any LayerPart] { layers.flatMap { [$0.mixer.part, $0.network.part] } }
+
+  /// Whether some attention reads and writes two columns for each token.
+  var usesTwoPartActivations: Bool {
+    layers.contains { if case .attention(let attention) = $0.mixer { attention.usesTwoPartActivations } else { false } }
+  }
+
+  /// The last position, at most `position`, from which a sequence of `length` tokens can go on in all layers.
+  func restart(at position: Int, length: Int) -> Int {
+    layers.reduce(min(position, length)) { min($0, $1.mixer.part.history.restart(at: $0, length: length)) }
+  }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import CKernels
+
+/// The kernels of one instruction set, called with rows and in Swift's integers; see `ck_table` for what each computes.
+///
+/// A row that is read and one that is written may be the same, as far as `ck_table` says so.
+struct Kernels {
+  /// Static data of CKernels.
+  private let table: UnsafePointer<ck_table>
+
+  /// The best of this processor, or the ones of that name; nil where there are none.
+  init?(named name: String?) {
+    guard let table = ck_select(name) else { return nil }
+    self.table = table
+  }
+
+  var name: String { String(cString: table.pointee.name) }
+
+  /// Names of the instruction sets that this processor runs, best first.
+  static var available: [String] {
+    var names: [String] = []
+    guard let list = ck_available() else { return [] }
+    while let name = list[names.count] { names.append(String(cString: name)) }
+    return names
+  }
+
+  // MARK: Products
+
+  /// The product of rows in the 16-row layout; nil where the type has none.
+  func interleavedProduct(_ type: UInt32) -> ck_matmul_function? {
+    Self.entry(table.pointee.matmul16, Int(type), of: ck_matmul_function?.self) ?? nil
+  }
+
+  /// The product of rows as they are in a GGUF, whose activations are floats.
+  func plainProduct(_ type: UInt32) -> ck_matmul_function? {
+    Self.entry(table.pointee.matmul_plain, Int(type), of: ck_matmul_function?.self) ?? nil
+  }
+
+  /// Whether the product of interleaved rows reads quantised activations.
+  func interleavedReadsQuants(_ type: UInt32) -> Bool {
+    Self.entry(table.pointee.reads_q8, Int(type), of: UInt8.self) ?? 0 != 0
+  }
+
+  /// Element `index` of a C array, which Swift sees as a tuple.
+  private static func entry<Table, Element>(_ table: Table, _ index: Int, of type: Element.Type) -> Element? {
+    withUnsafeBytes(of: table) { bytes in
+      let offset = index * MemoryLayout<Element>.stride
+      return offset + MemoryLayout<Element>.size <= bytes.count ? bytes.load(fromByteOffset: offset, as: type) : nil
+    }
+  }
+
+  func dequantize(_ type: UInt32, row: UnsafeRawPointer, into out: Row) {
+    table.pointee.dequantize(type, row, Int64(out.count), out.start)
+  }
+
+  /// Row `row` of the 16 that lie interleaved at `group`.
+  func dequantizeInterleaved(_ type: UInt32, group: UnsafeRawPointer, row: Int, into out: Row) {
+    table.pointee.dequantize16(type, group, Int64(row), Int64(out.count), out.start)
+  }
+
+  @inline(__always)
+  func quantize(
+    _ x: Row, quants: UnsafeMutablePointer<Int8>, scales: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Int16>
+  ) {
+    table.pointee.quantize(x.start, Int64(x.count), quants, scales, sums)
+  }
+
+  // MARK: Element by element
+
+  @inline(__always)
+  func add(_ a: Row, _ b: Row, into out: Row) {
+    assert(a.count == out.count && b.count == out.count)
+    table.pointee.add(a.start, b.start, Int64(out.count), out.start)
+  }
+
+  /// Adds `factor` times `b` to `sum`.
+  @inline(__always)
+  func add(_ b: Row, times factor: Float, to sum: Row) {
+    assert(b.count == sum.count)
+    table.pointee.add_scaled(sum.start, b.start, factor, Int64(sum.count), sum.start)
+  }
+
+  @inline(__always)
+  func scale(_ x: Row, by factor: Float) { table.pointee.scale(x.start, factor, Int64(x.count), x.start) }
+
+  /// Root-mean-square normalisation; without `weights`, all of them are one.
+  @inline(__always)
+  func normalize(_ x: Row, weights: Row?, epsilon: Float, into out: Row) {
+    assert(x.count == out.count && weights?.count ?? x.count == x.count)
+    table.pointee.rms_norm(x.start, weights?.start, epsilon, Int64(out.count), out.start)
+  }
+
+  @inline(__always)
+  func softmax(_ x: Row) { table.pointee.softmax(x.start, Int64(x.count)) }
+
+  /// Leaves activation(gate, up) in `gate`.
+  @inline(__always)
+  func activate(_ activation: Activation, gate: Row, up: Row) {
+    assert(gate.count == up.count)
+    let count = Int64(gate.count)
+    switch activation {
+    case .swiGLU: table.pointee.silu_multiply(gate.start, up.start, count, gate.start)
+    case .geGLU: table.pointee.gelu_multiply(gate.start, up.start, count, gate.start)
+    case .clampedSwiGLU: table.pointee.swiglu_clamped(gate.start, up.start, 1.702, 7, count, gate.start)
+    }
+  }
+
+  // MARK: Attention
+
+  /// Turns the leading elements of a head, two for each of `cosines`.
+  @inline(__always)
+  func rotate(_ head: Row, _ pairing: RotaryPairing, cosines: Row, sines: Row) {
+    assert(cosines.count == sines.count && 2 * cosines.count <= head.count)
+    let dimensions = Int64(2 * cosines.count)
+    switch pairing {
+    case .halves: table.pointee.rope_halves(head.start, cosines.start, sines.start, dimensions)
+    case .adjacent: table.pointee.rope_adjacent(head.start, cosines.start, sines.start, dimensions)
+    }
+  }
+
+  @inline(__always)
+  func attention(_ call: inout ck_attention) { table.pointee.attention(&call) }
+
+  @inline(__always)
+  func storeKey(_ key: Row, position: Int, isQuantised: Bool, at keys: UnsafeMutableRawPointer) {
+    if isQuantised {
+      table.pointee.store_key_q8(key.start, Int64(key.count), Int64(position), keys.assumingMemoryBound(to: UInt8.self))
+    } else {
+      table.pointee.store_key(key.start, Int64(key.count), Int64(position), keys.assumingMemoryBound(to: UInt16.self))
+    }
+  }
+
+  @inline(__always)
+  func storeValue(_ value: Row, isQuantised: Bool, at target: UnsafeMutableRawPointer) {
+    if isQuantised {
+      table.pointee.store_value_q8(value.start, Int64(value.count), target.assumingMemoryBound(to: UInt8.self))
+    } else {
+      table.pointee.to_f16(value.start, Int64(value.count), target.assumingMemoryBound(to: UInt16.self))
+    }
+  }
+}

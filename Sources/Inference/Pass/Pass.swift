@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// One step through a model, as all threads of all teams run it at the same time: plain data.
+///
+/// - Invariant: what it points at belongs to the `Model`, which outlives the step.
+struct Pass {
+  let kernels: Kernels
+  let sizes: PassSizes
+  let state: StateSizes
+  let layers: UnsafePointer<Layer>
+  let layerCount: Int
+  let embedding: Matrix
+  let outputNorm: Vector
+  let output: Matrix
+  let embeddingScale: Float
+  let normEpsilon: Float
+  /// 0: none; c: logits are c · tanh(logit / c).
+  let logitSoftcap: Float
+  let rotations: UnsafePointer<Rotation>
+  /// Where each team's and each thread's buffers begin, and each team's copy of all vectors.
+  let teams: UnsafePointer<UnsafeMutableRawPointer>
+  let threads: UnsafePointer<UnsafeMutableRawPointer>
+  let vectors: UnsafePointer<UnsafeMutablePointer<Float>>
+  /// Where each layer's state begins [team][layer].
+  let states: UnsafePointer<UnsafeMutableRawPointer>
+  /// Where the outputs and the parts' buffers begin among a team's.
+  let outputOffset: Int
+  let partsOffset: Int
+  var step: Step
+  /// [wanted][vocabulary]
+  let logits: Rows
+}
+
+/// One of a model's rotary embeddings: plain data.
+struct Rotation {
+  let pairing: RotaryPairing
+  /// What cosines and sines are multiplied by.
+  let magnitude: Float
+  /// Pairs of elements that turn.
+  let pairs: Int
+  /// Angles at position 1.
+  let frequencies: UnsafePointer<Double>
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Glibc
+import PackRuntime
+
+/// One thread of one step, with what it has for itself and what it shares with its team.
+///
+/// Rows of each product are computed by the team that holds them, whole, by one thread; heads by the team that keeps their keys
+/// and values. What another team reads next is published: copied to its node by the thread that computed it. Threads meet at
+/// barriers: six in a dense layer of a small step (after q, k, v; rotation; attention; output; gate and up; down), and one more for
+/// each norm of a step too large for every thread to compute all norms itself.
+///
+/// No result depends on how the work is divided: every element is computed in one order by one thread.
+struct PassThread {
+  let pass: Pass
+  let worker: Worker
+  /// This thread's own.
+  let own: ThreadBuffers
+  /// Its team's.
+  let buffers: TeamBuffers
+  /// What this thread has for itself within a part.
+  let scratch: Arena
+  /// What the team's threads share within a part.
+  let room: TeamRoom
+  private let vectors: UnsafeMutablePointer<Float>
+
+  @inline(__always)
+  init(_ pass: Pass, _ worker: Worker) {
+    self.pass = pass
+    self.worker = worker
+    let team = pass.teams[worker.team]
+    var arena = Arena(base: pass.threads[worker.thread])
+    own = ThreadBuffers(&arena, pass.sizes)
+    scratch = arena.rest
+    arena = Arena(base: team)
+    buffers = TeamBuffers(&arena, pass.sizes)
+    room = TeamRoom(parts: Arena(base: team + pass.partsOffset), output: Arena(base: team + pass.outputOffset))
+    vectors = pass.vectors[worker.team]
+  }
+
+  @inline(__always)
+  var kernels: Kernels { pass.kernels }
+
+  @inline(__always)
+  var step: Step { pass.step }
+
+  /// Whether every thread keeps the residual of all tokens for itself.
+  @inline(__always)
+  var keepsResidual: Bool { step.count <= PassSizes.tokensPerThread }
+
+  /// This thread's part of `total` things that the team divides equally.
+  @inline(__always)
+  func part(of total: Int) -> Range<Int> {
+    total * worker.index / worker.teamSize..<total * (worker.index + 1) / worker.teamSize
+  }
+
+  /// The tokens whose residual this thread keeps.
+  @inline(__always)
+  var tokens: Range<Int> { keepsResidual ? 0..<step.count : part(of: step.count) }
+
+  @inline(__always)
+  var residual: Rows { keepsResidual ? own.residual : buffers.residual }
+
+  @inline(__always)
+  var normed: Columns { keepsResidual ? own.normed : buffers.normed }
+
+  /// The team's copy of a vector, or nil where the model has none.
+  @inline(__always)
+  func vector(_ vector: Vector) -> Row? { vector.isPresent ? Row(vectors + vector.offset, count: vector.count) : nil }
+
+  /// The team's keys and values of one layer.
+  @inline(__always)
+  func keyValueCache(_ heads: Heads, layer: Int) -> KeyValueCache {
+    var arena = Arena(base: pass.states[worker.team * pass.layerCount + layer])
+    return KeyValueCache(&arena, heads, pass.state, team: worker.team, teamCount: worker.teamCount)
+  }
+
+  /// Runs the whole step on this thread; all threads of all teams call it together.
+  func run() {
+    embed()
+    computeRotaryAngles()
+    for index in 0..<pass.layerCount { run(pass.layers + index, index) }
+    computeLogits()
+  }
+
+  /// Looks up the rows of this thread's tokens.
+  private func embed() {
+    for token in tokens {
+      let row = residual[token]
+      let crossed = pass.embedding.dequantize(row: Int(step.tokens[token]), nearestTo: worker.team, kernels, into: row)
+      // Where all threads of a team read the same row, it comes once.
+      if !keepsResidual || worker.index == 0 { countCrossing(crossed) }
+      if pass.embeddingScale != 1 { kernels.scale(row, by: pass.embeddingScale) }
+    }
+  }
+
+  /// Cosines and sines of this step's positions; the barrier after the first products makes them visible to the team.
+  private func computeRotaryAngles() {
+    for index in 0..<pass.sizes.rotaryCount {
+      let rotation = pass.rotations[index]
+      for item in part(of: step.count * rotation.pairs) {
+        let (token, pair) = (item / rotation.pairs, item % rotation.pairs)
+        let angle = Double(step.positions[token]) * rotation.frequencies[pair]
+        buffers.cosines[index * pass.sizes.batch + token][pair] = Float(cos(angle)) * rotation.magnitude
+        buffers.sines[index * pass.sizes.batch + token][pair] = Float(sin(angle)) * rotation.magnitude
+      }
+    }
+  }
+
+  /// Turns the leading elements of a head by the angles of a token's position.
+  @inline(__always)
+  func rotate(_ head: Row, _ rotary: Int, token: Int) {
+    let (rotation, row) = (pass.rotations[rotary], rotary * pass.sizes.batch + token)
+    kernels.rotate(
+      head, rotation.pairing, cosines: buffers.cosines[row][..<rotation.pairs], sines: buffers.sines[row][..<rotation.pairs])
+  }
+
+  /// Adds a part's output (with its bias, normalised where the model does so) to this thread's residual.
+  func addToResidual(_ bias: Vector, _ norm: Vector) {
+    let scratch = own.column[..<pass.sizes.embedding]
+    for token in tokens {
+      var source = buffers.projected[token]
+      if let bias = vector(bias) {
+        kernels.add(source, bias, into: scratch)
+        source = scratch
+      }
+      if let norm = vector(norm) {
+        kernels.normalize(source, weights: norm, epsilon: pass.normEpsilon, into: scratch)
+        source = scratch
+      }
+      kernels.add(residual[token], source, into: residual[token])
+    }
+  }
+
+  /// Normalises this thread's residual for the next products, and waits for the team's other threads where they share it.
+  func normalize(_ norm: Vector, quantizing: Bool, inTwoParts: Bool = false) {
+    for token in tokens {
+      let out = normalized(token, norm, column: token)
+      if quantizing, inTwoParts {
+        normed.quantizeInTwoParts(kernels, out, column: token, second: step.count + token, scratch: own.column2)
+      } else if quantizing {
+        normed.quantize(kernels, out, column: token)
+      }
+    }
+    if !keepsResidual { worker.teamBarrier() }
+  }
+
+  /// A token's residual, normalised: in its column, or where columns are kept quantised only, in this thread's own until the next.
+  @inline(__always)
+  private func normalized(_ token: Int, _ norm: Vector, column: Int) -> Row {
+    let out = pass.sizes.keepsNormed ? normed[column] : own.column[..<pass.sizes.embedding]
+    kernels.normalize(residual[token], weights: vector(norm), epsilon: pass.normEpsilon, into: out)
+    return out
+  }
+
+  /// The final norm and the output head, for the wanted positions.
+  private func computeLogits() {
+    guard step.wantedCount > 0 else { return }
+    for index in 0..<step.wantedCount where tokens.contains(Int(step.wanted[index])) {
+      let out = normalized(Int(step.wanted[index]), pass.outputNorm, column: index)
+      if pass.output.readsQuants { normed.quantize(kernels, out, column: index) }
+    }
+    if !keepsResidual { worker.teamBarrier() }
+    worker.forEachPart(of: pass.output.unitCount(team: worker.team), .logits) { part in
+      pass.output.forEachRun(team: worker.team, part: part) { rows in
+        pass.output.multiply(rows, team: worker.team, normed, count: step.wantedCount, into: pass.logits)
+        finishLogits(rows)
+        // The caller reads the logits on the first team's node.
+        if worker.team > 0 { countCrossing(rows.count * step.wantedCount * 4) }
+      }
+    }
+    worker.barrier(after: .logits)
+  }
+
+  /// Adds the output's bias and bends logits where the model does.
+  private func finishLogits(_ rows: Range<Int>) {
+    let (cap, bias) = (pass.logitSoftcap, vector(pass.output.bias[rows]))
+    guard cap != 0 || bias != nil else { return }
+    for index in 0..<step.wantedCount {
+      let row = pass.logits[index][rows]
+      if let bias { kernels.add(row, bias, into: row) }
+      guard cap != 0 else { continue }
+      for at in 0..<row.count { row[at] = cap * Float(tanh(Double(row[at] / cap))) }
+    }
+  }
+}

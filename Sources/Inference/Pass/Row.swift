@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// Floats that lie one after another in memory that somebody else owns.
+///
+/// The debug build traps on an index outside of them.
+///
+/// - Invariant: `start` points at `count` floats, which outlive the row.
+struct Row {
+  let start: UnsafeMutablePointer<Float>
+  let count: Int
+
+  @inline(__always)
+  init(_ start: UnsafeMutablePointer<Float>, count: Int) {
+    self.start = start
+    self.count = count
+  }
+
+  @inline(__always)
+  subscript(index: Int) -> Float {
+    get {
+      assert(index >= 0 && index < count, "element \(index) of a row of \(count)")
+      return start[index]
+    }
+    nonmutating set {
+      assert(index >= 0 && index < count, "element \(index) of a row of \(count)")
+      start[index] = newValue
+    }
+  }
+
+  /// Some of its elements.
+  @inline(__always)
+  subscript(part: Range<Int>) -> Row {
+    assert(part.lowerBound >= 0 && part.upperBound <= count, "elements \(part) of a row of \(count)")
+    return Row(start + part.lowerBound, count: part.count)
+  }
+
+  @inline(__always)
+  subscript(part: PartialRangeUpTo<Int>) -> Row { self[0..<part.upperBound] }
+
+  @inline(__always)
+  subscript(part: PartialRangeFrom<Int>) -> Row { self[part.lowerBound..<count] }
+
+  @inline(__always)
+  func copy(_ other: Row) {
+    assert(count == other.count, "\(other.count) elements into a row of \(count)")
+    start.update(from: other.start, count: count)
+  }
+
+  @inline(__always)
+  func fill(_ value: Float) { start.update(repeating: value, count: count) }
+}
+
+/// Rows of one length, one after another.
+///
+/// The debug build traps on a row outside of them.
+struct Rows {
+  let start: UnsafeMutablePointer<Float>
+  let count: Int
+  /// Elements of each row.
+  let length: Int
+
+  @inline(__always)
+  init(_ start: UnsafeMutablePointer<Float>, count: Int, length: Int) {
+    self.start = start
+    self.count = count
+    self.length = length
+  }
+
+  @inline(__always)
+  subscript(row: Int) -> Row {
+    assert(row >= 0 && row < count, "row \(row) of \(count)")
+    return Row(start + row * length, count: length)
+  }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// Tokens of one sequence that stand together in a step.
+struct SequenceRun {
+  var sequence: Int
+  /// First token of the run in the step.
+  var begin: Int
+  var count: Int
+}
+
+/// One step's input, written by the caller before the threads wake and read by all of them.
+struct Step {
+  var count = 0
+  let tokens: UnsafeMutablePointer<Int32>
+  let positions: UnsafeMutablePointer<Int32>
+  /// Tokens whose logits are wanted, in ascending order.
+  let wanted: UnsafeMutablePointer<Int32>
+  var wantedCount = 0
+  let runs: UnsafeMutablePointer<SequenceRun>
+  var runCount = 0
+
+  init(
+    tokens: UnsafeMutablePointer<Int32>, positions: UnsafeMutablePointer<Int32>, wanted: UnsafeMutablePointer<Int32>,
+    runs: UnsafeMutablePointer<SequenceRun>
+  ) {
+    (self.tokens, self.positions, self.wanted, self.runs) = (tokens, positions, wanted, runs)
+  }
+
+  /// The sequence of one of the step's tokens.
+  @inline(__always)
+  func sequence(of token: Int) -> Int {
+    var index = 0
+    while index + 1 < runCount, runs[index + 1].begin <= token { index += 1 }
+    return runs[index].sequence
+  }
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import CKernels
+import PackRuntime
+
+/// Rows of a matrix that one team computes, with the kernel that multiplies them.
+///
+/// - Invariant: `base` points at mapped, read-only memory that outlives the model: the rows in one layout, and for stacked experts
+///   the same again every `expertStride` bytes. Interleaved rows begin at a multiple of 16 and are whole groups.
+struct MatrixSlice {
+  let base: UnsafeRawPointer
+  let expertStride: Int
+  let rows: Range<Int>
+  let isInterleaved: Bool
+  let kernel: ck_matmul_function
+}
+
+/// A weight matrix together with the kernels that multiply it: plain data.
+///
+/// - Invariant: `slices`, `teamStarts` and `nearby` outlive the model. Slices are sorted by team, then by row; team t computes slices
+///   `teamStarts[t] ..< teamStarts[t + 1]`. Over all teams, every row occurs once.
+struct Matrix {
+  /// ggml's number of the weight type.
+  let type: UInt32
+  /// Elements of a row.
+  let columns: Int
+  /// Rows of one expert.
+  let rows: Int
+  let slices: UnsafePointer<MatrixSlice>
+  let teamStarts: UnsafePointer<Int32>
+  /// For the lookup of single rows: see `Weight`.
+  let nearby: UnsafePointer<NearbySlice>
+  let nearbyCount: Int
+  /// Bytes of 16 rows in the interleaved layout; 0 where the type has none.
+  let groupByteCount: Int
+  /// Bytes of a row in layout `gguf`.
+  let rowByteCount: Int
+  /// Whether some rows are multiplied with quantised activations.
+  let readsQuants: Bool
+  /// Whether some rows are multiplied with activations as they are.
+  let readsFloats: Bool
+  /// Whether every slice starts at a multiple of 32 rows and only the end is ragged.
+  ///
+  /// Then the thread that computes rows can quantise them, 32 at a time, as the next product's activations.
+  let isCutAt32: Bool
+  /// Added to the product.
+  var bias: Vector = .none
+
+  @inline(__always)
+  func slices(of team: Int) -> Range<Int> { Int(teamStarts[team])..<Int(teamStarts[team + 1]) }
+
+  /// Multiplies some of `team`'s rows with the first `count` columns of `input`.
+  ///
+  /// - Parameters:
+  ///   - expert: Which of the stacked matrices; 0 where there is one.
+  ///   - map: Which of `input`'s columns each column of the product reads; nil: the column of its own number.
+  ///   - output: Row r of column c goes to element r - `first` of row c.
+  @inline(__always)
+  func multiply(
+    _ rows: Range<Int>, of expert: Int = 0, team: Int, _ input: Columns, count: Int, map: UnsafePointer<Int32>? = nil,
+    into output: Rows, first: Int = 0
+  ) {
+    assert(input.length >= columns && count <= output.count && rows.upperBound - first <= output.length)
+    for index in slices(of: team) {
+      let slice = slices[index]
+      let part = rows.clamped(to: slice.rows)
+      guard !part.isEmpty else { continue }
+      var call = ck_matmul()
+      call.type = type
+      call.weights = (slice.base + expert * slice.expertStride).assumingMemoryBound(to: UInt8.self)
+      call.k = Int64(columns)
+      call.row_begin = Int64(part.lowerBound - slice.rows.lowerBound)
+      call.row_end = Int64(part.upperBound - slice.rows.lowerBound)
+      call.columns = Int64(count)
+      call.column_map = map
+      call.q8 = input.q8
+      call.x = input.plain.map { UnsafePointer($0.start) }
+      call.x_stride = Int64(input.length)
+      call.output = output.start + slice.rows.lowerBound - first
+      call.output_stride = Int64(output.length)
+      slice.kernel(&call)
+    }
+  }
+
+  /// The runs of rows that `team` computes.
+  func rowRanges(of team: Int) -> [Range<Int>] {
+    var ranges: [Range<Int>] = []
+    for index in slices(of: team) {
+      let rows = slices[index].rows
+      if let last = ranges.last, last.upperBound == rows.lowerBound {
+        ranges[ranges.count - 1] = last.lowerBound..<rows.upperBound
+      } else {
+        ranges.append(rows)
+      }
+    }
+    return ranges
+  }
+
+  /// Units of `unit` rows that `team` computes; the last of a slice may be smaller.
+  @inline(__always)
+  func unitCount(team: Int, unit: Int = 16) -> Int {
+    var count = 0
+    for index in slices(of: team) { count += (slices[index].rows.count + unit - 1) / unit }
+    return count
+  }
+
+  /// Calls `body` with each run of `team`'s rows whose units lie in `part`.
+  ///
+  /// Units are counted over the team's slices in order, from `first`.
+  @inline(__always)
+  func forEachRun(team: Int, unit: Int = 16, first: Int = 0, part: Range<Int>, _ body: (_ rows: Range<Int>) -> Void) {
+    var unitsBefore = first
+    for index in slices(of: team) {
+      let rows = slices[index].rows
+      let count = (rows.count + unit - 1) / unit
+      let low = max(part.lowerBound, unitsBefore)
+      let high = min(part.upperBound, unitsBefore + count)
+      if low < high {
+        let begin = rows.lowerBound + (low - unitsBefore) * unit
+        body(begin..<min(rows.lowerBound + (high - unitsBefore) * unit, rows.upperBound))
+      }
+      unitsBefore += count
+    }
+  }
+
+  /// The same, cut into tiles of at most `PassSizes.tileRows` rows.
+  @inline(__always)
+  func forEachTile(team: Int, unit: Int = 16, first: Int = 0, part: Range<Int>, _ body: (_ rows: Range<Int>) -> Void) {
+    forEachRun(team: team, unit: unit, first: first, part: part) { rows in
+      var row = rows.lowerBound
+      while row < rows.upperBound {
+        let next = min(row + PassSizes.tileRows, rows.upperBound)
+        body(row..<next)
+        row = next
+      }
+    }
+  }
+
+  /// Row `row` of `expert` as floats, whichever team computes it.
+  func dequantize(row: Int, of expert: Int, sliceCount: Int, _ kernels: Kernels, into output: Row) {
+    for index in 0..<sliceCount where slices[index].rows.contains(row) {
+      let slice = slices[index]
+      return dequantize(
+        row - slice.rows.lowerBound, at: slice.base + expert * slice.expertStride, isInterleaved: slice.isInterleaved, kernels,
+        into: output)
+    }
+  }
+
+  /// Row `row` as floats, from the copy nearest to `team`.
+  ///
+  /// - Returns: The bytes that were read from another node: a row's, or those of the 16 rows among which it lies interleaved.
+  func dequantize(row: Int, nearestTo team: Int, _ kernels: Kernels, into output: Row) -> Int {
+    for index in team * nearbyCount..<(team + 1) * nearbyCount where nearby[index].slice.holds(row) {
+      let (slice, isLocal) = (nearby[index].slice, nearby[index].isLocal)
+      dequantize(row - slice.rowBegin, at: slice.base, isInterleaved: slice.isInterleaved, kernels, into: output)
+      return isLocal ? 0 : slice.isInterleaved ? groupByteCount : rowByteCount
+    }
+    return 0
+  }
+
+  private func dequantize(
+    _ row: Int, at base: UnsafeRawPointer, isInterleaved: Bool, _ kernels: Kernels, into output: Row
+  ) {
+    if isInterleaved {
+      kernels.dequantizeInterleaved(type, group: base + row / 16 * groupByteCount, row: row % 16, into: output)
+    } else {
+      kernels.dequantize(type, row: base + row * rowByteCount, into: output)
+    }
+  }
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// Where a vector of a model (a norm's weights, a bias) starts in each team's copy of all of them; `none` where the model has none.
+struct Vector {
+  let offset: Int
+  let count: Int
+
+  static let none = Vector(offset: -1, count: 0)
+
+  var isPresent: Bool { offset >= 0 }
+
+  /// Row `row` of a vector that holds several of `length` elements.
+  @inline(__always)
+  func row(_ row: Int, length: Int) -> Vector {
+    isPresent ? Vector(offset: offset + row * length, count: length) : self
+  }
+
+  /// Some of its elements.
+  @inline(__always)
+  subscript(part: Range<Int>) -> Vector {
+    isPresent ? Vector(offset: offset + part.lowerBound, count: part.count) : self
+  }
+}
