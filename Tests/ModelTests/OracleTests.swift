@@ -8,24 +8,53 @@ import Testing
 
 @Suite("Logits against the truth")
 struct OracleTests {
-  /// The README's bound on the mean divergence.
-  static func bound(_ name: String, llamacpp: Double) -> Double {
-    let hasQuantisedExperts = ["gpt-oss-5.MXFP4_MOE", "qwen3moe"].contains { name.hasPrefix($0) }
-    return max((hasQuantisedExperts ? 2 : 1.2) * llamacpp, llamacpp < 1e-5 ? 1e-5 : 0)
-  }
+  /// Oracles of architectures that are not computed yet; the name of each is that of a file before `-5`.
+  static let notComputed: Set<String> = [
+    "bailingmoe2", "cohere2", "deepseek32", "deepseek32-topk", "deepseek4", "dots1", "ernie4_5-moe", "exaone4", "gemma2", "gemma4",
+    "gemma4-e", "gemma4-moe", "glm-dsa", "glm-dsa-topk", "glm4", "granitehybrid", "hunyuan-moe", "kimi-k3", "kimi-linear",
+    "lfm2moe",
+    "llama4", "mimo2", "minimax-m3", "minimax-m3-topk", "mistral-large3", "mistral3", "mistral4", "nemotron_h_moe", "olmo2",
+    "olmo3",
+    "olmoe", "phi3", "qwen2moe", "qwen35", "qwen35moe", "qwen3next", "qwen3vlmoe", "seed_oss", "step35",
+  ]
+
+  static func isComputed(_ name: String) -> Bool { !notComputed.contains(name.components(separatedBy: "-5.")[0]) }
 
   @Test(
     "A tiny model's logits are as close to the truth as the bound says, on one node and on two",
-    .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: Oracles.tiny, [1, 2])
+    .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: Oracles.tiny.filter(isComputed), [1, 2])
   func tiny(_ name: String, nodes: Int) throws {
     let oracle = try Oracles.tiny(name)
     var options = ModelOptions()
-    options.contextLength = 128
+    options.contextLength = 256
     let model = try PackedModel(Oracles.tinyFile(name + ".gguf").path, nodes: nodes).model(options: options)
-    let divergence = try meanDivergence(
-      Oracles.reference(name), model.allLogits(oracle.tokens), vocabulary: oracle.vocab)
-    let bound = Self.bound(name, llamacpp: oracle.llamacpp_vs_ref.mean_kld)
-    #expect(divergence <= bound, "mean KL \(divergence), llama.cpp \(oracle.llamacpp_vs_ref.mean_kld)")
+    let (truth, logits) = (try Oracles.logits(name, "ref"), try model.allLogits(oracle.tokens))
+    let ours = divergences(truth, logits, vocabulary: oracle.vocab)
+    guard model.configuration.hasExperts else {
+      let mean = ours.reduce(0, +) / Double(ours.count)
+      let bound = max(1.2 * oracle.llamacpp_vs_ref.mean_kld, 1e-5)
+      #expect(mean <= bound, "mean KL \(mean), llama.cpp \(oracle.llamacpp_vs_ref.mean_kld)")
+      return
+    }
+    // Where two experts are nearly tied, the other one may be chosen.
+    func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+    let theirs = divergences(truth, try Oracles.logits(name, "llamacpp"), vocabulary: oracle.vocab)
+    let bound = max(1.2 * median(theirs), 1e-5)
+    #expect(median(ours) <= bound, "median KL \(median(ours)), llama.cpp \(median(theirs))")
+    let flipped = ours.count { $0 > 10 * bound }
+    #expect(flipped <= max(1, ours.count / 20), "\(flipped) of \(ours.count) positions are far from the truth")
+  }
+
+  @Test(
+    "A tiny model whose graph is not computed is refused by name",
+    .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: Oracles.tiny.filter { !isComputed($0) })
+  func refused(_ name: String) throws {
+    let file = try Oracles.tinyFile(name + ".gguf").path
+    let error = #expect(throws: ModelError.self) { try PackedModel(file).model() }
+    switch error {
+    case .unknownArchitecture, .unsupportedKey, .unusedTensor: break
+    default: Issue.record("\(String(describing: error))")
+    }
   }
 
   @Test(

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Foundation
-import Runtime
 import Testing
 
 /// Files that others made, which tests hold results against; see ../shared/oracles/README.md.
@@ -47,9 +46,9 @@ enum Oracles {
     try #require(folder, absence).appending(path: "tiny/\(file)")
   }
 
-  /// The true logits of a tiny model, `[token][vocab]`.
-  static func reference(_ name: String) throws -> [Float] {
-    try Data(contentsOf: tinyFile(name + ".ref.f32")).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+  /// Logits of a tiny model, `[token][vocab]`: the truth (`ref`) or those of llama.cpp (`llamacpp`).
+  static func logits(_ name: String, _ kind: String) throws -> [Float] {
+    try Data(contentsOf: tinyFile("\(name).\(kind).f32")).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
   }
 
   /// Gemma's oracle.

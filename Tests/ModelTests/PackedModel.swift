@@ -46,16 +46,14 @@ extension Model {
   }
 }
 
-/// Mean Kullback-Leibler divergence of logits `q` from the true logits `p`, both `[token][vocab]`.
-func meanDivergence(_ p: [Float], _ q: [Float], vocabulary: Int) -> Double {
+/// The Kullback-Leibler divergence of logits `q` from the true logits `p`, both `[token][vocab]`, for each token.
+func divergences(_ p: [Float], _ q: [Float], vocabulary: Int) -> [Double] {
   precondition(p.count == q.count && !p.isEmpty)
-  var mean = MeanWithError()
-  for start in stride(from: 0, to: p.count, by: vocabulary) {
+  return stride(from: 0, to: p.count, by: vocabulary).map { start in
     func prediction(_ logits: [Float]) -> LogProbabilities {
       let row = logits[start..<start + vocabulary]
       return LogProbabilities(row.span)
     }
-    mean.add(prediction(q).divergence(from: prediction(p)))
+    return prediction(q).divergence(from: prediction(p))
   }
-  return mean.mean
 }

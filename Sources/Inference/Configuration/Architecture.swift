@@ -27,6 +27,8 @@ public struct Architecture: Sendable {
   var hasSinks = false
   /// The gate used where the file names none.
   var gating = ExpertGating.softmax
+  /// Models whose files name no gate and which have another one.
+  var gatingException: GatingException?
   /// The weights of chosen experts are made to sum to one, where the file does not say.
   var normalisesExpertWeights = true
   /// Whether the file may say otherwise.
@@ -37,6 +39,13 @@ public struct Architecture: Sendable {
     case attention
     /// Keys and values are expanded from one compressed vector (MLA).
     case latent
+  }
+
+  /// Models of an architecture that are told from the others by their sizes.
+  struct GatingException: Sendable {
+    let layerCounts: ClosedRange<Int>
+    let vocabularySize: Int
+    let gating: ExpertGating
   }
 
   /// Every architecture that is computed.
@@ -57,7 +66,10 @@ public struct Architecture: Sendable {
       readsExpertWeightsNorm: true),
     Architecture(name: "minimax-m2", queryKeyNorm: .wholeProjection, gating: .sigmoid),
     Architecture(
-      name: "deepseek2", mixers: .latent, pairing: .adjacent, normalisesExpertWeights: false, readsExpertWeightsNorm: true),
+      name: "deepseek2", mixers: .latent, pairing: .adjacent,
+      // GLM 4.7 Flash; DeepSeek V2 and V2.5 have softmax.
+      gatingException: GatingException(layerCounts: 47...48, vocabularySize: 154_880, gating: .sigmoid),
+      normalisesExpertWeights: false, readsExpertWeightsNorm: true),
   ]
 
   /// The architecture of that name.

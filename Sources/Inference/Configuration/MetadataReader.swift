@@ -8,6 +8,8 @@ final class MetadataReader {
   let prefix: String
   /// Layers that are computed; arrays have a value for each.
   var layerCount = 0
+  /// The keys that somebody has asked for.
+  private(set) var readNames: Set<String> = []
   private var sizes: [String: [Int]] = [:]
 
   /// Larger than any size that a model has; products of two stay far from overflow.
@@ -20,7 +22,10 @@ final class MetadataReader {
 
   func key(_ name: String) -> String { "\(prefix).\(name)" }
 
-  func has(_ name: String) -> Bool { metadata[key(name)] != nil }
+  func has(_ name: String) -> Bool {
+    readNames.insert(name)
+    return metadata[key(name)] != nil
+  }
 
   /// A size between 0 and `largestSize`, or nil where the key is absent.
   func size(_ name: String) throws(ModelError) -> Int? {

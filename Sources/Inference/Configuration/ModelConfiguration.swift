@@ -48,6 +48,7 @@ public struct ModelConfiguration: Sendable {
     normEpsilon = try reader.number("attention.layer_norm_rms_epsilon", from: 0) ?? 1e-5
     logitSoftcap = try reader.number("final_logit_softcapping", from: 0) ?? 0
     layers = try LayerConfiguration.all(reader, architecture, embeddingLength: embeddingLength)
+    try GraphKeys.check(reader)
     rotaries = layers.reduce(into: []) { if !$0.contains($1.mixer.rotary) { $0.append($1.mixer.rotary) } }
   }
 }

@@ -13,7 +13,8 @@ struct Attention: MixerPart {
   let outputForm: ActivationForm
   let queryNorm: Vector
   let keyNorm: Vector
-  let norm: QueryKeyNorm
+  /// Whether the norms are over the whole projection, all heads together, and not over each head.
+  let normalisesWholeProjection: Bool
   /// One logit for each head that takes part in the softmax and attends to nothing.
   let sinks: Vector
   /// Which of the model's rotary embeddings.
@@ -73,9 +74,15 @@ struct Attention: MixerPart {
     heads = configuration.heads
     let (queries, keys) = (heads.queryCount * heads.keyLength, heads.keyValueCount * heads.keyLength)
     let values = heads.keyValueCount * heads.valueLength
-    query = try binder.matrix("\(prefix)attn_q", columns: length, rows: queries)
-    key = try binder.matrix("\(prefix)attn_k", columns: length, rows: keys)
-    value = try binder.matrix("\(prefix)attn_v", columns: length, rows: values)
+    if let fused = try binder.find("\(prefix)attn_qkv", columns: length, rows: queries + keys + values) {
+      query = binder.rows(0..<queries, of: fused)
+      key = binder.rows(queries..<queries + keys, of: fused)
+      value = binder.rows(queries + keys..<fused.rows, of: fused)
+    } else {
+      query = try binder.matrix("\(prefix)attn_q", columns: length, rows: queries)
+      key = try binder.matrix("\(prefix)attn_k", columns: length, rows: keys)
+      value = try binder.matrix("\(prefix)attn_v", columns: length, rows: values)
+    }
     output = try binder.matrix("\(prefix)attn_output", columns: heads.queryCount * heads.valueLength, rows: length)
     let isQuantised = output.readsQuants && heads.valueLength % 32 == 0
     outputForm = ActivationForm(quantised: isQuantised, plain: !isQuantised || output.readsFloats)
@@ -86,7 +93,7 @@ struct Attention: MixerPart {
       "\(prefix)attn_q_norm.weight", count: isWhole ? queries : heads.keyLength, isRequired: isRequired)
     keyNorm = try binder.vector("\(prefix)attn_k_norm.weight", count: isWhole ? keys : heads.keyLength, isRequired: isRequired)
     // A model may have these norms without its architecture asking for them (GLM 4.5).
-    norm = isWhole ? .wholeProjection : queryNorm.isPresent && keyNorm.isPresent ? .perHead : .none
+    normalisesWholeProjection = isWhole
     rotary = model.rotaries.firstIndex(of: configuration.rotary) ?? 0
     window = configuration.window
     scale = configuration.scale

@@ -91,7 +91,7 @@ struct AttentionStep {
   private func finish(_ projection: Row, head: Int, _ bias: Vector, _ norm: Vector, into target: Row) {
     let kernels = thread.kernels
     let elements = head * target.count..<(head + 1) * target.count
-    if attention.norm == .wholeProjection {
+    if attention.normalisesWholeProjection {
       let whole = thread.own.column2[..<projection.count]
       var source = projection
       if let bias = thread.vector(bias) {
@@ -106,8 +106,8 @@ struct AttentionStep {
     } else {
       target.copy(projection[elements])
     }
-    if attention.norm == .perHead {
-      kernels.normalize(target, weights: thread.vector(norm), epsilon: thread.pass.normEpsilon, into: target)
+    if let norm = thread.vector(norm) {
+      kernels.normalize(target, weights: norm, epsilon: thread.pass.normEpsilon, into: target)
     }
   }
 

@@ -7,6 +7,8 @@ struct GatedNetwork: LayerPart {
   let gate: Matrix
   let up: Matrix
   let down: Matrix
+  /// Whether teams hold rows of `up` without the same rows of `gate`; then what they compute meets in a step of its own.
+  let isApart: Bool
   let activation: Activation
   /// How the thread that computes rows of gate and up hands them on.
   let hiddenForm: ActivationForm
@@ -39,17 +41,21 @@ struct GatedNetwork: LayerPart {
     _ binder: inout WeightBinder
   ) throws(ModelError) {
     let length = model.embeddingLength
-    gate = try binder.matrix("\(name)_gate\(suffix)", columns: length, rows: hiddenLength, experts: count)
-    up = try binder.matrix("\(name)_up\(suffix)", columns: length, rows: hiddenLength, experts: count)
+    if let fused = try binder.find("\(name)_gate_up\(suffix)", columns: length, rows: 2 * hiddenLength, experts: count) {
+      guard count == 1 || !fused.bias.isPresent else { throw .unusedTensor(name: "\(name)_gate_up\(suffix).bias") }
+      gate = binder.rows(0..<hiddenLength, of: fused)
+      up = binder.rows(hiddenLength..<2 * hiddenLength, of: fused)
+    } else {
+      gate = try binder.matrix("\(name)_gate\(suffix)", columns: length, rows: hiddenLength, experts: count)
+      up = try binder.matrix("\(name)_up\(suffix)", columns: length, rows: hiddenLength, experts: count)
+    }
     down = try binder.matrix("\(name)_down\(suffix)", columns: hiddenLength, rows: length, experts: count)
     activation = model.architecture.activation
+    let (gate, up) = (gate, up)
+    isApart = (0..<binder.teamCount).contains { gate.rowRanges(of: $0) != up.rowRanges(of: $0) }
     // Where cuts between teams run through a block of 32, no thread has all of the block.
-    let isQuantised = down.readsQuants && gate.isCutAt32 && up.isCutAt32 && hiddenLength % 32 == 0
+    let isQuantised = down.readsQuants && !isApart && gate.isCutAt32 && up.isCutAt32 && hiddenLength % 32 == 0
     hiddenForm = ActivationForm(quantised: isQuantised, plain: !isQuantised || down.readsFloats)
-    // Rows of gate and up meet in one activation, so a team must hold the same of both.
-    for team in 0..<binder.teamCount where gate.rowRanges(of: team) != up.rowRanges(of: team) {
-      throw .badDivision(name: "\(name)_up\(suffix).weight")
-    }
   }
 
   /// Elements between the projections.
@@ -59,14 +65,35 @@ struct GatedNetwork: LayerPart {
   var outputBias: Vector { down.bias }
   var longestRow: Int { hiddenLength }
 
-  func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = hidden(&room, count: sizes.batch) }
+  func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Hidden(&room, self, count: sizes.batch) }
 
   func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) { _ = Tile(&arena, sizes) }
 
-  /// What the last projection reads, on every team.
+  /// Units of rows of gate and up that a team computes: of 32 rows of both, or of 16 rows of the one, then of the other.
   @inline(__always)
-  func hidden(_ room: inout TeamRoom, count: Int) -> Columns {
-    room.parts.columns(count, length: hiddenLength, keepsPlain: hiddenForm.plain)
+  func hiddenUnitCount(team: Int) -> Int {
+    isApart ? gate.unitCount(team: team) + up.unitCount(team: team) : gate.unitCount(team: team, unit: 32)
+  }
+
+  /// What lies between the projections, on every team.
+  struct Hidden {
+    /// What the last projection reads.
+    let columns: Columns
+    /// Gate and up before the activation, where they are apart.
+    let gate: Rows
+    let up: Rows
+
+    @inline(__always)
+    init(_ room: inout TeamRoom, _ network: GatedNetwork, count: Int) {
+      columns = room.parts.columns(count, length: network.hiddenLength, keepsPlain: network.hiddenForm.plain)
+      gate = room.parts.rows(network.isApart ? count : 0, length: network.hiddenLength)
+      up = room.parts.rows(network.isApart ? count : 0, length: network.hiddenLength)
+    }
+
+    private init(columns: Columns, gate: Rows, up: Rows) { (self.columns, self.gate, self.up) = (columns, gate, up) }
+
+    /// The same without the first columns.
+    func from(_ column: Int) -> Hidden { Hidden(columns: columns.from(column), gate: gate.from(column), up: up.from(column)) }
   }
 
   /// Rows of gate and of up that one thread computes at a time [column][row of the tile].
@@ -86,7 +113,7 @@ struct GatedNetwork: LayerPart {
 struct GatedNetworkStep {
   private let thread: PassThread
   private let network: GatedNetwork
-  private let hidden: Columns
+  private let hidden: GatedNetwork.Hidden
   private let tile: GatedNetwork.Tile
 
   @inline(__always)
@@ -94,7 +121,7 @@ struct GatedNetworkStep {
     self.thread = thread
     self.network = network
     var room = thread.room
-    hidden = network.hidden(&room, count: thread.pass.sizes.batch)
+    hidden = GatedNetwork.Hidden(&room, network, count: thread.pass.sizes.batch)
     var scratch = thread.scratch
     tile = GatedNetwork.Tile(&scratch, thread.pass.sizes)
   }
@@ -102,30 +129,63 @@ struct GatedNetworkStep {
   func run() {
     thread.computeHidden(network, hidden, tile)
     thread.worker.barrier(after: .hidden)
-    thread.finishHidden(network, hidden, count: thread.step.count)
-    thread.projectOutput(network.down, hidden)
+    if network.isApart {
+      thread.activateApart(network, 0..<thread.step.count, hidden)
+      thread.worker.teamBarrier()
+    }
+    thread.quantizeHidden(network, hidden, count: thread.step.count)
+    thread.projectOutput(network.down, hidden.columns)
   }
 }
 
 extension PassThread {
   /// Gate, up and the activation of all tokens, in tiles of rows; the barrier that follows is the caller's.
-  func computeHidden(_ network: GatedNetwork, _ hidden: Columns, _ tile: GatedNetwork.Tile) {
-    let units = network.gate.unitCount(team: worker.team, unit: 32)
+  func computeHidden(_ network: GatedNetwork, _ hidden: GatedNetwork.Hidden, _ tile: GatedNetwork.Tile) {
+    let units = network.hiddenUnitCount(team: worker.team)
     worker.forEachPart(of: units, .hidden, most: PassSizes.tileRows / 32) { part in
+      if network.isApart { return computeApart(network, part, count: step.count, hidden) }
       network.gate.forEachTile(team: worker.team, unit: 32, part: part) { rows in
         activate(network, rows, normed, count: step.count, in: tile)
         for token in 0..<step.count {
           publish(
-            tile.gate[token][..<rows.count], as: network.hiddenForm, to: hidden, column: token, from: rows.lowerBound)
+            tile.gate[token][..<rows.count], as: network.hiddenForm, to: hidden.columns, column: token, from: rows.lowerBound)
         }
       }
     }
   }
 
   /// Quantises what the last projection reads, unless the threads that computed it have done so.
-  func finishHidden(_ network: GatedNetwork, _ hidden: Columns, count: Int) {
+  func quantizeHidden(_ network: GatedNetwork, _ hidden: GatedNetwork.Hidden, count: Int) {
     guard network.down.readsQuants, !network.hiddenForm.quantised else { return }
-    quantizeShared(hidden, count: count)
+    quantizeShared(hidden.columns, count: count)
+  }
+
+  /// Some units of rows of gate and of up, for every team.
+  func computeApart(
+    _ network: GatedNetwork, of expert: Int = 0, _ part: Range<Int>, count: Int, map: UnsafePointer<Int32>? = nil,
+    _ hidden: GatedNetwork.Hidden
+  ) {
+    network.gate.forEachRun(team: worker.team, part: part) { rows in
+      network.gate.multiply(rows, of: expert, team: worker.team, normed, count: count, map: map, into: hidden.gate)
+      publish(hidden.gate, rows, count: count)
+    }
+    network.up.forEachRun(team: worker.team, first: network.gate.unitCount(team: worker.team), part: part) { rows in
+      network.up.multiply(rows, of: expert, team: worker.team, normed, count: count, map: map, into: hidden.up)
+      publish(hidden.up, rows, count: count)
+    }
+  }
+
+  /// The activation of this thread's part of some columns; the barrier that follows is the caller's.
+  func activateApart(_ network: GatedNetwork, of expert: Int = 0, _ columns: Range<Int>, _ hidden: GatedNetwork.Hidden) {
+    let gateBias = vector(network.gate.bias.row(expert, length: network.hiddenLength))
+    let upBias = vector(network.up.bias.row(expert, length: network.hiddenLength))
+    for index in part(of: columns.count) {
+      let column = columns.lowerBound + index
+      if let gateBias { kernels.add(hidden.gate[column], gateBias, into: hidden.gate[column]) }
+      if let upBias { kernels.add(hidden.up[column], upBias, into: hidden.up[column]) }
+      kernels.activate(network.activation, gate: hidden.gate[column], up: hidden.up[column])
+      hidden.columns[column].copy(hidden.gate[column])
+    }
   }
 
   /// activation(gate, up) of some rows for `count` columns, left in the tile's `gate`.

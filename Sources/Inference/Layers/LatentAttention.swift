@@ -98,6 +98,15 @@ struct LatentAttention: MixerPart {
     let (length, sizes) = (model.embeddingLength, configuration)
     self.sizes = sizes
     let queries = sizes.headCount * sizes.queryLength
+    let whole = "\(prefix)attn_kv_b.weight"
+    if binder.shape(whole) != nil {
+      guard binder.shape("\(prefix)attn_k_b.weight") != nil else {
+        throw .oldForm(
+          name: whole, advice: "convert the model with a converter that writes attn_k_b and attn_v_b (since April 2025)")
+      }
+      // The two halves of it follow.
+      binder.skip(whole)
+    }
     compress = try binder.matrix("\(prefix)attn_kv_a_mqa", columns: length, rows: sizes.cachedLength)
     norm = try binder.vector("\(prefix)attn_kv_a_norm.weight", count: sizes.rank)
     keyExpand = try binder.matrix("\(prefix)attn_k_b", columns: sizes.plainLength, rows: sizes.rank, experts: sizes.headCount)

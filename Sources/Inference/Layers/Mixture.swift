@@ -37,12 +37,24 @@ struct Mixture: LayerPart {
     routing = configuration.routing
     router = try binder.matrix("\(prefix)ffn_gate_inp", columns: model.embeddingLength, rows: routing.count)
     selectionBias = try binder.vector("\(prefix)exp_probs_b.bias", count: routing.count, isRequired: false)
-    let tensor = "\(prefix)ffn_up_exps.weight"
-    guard let length = configuration.hiddenLength ?? binder.rowCount(tensor) else { throw .missingTensor(name: tensor) }
+    guard let length = configuration.hiddenLength ?? Self.hiddenLength(prefix, binder) else {
+      throw .missingTensor(name: "\(prefix)ffn_up_exps.weight")
+    }
     experts = try GatedNetwork(hiddenLength: length, count: routing.count, model, "\(prefix)ffn", suffix: "_exps", &binder)
     let sharedLength = configuration.sharedHiddenLength ?? configuration.sharedCount * length
     shared =
       sharedLength == 0 ? nil : try GatedNetwork(hiddenLength: sharedLength, model, "\(prefix)ffn", suffix: "_shexp", &binder)
+    // A team adds the rows of the one to those of the others.
+    for team in 0..<binder.teamCount {
+      guard let shared, shared.down.rowRanges(of: team) != experts.down.rowRanges(of: team) else { continue }
+      throw .badDivision(name: "\(prefix)ffn_down_shexp.weight", other: "\(prefix)ffn_down_exps.weight")
+    }
+  }
+
+  /// Rows of an expert's up projection, as its tensor has them.
+  private static func hiddenLength(_ prefix: String, _ binder: WeightBinder) -> Int? {
+    binder.shape("\(prefix)ffn_up_exps.weight")?.rows ?? binder.shape("\(prefix)ffn_up.0.weight")?.rows
+      ?? binder.shape("\(prefix)ffn_gate_up_exps.weight").map { $0.rows / 2 }
   }
 
   var readsQuants: Bool { router.readsQuants || experts.readsQuants || shared?.readsQuants ?? false }
@@ -70,8 +82,8 @@ struct Mixture: LayerPart {
   /// What a team's threads keep from one barrier to the next.
   struct Buffers {
     /// What the last projections read: the shared expert's [token], the others' [token's expert].
-    let sharedHidden: Columns
-    let hidden: Columns
+    let sharedHidden: GatedNetwork.Hidden?
+    let hidden: GatedNetwork.Hidden
     /// The experts' scores [token][expert].
     let scores: Rows
     /// Of steps too large for every thread to choose for itself.
@@ -80,8 +92,8 @@ struct Mixture: LayerPart {
     @inline(__always)
     init(_ room: inout TeamRoom, _ mixture: Mixture, _ sizes: PassSizes) {
       let batch = sizes.batch
-      sharedHidden = mixture.shared?.hidden(&room, count: batch) ?? room.parts.columns(0, length: 0)
-      hidden = mixture.experts.hidden(&room, count: batch * mixture.routing.usedCount)
+      sharedHidden = mixture.shared.map { GatedNetwork.Hidden(&room, $0, count: batch) }
+      hidden = GatedNetwork.Hidden(&room, mixture.experts, count: batch * mixture.routing.usedCount)
       scores = room.parts.rows(batch, length: mixture.routing.count)
       choices = Choices(&room.parts, mixture.routing, count: batch)
     }

@@ -28,7 +28,7 @@ struct MixtureStep {
   func run() {
     let part = thread.part(of: mixture.router.unitCount(team: thread.worker.team))
     thread.project(mixture.router, first: 0, part, thread.normed, into: buffers.scores)
-    if let shared = mixture.shared { thread.computeHidden(shared, buffers.sharedHidden, scratch.tile) }
+    if let shared = mixture.shared, let hidden = buffers.sharedHidden { thread.computeHidden(shared, hidden, scratch.tile) }
     thread.worker.barrier(after: .hidden)
 
     for token in thread.tokens { choose(token: token) }
@@ -37,10 +37,21 @@ struct MixtureStep {
     computeHidden()
     thread.worker.barrier(after: .experts)
 
-    thread.finishHidden(experts, buffers.hidden, count: thread.step.count * routing.usedCount)
-    if let shared = mixture.shared { thread.finishHidden(shared, buffers.sharedHidden, count: thread.step.count) }
+    finishHidden()
     computeOutput()
     thread.worker.barrier(after: .output)
+  }
+
+  private func finishHidden() {
+    if experts.isApart { forEachExpert { thread.activateApart(experts, of: $0, $1, buffers.hidden) } }
+    if let shared = mixture.shared, let hidden = buffers.sharedHidden {
+      if shared.isApart { thread.activateApart(shared, 0..<thread.step.count, hidden) }
+      if shared.isApart || experts.isApart { thread.worker.teamBarrier() }
+      thread.quantizeHidden(shared, hidden, count: thread.step.count)
+    } else if experts.isApart {
+      thread.worker.teamBarrier()
+    }
+    thread.quantizeHidden(experts, buffers.hidden, count: thread.step.count * routing.usedCount)
   }
 
   private func choose(token: Int) {
@@ -80,7 +91,7 @@ struct MixtureStep {
   /// Gate and up of all chosen experts. Their rows, weighted by how many tokens they see, are divided over the threads.
   private func computeHidden() {
     let choices = thread.step.count * routing.usedCount
-    let total = experts.gate.unitCount(team: thread.worker.team, unit: 32) * choices
+    let total = experts.hiddenUnitCount(team: thread.worker.team) * choices
     // About a unit of rows of an expert that sees as many tokens as most do.
     let item = max(1, choices / routing.count)
     thread.worker.forEachPart(of: (total + item - 1) / item, .experts) { part in
@@ -90,19 +101,24 @@ struct MixtureStep {
 
   /// The same for a part of the rows of all experts: unit u of an expert's rows stands for as many items as the expert sees tokens.
   private func computeHidden(_ part: Range<Int>) {
-    let units = experts.gate.unitCount(team: thread.worker.team, unit: 32)
+    let units = experts.hiddenUnitCount(team: thread.worker.team)
     forEachExpert { expert, places in
       let (before, count) = (units * places.lowerBound, places.count)
       // Unit u begins at before + u · count; it belongs to the part into which that falls.
       let low = min(units, max(0, part.lowerBound - before + count - 1) / count)
       let high = min(units, max(0, part.upperBound - before + count - 1) / count)
       guard low < high else { return }
+      let map = scratch.tokens + places.lowerBound
+      if experts.isApart {
+        return thread.computeApart(experts, of: expert, low..<high, count: count, map: map, buffers.hidden.from(places.lowerBound))
+      }
       experts.gate.forEachTile(team: thread.worker.team, unit: 32, part: low..<high) { rows in
         thread.activate(
-          experts, of: expert, rows, thread.normed, count: count, map: scratch.tokens + places.lowerBound, in: scratch.tile)
+          experts, of: expert, rows, thread.normed, count: count, map: map, in: scratch.tile)
         for index in 0..<count {
           thread.publish(
-            scratch.tile.gate[index][..<rows.count], as: experts.hiddenForm, to: buffers.hidden, column: places.lowerBound + index,
+            scratch.tile.gate[index][..<rows.count], as: experts.hiddenForm, to: buffers.hidden.columns,
+            column: places.lowerBound + index,
             from: rows.lowerBound)
         }
       }
@@ -126,7 +142,7 @@ struct MixtureStep {
     for token in 0..<count { output[token][rows].fill(0) }
     forEachExpert { expert, places in
       experts.down.multiply(
-        rows, of: expert, team: team, buffers.hidden.from(places.lowerBound), count: places.count, into: tile,
+        rows, of: expert, team: team, buffers.hidden.columns.from(places.lowerBound), count: places.count, into: tile,
         first: rows.lowerBound)
       let bias = thread.vector(experts.down.bias.row(expert, length: experts.down.rows)[rows])
       for (index, place) in places.enumerated() {
@@ -136,8 +152,8 @@ struct MixtureStep {
         kernels.add(column, times: weight, to: output[Int(scratch.tokens[place])][rows])
       }
     }
-    guard let shared = mixture.shared else { return }
-    shared.down.multiply(rows, team: team, buffers.sharedHidden, count: count, into: tile, first: rows.lowerBound)
+    guard let shared = mixture.shared, let hidden = buffers.sharedHidden else { return }
+    shared.down.multiply(rows, team: team, hidden.columns, count: count, into: tile, first: rows.lowerBound)
     for token in 0..<count { kernels.add(output[token][rows], tile[token][..<rows.count], into: output[token][rows]) }
   }
 }

@@ -28,7 +28,7 @@ struct Routing: Sendable, Equatable {
       }
       self.gating = gating
     } else {
-      gating = architecture.gating
+      gating = Self.unnamedGating(reader, architecture)
     }
     let saysNorm = architecture.readsExpertWeightsNorm ? try reader.flag("expert_weights_norm") : nil
     normalisesWeights = saysNorm ?? architecture.normalisesExpertWeights
@@ -41,6 +41,16 @@ struct Routing: Sendable, Equatable {
         key: reader.key("expert_group_count"), value: "\(groupCount) with \(usedGroupCount) used",
         expected: "groups that divide \(count) experts and hold \(usedCount)")
     }
+  }
+
+  /// The gate of a file that names none.
+  private static func unnamedGating(_ reader: MetadataReader, _ architecture: Architecture) -> ExpertGating {
+    guard let exception = architecture.gatingException,
+      let layerCount = reader.metadata.integer(reader.key("block_count")), exception.layerCounts.contains(layerCount)
+    else { return architecture.gating }
+    let tokens = reader.metadata.array("tokenizer.ggml.tokens")?.count
+    let vocabularySize = tokens ?? reader.metadata.integer(reader.key("vocab_size"))
+    return vocabularySize == exception.vocabularySize ? exception.gating : architecture.gating
   }
 
   /// What choosing one token's experts needs: a number for each expert, three times.
@@ -59,6 +69,8 @@ struct Routing: Sendable, Equatable {
 
   /// Chooses one token's experts by their scores and weighs them; equal scores go to the lower number.
   ///
+  /// Whatever the scores, NaN and infinities included, the chosen ones are distinct.
+  ///
   /// - Parameters:
   ///   - bias: Added to the scores.
   ///   - selectionBias: Added to the scores after the gate, for choosing experts, not for weighing them.
@@ -76,6 +88,9 @@ struct Routing: Sendable, Equatable {
     case .softmaxOfChosen: break
     }
     if let selectionBias { kernels.add(probabilities, selectionBias, into: selection) } else { selection.copy(probabilities) }
+    // Minus infinity marks those that cannot be chosen, so nothing else may be it.
+    let limit = Float.greatestFiniteMagnitude
+    for index in 0..<count where !(selection[index].magnitude <= limit) { selection[index] = selection[index] > 0 ? limit : -limit }
     if groupCount > 1 { keepBestGroups(scratch) }
     for rank in 0..<usedCount {
       let best = largest(selection)
@@ -118,12 +133,9 @@ struct Routing: Sendable, Equatable {
       groups[group] = size > 1 ? first + second : first
     }
     for _ in 0..<groupCount - usedGroupCount {
-      // The worst of those left; of equals the last, as the first ones are preferred.
-      var worst = -1
-      for group in 0..<groupCount where !groups[group].isNaN {
-        if worst < 0 || groups[group] <= groups[worst] { worst = group }
-      }
-      guard worst >= 0 else { return }
+      // The worst of those left, which are not NaN; of equals the last, as the first ones are preferred.
+      var worst = 0
+      for group in 0..<groupCount where groups[worst].isNaN || groups[group] <= groups[worst] { worst = group }
       groups[worst] = .nan
       for index in worst * size..<(worst + 1) * size { selection[index] = -.infinity }
     }

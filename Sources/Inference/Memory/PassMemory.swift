@@ -13,7 +13,7 @@ final class PassMemory {
 
   private let source: MappedPack
   private let table: WeightTable
-  private let slices: SliceStore
+  private let matrices: MatrixStore
   private let memories: [Piece]
   private let tables: PassTables
   private let layout: PassLayout
@@ -44,7 +44,7 @@ final class PassMemory {
     (step, logits) = (tables.step, tables.logits)
     stateByteCount = teamCounts.reduce(0) { $0 + layout.stateByteCount(team: $1) }
     scratchByteCount = teamCounts.reduce(tableByteCount) { $0 + layout.scratchByteCount(team: $1) }
-    slices = binder.slices
+    matrices = binder.store
     (self.source, self.table, self.memories, self.tables, self.layout) = (source, table, memories, tables, layout)
   }
 

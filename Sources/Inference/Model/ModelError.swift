@@ -10,10 +10,18 @@ public enum ModelError: Error, CustomStringConvertible, Equatable {
   case missingKey(key: String)
   /// A key's value lies outside what the graph can use.
   case badValue(key: String, value: String, expected: String)
+  /// A key changes what the architecture computes, and its graph here does not know it.
+  case unsupportedKey(key: String, value: String)
   /// A tensor that the graph needs is absent.
   case missingTensor(name: String)
   /// A tensor's dimensions contradict the metadata.
   case wrongShape(name: String, shape: [Int], expected: [Int])
+  /// A tensor's rows are divided over the nodes in a way that the graph cannot use.
+  case badDivision(name: String, other: String)
+  /// A tensor that no part of the graph reads.
+  case unusedTensor(name: String)
+  /// A tensor in the form of an older converter.
+  case oldForm(name: String, advice: String)
   /// No kernel multiplies weights of this type.
   case noKernel(name: String, type: String)
   /// The processor does not have the instructions asked for, or there is no such set.
@@ -28,8 +36,6 @@ public enum ModelError: Error, CustomStringConvertible, Equatable {
   case tooLarge(what: String)
   /// No logit is a number.
   case noFiniteLogit
-  /// A tensor's rows are divided over the nodes in a way that the graph cannot use.
-  case badDivision(name: String)
   /// The pack, the machine or its memory failed.
   case runtime(RuntimeError)
 
@@ -41,6 +47,13 @@ public enum ModelError: Error, CustomStringConvertible, Equatable {
       return "architecture '\(name)' has no graph here; packrun computes \(known)"
     case .missingKey(let key): return "the model's metadata has no \(key); convert a complete GGUF"
     case .badValue(let key, let value, let expected): return "the model's \(key) is \(value), expected \(expected)"
+    case .unsupportedKey(let key, let value):
+      return "the model's \(key) is \(value), which packrun does not compute for this architecture"
+    case .badDivision(let name, let other):
+      return "the rows of tensor \(name) are divided over the nodes differently from those of \(other); convert the model again"
+    case .unusedTensor(let name):
+      return "the model has a tensor \(name), which packrun does not compute for this architecture"
+    case .oldForm(let name, let advice): return "tensor \(name) is in the form of an older converter; \(advice)"
     case .missingTensor(let name): return "the model has no tensor \(name)"
     case .wrongShape(let name, let shape, let expected):
       return "tensor \(name) has shape \(shape), which contradicts the metadata: expected \(expected)"
@@ -58,8 +71,6 @@ public enum ModelError: Error, CustomStringConvertible, Equatable {
         + (sequenceCount == 1 ? "" : " or --parallel") + ", or keep 8 bits with --kv q8_0"
     case .tooLarge(let what): return "\(what) is too large for this machine"
     case .noFiniteLogit: return "the model computes no numbers; its weights are damaged, or made for another architecture"
-    case .badDivision(let name):
-      return "the rows of tensor \(name) are not divided over the nodes like its gate's; convert the model again"
     case .runtime(let error): return error.description
     }
   }

@@ -12,12 +12,10 @@ struct ModelWeights {
 
   init(_ configuration: ModelConfiguration, _ binder: inout WeightBinder) throws(ModelError) {
     let length = configuration.embeddingLength
-    guard let vocabulary = binder.rowCount("token_embd.weight"),
-      let embedding = try binder.find("token_embd.weight", columns: length, rows: vocabulary)
-    else { throw .missingTensor(name: "token_embd.weight") }
-    self.embedding = embedding
+    let vocabulary = binder.shape("token_embd.weight")?.rows ?? 0
+    embedding = try binder.matrix("token_embd", columns: length, rows: vocabulary)
     outputNorm = try binder.vector("output_norm.weight", count: length)
-    var output = try binder.find("output.weight", columns: length, rows: vocabulary) ?? embedding
+    var output = try binder.find("output", columns: length, rows: vocabulary) ?? embedding
     output.bias = try binder.vector("output.bias", count: vocabulary, isRequired: false)
     self.output = output
     let pairs = configuration.rotaries[0].dimensions / 2
@@ -29,6 +27,7 @@ struct ModelWeights {
     var layers: [Layer] = []
     for index in 0..<configuration.layerCount { layers.append(try Layer(configuration, index, &binder)) }
     self.layers = layers
+    try binder.checkAllUsed(layerCount: configuration.layerCount)
   }
 
   var vocabularySize: Int { embedding.rows }

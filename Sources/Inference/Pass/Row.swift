@@ -66,6 +66,10 @@ struct Rows {
     self.length = length
   }
 
+  /// The same rows without the first ones.
+  @inline(__always)
+  func from(_ row: Int) -> Rows { Rows(start + row * length, count: max(0, count - row), length: length) }
+
   @inline(__always)
   subscript(row: Int) -> Row {
     assert(row >= 0 && row < count, "row \(row) of \(count)")

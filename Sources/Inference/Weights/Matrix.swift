@@ -6,13 +6,20 @@ import PackRuntime
 /// Rows of a matrix that one team computes, with the kernel that multiplies them.
 ///
 /// - Invariant: `base` points at mapped, read-only memory that outlives the model: the rows in one layout, and for stacked experts
-///   the same again every `expertStride` bytes. Interleaved rows begin at a multiple of 16 and are whole groups.
+///   the same again every `expertStride` bytes, or at `experts`. Interleaved rows lie in whole groups of 16.
 struct MatrixSlice {
   let base: UnsafeRawPointer
   let expertStride: Int
+  /// Where each expert's rows are, if these are not stacked in one tensor.
+  var experts: UnsafePointer<UnsafeRawPointer>?
   let rows: Range<Int>
+  /// Rows at `base` in front of the first one, of the same group: 0 ..< 16, and 0 unless interleaved.
+  var lead = 0
   let isInterleaved: Bool
   let kernel: ck_matmul_function
+
+  @inline(__always)
+  func base(of expert: Int) -> UnsafeRawPointer { experts?[expert] ?? base + expert * expertStride }
 }
 
 /// A weight matrix together with the kernels that multiply it: plain data.
@@ -43,6 +50,8 @@ struct Matrix {
   ///
   /// Then the thread that computes rows can quantise them, 32 at a time, as the next product's activations.
   let isCutAt32: Bool
+  /// What each expert's rows are multiplied by; nil: nothing.
+  var factors: UnsafePointer<Float>?
   /// Added to the product.
   var bias: Vector = .none
 
@@ -65,21 +74,65 @@ struct Matrix {
       let slice = slices[index]
       let part = rows.clamped(to: slice.rows)
       guard !part.isEmpty else { continue }
+      // The slice's row 0 is the first at `base`.
+      let shift = slice.rows.lowerBound - slice.lead
       var call = ck_matmul()
       call.type = type
-      call.weights = (slice.base + expert * slice.expertStride).assumingMemoryBound(to: UInt8.self)
+      call.weights = slice.base(of: expert).assumingMemoryBound(to: UInt8.self)
       call.k = Int64(columns)
-      call.row_begin = Int64(part.lowerBound - slice.rows.lowerBound)
-      call.row_end = Int64(part.upperBound - slice.rows.lowerBound)
+      call.row_begin = Int64(part.lowerBound - shift)
+      call.row_end = Int64(part.upperBound - shift)
       call.columns = Int64(count)
       call.column_map = map
       call.q8 = input.q8
       call.x = input.plain.map { UnsafePointer($0.start) }
       call.x_stride = Int64(input.length)
-      call.output = output.start + slice.rows.lowerBound - first
+      call.output = output.start + shift - first
       call.output_stride = Int64(output.length)
-      slice.kernel(&call)
+      if slice.isInterleaved, (call.row_begin | call.row_end) % 16 != 0 {
+        Self.multiplyWithin(&call, slice.kernel)
+      } else {
+        slice.kernel(&call)
+      }
     }
+    if let factors { scale(rows, by: factors[expert], count: count, output, first: first) }
+  }
+
+  /// Multiplies interleaved rows that begin or end within a group of 16, which the kernel computes as a whole.
+  private static func multiplyWithin(_ call: inout ck_matmul, _ kernel: ck_matmul_function) {
+    let (begin, end, output, stride) = (call.row_begin, call.row_end, call.output, call.output_stride)
+    let (count, map) = (call.columns, call.column_map)
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: 16) { group in
+      guard let scratch = group.baseAddress else { return }
+      for first in Swift.stride(from: begin & ~15, to: end, by: 16) {
+        (call.row_begin, call.row_end, call.columns, call.output) = (first, first + 16, 1, scratch - Int(first))
+        let rows = max(begin, first)..<min(end, first + 16)
+        for column in 0..<count {
+          var source = map?[Int(column)] ?? Int32(column)
+          withUnsafePointer(to: &source) { pointer in
+            call.column_map = pointer
+            kernel(&call)
+          }
+          for row in rows { output?[Int(column * stride + row)] = scratch[Int(row - first)] }
+        }
+      }
+    }
+  }
+
+  private func scale(_ rows: Range<Int>, by factor: Float, count: Int, _ output: Rows, first: Int) {
+    for column in 0..<count {
+      let row = output.start + column * output.length - first
+      for index in rows { row[index] *= factor }
+    }
+  }
+
+  /// The same weights in other slices.
+  func with(slices: UnsafePointer<MatrixSlice>, teamStarts: UnsafePointer<Int32>, rows: Int, sliceCount: Int) -> Matrix {
+    let isCutAt32 = (0..<sliceCount).allSatisfy { slices[$0].rows.lowerBound % 32 == 0 && slices[$0].lead == 0 }
+    return Matrix(
+      type: type, columns: columns, rows: rows, slices: slices, teamStarts: teamStarts, nearby: nearby, nearbyCount: nearbyCount,
+      groupByteCount: groupByteCount, rowByteCount: rowByteCount, readsQuants: readsQuants, readsFloats: readsFloats,
+      isCutAt32: isCutAt32, factors: factors)
   }
 
   /// The runs of rows that `team` computes.
@@ -141,7 +194,7 @@ struct Matrix {
     for index in 0..<sliceCount where slices[index].rows.contains(row) {
       let slice = slices[index]
       return dequantize(
-        row - slice.rows.lowerBound, at: slice.base + expert * slice.expertStride, isInterleaved: slice.isInterleaved, kernels,
+        row - slice.rows.lowerBound + slice.lead, at: slice.base(of: expert), isInterleaved: slice.isInterleaved, kernels,
         into: output)
     }
   }
@@ -153,6 +206,7 @@ struct Matrix {
     for index in team * nearbyCount..<(team + 1) * nearbyCount where nearby[index].slice.holds(row) {
       let (slice, isLocal) = (nearby[index].slice, nearby[index].isLocal)
       dequantize(row - slice.rowBegin, at: slice.base, isInterleaved: slice.isInterleaved, kernels, into: output)
+      if let factor = factors?[0] { kernels.scale(output, by: factor) }
       return isLocal ? 0 : slice.isInterleaved ? groupByteCount : rowByteCount
     }
     return 0

@@ -10,12 +10,14 @@ struct WeightBinder {
   let teamCount: Int
   /// Whether the weights are in memory; otherwise only their shapes are looked at.
   let readsWeights: Bool
-  /// Owns the slices of the matrices found.
-  let slices = SliceStore()
+  /// Owns what the matrices found point at.
+  let store = MatrixStore()
   /// All vectors one after another; each team gets a copy. Empty where the weights are not read.
   private(set) var vectors: [Float] = []
   /// Elements of all vectors.
   private(set) var vectorLength = 0
+  /// The tensors that the graph reads.
+  private(set) var usedNames: Set<String> = []
   private let table: WeightTable
   private let kernels: Kernels
 
@@ -26,61 +28,102 @@ struct WeightBinder {
     self.teamCount = teamCount
   }
 
-  /// Rows of tensor `name`, or nil where the model has none.
-  func rowCount(_ name: String) -> Int? { table.weight(name)?.rows }
-
-  /// The matrix `name` of that shape, or nil where the model has none.
-  func find(_ name: String, columns: Int, rows: Int, experts: Int = 1) throws(ModelError) -> Matrix? {
-    guard let weight = table.weight(name) else { return nil }
-    guard weight.columns == columns, weight.rows == rows, weight.experts == experts else {
-      func shape(_ sizes: [Int]) -> [Int] { experts == 1 && weight.experts == 1 ? Array(sizes.prefix(2)) : sizes }
-      throw .wrongShape(
-        name: name, shape: shape([weight.columns, weight.rows, weight.experts]), expected: shape([columns, rows, experts]))
-    }
-    return try matrix(name, weight)
+  /// The shape of tensor `name`, or nil where the model has none.
+  func shape(_ name: String) -> (columns: Int, rows: Int, experts: Int)? {
+    table.weight(name).map { ($0.columns, $0.rows, $0.experts) }
   }
 
-  /// The matrix `name`.weight with its bias, where there is one.
-  mutating func matrix(
-    _ name: String, columns: Int, rows: Int, experts: Int = 1, needsBias: Bool = false
-  ) throws(ModelError) -> Matrix {
-    guard var matrix = try find("\(name).weight", columns: columns, rows: rows, experts: experts) else {
-      throw .missingTensor(name: "\(name).weight")
-    }
-    matrix.bias = try vector("\(name).bias", count: rows * experts, isRequired: needsBias)
+  private mutating func take(_ name: String) -> Weight? {
+    guard let weight = table.weight(name) else { return nil }
+    usedNames.insert(name)
+    return weight
+  }
+
+  // MARK: Matrices
+
+  /// The matrix `name`.weight of that shape with its scale and its bias, where there are such, or nil where the model has none.
+  mutating func find(_ name: String, columns: Int, rows: Int, experts: Int = 1) throws(ModelError) -> Matrix? {
+    guard let weight = take("\(name).weight") else { return nil }
+    try check("\(name).weight", [weight.columns, weight.rows, weight.experts], [columns, rows, experts])
+    var matrix = try matrix("\(name).weight", weight)
+    matrix.factors = try factors(name, count: experts)
+    matrix.bias = try vector("\(name).bias", count: rows * experts, isRequired: false)
     return matrix
   }
 
-  /// The vector (or small matrix, row by row) `name`, or none.
-  mutating func vector(_ name: String, count: Int, isRequired: Bool = true) throws(ModelError) -> Vector {
-    guard let weight = table.weight(name) else {
-      if isRequired { throw .missingTensor(name: name) }
-      return .none
+  /// The same, of a model that must have it.
+  mutating func matrix(_ name: String, columns: Int, rows: Int, experts: Int = 1) throws(ModelError) -> Matrix {
+    if let matrix = try find(name, columns: columns, rows: rows, experts: experts) { return matrix }
+    guard experts > 1, let matrix = try unstacked(name, columns: columns, rows: rows, experts: experts) else {
+      throw .missingTensor(name: "\(name).weight")
     }
-    guard weight.columns * weight.rows * weight.experts == count else {
-      throw .wrongShape(name: name, shape: [weight.columns, weight.rows, weight.experts], expected: [count])
-    }
-    let matrix = try matrix(name, weight)
-    // Each vector starts at a multiple of 64 bytes.
-    let offset = (vectorLength + 15) / 16 * 16
-    vectorLength = offset + count
-    let vector = Vector(offset: offset, count: count)
-    guard readsWeights else { return vector }
-    vectors.append(contentsOf: repeatElement(0, count: vectorLength - vectors.count))
-    let (sliceCount, kernels) = (Int(weight.teamStarts[teamCount]), kernels)
-    vectors.withUnsafeMutableBufferPointer { all in
-      guard let base = all.baseAddress else { return }
-      let rows = Rows(base + offset, count: weight.rows * weight.experts, length: weight.columns)
-      for row in 0..<rows.count {
-        matrix.dequantize(row: row % weight.rows, of: row / weight.rows, sliceCount: sliceCount, kernels, into: rows[row])
-      }
-    }
-    return vector
+    return matrix
   }
 
-  /// The values of a vector found by `vector`; none where the weights are not read.
-  func values(_ vector: Vector) -> [Float] {
-    vector.isPresent && readsWeights ? Array(vectors[vector.offset..<vector.offset + vector.count]) : []
+  private func check(_ name: String, _ shape: [Int], _ expected: [Int]) throws(ModelError) {
+    guard shape != expected else { return }
+    let rank = shape[2] == 1 && expected[2] == 1 ? 2 : 3
+    throw .wrongShape(name: name, shape: Array(shape.prefix(rank)), expected: Array(expected.prefix(rank)))
+  }
+
+  /// Experts with a tensor for each, as converters wrote them until April 2024: NAME_exps is NAME.0, NAME.1, …
+  private mutating func unstacked(_ name: String, columns: Int, rows: Int, experts: Int) throws(ModelError) -> Matrix? {
+    guard name.hasSuffix("_exps"), shape("\(name.dropLast(5)).0.weight") != nil else { return nil }
+    var all: [Matrix] = []
+    for expert in 0..<experts {
+      let own = "\(name.dropLast(5)).\(expert)"
+      guard let matrix = try find(own, columns: columns, rows: rows) else { throw .missingTensor(name: "\(own).weight") }
+      let isLikeOthers = (0..<teamCount).allSatisfy { matrix.rowRanges(of: $0) == (all.first ?? matrix).rowRanges(of: $0) }
+      guard matrix.type == (all.first ?? matrix).type, isLikeOthers, !matrix.bias.isPresent, matrix.factors == nil else {
+        throw .oldForm(name: "\(own).weight", advice: "its type, rows or bias differ from other experts': convert the model again")
+      }
+      all.append(matrix)
+    }
+    let slices = (0..<Int(all[0].teamStarts[teamCount])).map { index in
+      var slice = all[0].slices[index]
+      slice.experts = store.keep(all.map { $0.slices[index].base })
+      return slice
+    }
+    return all[0].with(slices: store.keep(slices), teamStarts: all[0].teamStarts, rows: rows, sliceCount: slices.count)
+  }
+
+  /// Some rows of a matrix (of each expert) as a matrix of their own, with their biases.
+  mutating func rows(_ part: Range<Int>, of matrix: Matrix) -> Matrix {
+    var slices: [MatrixSlice] = []
+    var starts: [Int32] = [0]
+    for team in 0..<teamCount {
+      for index in matrix.slices(of: team) {
+        let slice = matrix.slices[index]
+        let rows = slice.rows.clamped(to: part)
+        if !rows.isEmpty { slices.append(cut(slice, rows, of: matrix, shift: part.lowerBound)) }
+      }
+      starts.append(Int32(slices.count))
+    }
+    var result = matrix.with(
+      slices: store.keep(slices), teamStarts: store.keep(starts), rows: part.count, sliceCount: slices.count)
+    result.bias = matrix.bias[part]
+    return result
+  }
+
+  private func cut(_ slice: MatrixSlice, _ rows: Range<Int>, of matrix: Matrix, shift: Int) -> MatrixSlice {
+    let before = rows.lowerBound - slice.rows.lowerBound + slice.lead
+    let offset = slice.isInterleaved ? before / 16 * matrix.groupByteCount : before * matrix.rowByteCount
+    return MatrixSlice(
+      base: slice.base + offset, expertStride: slice.expertStride, rows: rows.lowerBound - shift..<rows.upperBound - shift,
+      lead: slice.isInterleaved ? before % 16 : 0, isInterleaved: slice.isInterleaved, kernel: slice.kernel)
+  }
+
+  /// What a matrix' rows are multiplied by: one number, or one for each expert. The scales of its inputs are those of another way to
+  /// compute it, in which activations have 4 bits.
+  private mutating func factors(_ name: String, count: Int) throws(ModelError) -> UnsafePointer<Float>? {
+    guard let scale = take("\(name).scale") else { return nil }
+    skip("\(name).input_scale")
+    let elements = scale.columns * scale.rows * scale.experts
+    guard elements == 1 || elements == count else {
+      throw .wrongShape(name: "\(name).scale", shape: [scale.columns, scale.rows, scale.experts], expected: [count])
+    }
+    let values = try values("\(name).scale", scale)
+    return store.keep(values.count == count ? values : Array(repeating: values.first ?? 1, count: count))
   }
 
   private func matrix(_ name: String, _ weight: Weight) throws(ModelError) -> Matrix {
@@ -99,25 +142,87 @@ struct WeightBinder {
           isInterleaved: slice.isInterleaved, kernel: product))
     }
     return Matrix(
-      type: weight.type, columns: weight.columns, rows: weight.rows, slices: self.slices.keep(slices),
-      teamStarts: weight.teamStarts, nearby: weight.nearby, nearbyCount: weight.nearbyCount, groupByteCount: groupByteCount,
-      rowByteCount: rowByteCount, readsQuants: slices.contains { $0.isInterleaved && interleavedReadsQuants },
+      type: weight.type, columns: weight.columns, rows: weight.rows, slices: store.keep(slices), teamStarts: weight.teamStarts,
+      nearby: weight.nearby, nearbyCount: weight.nearbyCount, groupByteCount: groupByteCount, rowByteCount: rowByteCount,
+      readsQuants: slices.contains { $0.isInterleaved && interleavedReadsQuants },
       readsFloats: slices.contains { !($0.isInterleaved && interleavedReadsQuants) },
-      isCutAt32: slices.allSatisfy { $0.rows.lowerBound % 32 == 0 })
+      isCutAt32: slices.allSatisfy { $0.rows.lowerBound % 32 == 0 && $0.lead == 0 })
   }
+
+  // MARK: Vectors
+
+  /// The vector (or small matrix, row by row) `name`, or none.
+  mutating func vector(_ name: String, count: Int, isRequired: Bool = true) throws(ModelError) -> Vector {
+    guard let weight = take(name) else {
+      if isRequired { throw .missingTensor(name: name) }
+      return .none
+    }
+    guard weight.columns * weight.rows * weight.experts == count else {
+      throw .wrongShape(name: name, shape: [weight.columns, weight.rows, weight.experts], expected: [count])
+    }
+    let values = try values(name, weight)
+    // Each vector starts at a multiple of 64 bytes.
+    let offset = (vectorLength + 15) / 16 * 16
+    vectorLength = offset + count
+    vectors.append(contentsOf: repeatElement(0, count: readsWeights ? offset - vectors.count : 0))
+    vectors.append(contentsOf: values)
+    return Vector(offset: offset, count: count)
+  }
+
+  /// The values of a vector found by `vector`; none where the weights are not read.
+  func values(_ vector: Vector) -> [Float] {
+    vector.isPresent && readsWeights ? Array(vectors[vector.offset..<vector.offset + vector.count]) : []
+  }
+
+  /// A small tensor as floats, row by row; empty where the weights are not read.
+  private func values(_ name: String, _ weight: Weight) throws(ModelError) -> [Float] {
+    let matrix = try matrix(name, weight)
+    guard readsWeights else { return [] }
+    let (sliceCount, count, kernels) = (Int(weight.teamStarts[teamCount]), weight.rows * weight.experts, kernels)
+    return Array(unsafeUninitializedCapacity: count * weight.columns) { values, initialized in
+      guard let base = values.baseAddress else { return }
+      let rows = Rows(base, count: count, length: weight.columns)
+      for row in 0..<count {
+        matrix.dequantize(row: row % weight.rows, of: row / weight.rows, sliceCount: sliceCount, kernels, into: rows[row])
+      }
+      initialized = count * weight.columns
+    }
+  }
+
+  // MARK: What is left over
+
+  /// Refuses tensors that no part of the graph reads: the file is of another model than the one computed.
+  ///
+  /// Prediction layers after the last one that is computed are left out on purpose, and names that are not of a weight's form mark
+  /// features of a file.
+  func checkAllUsed(layerCount: Int) throws(ModelError) {
+    for name in table.names.sorted() where !usedNames.contains(name) {
+      let fields = name.split(separator: ".", omittingEmptySubsequences: false)
+      guard fields.count > 2, fields[0] == "blk", let layer = Int(fields[1]) else {
+        if ["weight", "bias", "scale", "input_scale"].contains(fields.last) { throw .unusedTensor(name: name) }
+        continue
+      }
+      if layer < layerCount { throw .unusedTensor(name: name) }
+    }
+  }
+
+  /// Notes that the graph does not need this tensor beside those that it reads.
+  mutating func skip(_ name: String) { usedNames.insert(name) }
 }
 
-/// Owns slices that matrices point at.
-final class SliceStore {
-  private var allocations: [UnsafeMutablePointer<MatrixSlice>] = []
+/// Owns what matrices point at.
+final class MatrixStore {
+  private var allocations: [UnsafeMutableRawPointer] = []
 
   deinit { for allocation in allocations { allocation.deallocate() } }
 
   /// A copy that lives as long as the store.
-  func keep(_ slices: [MatrixSlice]) -> UnsafePointer<MatrixSlice> {
-    let memory = UnsafeMutablePointer<MatrixSlice>.allocate(capacity: max(slices.count, 1))
-    memory.initialize(from: slices, count: slices.count)
-    allocations.append(memory)
+  ///
+  /// - Precondition: Elements are plain data.
+  func keep<Element>(_ elements: [Element]) -> UnsafePointer<Element> {
+    let memory = UnsafeMutablePointer<Element>.allocate(capacity: max(elements.count, 1))
+    memory.initialize(from: elements, count: elements.count)
+    allocations.append(UnsafeMutableRawPointer(memory))
     return UnsafePointer(memory)
   }
 }

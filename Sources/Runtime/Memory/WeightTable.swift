@@ -23,6 +23,9 @@ package final class WeightTable {
 
   deinit { for allocation in allocations { allocation.deallocate() } }
 
+  /// The names of all tensors.
+  package var names: some Collection<String> { tensors.keys }
+
   /// The weight of that name, cut into each team's rows; nil if the pack has none.
   package func weight(_ name: String) -> Weight? {
     if let known = weights[name] { return known }
@@ -75,7 +78,7 @@ package final class WeightTable {
   private func cut(_ slice: TensorSlice, at base: UnsafeRawPointer, rows: Range<Int>) -> WeightSlice {
     let isInterleaved = slice.layout != .gguf
     let unit = isInterleaved ? Layout.groupRows : 1
-    let unitByteCount = slice.byteCount / (slice.rowCount / unit)
+    let unitByteCount = slice.byteCount / max(1, slice.rowCount / unit)
     return WeightSlice(
       base: base + slice.offset + (rows.lowerBound - slice.rowBegin) / unit * unitByteCount, expertStride: slice.expertStride,
       rowBegin: rows.lowerBound, rowCount: rows.count, isInterleaved: isInterleaved)
