@@ -21,8 +21,6 @@ struct Attention: MixerPart {
   let rotary: Int
   let window: Int
   let scale: Float
-  /// Whether its products read activations of 16 bits, in models with experts, where a small error can choose another expert.
-  let usesTwoPartActivations: Bool
 
   /// What the metadata says of one layer's attention.
   struct Configuration: Sendable, Equatable {
@@ -97,7 +95,6 @@ struct Attention: MixerPart {
     rotary = model.rotaries.firstIndex(of: configuration.rotary) ?? 0
     window = configuration.window
     scale = configuration.scale
-    usesTwoPartActivations = model.hasExperts
   }
 
   var readsQuants: Bool { query.readsQuants || key.readsQuants || value.readsQuants }
@@ -128,11 +125,10 @@ struct Attention: MixerPart {
 
     @inline(__always)
     init(_ room: inout TeamRoom, _ attention: Attention, _ sizes: PassSizes) {
-      let columns = sizes.batch * (attention.usesTwoPartActivations ? 2 : 1)
-      queries = room.parts.rows(columns, length: attention.query.rows)
-      keys = room.parts.rows(columns, length: attention.key.rows)
-      values = room.parts.rows(columns, length: attention.value.rows)
-      attended = room.parts.columns(columns, length: attention.output.columns, keepsPlain: attention.outputForm.plain)
+      queries = room.parts.rows(sizes.batch, length: attention.query.rows)
+      keys = room.parts.rows(sizes.batch, length: attention.key.rows)
+      values = room.parts.rows(sizes.batch, length: attention.value.rows)
+      attended = room.parts.columns(sizes.batch, length: attention.output.columns, keepsPlain: attention.outputForm.plain)
       rotated = room.output.floats(sizes.batch * attention.query.rows)
     }
   }

@@ -106,6 +106,8 @@ struct Mixture: LayerPart {
     /// Choices in the order of experts: the first place of each expert's, and of each place the token and the choice, which is
     /// token · experts used + rank.
     let starts: UnsafeMutablePointer<Int32>
+    /// How many experts were chosen by some token, and which.
+    let active: UnsafeMutablePointer<Int32>
     let tokens: UnsafeMutablePointer<Int32>
     let placed: UnsafeMutablePointer<Int32>
     /// Of small steps.
@@ -117,6 +119,7 @@ struct Mixture: LayerPart {
       tile = GatedNetwork.Tile(&arena, sizes)
       self.routing = Routing.Scratch(&arena, routing)
       starts = arena.integers(routing.count + 1)
+      active = arena.integers(routing.count + 1)
       tokens = arena.integers(sizes.batch * routing.usedCount)
       placed = arena.integers(sizes.batch * routing.usedCount)
       choices = Choices(&arena, routing, count: min(sizes.batch, PassSizes.tokensPerThread))

@@ -66,7 +66,14 @@ struct MixtureStep {
     let (count, ranks, starts) = (thread.step.count * routing.usedCount, choices.experts, scratch.starts)
     starts.update(repeating: 0, count: routing.count + 1)
     for index in 0..<count { starts[Int(ranks[index]) + 1] += 1 }
-    for expert in 0..<routing.count { starts[expert + 1] += starts[expert] }
+    scratch.active[0] = 0
+    for expert in 0..<routing.count {
+      if starts[expert + 1] > 0 {
+        scratch.active[0] += 1
+        scratch.active[Int(scratch.active[0])] = Int32(expert)
+      }
+      starts[expert + 1] += starts[expert]
+    }
     for index in 0..<count {
       let expert = Int(ranks[index])
       let place = Int(starts[expert])
@@ -82,9 +89,9 @@ struct MixtureStep {
   /// Calls `body` with each chosen expert and its places among the sorted choices.
   @inline(__always)
   private func forEachExpert(_ body: (_ expert: Int, _ places: Range<Int>) -> Void) {
-    for expert in 0..<routing.count {
-      let places = Int(scratch.starts[expert])..<Int(scratch.starts[expert + 1])
-      if !places.isEmpty { body(expert, places) }
+    for index in 1..<Int(scratch.active[0]) + 1 {
+      let expert = Int(scratch.active[index])
+      body(expert, Int(scratch.starts[expert])..<Int(scratch.starts[expert + 1]))
     }
   }
 

@@ -92,12 +92,8 @@ struct Routing: Sendable, Equatable {
     let limit = Float.greatestFiniteMagnitude
     for index in 0..<count where !(selection[index].magnitude <= limit) { selection[index] = selection[index] > 0 ? limit : -limit }
     if groupCount > 1 { keepBestGroups(scratch) }
-    for rank in 0..<usedCount {
-      let best = largest(selection)
-      ranks[rank] = Int32(best)
-      weights[rank] = probabilities[best]
-      selection[best] = -.infinity
-    }
+    rank(selection, into: ranks)
+    for rank in 0..<usedCount { weights[rank] = probabilities[Int(ranks[rank])] }
     weigh(weights, kernels)
   }
 
@@ -141,9 +137,21 @@ struct Routing: Sendable, Equatable {
     }
   }
 
-  private func largest(_ values: Row) -> Int {
-    var best = 0
-    for index in 1..<max(count, 1) where values[index] > values[best] { best = index }
-    return best
+  /// The best of `values`, in order: one pass that keeps the best so far sorted.
+  private func rank(_ values: Row, into ranks: UnsafeMutablePointer<Int32>) {
+    for index in 0..<count {
+      let value = values[index]
+      var place = min(index, usedCount)
+      // The last one is pushed out.
+      if place == usedCount {
+        guard value > values[Int(ranks[usedCount - 1])] else { continue }
+        place -= 1
+      }
+      while place > 0, value > values[Int(ranks[place - 1])] {
+        ranks[place] = ranks[place - 1]
+        place -= 1
+      }
+      ranks[place] = Int32(index)
+    }
   }
 }

@@ -6,33 +6,25 @@ import PackRuntime
 extension PassThread {
   /// A part of a product's rows, published to all teams.
   ///
-  /// - Parameters:
-  ///   - first: The number of the product's first unit of 16 rows; `part` counts from there.
-  ///   - inTwoParts: Whether the quantised activations stand in two columns each, whose products are added.
+  /// - Parameter first: The number of the product's first unit of 16 rows; `part` counts from there.
   @inline(__always)
-  func project(_ matrix: Matrix, first: Int, _ part: Range<Int>, _ input: Columns, inTwoParts: Bool = false, into output: Rows) {
-    let isDouble = inTwoParts && matrix.readsQuants && !matrix.readsFloats
+  func project(_ matrix: Matrix, first: Int, _ part: Range<Int>, _ input: Columns, into output: Rows) {
     matrix.forEachRun(team: worker.team, first: first, part: part) { rows in
-      matrix.multiply(rows, team: worker.team, input, count: isDouble ? 2 * step.count : step.count, into: output)
-      if isDouble {
-        for token in 0..<step.count {
-          kernels.add(output[token][rows], output[step.count + token][rows], into: output[token][rows])
-        }
-      }
+      matrix.multiply(rows, team: worker.team, input, count: step.count, into: output)
       publish(output, rows, count: step.count)
     }
   }
 
   /// A product back to the residual's length, with the barrier after it.
-  func projectOutput(_ matrix: Matrix, _ input: Columns, inTwoParts: Bool = false) {
+  func projectOutput(_ matrix: Matrix, _ input: Columns) {
     worker.forEachPart(of: matrix.unitCount(team: worker.team), .output) { part in
-      project(matrix, first: 0, part, input, inTwoParts: inTwoParts, into: buffers.projected)
+      project(matrix, first: 0, part, input, into: buffers.projected)
     }
     worker.barrier(after: .output)
   }
 
   /// Quantises the first `count` columns, which the whole team reads, after a barrier; ends with a team barrier.
-  func quantizeShared(_ columns: Columns, count: Int, inTwoParts: Bool = false) {
+  func quantizeShared(_ columns: Columns, count: Int) {
     guard columns.length % 32 == 0 else { return }
     let blocks = columns.length / 32
     let mine = part(of: count * blocks)
@@ -40,12 +32,7 @@ extension PassThread {
     while at < mine.upperBound {
       let (column, block) = (at / blocks, at % blocks)
       let run = min(mine.upperBound - at, blocks - block)
-      let source = columns[column][block * 32..<(block + run) * 32]
-      if inTwoParts {
-        columns.quantizeInTwoParts(kernels, source, column: column, second: count + column, from: block * 32, scratch: own.column)
-      } else {
-        columns.quantize(kernels, source, column: column, from: block * 32)
-      }
+      columns.quantize(kernels, columns[column][block * 32..<(block + run) * 32], column: column, from: block * 32)
       at += run
     }
     worker.teamBarrier()
@@ -82,31 +69,18 @@ extension PassThread {
 
   /// Publishes `source` as the elements from `begin` on of one of the team's columns, in the form that its readers want.
   @inline(__always)
-  func publish(
-    _ source: Row, as form: ActivationForm, to columns: Columns, column: Int, from begin: Int = 0, inTwoParts: Bool = false
-  ) {
+  func publish(_ source: Row, as form: ActivationForm, to columns: Columns, column: Int, from begin: Int = 0) {
     if form.plain {
       let target = columns[column][begin..<begin + source.count]
       target.copy(source)
       if worker.teamCount > 1 { publish(target.start, count: target.count) }
     }
     guard form.quantised else { return }
-    if inTwoParts {
-      let second = step.count + column
-      columns.quantizeInTwoParts(kernels, source, column: column, second: second, from: begin, scratch: own.column)
-      publishQuants(columns, column: second, from: begin, count: source.count)
-    } else {
-      columns.quantize(kernels, source, column: column, from: begin)
-    }
-    publishQuants(columns, column: column, from: begin, count: source.count)
-  }
-
-  @inline(__always)
-  private func publishQuants(_ columns: Columns, column: Int, from begin: Int, count: Int) {
+    columns.quantize(kernels, source, column: column, from: begin)
     guard worker.teamCount > 1 else { return }
     let at = column * columns.length + begin
-    publish(columns.q8.quants + at, count: count)
-    publish(columns.q8.scales + at / 32, count: count / 32)
-    publish(columns.q8.sums + at / 16, count: count / 16)
+    publish(columns.q8.quants + at, count: source.count)
+    publish(columns.q8.scales + at / 32, count: source.count / 32)
+    publish(columns.q8.sums + at / 16, count: source.count / 16)
   }
 }
