@@ -70,7 +70,8 @@ struct WeightFuzzTests {
       return all
     }
     let sound = try logits()
-    #expect(sound.allSatisfy(\.isFinite))
+    let isSound = sound.allSatisfy { $0.isFinite }
+    #expect(isSound)
     for round in 0..<Self.iterations {
       var undo: [(UnsafeMutableRawPointer, [UInt8])] = []
       for _ in 0..<Int.random(in: 1...8, using: &random) {
@@ -86,7 +87,9 @@ struct WeightFuzzTests {
       }
       do { _ = try logits() } catch ModelError.badValue(let key, _, _) { #expect(key == "rope_freqs.weight") }
       for (start, bytes) in undo.reversed() {
-        bytes.withUnsafeBytes { start.copyMemory(from: $0.baseAddress ?? start, byteCount: $0.count) }
+        bytes.withUnsafeBytes { saved in
+          if let source = saved.baseAddress { start.copyMemory(from: source, byteCount: saved.count) }
+        }
       }
       if round % 97 == 0 || round + 1 == Self.iterations {
         let again = try logits()
