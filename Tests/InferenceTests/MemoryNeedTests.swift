@@ -15,7 +15,7 @@ import Testing
 struct MemoryNeedTests {
   /// Hands `body` a pack of one of the fixtures, which is deleted when it returns.
   private func withPack(_ name: String, _ placement: PackManifest.Placement, _ body: (Pack) throws -> Void) throws {
-    let fixture = URL(filePath: #filePath).appending(path: "../../../../fixtures/\(name).gguf").standardized.path
+    let fixture = URL(filePath: #filePath).appending(path: "../../../fixtures/\(name).gguf").standardized.path
     let folder = FileManager.default.temporaryDirectory.appending(path: "needs-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -11,11 +11,13 @@ struct ModelConfigurationTests {
   private static func metadata(_ architecture: String = "llama") -> GGUFMetadata {
     var metadata = GGUFMetadata()
     metadata["general.architecture"] = .text(architecture)
-    let sizes = [
+    var sizes = [
       "block_count": 2, "context_length": 512, "embedding_length": 64, "feed_forward_length": 128, "attention.head_count": 4,
-      "attention.head_count_kv": 2, "rope.dimension_count": 16, "attention.kv_lora_rank": 32, "attention.key_length_mla": 32,
-      "attention.value_length_mla": 16,
+      "attention.head_count_kv": 2, "rope.dimension_count": 16,
     ]
+    if architecture == "deepseek2" {
+      sizes.merge(["kv_lora_rank": 32, "key_length_mla": 32, "value_length_mla": 16].map { ("attention.\($0)", $1) }) { $1 }
+    }
     for (key, value) in sizes { metadata["\(architecture).\(key)"] = .uint32(UInt32(value)) }
     metadata["\(architecture).attention.layer_norm_rms_epsilon"] = .float32(1e-6)
     return metadata
