@@ -85,6 +85,7 @@ let package = Package(
     // What a conversation becomes: these need nothing but Swift.
     .target(name: "JSON", swiftSettings: safe),
     .target(name: "ChatTemplates", dependencies: ["JSON"], swiftSettings: safe),
+    .target(name: "Grammar", dependencies: ["JSON"], swiftSettings: safe),
 
     // Programs, and what they share.
     .target(
@@ -110,6 +111,7 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["GGUF"], path: "Tests/TestSupport"),
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "make-fixtures"]),
     .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "JSON"]),
+    .testTarget(name: "GrammarTests", dependencies: ["Grammar", "JSON"]),
     .testTarget(name: "PackFormatTests", dependencies: ["PackFormat", "Repack", "GGUF"]),
     .testTarget(name: "RepackTests", dependencies: ["Repack", "TestSupport"]),
     .testTarget(name: "KernelTests", dependencies: ["CKernels", "EmulatedKernels", "GGUF", "PackFormat", "Repack", "TestSupport"]),

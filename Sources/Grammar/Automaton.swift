@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// The pushdown automaton of a grammar: it is in several stacks at once, one for each way to read the text so far.
+///
+/// A stack is a node: the element that comes next, and the node to return to. Equal stacks are one node, so that what is known
+/// of a node holds wherever it occurs.
+struct Automaton {
+  typealias Node = Int32
+
+  /// Nothing is left: the text is complete.
+  static let bottom: Node = 0
+  /// The unknown stack below, where a mask is computed for an element alone.
+  static let unknown: Node = 1
+
+  let grammar: Grammar
+  private(set) var elements: [Int32] = [-1, -1]
+  private(set) var parents: [Node] = [-1, -1]
+  private var numbers: [UInt64: Node] = [:]
+
+  init(_ grammar: Grammar) { self.grammar = grammar }
+
+  mutating func node(_ element: Int, _ parent: Node) -> Node {
+    let key = UInt64(element) << 32 | UInt64(UInt32(bitPattern: parent))
+    if let node = numbers[key] { return node }
+    let node = Node(elements.count)
+    elements.append(Int32(element))
+    parents.append(parent)
+    numbers[key] = node
+    return node
+  }
+
+  /// The stacks at the beginning of a text.
+  mutating func start() -> [Node] {
+    var stacks: [Node] = []
+    for start in grammar.rules[grammar.root] { expand(start, Self.bottom, &stacks) }
+    return Self.sorted(stacks)
+  }
+
+  /// The stacks that a return to a node gives.
+  mutating func resume(_ node: Node) -> [Node] {
+    if node == Self.bottom || node == Self.unknown { return [node] }
+    var stacks: [Node] = []
+    expand(Int(elements[Int(node)]), parents[Int(node)], &stacks)
+    return Self.sorted(stacks)
+  }
+
+  /// The stacks after a byte; none if the grammar does not allow it.
+  mutating func advance(_ stacks: [Node], _ byte: UInt8) -> [Node] {
+    var next: [Node] = []
+    for node in stacks where node > Self.unknown {
+      let element = Int(elements[Int(node)])
+      if case .bytes(let set) = grammar.elements[element], grammar.sets[set].contains(byte) {
+        expand(element + 1, parents[Int(node)], &next)
+      }
+    }
+    return next.count < 2 ? next : Self.sorted(next)
+  }
+
+  private static func sorted(_ stacks: [Node]) -> [Node] {
+    var unique: [Node] = []
+    for node in stacks.sorted() where unique.last != node { unique.append(node) }
+    return unique
+  }
+
+  /// Adds the stacks, with a set of bytes on top each, that an element and what lies below it stand for.
+  private mutating func expand(_ element: Int, _ parent: Node, _ stacks: inout [Node]) {
+    if case .bytes = grammar.elements[element] {
+      stacks.append(node(element, parent))
+      return
+    }
+    var work = [(element, parent)]
+    var seen: Set<UInt64> = []
+    while let (element, parent) = work.popLast() {
+      guard seen.insert(UInt64(element) << 32 | UInt64(UInt32(bitPattern: parent))).inserted else { continue }
+      switch grammar.elements[element] {
+      case .bytes: stacks.append(node(element, parent))
+      case .end:
+        if parent <= Self.unknown {
+          stacks.append(parent)
+        } else {
+          work.append((Int(elements[Int(parent)]), parents[Int(parent)]))
+        }
+      case .rule(let rule):
+        // What would return only to return again is left out: then repetition does not deepen the stack.
+        let next = grammar.elements[element + 1] == .end ? parent : node(element + 1, parent)
+        for start in grammar.rules[rule] { work.append((start, next)) }
+      }
+    }
+  }
+}

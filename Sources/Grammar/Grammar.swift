@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// A language of byte strings, compiled for masking tokens: rules whose alternatives are rows of byte sets and other rules.
+///
+/// It holds no state and may be shared by threads; `GrammarMatcher` follows a text through it.
+public struct Grammar: Sendable {
+  enum Element: Sendable, Equatable {
+    /// One byte out of a set, by its number.
+    case bytes(Int)
+    case rule(Int)
+    /// The end of an alternative.
+    case end
+
+    func isProductive(_ rules: [Bool]) -> Bool { if case .rule(let rule) = self { rules[rule] } else { true } }
+  }
+
+  /// The alternatives of all rules, each ended by `.end`.
+  private(set) var elements: [Element] = []
+  private(set) var sets: [ByteSet] = []
+  /// For each rule, where its alternatives begin.
+  private(set) var rules: [[Int]] = []
+  let root: Int
+  /// Whether no finite text is in the language.
+  let isEmpty: Bool
+
+  /// The number of elements that a grammar may have.
+  static let greatestSize = 400_000
+
+  /// - Parameters:
+  ///   - patterns: what each rule matches.
+  ///   - names: the names of the rules, for messages.
+  init(patterns: [Pattern], names: [String], root: Int) throws(GrammarError) {
+    self.root = root
+    rules = [[Int]](repeating: [], count: patterns.count)
+    var lowering = Lowering(rules: patterns.count)
+    for (index, pattern) in patterns.enumerated() {
+      let alternatives = try lowering.alternatives(pattern)
+      lowering.define(index, alternatives)
+    }
+    let productive = lowering.productiveRules()
+    isEmpty = !productive[root]
+    for alternatives in lowering.rules {
+      guard elements.count <= Self.greatestSize else { throw .tooLarge(limit: Self.greatestSize) }
+      var starts: [Int] = []
+      // An alternative that no finite text matches would lead where there is no way out.
+      for alternative in alternatives where alternative.allSatisfy({ $0.isProductive(productive) }) {
+        starts.append(elements.count)
+        elements += alternative
+        elements.append(.end)
+      }
+      lowering.starts.append(starts)
+    }
+    rules = lowering.starts
+    sets = lowering.sets
+    try checkLeftRecursion(names)
+  }
+
+  /// Refuses rules that can come back to themselves before they have read a byte.
+  private func checkLeftRecursion(_ names: [String]) throws(GrammarError) {
+    let nullable = nullableRules()
+    // 0: not visited, 1: on the path, 2: done.
+    var marks = [UInt8](repeating: 0, count: rules.count)
+    for start in rules.indices where marks[start] == 0 {
+      var path: [(rule: Int, next: [Int])] = [(start, firstRules(of: start, nullable))]
+      marks[start] = 1
+      while let last = path.indices.last {
+        guard let rule = path[last].next.popLast() else {
+          marks[path[last].rule] = 2
+          path.removeLast()
+          continue
+        }
+        if marks[rule] == 1 {
+          let named = ([rule] + path.reversed().map(\.rule)).first { $0 < names.count } ?? 0
+          throw .leftRecursion(rule: named < names.count ? names[named] : "root")
+        }
+        if marks[rule] == 0 {
+          marks[rule] = 1
+          path.append((rule, firstRules(of: rule, nullable)))
+        }
+      }
+    }
+  }
+
+  private func nullableRules() -> [Bool] {
+    var nullable = [Bool](repeating: false, count: rules.count)
+    var hasChanged = true
+    while hasChanged {
+      hasChanged = false
+      for (rule, starts) in rules.enumerated() where !nullable[rule] {
+        let isNullable = starts.contains { start in
+          var index = start
+          while case .rule(let inner) = elements[index], nullable[inner] { index += 1 }
+          return elements[index] == .end
+        }
+        if isNullable {
+          nullable[rule] = true
+          hasChanged = true
+        }
+      }
+    }
+    return nullable
+  }
+
+  /// The rules that may stand at the beginning of a rule.
+  private func firstRules(of rule: Int, _ nullable: [Bool]) -> [Int] {
+    var first: [Int] = []
+    for start in rules[rule] {
+      var index = start
+      while case .rule(let inner) = elements[index] {
+        first.append(inner)
+        guard nullable[inner] else { break }
+        index += 1
+      }
+    }
+    return first
+  }
+}
+
+/// Turns patterns into rows of elements; what is nested becomes a rule of its own.
+private struct Lowering {
+  var rules: [[[Grammar.Element]]]
+  var starts: [[Int]] = []
+  private(set) var sets: [ByteSet] = []
+  private var setNumbers: [ByteSet: Int] = [:]
+  private var size = 0
+
+  init(rules count: Int) { rules = [[[Grammar.Element]]](repeating: [], count: count) }
+
+  mutating func define(_ rule: Int, _ alternatives: [[Grammar.Element]]) { rules[rule] = alternatives }
+
+  /// Which rules match a finite text.
+  func productiveRules() -> [Bool] {
+    var productive = [Bool](repeating: false, count: rules.count)
+    var hasChanged = true
+    while hasChanged {
+      hasChanged = false
+      for (rule, alternatives) in rules.enumerated().reversed() where !productive[rule] {
+        guard alternatives.contains(where: { $0.allSatisfy { $0.isProductive(productive) } }) else { continue }
+        productive[rule] = true
+        hasChanged = true
+      }
+    }
+    return productive
+  }
+
+  private mutating func add(_ alternatives: [[Grammar.Element]]) throws(GrammarError) -> Int {
+    size += alternatives.reduce(0) { $0 + $1.count + 1 }
+    guard size <= Grammar.greatestSize else { throw .tooLarge(limit: Grammar.greatestSize) }
+    rules.append(alternatives)
+    return rules.count - 1
+  }
+
+  mutating func alternatives(_ pattern: Pattern) throws(GrammarError) -> [[Grammar.Element]] {
+    guard case .choice(let choices) = pattern else { return [try row(pattern)] }
+    var rows: [[Grammar.Element]] = []
+    for choice in choices { rows += try alternatives(choice) }
+    return rows
+  }
+
+  private mutating func row(_ pattern: Pattern) throws(GrammarError) -> [Grammar.Element] {
+    switch pattern {
+    case .bytes(let set):
+      if let number = setNumbers[set] { return [.bytes(number)] }
+      setNumbers[set] = sets.count
+      sets.append(set)
+      return [.bytes(sets.count - 1)]
+    case .sequence(let parts):
+      var row: [Grammar.Element] = []
+      for part in parts { row += try self.row(part) }
+      return row
+    case .rule(let rule): return [.rule(rule)]
+    case .choice: return [.rule(try add(alternatives(pattern)))]
+    case .repetition(let inner, let minimum, let maximum): return try repetition(inner, minimum, maximum)
+    }
+  }
+
+  private mutating func repetition(_ inner: Pattern, _ minimum: Int, _ maximum: Int?) throws(GrammarError) -> [Grammar.Element] {
+    var once = try row(inner)
+    if once.count > 1 { once = [.rule(try add([once]))] }
+    guard minimum <= 10_000, maximum ?? 0 <= 10_000 else { throw .tooLarge(limit: Grammar.greatestSize) }
+    var row: [Grammar.Element] = []
+    for _ in 0..<minimum { row += once }
+    guard let maximum else {
+      // rule ::= once rule | nothing
+      let rule = try add([])
+      rules[rule] = [once + [.rule(rule)], []]
+      return row + [.rule(rule)]
+    }
+    var rest: Int?
+    for _ in minimum..<max(minimum, maximum) { rest = try add([once + (rest.map { [.rule($0)] } ?? []), []]) }
+    return row + (rest.map { [.rule($0)] } ?? [])
+  }
+}

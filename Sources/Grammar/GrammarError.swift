@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// Why a grammar or a schema cannot be compiled.
+public enum GrammarError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The text of a grammar is not well formed.
+  case syntax(problem: String, line: Int, column: Int)
+  /// A grammar names a rule that it does not define.
+  case undefinedRule(String)
+  /// A rule begins with itself, which an automaton that reads from the left cannot follow.
+  case leftRecursion(rule: String)
+  /// A schema uses what this compiler cannot enforce; nothing is ever ignored.
+  case unsupported(keyword: String, path: String, reason: String)
+  /// A schema contradicts itself or is not well formed.
+  case invalidSchema(path: String, problem: String)
+  /// The automaton would become too large.
+  case tooLarge(limit: Int)
+
+  /// What is wrong and where.
+  public var description: String {
+    switch self {
+    case .syntax(let problem, let line, let column): "grammar line \(line), column \(column): \(problem)"
+    case .undefinedRule(let name): "the grammar uses the rule '\(name)' and does not define it"
+    case .leftRecursion(let rule): "the rule '\(rule)' begins with itself; write the repetition on the right"
+    case .unsupported(let keyword, let path, let reason):
+      "schema \(path): '\(keyword)' is not supported\(reason.isEmpty ? "" : ": " + reason)"
+    case .invalidSchema(let path, let problem): "schema \(path): \(problem)"
+    case .tooLarge(let limit): "the grammar is too large: more than \(limit) elements"
+    }
+  }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// Follows a text through a grammar, and says which tokens may come next.
+///
+/// What may come next depends mostly on the element that comes next, and hardly on what lies below it in the stack. So a mask is
+/// computed once for each element, with the places in the vocabulary's tree where a token leaves the rule; only from those places
+/// on does the stack matter. Masks of whole stacks are kept, too: within a string it is one stack for many tokens.
+public final class GrammarMatcher {
+  private let trie: TokenTrie
+  private var automaton: Automaton
+  private var stacks: [Automaton.Node]
+
+  /// What is known of an element whatever the stack below: the tokens that stay within its rule, and the nodes of the tree at
+  /// which its rule has ended.
+  private struct ElementMask {
+    var mask: TokenMask
+    var exits: [Int32] = []
+  }
+
+  private var elementMasks: [Int32: ElementMask] = [:]
+  private var stackMasks: [Automaton.Node: TokenMask] = [:]
+  private static let keptStackMasks = 256
+
+  /// Sets of stacks by number, and where each byte leads from them: -1 is not known yet, 0 is nowhere.
+  private var sets: [[Automaton.Node]] = [[]]
+  private var setNumbers: [[Automaton.Node]: Int32] = [[]: 0]
+  private var transitions: [Int32] = [Int32](repeating: 0, count: 256)
+  private static let keptSets = 4096
+
+  /// A matcher at the beginning of a text.
+  public init(_ grammar: Grammar, trie: TokenTrie) {
+    self.trie = trie
+    automaton = Automaton(grammar)
+    stacks = automaton.start()
+  }
+
+  /// Goes back to the beginning of a text; what was computed is kept.
+  public func reset() { stacks = automaton.start() }
+
+  /// Whether the text so far is whole: the answer may end here.
+  public var isComplete: Bool { stacks.first == Automaton.bottom }
+
+  /// Whether nothing can come next but the end.
+  public var mustEnd: Bool { stacks == [Automaton.bottom] }
+
+  /// Takes a byte; false, and nothing changes, if the grammar does not allow it.
+  public func accept(byte: UInt8) -> Bool {
+    let next = automaton.advance(stacks, byte)
+    guard !next.isEmpty else { return false }
+    stacks = next
+    return true
+  }
+
+  /// Takes a token; false, and nothing changes, if the grammar does not allow it.
+  public func accept(token: Int) -> Bool {
+    let bytes = trie.vocabulary[token]
+    guard !bytes.isEmpty else { return false }
+    var next = stacks
+    for byte in bytes {
+      next = automaton.advance(next, byte)
+      if next.isEmpty { return false }
+    }
+    stacks = next
+    return true
+  }
+
+  /// Whether a token may come next, found out by following its bytes.
+  public func allows(token: Int) -> Bool {
+    var next = stacks
+    for byte in trie.vocabulary[token] where !next.isEmpty { next = automaton.advance(next, byte) }
+    return !next.isEmpty && !trie.vocabulary[token].isEmpty
+  }
+
+  /// The tokens that may come next. The end of the answer is not among them; see `isComplete`.
+  public func allowedTokens() -> TokenMask {
+    let nodes = stacks.filter { $0 != Automaton.bottom }
+    guard let first = nodes.first else { return TokenMask(vocabularySize: trie.vocabularySize) }
+    var mask = self.mask(of: first)
+    for node in nodes.dropFirst() { mask.formUnion(self.mask(of: node)) }
+    return mask
+  }
+
+  // MARK: Masks
+
+  private func mask(of node: Automaton.Node) -> TokenMask {
+    if let mask = stackMasks[node] { return mask }
+    makeRoomForSets()
+    let known = elementMask(automaton.elements[Int(node)])
+    var mask = known.mask
+    let parent = automaton.parents[Int(node)]
+    if parent != Automaton.bottom, !known.exits.isEmpty {
+      let below = number(of: automaton.resume(parent))
+      for exit in known.exits { walk(below: Int(exit), from: below, into: &mask) }
+    }
+    if stackMasks.count >= Self.keptStackMasks { stackMasks = [:] }
+    stackMasks[node] = mask
+    return mask
+  }
+
+  private func elementMask(_ element: Int32) -> ElementMask {
+    if let known = elementMasks[element] { return known }
+    var known = ElementMask(mask: TokenMask(vocabularySize: trie.vocabularySize))
+    let start = number(of: [automaton.node(Int(element), Automaton.unknown)])
+    walk(0..<trie.bytes.count, depth: 0, from: start, into: &known.mask, exits: &known.exits)
+    elementMasks[element] = known
+    return known
+  }
+
+  /// Walks the tree below a node.
+  private func walk(below node: Int, from set: Int32, into mask: inout TokenMask) {
+    var exits: [Int32] = []
+    walk(node + 1..<Int(trie.subtreeEnds[node]), depth: Int(trie.depths[node]) + 1, from: set, into: &mask, exits: &exits)
+  }
+
+  /// Walks nodes of the tree, the first of them at a depth, and notes the tokens that the grammar allows.
+  private func walk(_ nodes: Range<Int>, depth: Int, from start: Int32, into mask: inout TokenMask, exits: inout [Int32]) {
+    var path = [Int32](repeating: 0, count: trie.greatestDepth + 1)
+    path[0] = start
+    var node = nodes.lowerBound
+    while node < nodes.upperBound {
+      let level = Int(trie.depths[node]) - depth
+      let set = next(path[level], trie.bytes[node])
+      guard set != 0 else {
+        node = Int(trie.subtreeEnds[node])
+        continue
+      }
+      path[level + 1] = set
+      for index in trie.tokenStarts[node]..<trie.tokenStarts[node + 1] { mask.insert(trie.tokens[Int(index)]) }
+      if sets[Int(set)].first == Automaton.unknown { exits.append(Int32(node)) }
+      node += 1
+    }
+  }
+
+  /// The number of the set after a byte.
+  private func next(_ set: Int32, _ byte: UInt8) -> Int32 {
+    let place = Int(set) << 8 | Int(byte)
+    if transitions[place] >= 0 { return transitions[place] }
+    let number = number(of: automaton.advance(sets[Int(set)], byte))
+    transitions[place] = number
+    return number
+  }
+
+  private func number(of stacks: [Automaton.Node]) -> Int32 {
+    if let number = setNumbers[stacks] { return number }
+    let number = Int32(sets.count)
+    sets.append(stacks)
+    setNumbers[stacks] = number
+    transitions += [Int32](repeating: -1, count: 256)
+    return number
+  }
+
+  /// Forgets all sets once there are many. Their numbers do not outlive the computation of a mask, so this is done before one.
+  private func makeRoomForSets() {
+    guard sets.count > Self.keptSets else { return }
+    sets = [[]]
+    setNumbers = [[]: 0]
+    transitions = [Int32](repeating: 0, count: 256)
+  }
+}

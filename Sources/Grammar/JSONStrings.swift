@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// Strings as JSON writes them.
+enum JSONStrings {
+  /// Characters of a string that JSON writes as they are.
+  private static let plain: [ClosedRange<UInt32>] = [0x20...0x21, 0x23...0x5B, 0x5D...0x10FFFF]
+
+  /// Any character of a string, as itself or as an escape. Escapes of half a surrogate pair are left out, so that each is one
+  /// character.
+  static let character: Pattern = .choice([
+    .characters(plain),
+    .sequence([.text("\\"), .choice([.bytes(escapes), .sequence([.text("u"), unit])])]),
+  ])
+
+  private static let escapes: ByteSet = {
+    var set = ByteSet()
+    for byte in "\"\\/bfnrt".utf8 { set.insert(byte) }
+    return set
+  }()
+
+  private static let hexadecimal: Pattern = .characters([0x30...0x39, 0x41...0x46, 0x61...0x66])
+
+  /// Four hexadecimal digits that are no surrogate: those begin with D8 to DF.
+  private static let unit: Pattern = .choice([
+    .sequence([
+      .characters([0x30...0x39, 0x41...0x43, 0x45...0x46, 0x61...0x63, 0x65...0x66]), hexadecimal, hexadecimal, hexadecimal,
+    ]),
+    .sequence([.characters([0x44...0x44, 0x64...0x64]), .characters([0x30...0x37]), hexadecimal, hexadecimal]),
+  ])
+
+  /// One character out of ranges, written in one way.
+  static func characters(_ ranges: [ClosedRange<UInt32>], error: GrammarError) throws(GrammarError) -> Pattern {
+    var choices: [Pattern] = []
+    let asThemselves = ranges.complement.union(plain.complement).complement
+    if !asThemselves.isEmpty { choices.append(.characters(asThemselves)) }
+    for (code, escape) in [
+      (0x22, "\\\""), (0x5C, "\\\\"), (0x08, "\\b"), (0x0C, "\\f"), (0x0A, "\\n"), (0x0D, "\\r"), (0x09, "\\t"),
+    ]
+      as [(UInt32, String)]
+    where ranges.contains(where: { $0.contains(code) }) {
+      choices.append(.text(escape))
+    }
+    guard !choices.isEmpty else { throw error }
+    return .choice(choices)
+  }
+
+  static func quoted(_ inner: Pattern) -> Pattern { .sequence([.text("\""), inner, .text("\"")]) }
+
+  /// A string that is none of some names. Its characters are not escaped, as an escape could spell a name.
+  static func name(except names: [String]) -> Pattern {
+    .sequence([.text("\""), rest(names.map { Array($0.unicodeScalars)[...] })])
+  }
+
+  private static func rest(_ names: [ArraySlice<Unicode.Scalar>]) -> Pattern {
+    let anything = Pattern.sequence([.any(.characters(plain)), .text("\"")])
+    guard !names.isEmpty else { return anything }
+    var choices: [Pattern] = []
+    if !names.contains(where: \.isEmpty) { choices.append(.text("\"")) }
+    var followers: [Unicode.Scalar: [ArraySlice<Unicode.Scalar>]] = [:]
+    for name in names { if let first = name.first { followers[first, default: []].append(name.dropFirst()) } }
+    let firsts = followers.keys.sorted()
+    let others = plain.without(firsts.map { $0.value...$0.value })
+    choices.append(.sequence([.characters(others), anything]))
+    for first in firsts where plain.contains(where: { $0.contains(first.value) }) {
+      choices.append(.sequence([.text(String(first)), rest(followers[first] ?? [])]))
+    }
+    return .choice(choices)
+  }
+}
+
+extension [ClosedRange<UInt32>] {
+  func union(_ others: [ClosedRange<UInt32>]) -> [ClosedRange<UInt32>] { self + others }
+}

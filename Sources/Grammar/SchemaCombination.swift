@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import JSON
+
+/// `allOf` and `oneOf`.
+extension SchemaCompiler {
+  /// A schema with those of its `allOf` merged into it.
+  func merged(_ schema: JSONObject, _ path: String, depth: Int = 0) throws(GrammarError) -> JSONObject {
+    guard depth < 32 else { throw .unsupported(keyword: "allOf", path: path, reason: "nested too deeply") }
+    guard let parts = schema["allOf"]?.array else { return schema }
+    var result = schema
+    result["allOf"] = nil
+    for part in parts {
+      guard case .object(let object) = try resolve(part, path).schema else {
+        if part == .bool(true) { continue }
+        throw .unsupported(keyword: "allOf", path: path, reason: "with what is not an object")
+      }
+      for (name, value) in try merged(object, path, depth: depth + 1).members {
+        result[name] = try merged(name, result[name], value, path)
+      }
+    }
+    return result
+  }
+
+  private func merged(_ name: String, _ old: JSONValue?, _ new: JSONValue, _ path: String) throws(GrammarError) -> JSONValue {
+    if Self.annotations.contains(name), name != "format" { return old ?? new }
+    // An object that says which members others may have would see the merged ones as its own.
+    if name == "additionalProperties" || name == "unevaluatedProperties" {
+      throw .unsupported(keyword: name, path: path, reason: "within 'allOf'")
+    }
+    guard let old else { return new }
+    if old == new { return old }
+    switch (name, old, new) {
+    case ("required", .array(let left), .array(let right)): return .array(left + right.filter { !left.contains($0) })
+    case ("properties", .object(let left), .object(let right)):
+      var result = left
+      for (property, value) in right.members {
+        if let other = result[property], other != value {
+          result[property] = .object(["allOf": .array([other, value])])
+        } else {
+          result[property] = value
+        }
+      }
+      return .object(result)
+    case ("minimum", .integer(let left), .integer(let right)), ("minLength", .integer(let left), .integer(let right)),
+      ("minItems", .integer(let left), .integer(let right)):
+      return .integer(max(left, right))
+    case ("maximum", .integer(let left), .integer(let right)), ("maxLength", .integer(let left), .integer(let right)),
+      ("maxItems", .integer(let left), .integer(let right)):
+      return .integer(min(left, right))
+    default: throw .unsupported(keyword: "allOf", path: path, reason: "with '\(name)' twice")
+    }
+  }
+
+  /// Refuses alternatives of a `oneOf` that one value might satisfy together.
+  func checkDisjoint(_ choices: [JSONValue], _ path: String) throws(GrammarError) {
+    for (index, left) in choices.enumerated() {
+      for right in choices[(index + 1)...] where try !isDisjoint(left, right, path) {
+        throw .unsupported(
+          keyword: "oneOf", path: path,
+          reason: "its alternatives may hold together; tell them apart by type or by a required 'const'")
+      }
+    }
+  }
+
+  private func isDisjoint(_ left: JSONValue, _ right: JSONValue, _ path: String) throws(GrammarError) -> Bool {
+    guard case .object(let left) = try resolve(left, path).schema, case .object(let right) = try resolve(right, path).schema else {
+      return left == .bool(false) || right == .bool(false)
+    }
+    let (leftValues, rightValues) = (Self.values(left), Self.values(right))
+    if let leftValues, let rightValues { return !leftValues.contains(where: rightValues.contains) }
+    let (leftTypes, rightTypes) = (try kinds(left, path), try kinds(right, path))
+    let common = leftTypes.intersection(rightTypes)
+    if common.isEmpty { return true }
+    guard common == ["object"] else { return false }
+    // A member that both require, with no value in common, tells them apart.
+    let required = Set((left["required"]?.array ?? []).compactMap(\.string)).intersection(
+      (right["required"]?.array ?? []).compactMap(\.string))
+    return required.contains { name in
+      guard let one = left["properties"]?[name]?.object, let other = right["properties"]?[name]?.object,
+        let oneValues = Self.values(one), let otherValues = Self.values(other)
+      else { return false }
+      return !oneValues.contains(where: otherValues.contains)
+    }
+  }
+
+  /// The values that a schema lists, if it does.
+  private static func values(_ schema: JSONObject) -> [JSONValue]? {
+    schema["const"].map { [$0] } ?? schema["enum"]?.array
+  }
+
+  /// The types that values of a schema may have; an integer is a number.
+  private func kinds(_ schema: JSONObject, _ path: String) throws(GrammarError) -> Set<String> {
+    if let values = Self.values(schema) {
+      return Set(values.flatMap { value in Self.allTypes.filter { Self.isOf($0, value) } })
+    }
+    guard schema["type"] != nil else { return Set(Self.allTypes) }
+    return Set(try types(of: schema, path).map { $0 == "integer" ? "number" : $0 })
+  }
+}

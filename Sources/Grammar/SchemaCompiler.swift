@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import JSON
+
+extension Grammar {
+  /// Compiles a JSON Schema: what the grammar allows, the schema's validators accept.
+  ///
+  /// The language may be smaller than the schema's: members of an object come in the order of `properties`, an object that lists its
+  /// properties has no others unless `additionalProperties` says so, numbers have at most 15 digits on each side of the point, and
+  /// between tokens stands at most a blank, or a newline and twenty blanks. A keyword that cannot be enforced is refused.
+  ///
+  /// - Throws: `GrammarError`, with the path of the part of the schema that it is about.
+  public init(schema: JSONValue) throws(GrammarError) {
+    var compiler = SchemaCompiler(document: schema)
+    let root = try compiler.rule(for: schema, at: "#")
+    try self.init(patterns: compiler.patterns, names: compiler.names, root: root)
+    if isEmpty { throw .invalidSchema(path: "#", problem: "no finite document satisfies it") }
+  }
+}
+
+/// Compiles the parts of a schema into patterns; each part is a rule, so that parts can refer to themselves.
+struct SchemaCompiler {
+  let document: JSONValue
+  private(set) var patterns: [Pattern] = []
+  private(set) var names: [String] = []
+  private var rules: [String: Int] = [:]
+
+  init(document: JSONValue) { self.document = document }
+
+  /// Keywords that say nothing about what is valid.
+  static let annotations: Set<String> = [
+    "$schema", "$id", "$comment", "$defs", "definitions", "title", "description", "default", "examples", "deprecated", "readOnly",
+    "writeOnly", "format",
+  ]
+
+  private static let known: Set<String> = annotations.union([
+    "$ref", "type", "enum", "const", "anyOf", "oneOf", "allOf", "properties", "required", "additionalProperties", "minProperties",
+    "maxProperties", "unevaluatedProperties", "items", "prefixItems", "minItems", "maxItems", "uniqueItems", "minLength",
+    "maxLength",
+    "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+  ])
+
+  // MARK: Rules
+
+  mutating func add(_ name: String, _ pattern: Pattern = .empty) -> Int {
+    patterns.append(pattern)
+    names.append(name)
+    return patterns.count - 1
+  }
+
+  /// The rule of a name that is always the same.
+  mutating func shared(_ name: String, _ make: (inout SchemaCompiler) -> Pattern) -> Pattern {
+    if let rule = rules[name] { return .rule(rule) }
+    let rule = add(name)
+    rules[name] = rule
+    patterns[rule] = make(&self)
+    return .rule(rule)
+  }
+
+  /// The rule for the part of the schema at a path.
+  mutating func rule(for schema: JSONValue, at path: String) throws(GrammarError) -> Int {
+    if let rule = rules[path] { return rule }
+    guard path.utf8.count < 4096 else { throw .invalidSchema(path: String(path.prefix(80)) + "…", problem: "nested too deeply") }
+    let rule = add(path)
+    rules[path] = rule
+    patterns[rule] = try pattern(schema, path)
+    return rule
+  }
+
+  mutating func part(_ schema: JSONValue, _ path: String) throws(GrammarError) -> Pattern {
+    .rule(try rule(for: schema, at: path))
+  }
+
+  var space: Pattern {
+    mutating get {
+      shared("space") { _ in
+        .choice([
+          .empty, .text(" "),
+          .sequence([.text("\n"), .repetition(.characters([0x20...0x20, 0x09...0x09]), minimum: 0, maximum: 20)]),
+        ])
+      }
+    }
+  }
+
+  var string: Pattern {
+    mutating get { shared("string") { _ in JSONStrings.quoted(.any(JSONStrings.character)) } }
+  }
+
+  /// Any value.
+  var anything: Pattern {
+    mutating get {
+      if let rule = rules["value"] { return .rule(rule) }
+      let rule = add("value")
+      rules["value"] = rule
+      let member: Pattern = .sequence([string, space, .text(":"), space, .rule(rule)])
+      patterns[rule] = .choice([
+        object(first: .optional(.sequence([member, .any(.sequence([separator, member]))]))),
+        array(.optional(.sequence([.rule(rule), .any(.sequence([separator, .rule(rule)]))]))), string, JSONNumbers.number,
+        .text("true"), .text("false"), .text("null"),
+      ])
+      return .rule(rule)
+    }
+  }
+
+  var separator: Pattern {
+    mutating get { .sequence([space, .text(","), space]) }
+  }
+
+  mutating func object(first members: Pattern) -> Pattern { .sequence([.text("{"), space, members, space, .text("}")]) }
+  mutating func array(_ elements: Pattern) -> Pattern { .sequence([.text("["), space, elements, space, .text("]")]) }
+
+  // MARK: Schemas
+
+  private mutating func pattern(_ schema: JSONValue, _ path: String) throws(GrammarError) -> Pattern {
+    switch schema {
+    case .bool(true): return anything
+    case .bool(false): throw .invalidSchema(path: path, problem: "false allows nothing")
+    case .object(let object):
+      for member in object.members where !Self.known.contains(member.name) {
+        throw .unsupported(keyword: member.name, path: path, reason: "")
+      }
+      return try pattern(object, path)
+    default: throw .invalidSchema(path: path, problem: "a schema is an object, true or false")
+    }
+  }
+
+  /// Refuses keywords that constrain the value beside one that already says all.
+  private func refuseOthers(_ schema: JSONObject, beside keyword: String, allowing allowed: Set<String> = [], _ path: String)
+    throws(GrammarError)
+  {
+    for member in schema.members
+    where member.name != keyword && !allowed.contains(member.name)
+      && (!Self.annotations.contains(member.name) || member.name == "format")
+    {
+      throw .unsupported(keyword: member.name, path: path, reason: "beside '\(keyword)'")
+    }
+  }
+
+  private mutating func pattern(_ schema: JSONObject, _ path: String) throws(GrammarError) -> Pattern {
+    if schema["$ref"] != nil {
+      try refuseOthers(schema, beside: "$ref", path)
+      let (target, place) = try resolve(.object(schema), path)
+      return try part(target, place)
+    }
+    if let value = schema["const"] {
+      try refuseOthers(schema, beside: "const", allowing: ["type"], path)
+      return try literals([value], schema, path)
+    }
+    if let values = schema["enum"] {
+      try refuseOthers(schema, beside: "enum", allowing: ["type"], path)
+      guard let values = values.array else { throw .invalidSchema(path: path, problem: "'enum' is a list") }
+      return try literals(values, schema, path)
+    }
+    if schema["allOf"] != nil { return try pattern(merged(schema, path), path) }
+    for keyword in ["anyOf", "oneOf"] {
+      guard let choices = schema[keyword] else { continue }
+      try refuseOthers(schema, beside: keyword, path)
+      guard let choices = choices.array, !choices.isEmpty else {
+        throw .invalidSchema(path: path, problem: "'\(keyword)' is a list that is not empty")
+      }
+      if keyword == "oneOf" { try checkDisjoint(choices, path) }
+      var patterns: [Pattern] = []
+      for (index, choice) in choices.enumerated() where choice != .bool(false) {
+        patterns.append(try part(choice, "\(path)/\(keyword)/\(index)"))
+      }
+      return .choice(patterns)
+    }
+    var choices: [Pattern] = []
+    for type in try types(of: schema, path) { choices.append(try pattern(schema, ofType: type, path)) }
+    return choices.count == 1 ? choices[0] : .choice(choices)
+  }
+
+  private func literals(_ values: [JSONValue], _ schema: JSONObject, _ path: String) throws(GrammarError) -> Pattern {
+    let types = schema["type"] == nil ? nil : try self.types(of: schema, path)
+    var choices: [Pattern] = []
+    for value in values {
+      if let types, !types.contains(where: { SchemaCompiler.isOf($0, value) }) { continue }
+      if case .number(let number) = value, !number.isFinite {
+        throw .invalidSchema(path: path, problem: "a number that is too large")
+      }
+      choices.append(.text(value.description))
+    }
+    guard !choices.isEmpty else { throw .invalidSchema(path: path, problem: "no value of 'enum' or 'const' is of the type") }
+    return .choice(choices)
+  }
+
+  static func isOf(_ type: String, _ value: JSONValue) -> Bool {
+    switch value {
+    case .null: type == "null"
+    case .bool: type == "boolean"
+    case .integer: type == "integer" || type == "number"
+    case .number(let number): type == "number" || (type == "integer" && number == number.rounded())
+    case .string: type == "string"
+    case .array: type == "array"
+    case .object: type == "object"
+    }
+  }
+
+  static let allTypes = ["object", "array", "string", "number", "boolean", "null"]
+
+  /// The types that a schema allows: those that it names, or those that its keywords speak of, or all.
+  func types(of schema: JSONObject, _ path: String) throws(GrammarError) -> [String] {
+    var types: [String] = []
+    switch schema["type"] {
+    case .string(let type)?: types = [type]
+    case .array(let list)?: types = list.compactMap(\.string)
+    case nil:
+      let keywords: [(String, [String])] = [
+        ("object", ["properties", "required", "additionalProperties", "minProperties", "maxProperties", "unevaluatedProperties"]),
+        ("array", ["items", "prefixItems", "minItems", "maxItems", "uniqueItems"]),
+        ("string", ["minLength", "maxLength", "pattern", "format"]),
+        ("number", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]),
+      ]
+      types = keywords.filter { $0.1.contains { schema[$0] != nil } }.map(\.0)
+      if types.isEmpty { types = ["any"] }
+    default: break
+    }
+    guard !types.isEmpty, types.allSatisfy({ $0 == "any" || $0 == "integer" || Self.allTypes.contains($0) }) else {
+      throw .invalidSchema(path: path, problem: "'type' is none of JSON's types")
+    }
+    return types
+  }
+
+  private mutating func pattern(_ schema: JSONObject, ofType type: String, _ path: String) throws(GrammarError) -> Pattern {
+    switch type {
+    case "object": return try objectPattern(schema, path)
+    case "array": return try arrayPattern(schema, path)
+    case "string": return try stringPattern(schema, path)
+    case "integer": return try numberPattern(schema, isInteger: true, path)
+    case "number": return try numberPattern(schema, isInteger: false, path)
+    case "boolean": return .choice([.text("true"), .text("false")])
+    case "null": return .text("null")
+    default: return anything
+    }
+  }
+
+  // MARK: References
+
+  /// The schema that a chain of references leads to, and its path.
+  func resolve(_ schema: JSONValue, _ path: String) throws(GrammarError) -> (schema: JSONValue, path: String) {
+    var (schema, path) = (schema, path)
+    var seen: Set<String> = []
+    while let reference = schema["$ref"] {
+      guard let reference = reference.string, reference.hasPrefix("#"), seen.insert(reference).inserted else {
+        throw .unsupported(keyword: "$ref", path: path, reason: "only references within the schema that lead to a schema")
+      }
+      schema = try target(reference, path)
+      path = reference == "#/" ? "#" : reference
+    }
+    return (schema, path)
+  }
+
+  private func target(_ reference: String, _ path: String) throws(GrammarError) -> JSONValue {
+    var value = document
+    for part in reference.dropFirst().split(separator: "/") {
+      let name = String(part).replacing("~1", with: "/").replacing("~0", with: "~")
+      if let next = value[name] {
+        value = next
+      } else if case .array(let elements) = value, let index = Int(name), elements.indices.contains(index) {
+        value = elements[index]
+      } else {
+        throw .invalidSchema(path: path, problem: "the reference '\(reference)' leads nowhere")
+      }
+    }
+    return value
+  }
+}
+
+extension String {
+  /// With every place of a text replaced.
+  fileprivate func replacing(_ old: String, with new: String) -> String {
+    var result = ""
+    var rest = self[...]
+    while let range = rest.firstRange(of: old) {
+      result += rest[..<range.lowerBound] + new
+      rest = rest[range.upperBound...]
+    }
+    return result + rest
+  }
+}

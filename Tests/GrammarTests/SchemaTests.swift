@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Foundation
+import JSON
+import Testing
+
+@testable import Grammar
+
+struct SchemaTests {
+  @Test(arguments: SchemaSamples.all.indices)
+  func `random documents of a schema are JSON, and masks allow what following bytes allows`(index: Int) throws {
+    let schema = try JSONValue(parsing: SchemaSamples.all[index])
+    var writer = RandomWriter(try Grammar(schema: schema), seed: UInt64(index))
+    var complete = 0
+    for _ in 0..<6 {
+      guard let text = writer.text() else { continue }
+      complete += 1
+      #expect(throws: Never.self, "\(SchemaSamples.all[index]): \(String(decoding: text, as: UTF8.self))") {
+        try JSONValue(parsing: text)
+      }
+      // The same text again, with each mask checked token by token.
+      writer.matcher.reset()
+      for byte in text.prefix(60) {
+        let mask = writer.matcher.allowedTokens()
+        for token in SmallVocabulary.tokens.indices where mask[token] != writer.matcher.allows(token: token) {
+          Issue.record("\(SchemaSamples.all[index]): the mask is wrong for token \(token)")
+        }
+        #expect(writer.matcher.accept(byte: byte))
+      }
+    }
+    #expect(complete >= 3, Comment(rawValue: SchemaSamples.all[index]))
+  }
+
+  @Test(.enabled(if: PythonValidator.isInstalled, PythonValidator.absence))
+  func `Python's jsonschema validates every random document`() throws {
+    var lines: [String] = []
+    for (index, source) in SchemaSamples.all.enumerated() {
+      let schema = try JSONValue(parsing: source)
+      var writer = RandomWriter(try Grammar(schema: schema), seed: UInt64(1000 + index))
+      for _ in 0..<25 {
+        guard let text = writer.text() else { continue }
+        let document = JSONValue.string(String(decoding: text, as: UTF8.self))
+        lines.append(JSONValue.array([schema, document]).description)
+      }
+    }
+    #expect(SchemaSamples.all.count >= 60)
+    #expect(lines.count > SchemaSamples.all.count * 20)
+    let complaints = try PythonValidator.complaints(about: lines)
+    #expect(complaints.isEmpty, Comment(rawValue: complaints.prefix(20).joined(separator: "\n")))
+  }
+
+  @Test(arguments: SchemaSamples.refused.indices)
+  func `a keyword that cannot be enforced is refused by name`(index: Int) throws {
+    let (source, keyword) = SchemaSamples.refused[index]
+    let error = #expect(throws: GrammarError.self) { try Grammar(schema: JSONValue(parsing: source)) }
+    guard case .unsupported(let named, _, _) = error else {
+      Issue.record("\(source): \(error.map(String.init(describing:)) ?? "")")
+      return
+    }
+    #expect(named == keyword)
+  }
+
+  @Test(arguments: [
+    ##"false"##, ##"{"type": "integer", "minimum": 5, "maximum": 4}"##, ##"{"type": "string", "minLength": 5, "maxLength": 4}"##,
+    ##"{"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}"##, ##"{"type": "strin"}"##,
+    ##"{"enum": [], "type": "null"}"##,
+    ##"{"type": "object", "required": ["a"], "properties": {}, "additionalProperties": false}"##, ##"{"$ref": "#/nowhere"}"##,
+    ##"[1]"##,
+  ])
+  func `a schema that no document satisfies is refused`(source: String) throws {
+    let error = #expect(throws: GrammarError.self) { try Grammar(schema: JSONValue(parsing: source)) }
+    if case .unsupported = error { Issue.record("\(source): \(String(describing: error))") }
+  }
+
+  @Test func `a text is refused where it leaves the schema`() throws {
+    let schema = try JSONValue(
+      parsing: ##"{"type": "object", "properties": {"n": {"type": "integer", "maximum": 12}}, "required": ["n"]}"##)
+    let matcher = GrammarMatcher(try Grammar(schema: schema), trie: SmallVocabulary.trie)
+    for byte in ##"{"n": 1"##.utf8 { #expect(matcher.accept(byte: byte)) }
+    #expect(!matcher.isComplete)
+    #expect(!matcher.accept(byte: UInt8(ascii: "3")))
+    #expect(matcher.accept(byte: UInt8(ascii: "2")))
+    #expect(matcher.accept(byte: UInt8(ascii: "}")))
+    #expect(matcher.isComplete && matcher.mustEnd)
+  }
+}
+
+/// Python's jsonschema, which only these tests need; scripts/fetch-python-packages installs it.
+enum PythonValidator {
+  private static let script = """
+    import json, sys
+    import jsonschema
+    for line in sys.stdin:
+        schema, text = json.loads(line)
+        try:
+            jsonschema.Draft202012Validator(schema).validate(json.loads(text))
+        except Exception as error:
+            print(json.dumps(schema), text, str(error).splitlines()[0])
+    """
+
+  static let isInstalled: Bool = (try? complaints(about: [])) != nil
+  static let absence: Comment = "Python has no jsonschema; scripts/fetch-python-packages installs it"
+
+  private struct Failed: Error {}
+
+  /// What jsonschema says against lines of `[schema, text]`.
+  static func complaints(about lines: [String]) throws -> [String] {
+    let input = FileManager.default.temporaryDirectory.appending(path: "grammar-\(UUID().uuidString).jsonl")
+    try Data((lines.joined(separator: "\n") + (lines.isEmpty ? "" : "\n")).utf8).write(to: input)
+    defer { try? FileManager.default.removeItem(at: input) }
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["python3", "-c", script]
+    var environment = ProcessInfo.processInfo.environment
+    if let packages = environment["GGUFPACK_PYTHON"] { environment["PYTHONPATH"] = packages }
+    process.environment = environment
+    process.standardInput = try FileHandle(forReadingFrom: input)
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else { throw Failed() }
+    return String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
+  }
+}

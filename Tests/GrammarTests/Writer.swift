@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Grammar
+
+/// Random numbers that are the same in every run (SplitMix64, by Steele, Lea and Flood).
+struct SplitMix: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
+
+/// A vocabulary like a model's, but small: all bytes, pieces of JSON, words, and characters of several bytes.
+enum SmallVocabulary {
+  static let tokens: [[UInt8]] = {
+    var tokens: [[UInt8]] = [[]]
+    tokens += (UInt8.min...UInt8.max).map { [$0] }
+    let pieces = [
+      "{\"", "\":", "\": \"", "\", \"", "\"}", "\"]", "},", "}, {", "[]", "{}", "[{", "}]", "true", "false", "null", ", ", ": ",
+      "\n  ", "  ", "12",
+      "2024", "-1", "0.5", ".0", "e+1", "\\n", "\\\"", "\\u00", "name", "id", "type", "the", "é", "ü", "東京", "🙂", "🙂🙂", "ab", "abc",
+      "abcd", "xyz",
+      "://", "@", "-0", "T1", ":00", "Z\"", "\",\"", "a\":", "kind", "circle", "square", "left", "right", "value", "\u{7F}",
+      "\u{2028}",
+    ]
+    tokens += pieces.map { Array($0.utf8) }
+    return tokens
+  }()
+
+  static let trie = TokenTrie(vocabulary: tokens)
+}
+
+/// Writes as a model with random weights would: any token that the mask allows.
+struct RandomWriter {
+  var random: SplitMix
+  let matcher: GrammarMatcher
+
+  init(_ grammar: Grammar, seed: UInt64) {
+    random = SplitMix(state: seed)
+    matcher = GrammarMatcher(grammar, trie: SmallVocabulary.trie)
+  }
+
+  /// A text of the grammar's; nil if none was complete after many tokens.
+  mutating func text() -> [UInt8]? {
+    matcher.reset()
+    var text: [UInt8] = []
+    for step in 0..<4000 {
+      if matcher.mustEnd { return text }
+      let isLong = step > 60
+      if matcher.isComplete, isLong || Int.random(in: 0..<3, using: &random) == 0 { return text }
+      let mask = matcher.allowedTokens()
+      var allowed = SmallVocabulary.tokens.indices.filter { mask[$0] }
+      // Once the text is long, what closes comes first, and then what the samples' patterns wait for.
+      if isLong, let closing = "\"}])".utf8.first(where: { mask[Int($0) + 1] }) {
+        allowed = [Int(closing) + 1]
+      } else if isLong, let awaited = "ab.comrg".utf8.filter({ mask[Int($0) + 1] }).randomElement(using: &random) {
+        allowed = [Int(awaited) + 1]
+      }
+      guard let token = allowed.randomElement(using: &random), matcher.accept(token: token) else { return nil }
+      text += SmallVocabulary.tokens[token]
+    }
+    return nil
+  }
+}
