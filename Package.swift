@@ -90,25 +90,30 @@ let package = Package(
     // Programs, and what they share.
     .target(
       name: "Console",
-      dependencies: ["PackFormat", "GGUF", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: ["PackFormat", "GGUF", "Files", "CLinux", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: safe),
     .executableTarget(
       name: "ggufpack",
       dependencies: [
-        "Console", "Repack", "PackFormat", "GGUF", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Console", "Repack", "PackFormat", "GGUF", "Files", "JSON",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),
     .executableTarget(
       name: "packrun",
       dependencies: [
-        "Console", "Doctor", "Generation", "Inference", "Tokenization", "PackRuntime", "PackFormat", "GGUF", "JSON",
+        "Console", "Doctor", "Generation", "Inference", "Tokenization", "PackRuntime", "PackFormat", "GGUF", "Files", "JSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),
     .executableTarget(name: "make-fixtures", dependencies: ["GGUF"], path: "fixtures/generator", swiftSettings: fast),
 
-    // Tests. ModelTests computes models and wants a release build; see scripts/test.
+    // Tests. ModelTests computes models, and FuzzTests has many cases: they want a release build; see scripts/test.
     .target(name: "TestSupport", dependencies: ["GGUF"], path: "Tests/TestSupport"),
+    .testTarget(
+      name: "FilesTests", dependencies: ["Files", .product(name: "SystemPackage", package: "swift-system")]),
+    .testTarget(
+      name: "FuzzTests", dependencies: ["GGUF", "PackFormat", "Repack", "Inference", "Tokenization", "JSON", "TestSupport"]),
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "make-fixtures"]),
     .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "JSON"]),
     .testTarget(name: "GrammarTests", dependencies: ["Grammar", "JSON"]),

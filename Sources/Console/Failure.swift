@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
+import Files
 import GGUF
 import Glibc
 import PackFormat
@@ -40,6 +41,10 @@ package protocol FailureConvertible: Error {
 
 extension Failure: FailureConvertible {
   package var failure: Failure { self }
+}
+
+extension FileError: FailureConvertible {
+  package var failure: Failure { Failure(description) }
 }
 
 extension GGUFError: FailureConvertible {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import Glibc
 import Synchronization
 
@@ -33,7 +34,9 @@ package enum Terminal {
   }
 
   /// Writes one line that says what is wrong, or what the person should know.
-  package static func note(_ text: String) { write(line: "\(program): \(text)") }
+  ///
+  /// Control characters in it are escaped: a text of a file must not drive the terminal, nor break the line.
+  package static func note(_ text: String) { write(line: "\(program): \(text.oneLine)") }
 
   private static func write(line: String) {
     hasStatus.withLock { hasStatus in

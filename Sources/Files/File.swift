@@ -136,15 +136,15 @@ extension Stat {
   package var identity: FileIdentity {
     FileIdentity(
       device: UInt64(rawValue.st_dev), inode: UInt64(rawValue.st_ino), byteCount: Int(size),
-      modified: [rawValue.st_mtim.tv_sec, rawValue.st_mtim.tv_nsec, rawValue.st_ctim.tv_sec, rawValue.st_ctim.tv_nsec])
+      modified: [rawValue.st_mtim.tv_sec, rawValue.st_mtim.tv_nsec])
   }
 }
 
-/// Which file something was read from, and in what state.
+/// Which file something was read from, and in what state: size and time of the last writing.
 public struct FileIdentity: Hashable, Sendable {
   let device: UInt64
   let inode: UInt64
   package let byteCount: Int
-  /// Seconds and nanoseconds of the last writing and the last change of any kind.
+  /// Seconds and nanoseconds of the last time it was written to.
   let modified: [Int]
 }

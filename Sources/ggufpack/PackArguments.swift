@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Console
+import Files
 import PackFormat
 import Repack
 
@@ -76,15 +77,18 @@ struct PackWritingArguments: ParsableArguments {
 
 /// Writes a pack with `converter`, with progress, and says what it has become.
 func write(
-  _ converter: PackConverter, to target: String, level: Int?, resumes: Bool, replaces: Bool, isQuiet: Bool
+  _ converter: PackConverter, to target: String, level: Int?, resumes: Bool, replaces: Bool, isQuiet: Bool,
+  verifying source: Pack? = nil
 ) throws {
   var converter = converter
   converter.writer = "ggufpack \(Version.number)"
   converter.compressionLevel = level
   converter.resumes = resumes
   do {
-    try withProgress("converting", total: converter.byteCount, isQuiet: isQuiet) {
-      try converter.run(to: target, replacing: replaces, progress: $0)
+    try withProgress("converting", total: converter.byteCount, isQuiet: isQuiet) { advance in
+      try converter.run(to: target, replacing: replaces, progress: advance) { () throws(PackError) in
+        if let source { try verifyFirst(source, isQuiet: isQuiet) }
+      }
     }
   } catch PackError.interrupted {
     throw Failure(interruption(of: target, resumes: resumes), exitCode: .interrupted)
@@ -100,10 +104,12 @@ private func interruption(of target: String, resumes: Bool) -> String {
 }
 
 /// Writes a pack with `converter` as the arguments say.
-func write(_ converter: PackConverter, to target: String, _ arguments: PackWritingArguments) throws {
+func write(
+  _ converter: PackConverter, to target: String, _ arguments: PackWritingArguments, verifying source: Pack? = nil
+) throws {
   try write(
     converter, to: target, level: arguments.compress, resumes: arguments.resume, replaces: arguments.writing.force,
-    isQuiet: arguments.writing.quiet)
+    isQuiet: arguments.writing.quiet, verifying: source)
 }
 
 /// One line about a pack that was just written.
@@ -113,13 +119,13 @@ private func summary(of path: String) throws -> String {
   let stored = manifest.blobs.reduce(0) { $0 + $1.storedByteCount }
   let saving = stored == content ? "" : ", compressed to \(ByteCount(stored))"
   return
-    "\(path): \(Count(manifest.tensors.count, "tensor")), \(ByteCount(content))\(saving) for \(Count(manifest.nodeCount, "node")), "
+    "\(path.oneLine): \(Count(manifest.tensors.count, "tensor")), \(ByteCount(content))\(saving) for \(Count(manifest.nodeCount, "node")), "
     + "\(manifest.placement)"
 }
 
 /// Prints what a plan would write.
 func show(_ plan: PackPlan, to target: String) {
-  Output.print("\(target) would have:")
+  Output.print("\(target.oneLine) would have:")
   for share in plan.shares {
     let nodes = share.node.map { "node \($0)" } ?? "all nodes"
     Output.print(

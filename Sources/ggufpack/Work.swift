@@ -8,10 +8,10 @@ import PackFormat
 ///
 /// - Parameter body: Does the work; calls `advance` with the bytes done since the last call, which throws `PackError.interrupted`
 ///   once a signal asks the program to end.
-func withProgress<Result>(
+func withProgress<Result, Failure: Error>(
   _ label: String, total: Int, isQuiet: Bool,
-  _ body: (_ advance: (_ bytes: Int) throws(PackError) -> Void) throws -> Result
-) throws -> Result {
+  _ body: (_ advance: (_ bytes: Int) throws(PackError) -> Void) throws(Failure) -> Result
+) throws(Failure) -> Result {
   let progress = Progress(label, showsBytes: true, isQuiet: isQuiet)
   defer { progress.finish() }
   return try body { (bytes) throws(PackError) in
@@ -21,9 +21,13 @@ func withProgress<Result>(
 }
 
 /// Checks every byte of `pack` before something is made of it: damage must not travel on.
-func verifyFirst(_ pack: Pack, isQuiet: Bool) throws {
+///
+/// - Throws: The last damage; the others are said before.
+func verifyFirst(_ pack: Pack, isQuiet: Bool) throws(PackError) {
   let verifier = PackVerifier(pack)
-  let damage = try withProgress("verifying", total: verifier.byteCount, isQuiet: isQuiet) { try verifier.run(progress: $0) }
-  for problem in damage { Terminal.note(problem.description) }
-  guard damage.isEmpty else { throw ExitCode.failed }
+  let damage = try withProgress("verifying", total: verifier.byteCount, isQuiet: isQuiet) { (advance) throws(PackError) in
+    try verifier.run(progress: advance)
+  }
+  for problem in damage.dropLast() { Terminal.note(problem.description) }
+  if let last = damage.last { throw last }
 }

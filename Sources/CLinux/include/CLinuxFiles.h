@@ -24,4 +24,8 @@ int cl_lock(int file);
 // as many left).
 int cl_reserve(int file, int64_t bytes);
 
+// How many arguments the program was started with, its own name included; and one of them, or NULL.
+int cl_argument_count(void);
+const char *cl_argument(int index);
+
 #endif

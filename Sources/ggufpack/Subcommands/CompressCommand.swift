@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
+import Console
+import Files
 import PackFormat
 import Repack
 
@@ -52,8 +54,11 @@ struct DecompressCommand: ParsableCommand {
 /// Writes the pack at `path` with its blobs stored in another way, to `output` or in its own place.
 private func store(_ path: String, as output: String?, level: Int?, _ writing: WritingArguments) throws {
   let pack = try Pack.open(path)
-  try verifyFirst(pack, isQuiet: writing.quiet)
+  if output == nil, pack.manifest.blobs.allSatisfy({ ($0.storage != nil) == (level != nil) }) {
+    if !writing.quiet { Output.print("\(path.oneLine): \(level == nil ? "not compressed" : "compressed already"); nothing to do") }
+    return
+  }
   try write(
     PackConverter(storing: pack), to: output ?? pack.path, level: level, resumes: false, replaces: writing.force || output == nil,
-    isQuiet: writing.quiet)
+    isQuiet: writing.quiet, verifying: pack)
 }

@@ -20,12 +20,9 @@ struct ConvertCommand: ParsableCommand {
   @OptionGroup var arrangement: ArrangementArguments
   @OptionGroup var writing: PackWritingArguments
 
-  private var target: String {
-    output ?? (model.hasSuffix(".gguf") ? String(model.dropLast(5)) : model) + ".pack"
-  }
-
   func run() throws {
     let source = try GGUFModel.open(model)
+    let target = output ?? source.basePath + ".pack"
     let plan = try PackPlan(source, options: arrangement.options)
     if arrangement.plan { return show(plan, to: target) }
     try write(PackConverter(source, plan: plan), to: target, writing)

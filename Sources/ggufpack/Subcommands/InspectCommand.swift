@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Console
+import Files
 import PackFormat
 
 /// `ggufpack inspect`: what is in a pack.
@@ -21,7 +22,7 @@ struct InspectCommand: ParsableCommand {
     lines.append("tensors     \(pack.manifest.tensors.count)")
     lines += WeightSum.byType(pack.manifest).map { "  \($0)" }
     if tensors { lines += pack.manifest.tensors.flatMap(list) }
-    Output.print(lines.joined(separator: "\n"))
+    Output.print(lines.map(\.oneLine).joined(separator: "\n"))
   }
 
   private func header(_ pack: Pack) -> [String] {

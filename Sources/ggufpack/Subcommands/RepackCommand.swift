@@ -23,7 +23,6 @@ struct RepackCommand: ParsableCommand {
     let source = try Pack.open(pack)
     let plan = try PackPlan(tensors: source.manifest.tensors, options: arrangement.options)
     if arrangement.plan { return show(plan, to: output) }
-    try verifyFirst(source, isQuiet: writing.writing.quiet)
-    try write(PackConverter(source, plan: plan), to: output, writing)
+    try write(PackConverter(source, plan: plan), to: output, writing, verifying: source)
   }
 }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Console
+import Files
 import GGUF
 import PackFormat
 import Repack
@@ -28,19 +29,23 @@ struct RestoreCommand: ParsableCommand {
 
   func run() throws {
     let pack = try Pack.open(pack)
-    try verifyFirst(pack, isQuiet: writing.quiet)
     let restorer = PackRestorer(pack)
-    if check { return try compare(restorer) }
-    try withProgress("restoring", total: restorer.byteCount, isQuiet: writing.quiet) {
-      try restorer.run(to: output, replacing: writing.force, progress: $0)
+    if check {
+      try verifyFirst(pack, isQuiet: writing.quiet)
+      return try compare(restorer)
     }
-    if !writing.quiet { Output.print("\(output): \(ByteCount(restorer.byteCount))") }
+    try withProgress("restoring", total: restorer.byteCount, isQuiet: writing.quiet) { advance in
+      try restorer.run(to: output, replacing: writing.force, progress: advance) { () throws(PackError) in
+        try verifyFirst(pack, isQuiet: writing.quiet)
+      }
+    }
+    if !writing.quiet { Output.print("\(output.oneLine): \(ByteCount(restorer.byteCount))") }
   }
 
   private func compare(_ restorer: PackRestorer) throws {
     let first = restorer.isSplit ? output + "/" + restorer.pack.manifest.source[0].name : output
     try compareSource(restorer, with: first, isQuiet: writing.quiet)
-    if !writing.quiet { Output.print("\(output): identical, \(ByteCount(restorer.byteCount))") }
+    if !writing.quiet { Output.print("\(output.oneLine): identical, \(ByteCount(restorer.byteCount))") }
   }
 }
 

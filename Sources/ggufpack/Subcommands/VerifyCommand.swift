@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Console
+import Files
 import GGUF
 import JSON
 import PackFormat
@@ -32,7 +33,7 @@ struct VerifyCommand: ParsableCommand {
     if let source { try compareSource(PackRestorer(opened), with: source, isQuiet: quiet) }
     if quiet { return }
     Output.print(
-      "\(pack): good, \(ByteCount(PackVerifier(opened).byteCount)) in \(Count(opened.manifest.blobs.count, "blob"))")
+      "\(pack.oneLine): good, \(ByteCount(PackVerifier(opened).byteCount)) in \(Count(opened.manifest.blobs.count, "blob"))")
   }
 
   /// The JSON document.

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Console
+import Files
 import Glibc
 import Inference
 
@@ -31,24 +32,19 @@ struct LogitsCommand: ParsableCommand {
     try write(tokens, session.model)
   }
 
-  /// Writes beside the file and renames, so that the file is whole or not there.
+  /// The file is whole or not there.
   private func write(_ tokens: [Int32], _ model: Model) throws {
-    let partial = output + ".part"
-    guard let file = unsafe fopen(partial, "w") else { throw Failure.system(output, "create it", errno: errno) }
-    var isWritten = true
-    do {
-      try unsafe model.append(tokens, logitsFrom: 0) { _, logits in
-        isWritten = unsafe isWritten && fwrite(logits.baseAddress, 4, logits.count, file) == logits.count
+    var file = try WholeFile<FileError>(output)
+    var failure: FileError?
+    try unsafe model.append(tokens, logitsFrom: 0) { _, logits in
+      guard failure == nil else { return }
+      do throws(FileError) {
+        try unsafe file.append(UnsafeRawBufferPointer(logits))
+      } catch {
+        failure = error
       }
-    } catch {
-      unsafe fclose(file)
-      _ = unsafe unlink(partial)
-      throw error
     }
-    guard unsafe fclose(file) == 0, isWritten, unsafe rename(partial, output) == 0 else {
-      let error = Failure.system(output, "write it", errno: errno)
-      _ = unsafe unlink(partial)
-      throw error
-    }
+    if let failure { throw failure }
+    try file.commit()
   }
 }

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Glibc
+import SystemPackage
+
+/// Where a result is to be: a folder that is there, and the name of an entry in it.
+package struct Destination<Failure: FileFailure>: ~Copyable, Sendable {
+  /// The folder.
+  package let folder: Folder<Failure>
+  /// The name of the result in it.
+  package let name: String
+
+  /// Finds the place of `path`; a symbolic link is followed to what it names, so that it stays a link.
+  package init(_ path: String) throws(Failure) {
+    var path = path
+    if try Stat.find(path, links: .refused, failingAs: Failure.self)?.type == .symbolicLink {
+      let target = unsafe path.withPath { unsafe realpath($0, nil) }
+      guard let target = unsafe target else {
+        throw Failure(.system(path: path, operation: "follow this link", Errno(rawValue: errno)))
+      }
+      path = unsafe String(pathBytes: UnsafeBufferPointer(start: target, count: strlen(target)).map { UInt8(bitPattern: $0) })
+      unsafe free(target)
+    }
+    while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    let name = String(parts.last ?? "")
+    guard !["", ".", "..", "-"].contains(name) else {
+      throw Failure(.system(path: path, operation: "give a result this name", .invalidArgument))
+    }
+    let parent = path == "/" + name ? "/" : parts.dropLast().joined(separator: "/")
+    let folder = try Folder<Failure>(parent)
+    self.folder = folder
+    self.name = name
+  }
+
+  /// What is there already; nil if nothing is.
+  ///
+  /// - Throws: If it is a pipe, a device, or the file that this program prints to: these are not replaced.
+  package func existing() throws(Failure) -> Stat? {
+    guard let status = try folder.status(name) else { return nil }
+    let output = try? FileDescriptor.standardOutput.stat()
+    let isOutput = output?.inode == status.inode && output?.deviceID == status.deviceID
+    guard status.type == .directory || status.type == .regular, !isOutput else {
+      throw Failure(.notRegular(path: folder.path(name)))
+    }
+    return status
+  }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Glibc
+import SystemPackage
+
+/// A file that is written front to back beside its place, and takes its name when it is whole; until then nothing is there.
+package struct WholeFile<Failure: FileFailure>: ~Copyable, Sendable {
+  private let destination: Destination<Failure>
+  private let file: File<Failure>
+  private let temporaryName: String
+  private var end = 0
+  private var isCommitted = false
+
+  /// Begins a file for `path`; a regular file that is there is replaced at the end, anything else is refused.
+  package init(_ path: String) throws(Failure) {
+    let destination = try Destination<Failure>(path)
+    if try destination.existing()?.type == .directory { throw Failure(.notRegular(path: path)) }
+    // A name that nobody has: what is there is not ours.
+    var number = 0
+    while try destination.folder.status(Self.temporaryName(destination.name, number)) != nil { number += 1 }
+    let name = Self.temporaryName(destination.name, number)
+    let file = try destination.folder.file(name, for: .creating)
+    self.file = file
+    temporaryName = name
+    self.destination = destination
+  }
+
+  deinit { if !isCommitted { try? destination.folder.remove(temporaryName) } }
+
+  private static func temporaryName(_ name: String, _ number: Int) -> String { ".\(name).\(getpid()).\(number)" }
+
+  /// Appends `bytes`.
+  package mutating func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+    try unsafe file.write(bytes, at: end)
+    end += bytes.count
+  }
+
+  /// Gives the file its name.
+  package consuming func commit() throws(Failure) {
+    try file.synchronize()
+    try destination.folder.rename(temporaryName, to: destination.name)
+    isCommitted = true
+  }
+}
