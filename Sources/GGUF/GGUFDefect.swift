@@ -26,8 +26,6 @@ public enum GGUFDefect: Hashable, Sendable {
   case valueType(what: String, number: UInt32)
   /// An array holds arrays.
   case nestedArray(key: String)
-  /// A boolean is neither 0 nor 1.
-  case boolean(key: String, byte: UInt8)
   /// A name contains a zero byte.
   case nul(what: String)
   /// A name is not UTF-8.
@@ -44,7 +42,7 @@ public enum GGUFDefect: Hashable, Sendable {
   case duplicateTensor(String)
   /// A tensor has more than four dimensions.
   case dimensionCount(tensor: String, count: UInt32)
-  /// A dimension of a tensor is zero or negative.
+  /// A dimension of a tensor is negative.
   case dimension(tensor: String, index: Int, size: Int64)
   /// A tensor's size, or the end of its data, does not fit in 63 bits.
   case overflow(tensor: String)
@@ -88,7 +86,6 @@ extension GGUFDefect {
     case .duplicateKey(let key): "the key \(key.quoted) occurs twice"
     case .valueType(let what, let number): "\(what) has the unknown type \(Int32(bitPattern: number))"
     case .nestedArray(let key): "the key \(key.quoted) is an array of arrays"
-    case .boolean(let key, let byte): "a boolean of the key \(key.quoted) is \(byte), neither 0 nor 1"
     case .nul(let what): "\(what) contains a NUL"
     case .notUTF8(let what): "\(what) is not UTF-8"
     case .alignmentType(let type): "general.alignment is of type \(type), not uint32"
@@ -119,7 +116,7 @@ extension GGUFDefect {
   public var advice: String {
     switch self {
     case .magic: "give a .gguf file, or download this one again"
-    case .version(0), .negative, .boolean, .valueType, .dimension: "the file is damaged: download it again"
+    case .version(0), .negative, .valueType, .dimension: "the file is damaged: download it again"
     case .tooMany(_, _, _, .file): "the file is cut short or damaged: download it again"
     case .version(1), .alignment, .alignmentType, .nestedArray, .emptyKey, .duplicateKey, .nul, .notUTF8, .brokenRow, .misplaced,
       .emptyTensorName, .longTensorName, .duplicateTensor, .dimensionCount:

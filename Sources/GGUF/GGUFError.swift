@@ -8,6 +8,8 @@ import Files
 public enum GGUFError: Error, Hashable, Sendable {
   /// The file itself cannot be used.
   case file(FileError)
+  /// The path leads to a folder that does not hold exactly one model.
+  case folder(path: String, modelCount: Int)
   /// The file's content breaks a rule of the format at `offset` bytes from its start.
   case malformed(file: String, offset: Int, defect: GGUFDefect)
   /// The file ends before something that begins at `offset` and takes `needed` bytes, of which `left` are there.
@@ -24,6 +26,8 @@ extension GGUFError: CustomStringConvertible {
     switch self {
     case .file(.notRegular(let path)): "\(FileError.notRegular(path: path)); give the path of a .gguf file"
     case .file(let error): error.description
+    case .folder(let path, 0): "\(path.oneLine): this folder holds no .gguf file; give the path of a model"
+    case .folder(let path, let count): "\(path.oneLine): this folder holds \(count) models; give the path of one of them"
     case .malformed(let file, let offset, let defect): "\(file.oneLine): at byte \(offset): \(defect.problem); \(defect.advice)"
     case .truncated(let file, let offset, let what, let needed, let left):
       "\(file.oneLine): at byte \(offset): \(what) takes \(needed) bytes, and \(left) are left; "

@@ -69,7 +69,7 @@ extension GGUFPart {
 
   /// Refuses a file that ends before its last tensor does.
   private static func check(_ header: GGUFHeader, _ path: String, _ byteCount: Int) throws(GGUFError) {
-    for tensor in header.tensors {
+    for tensor in header.tensors where tensor.byteCount > 0 {
       let start = header.dataOffset + tensor.offset
       guard tensor.byteCount <= byteCount - start else {
         throw .truncated(

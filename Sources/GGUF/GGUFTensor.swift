@@ -20,10 +20,10 @@ public struct GGUFTensor: Sendable, Hashable {
   /// Stacked matrices (experts): the product of the third and fourth dimensions.
   public var expertCount: Int { dimensions.dropFirst(2).reduce(1, *) }
 
-  /// Describes a tensor; nil if the dimensions are none, more than four, not positive, overflow, or a row is not a whole number
+  /// Describes a tensor; nil if the dimensions are none, more than four, negative, overflow, or a row is not a whole number
   /// of blocks.
   public init?(name: String, type: WeightType, dimensions: [Int], offset: Int) {
-    guard (1...GGUFLimits.dimensions).contains(dimensions.count), dimensions.allSatisfy({ $0 > 0 }) else { return nil }
+    guard (1...GGUFLimits.dimensions).contains(dimensions.count), dimensions.allSatisfy({ $0 >= 0 }) else { return nil }
     guard var bytes = type.byteCount(elements: dimensions[0]) else { return nil }
     for size in dimensions.dropFirst() {
       let (product, overflow) = bytes.multipliedReportingOverflow(by: size)

@@ -84,9 +84,9 @@ struct HeaderReader: ~Escapable {
     case .float32: return .float32(Float(bitPattern: try cursor.integer(of: what)))
     case .float64: return .float64(Double(bitPattern: try cursor.integer(of: what)))
     case .bool:
+      // Files with other bytes than 0 and 1 are about, and every reader takes these as true.
       let start = try cursor.skip(1, what)
-      try checkBooleans(start..<start + 1, of: key)
-      return .bool(cursor.bytes.byte(at: start) == 1)
+      return .bool(cursor.bytes.byte(at: start) != 0)
     case .string: return .string(cursor.copy(try cursor.string(what)))
     case .array: return .array(try array(of: key, what))
     }
@@ -102,17 +102,10 @@ struct HeaderReader: ~Escapable {
     let first = cursor.offset
     if let size = type.byteCount {
       _ = try cursor.skip(count * size, what)
-      if type == .bool { try checkBooleans(first..<cursor.offset, of: key) }
     } else {
       for _ in 0..<count { _ = try cursor.string("a string of \(what)") }
     }
     return MetadataArray(elementType: type, count: count, bytes: cursor.copy(first..<cursor.offset))
-  }
-
-  private func checkBooleans(_ range: Range<Int>, of key: String) throws(HeaderStop) {
-    for index in range where cursor.bytes.byte(at: index) > 1 {
-      throw cursor.refusal(.boolean(key: key, byte: cursor.bytes.byte(at: index)), at: index)
-    }
   }
 
   // MARK: Tensors
@@ -169,7 +162,7 @@ struct HeaderReader: ~Escapable {
     for index in 0..<Int(count) {
       let start = cursor.offset
       let size = try cursor.integer(Int64.self, of: "dimension \(index) of \(name.quoted)")
-      guard size > 0 else { throw cursor.refusal(.dimension(tensor: name, index: index, size: size), at: start) }
+      guard size >= 0 else { throw cursor.refusal(.dimension(tensor: name, index: index, size: size), at: start) }
       dimensions.append(Int(size))
     }
     // ggml counts no dimensions as a single element.

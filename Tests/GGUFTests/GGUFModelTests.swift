@@ -66,4 +66,53 @@ struct GGUFModelTests {
       }
     }
   }
+
+  @Test("A boolean is true unless its byte is 0", arguments: [UInt8(0), 1, 2, 255])
+  func booleans(byte: UInt8) throws {
+    var file = RawGGUF(keys: 2)
+    file.key("one", type: 7)
+    file.raw([byte])
+    file.key("three", type: 9)
+    file.integer(UInt32(7))
+    file.integer(UInt64(3))
+    file.raw([0, byte, 1])
+    let header = try GGUFHeader.parse(file.bytes.span.bytes, file: "booleans")
+    #expect(header.metadata.bool("one") == (byte != 0))
+    #expect(header.metadata.bools("three") == [false, byte != 0, true])
+  }
+
+  @Test(
+    "A tensor without elements is read, whatever lies after it",
+    arguments: [[0], [0, 3], [4, 0], [32, 2, 0], [0, 0, 0, 0]] as [[Int64]], [0, 1])
+  func withoutElements(dimensions: [Int64], place: UInt64) throws {
+    try withFolder { folder in
+      var file = RawGGUF(tensors: 2)
+      if place == 0 { file.tensor("empty", dimensions) }
+      file.tensor("t", [32])
+      if place == 1 { file.tensor("empty", dimensions, offset: 128) }
+      file.data(128)
+      let path = folder + "/model.gguf"
+      try Data(file.bytes).write(to: URL(filePath: path))
+      let model = try GGUFModel.open(path)
+      let empty = try #require(model.tensors.first { $0.info.name == "empty" }?.info)
+      #expect(empty.byteCount == 0 && empty.dimensions.contains(0))
+      #expect(model.tensors.first { $0.info.name == "t" }?.info.offset == 0)
+    }
+  }
+
+  @Test("A folder is opened as the one model in it, in one file or in parts")
+  func folders() throws {
+    try withFolder { folder in
+      #expect(throws: GGUFError.folder(path: folder, modelCount: 0)) { try GGUFModel.open(folder) }
+      let parts = try sample.writeSplit(prefix: folder + "/m", tensorCounts: [1, 2]) {
+        [UInt8](repeating: 0, count: [432, 20, 544][$0])
+      }
+      #expect(try GGUFModel.open(folder).parts.map(\.path) == parts)
+      #expect(try GGUFModel.open(parts[1]).basePath == folder + "/m")
+      try sample.write(to: folder + "/other.gguf") { [UInt8](repeating: 0, count: [432, 20, 544][$0]) }
+      #expect(try GGUFModel.open(folder + "/other.gguf").basePath == folder + "/other")
+      let error = #expect(throws: GGUFError.self) { try GGUFModel.open(folder) }
+      #expect(error?.description == "\(folder): this folder holds 2 models; give the path of one of them")
+    }
+  }
 }

@@ -63,11 +63,11 @@ struct MutationTests {
     }
     var end = 0
     for tensor in header.tensors {
-      if tensor.offset < end || tensor.byteCount <= 0 { return "\(tensor.name) lies wrong" }
-      if tensor.dimensions.contains(where: { $0 <= 0 }) || !(1...4).contains(tensor.dimensions.count) {
+      if tensor.offset < end || tensor.byteCount < 0 { return "\(tensor.name) lies wrong" }
+      if tensor.dimensions.contains(where: { $0 < 0 }) || !(1...4).contains(tensor.dimensions.count) {
         return "\(tensor.name): sizes"
       }
-      if tensor.rowCount <= 0 || tensor.expertCount <= 0 { return "\(tensor.name): rows" }
+      if tensor.rowCount < 0 || tensor.expertCount < 0 { return "\(tensor.name): rows" }
       end = tensor.offset + tensor.byteCount
     }
     if end != header.dataByteCount { return "the data's size is wrong" }
