@@ -15,7 +15,7 @@ public struct BlobReader: ~Copyable, Sendable {
   public init(_ pack: Pack, blob index: Int) throws(PackError) {
     let blob = pack.manifest.blobs[index]
     let map = blob.storage.flatMap { BlobStorage.Map($0) }
-    file = try File(pack.blobPath(index))
+    file = try File(pack.blobPath(index), links: .followed)
     byteCount = blob.byteCount
     self.map = map
   }

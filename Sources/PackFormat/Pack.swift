@@ -27,6 +27,8 @@ public struct Pack: Sendable {
   public let headers: [GGUFHeader]
   /// The digest of every file.
   public let checksums: Checksums
+  /// Which files were found, and in what state, by name.
+  let identities: [String: FileIdentity]
 
   /// The model's keys.
   public var metadata: GGUFMetadata { headers[0].metadata }
@@ -44,14 +46,21 @@ public struct Pack: Sendable {
     let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     try checkFolder(path)
     let checksumsPath = path + "/" + Checksums.fileName
-    let text = try File<PackError>(checksumsPath).contents(limit: Checksums.byteCountLimit)
+    let text = try File<PackError>(checksumsPath, links: .followed).contents(limit: Checksums.byteCountLimit)
     let checksums = try Checksums(text: String(decoding: text, as: UTF8.self), file: checksumsPath)
     let manifest = try contents(FileName.manifest, of: path, checksums)
     let pack = try parse(path, manifest: manifest, checksums) { () throws(PackError) in
       try contents(FileName.header, of: path, checksums)
     }
-    try PackValidator(path: path, manifest: pack.manifest, checksums: checksums).checkFiles()
-    return pack
+    let identities = try PackValidator(path: path, manifest: pack.manifest, checksums: checksums).checkFiles()
+    return Pack(path: path, manifest: pack.manifest, headers: pack.headers, checksums: checksums, identities: identities)
+  }
+
+  /// Throws if a file of the pack has been changed or replaced since the pack was opened.
+  package func checkUnchanged() throws(PackError) {
+    for (name, identity) in identities.sorted(by: { $0.key < $1.key }) {
+      try identity.check(path + "/" + name)
+    }
   }
 
   /// What the files that describe a pack say, validated; whether the other files are there is not looked at.
@@ -66,28 +75,32 @@ public struct Pack: Sendable {
     try validator.checkFields()
     let headers = try split(headerBytes, by: manifest, file: path + "/" + FileName.header)
     try validator.check(headers)
-    return Pack(path: path, manifest: manifest, headers: headers, checksums: checksums)
+    return Pack(path: path, manifest: manifest, headers: headers, checksums: checksums, identities: [:])
   }
 
   /// Says of a path that leads to something else what it is, rather than which file is missing in it.
   private static func checkFolder(_ path: String) throws(PackError) {
-    guard let status = try Stat.find(path, failingAs: PackError.self) else {
-      throw .file(.system(path: path, operation: "open it", .noSuchFileOrDirectory))
+    let status = try Stat.find(path, failingAs: PackError.self)
+    if let status, status.type == .directory {
+      for name in [FileName.manifest, FileName.header, Checksums.fileName] {
+        if try Stat.find(path + "/" + name, failingAs: PackError.self) != nil { return }
+      }
+      throw .invalid(file: path, problem: "this folder is not a pack: it has no \(FileName.manifest)")
     }
-    guard status.type == .directory else {
-      throw .invalid(file: path, problem: "this is a file; a pack is a folder. ggufpack convert makes one")
+    // What people type for a pack: the model's name, or that of its GGUF.
+    let name = path.hasSuffix(".gguf") ? String(path.dropLast(5)) : path
+    if try Stat.find(name + ".pack", failingAs: PackError.self)?.type == .directory {
+      throw .invalid(file: path, problem: "this is not a pack; did you mean \(name).pack?")
     }
-    for name in [FileName.manifest, FileName.header, Checksums.fileName] {
-      if try Stat.find(path + "/" + name, failingAs: PackError.self) != nil { return }
-    }
-    throw .invalid(file: path, problem: "this folder is not a pack: it has no \(FileName.manifest)")
+    guard status != nil else { throw .file(.system(path: path, operation: "open it", .noSuchFileOrDirectory)) }
+    throw .invalid(file: path, problem: "this is a file; a pack is a folder. ggufpack convert makes one")
   }
 
   /// The most that is read into memory of a manifest or a header: enough for a hundred thousand tensors.
   private static let fileByteCountLimit = 1 << 28
 
   private static func contents(_ name: String, of path: String, _ checksums: Checksums) throws(PackError) -> [UInt8] {
-    let bytes = try File<PackError>(path + "/" + name).contents(limit: fileByteCountLimit)
+    let bytes = try File<PackError>(path + "/" + name, links: .followed).contents(limit: fileByteCountLimit)
     guard let digest = checksums.digests[name] else {
       throw .invalid(file: path + "/" + Checksums.fileName, problem: "it does not list \(name)")
     }

@@ -2,6 +2,7 @@
 
 import Files
 import GGUF
+import SystemPackage
 
 /// Why a pack cannot be read, written or trusted.
 ///
@@ -16,6 +17,8 @@ public enum PackError: Error, Hashable, Sendable {
   /// The bytes of a file do not have the digest that the pack promises; `chunk` is the number of the damaged chunk, from 0, and
   /// `range` the bytes it covers, where the file is divided into chunks.
   case damaged(file: String, chunk: Int?, range: Range<Int>)
+  /// A file was changed or replaced while it was read.
+  case changed(file: String)
   /// The caller no longer wants the work done.
   case interrupted
   /// The header of the source, kept in the pack, is not readable.
@@ -26,6 +29,13 @@ public enum PackError: Error, Hashable, Sendable {
 
 extension PackError: FileFailure {
   package init(_ error: FileError) { self = .file(error) }
+}
+
+extension FileIdentity {
+  /// Throws if the file at `path` is no longer this one, in this state.
+  package func check(_ path: String) throws(PackError) {
+    guard try Stat.find(path, failingAs: PackError.self)?.identity == self else { throw .changed(file: path) }
+  }
 }
 
 extension PackError: CustomStringConvertible {
@@ -40,6 +50,7 @@ extension PackError: CustomStringConvertible {
       "\(file.oneLine): damaged: checksum mismatch in chunk \(chunk) (bytes \(range.lowerBound) to \(range.upperBound - 1)); "
         + Self.damageAdvice
     case .damaged(let file, nil, _): "\(file.oneLine): damaged: checksum mismatch; \(Self.damageAdvice)"
+    case .changed(let file): "\(file.oneLine): this file was changed while it was read; try again when nothing writes to it"
     case .interrupted: "interrupted"
     case .header(let error): error.description
     case .noMemory(let purpose): "there is not enough memory for \(purpose); free some, or use fewer threads"

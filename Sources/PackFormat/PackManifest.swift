@@ -11,6 +11,9 @@ public struct PackManifest: Sendable, Hashable {
   /// The version of the layouts' bit order that this program writes and reads.
   public static let currentLayoutVersion = 1
 
+  /// Bytes of the source, beyond the size of its tensors, that may be zeros which no file of the pack holds.
+  package static let impliedZeroLimit = 1 << 26
+
   /// How weights are divided over nodes.
   public enum Placement: String, Sendable, Hashable, CaseIterable {
     /// Each weight's rows are divided over the nodes; one copy in all.

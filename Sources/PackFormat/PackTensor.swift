@@ -12,7 +12,7 @@ public struct PackTensor: Sendable, Hashable {
   public var dimensions: [Int]
   /// Index of the source part that holds it.
   public var part: Int
-  /// Where its rows lie, in ascending order of rows: each row exactly once.
+  /// Where its rows lie, in ascending order of rows: each row exactly once; none if it has no elements.
   public var slices: [TensorSlice]
 
   /// Describes a tensor.
@@ -24,6 +24,14 @@ public struct PackTensor: Sendable, Hashable {
     self.slices = slices
   }
 
+  /// Whether it has any data: sizes of 0 mark a feature in some files.
+  public var hasElements: Bool { !dimensions.contains(0) }
+  /// Bytes of its data in the GGUF; nil if a row is not whole blocks, or on overflow.
+  package var byteCount: Int? {
+    dimensions.dropFirst().reduce(type.byteCount(elements: rowElements)) { bytes, size in
+      bytes.flatMap { $0.multipliedReportingOverflow(by: size).overflow ? nil : $0 * size }
+    }
+  }
   /// Elements of one row.
   public var rowElements: Int { dimensions[0] }
   /// Rows of one expert.

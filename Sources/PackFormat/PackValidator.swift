@@ -79,9 +79,51 @@ struct PackValidator {
       try check(tensor)
     }
     try checkOverlaps()
+    try checkZeros(headers)
   }
 
+  /// Refuses blobs and gaps that stand for far more zeros than tensors can leave between them: some kilobytes could say terabytes.
+  private func checkZeros(_ headers: [GGUFHeader]) throws(PackError) {
+    var allowed = [Int](repeating: 0, count: manifest.blobs.count)
+    for tensor in manifest.tensors {
+      for slice in tensor.slices {
+        // Twice what it holds, a page for each expert, and the unit it is aligned to. None of this overflows: a blob's size was
+        // compared with the number of its digests.
+        let (experts, unit) = (tensor.expertCount, min(manifest.alignment, Self.paddingUnit))
+        allowed[slice.blob] += experts * (2 * slice.byteCount + 4096) + unit
+      }
+    }
+    for (index, blob) in manifest.blobs.enumerated() {
+      let most = allowed[manifest.placement == .mirror ? 0 : index]
+      try require(
+        blob.byteCount <= max(most, 4096), "\(blob.file) has \(blob.byteCount) bytes, far more than the tensors in it can take")
+    }
+    try checkParts(headers)
+  }
+
+  /// The files of the source against their headers.
+  private func checkParts(_ headers: [GGUFHeader]) throws(PackError) {
+    var zeros = 0
+    for (part, header) in zip(manifest.source, headers) {
+      try require(
+        part.headerByteCount == min(header.dataOffset, part.byteCount),
+        "the headerByteCount of \(part.name) is \(part.headerByteCount), which is not where its data begins")
+      let dataEnd = header.dataByteCount == 0 ? 0 : header.dataOffset + header.dataByteCount
+      try require(dataEnd <= part.byteCount, "the source \(part.name) is smaller than its own tensors")
+      zeros += part.byteCount - part.headerByteCount - header.tensors.reduce(0) { $0 + 2 * $1.byteCount }
+      guard zeros <= PackManifest.impliedZeroLimit || manifest.gapByteCount > 0 else {
+        throw invalid("the source \(part.name) has far more bytes than its tensors take")
+      }
+    }
+  }
+
+  /// What slices may be aligned to at the cost of zeros, in bytes: a huge page.
+  private static let paddingUnit = 2 << 20
+
   private func check(_ tensor: PackTensor) throws(PackError) {
+    guard tensor.hasElements else {
+      return try require(tensor.slices.isEmpty, "the tensor \(tensor.name) has slices, but no elements")
+    }
     var nextRow = 0
     for slice in tensor.slices {
       let name = "a slice of \(tensor.name)"
@@ -91,9 +133,13 @@ struct PackValidator {
       try require(slice.rowCount <= tensor.rowCount - nextRow, "\(name) reaches beyond its rows")
       nextRow += slice.rowCount
       let bytes = slice.layout.byteCount(type: tensor.type, elements: tensor.rowElements, rows: slice.rowCount)
+      // Kernels start at whole groups of rows, in plain rows too.
       try require(
-        bytes == slice.byteCount && (slice.layout == .gguf || slice.rowBegin % Layout.groupRows == 0),
-        "\(name) in layout \(slice.layout.rawValue) has a size or a first row that the layout does not allow")
+        slice.rowBegin % Layout.groupRows == 0,
+        "\(name) begins at row \(slice.rowBegin), which is not a multiple of \(Layout.groupRows)")
+      try require(
+        bytes == slice.byteCount,
+        "\(name) in layout \(slice.layout.rawValue) has a size or a number of rows that the layout does not allow")
       try require(
         tensor.expertCount == 1 ? slice.expertStride == 0 : slice.expertStride >= slice.byteCount && slice.expertStride % 64 == 0,
         "\(name) has an expert stride of \(slice.expertStride)")
@@ -123,8 +169,10 @@ struct PackValidator {
 
   // MARK: Files
 
-  /// The list of digests and the sizes of the blobs.
-  func checkFiles() throws(PackError) {
+  /// The list of digests and the sizes of the files.
+  ///
+  /// - Returns: Which files they are, by name.
+  func checkFiles() throws(PackError) -> [String: FileIdentity] {
     var expected: Set<String> = [Pack.FileName.manifest, Pack.FileName.header]
     if manifest.gapByteCount > 0 { expected.insert(Pack.FileName.gaps) }
     for blob in manifest.blobs { expected.insert(blob.file) }
@@ -139,8 +187,12 @@ struct PackValidator {
       throw .invalid(
         file: path + "/" + Checksums.fileName, problem: "its digest for \(blob.file) is not the one in \(Pack.FileName.manifest)")
     }
-    for blob in manifest.blobs { try check(blob.file, byteCount: try storedByteCount(of: blob)) }
-    if manifest.gapByteCount > 0 { try check(Pack.FileName.gaps, byteCount: manifest.gapByteCount) }
+    var byteCounts: [String: Int] = [:]
+    for blob in manifest.blobs { byteCounts[blob.file] = try storedByteCount(of: blob) }
+    if manifest.gapByteCount > 0 { byteCounts[Pack.FileName.gaps] = manifest.gapByteCount }
+    var identities: [String: FileIdentity] = [:]
+    for name in expected.sorted() { identities[name] = try check(name, byteCount: byteCounts[name]) }
+    return identities
   }
 
   private func storedByteCount(of blob: PackManifest.Blob) throws(PackError) -> Int {
@@ -151,10 +203,9 @@ struct PackValidator {
     return map.storedByteCount
   }
 
-  private func check(_ name: String, byteCount: Int) throws(PackError) {
-    let found = try File<PackError>(path + "/" + name).byteCount()
-    guard found == byteCount else {
-      throw .invalid(file: path + "/" + name, problem: "the file has \(found) bytes, but the manifest says \(byteCount)")
-    }
+  private func check(_ name: String, byteCount: Int?) throws(PackError) -> FileIdentity {
+    let found = try File<PackError>(path + "/" + name, links: .followed).status().identity
+    guard let byteCount, found.byteCount != byteCount else { return found }
+    throw .invalid(file: path + "/" + name, problem: "the file has \(found.byteCount) bytes, but the manifest says \(byteCount)")
   }
 }

@@ -49,8 +49,8 @@ private let lies: [Lie] = [
   Lie("tensors.0.slices.0", nil, "do not cover its rows in order"), Lie("tensors.0.slices.0.blob", 2, "which does not exist"),
   Lie("tensors.0.slices.0.blob", -1, "which does not exist"), Lie("tensors.0.slices.0.offset", 32, "not a multiple of 64"),
   Lie("tensors.0.slices.0.offset", -64, "not a multiple of 64"), Lie("tensors.0.slices.0.offset", Int.max - 63, "beyond the end"),
-  Lie("tensors.0.slices.0.offset", 1 << 40, "beyond the end"), Lie("tensors.0.slices.0.byteCount", 64, "size or a first row"),
-  Lie("tensors.0.slices.0.layout", "r32", "layout"), Lie("tensors.0.slices.0.layout", "r16k1", "size or a first row"),
+  Lie("tensors.0.slices.0.offset", 1 << 40, "beyond the end"), Lie("tensors.0.slices.0.byteCount", 64, "size or a number of rows"),
+  Lie("tensors.0.slices.0.layout", "r32", "layout"), Lie("tensors.0.slices.0.layout", "r16k1", "size or a number of rows"),
   Lie("tensors.0.slices.0.rowBegin", 1, "in order"),
   Lie("tensors.0.slices.0.rowCount", 0, "in order"), Lie("tensors.0.slices.0.rowCount", Int.max, "beyond its rows"),
   Lie("tensors.0.slices.0.expertStride", 64, "expert stride of 64"), Lie("tensors.1.slices.0.expertStride", 0, "expert stride"),
@@ -134,9 +134,13 @@ struct BadPackTests {
       try $0.write(bytes, to: "header.gguf")
       try $0.sign("header.gguf", bytes)
     }
-    try check("node0.blob: this is a symbolic link") { pack in
-      try manager.moveItem(atPath: pack.path + "/node0.blob", toPath: pack.path + "/../outside")
+    try check("node0.blob: cannot open it: No such file") { pack in
+      try manager.removeItem(atPath: pack.path + "/node0.blob")
       try manager.createSymbolicLink(atPath: pack.path + "/node0.blob", withDestinationPath: "../outside")
+    }
+    try check("node0.blob: this is not a regular file") { pack in
+      try manager.removeItem(atPath: pack.path + "/node0.blob")
+      try manager.createSymbolicLink(atPath: pack.path + "/node0.blob", withDestinationPath: "/dev/zero")
     }
     for name in ["node0.blob", "pack.json", "header.gguf", "checksums.xxh3"] {
       // A pipe must not be waited for.
@@ -166,7 +170,8 @@ struct BadPackTests {
       let (missing, noFolder) = (String(cString: strerror(ENOENT)), String(cString: strerror(ENOTDIR)))
       #expect(answer(SmallPack(path: parent + "/none.pack")) == "\(parent)/none.pack: cannot open it: \(missing)")
       #expect(answer(SmallPack(path: parent)) == "\(parent): this folder is not a pack: it has no pack.json")
-      let file = parent + "/model.gguf"
+      let file = parent + "/other.gguf"
+      try FileManager.default.copyItem(atPath: parent + "/model.gguf", toPath: file)
       #expect(answer(SmallPack(path: file)) == "\(file): this is a file; a pack is a folder. ggufpack convert makes one")
       #expect(answer(SmallPack(path: file + "/x")) == "\(file)/x: cannot look at it: \(noFolder)")
     }
@@ -282,6 +287,90 @@ struct BadPackTests {
         try pack.write(list, to: Checksums.fileName)
       }
       #expect(answer(pack) == nil)
+    }
+  }
+
+  @Test("A pack of links, as download caches keep files, is read; its digests are checked all the same")
+  func links() throws {
+    try SmallPack.with(options) { pack in
+      let cache = pack.path + "/../cache"
+      try FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: false)
+      for (number, name) in try FileManager.default.contentsOfDirectory(atPath: pack.path).enumerated() {
+        try FileManager.default.moveItem(atPath: pack.path + "/" + name, toPath: cache + "/\(number)")
+        try FileManager.default.createSymbolicLink(atPath: pack.path + "/" + name, withDestinationPath: "../cache/\(number)")
+      }
+      #expect(try PackVerifier(Pack.open(pack.path)).run().isEmpty)
+    }
+  }
+
+  @Test("Slices that begin where no kernel can are refused, in plain rows too", arguments: [5, 8, 17])
+  func cuts(row: Int) throws {
+    try SmallPack.with(PackOptions()) { pack in
+      // `last` has 48 plain rows of two blocks of 74 bytes.
+      try pack.change("tensors.3.slices.0.rowCount", to: row)
+      try pack.change("tensors.3.slices.0.byteCount", to: row * 148)
+      let second: [String: Any] = [
+        "blob": 0, "layout": "gguf", "offset": 1 << 21, "byteCount": (48 - row) * 148, "expertStride": 0, "rowBegin": row,
+        "rowCount": 48 - row,
+      ]
+      try pack.change("tensors.3.slices.1", to: second)
+      let found = try #require(answer(pack), "it was accepted")
+      #expect(found.contains("begins at row \(row), which is not a multiple of 16"), "it says: \(found)")
+    }
+  }
+
+  @Test("A blob or a source that stands for a terabyte of zeros is refused")
+  func zeros() throws {
+    try SmallPack.with(PackOptions(), compressed: true) { pack in
+      let before = try Pack.open(pack.path).manifest.blobs[0].byteCount
+      let (size, chunk) = (1 << 40, 1 << 30)
+      let count = try Pack.open(pack.path).manifest.blobs[0].storage?.segments.count ?? 0
+      try pack.change(
+        "blobs.0.storage.segments.\(count)", to: ["byteCount": size - before, "encoding": "zero", "frames": [] as [Int]])
+      try pack.change("blobs.0.byteCount", to: size)
+      try pack.change("blobs.0.chunks", to: [String](repeating: String(repeating: "0", count: 32), count: size / chunk))
+      try pack.change("chunkByteCount", to: chunk)
+      let found = try #require(answer(pack), "it was accepted")
+      #expect(found.contains("far more than the tensors in it can take"), "it says: \(found)")
+    }
+    try SmallPack.with(PackOptions()) { pack in
+      try pack.change("source.0.byteCount", to: 1 << 40)
+      let found = try #require(answer(pack), "it was accepted")
+      #expect(found.contains("far more bytes than its tensors take"), "it says: \(found)")
+    }
+  }
+
+  @Test("Fields that nobody knows cost little: 40 MB of them are skipped", .timeLimit(.minutes(1)))
+  func ballast() throws {
+    try SmallPack.with(PackOptions()) { pack in
+      let good = try pack.bytes("pack.json")
+      for (unit, count) in [("0,", 1_000_000), ("{\"a\":[1,\"b\"]},", 200_000), ("[[[]]],", 100_000)] {
+        try pack.writeManifest(Array(("{\"x\":[" + String(repeating: unit, count: count) + "0],").utf8) + good.dropFirst())
+        #expect(answer(pack) == nil)
+      }
+      try pack.writeManifest(Array(("{\"x\":" + String(repeating: "[", count: 100_000)).utf8))
+      #expect(try #require(answer(pack)).contains("levels deep"))
+      try pack.write([UInt8](repeating: 0, count: 1 << 22), to: "checksums.xxh3")
+      #expect(try #require(answer(pack)).contains("more than the limit of"))
+    }
+  }
+
+  @Test("Texts of a manifest reach no terminal as they are")
+  func controlCharacters() throws {
+    for place in ["tensors.0.name", "tensors.0.type", "tensors.0.slices.0.layout", "blobs.0.file", "source.0.name", "placement"] {
+      try SmallPack.with(PackOptions()) { pack in
+        try pack.change(place, to: "x\n\u{1b}[31mred\u{7}")
+        let found = try #require(answer(pack), "\(place) was accepted")
+        #expect(!found.unicodeScalars.contains { $0.value < 0x20 }, "\(place): \(found)")
+      }
+    }
+  }
+
+  @Test("A path beside a pack is told the pack's name", arguments: ["model.gguf", "model"])
+  func suggestions(name: String) throws {
+    try SmallPack.with(PackOptions()) { pack in
+      let path = pack.path.replacing("/model.pack", with: "/" + name)
+      #expect(answer(SmallPack(path: path)) == "\(path): this is not a pack; did you mean \(pack.path)?")
     }
   }
 }

@@ -67,6 +67,7 @@ struct SmallPack {
       if place.count == 1 && value == nil {
         array.remove(at: index)
       } else {
+        if index == array.count { array.append(NSNull()) }
         array[index] = changed(array[index], place.dropFirst(), value)
       }
       return array
