@@ -15,8 +15,6 @@ struct Excerpt: Sendable {
 
   /// The pieces, in order; those of a file stand together.
   let pieces: [Piece]
-  /// Whether a path may be a symbolic link: a user's model may, a pack's file may not.
-  let links: Links
 
   private static let bufferByteCount = 1 << 20
 
@@ -28,7 +26,7 @@ struct Excerpt: Sendable {
     var buffer = ByteBuffer(capacity: Self.bufferByteCount)
     var index = 0
     while index < pieces.count {
-      let file = try File<PackError>(pieces[index].path, links: links)
+      let file = try File<PackError>(pieces[index].path, links: .followed)
       while index < pieces.count, pieces[index].path == file.path {
         let range = pieces[index].range
         for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.bufferByteCount) {

@@ -52,20 +52,25 @@ public struct PackConverter: Sendable {
   /// - Parameters:
   ///   - replacing: Whether a pack that is there is replaced, in one step at the end.
   ///   - progress: Called with the bytes written since the last call, on any thread, one call at a time; what it throws ends the run.
+  ///   - prepare: Called once it is certain that the pack can be written there, before the source's weights are read; what it throws
+  ///     ends the run.
   /// - Throws: `PackError`; then nothing is left of the pack, unless it `resumes`.
   public func run(
-    to path: String, replacing: Bool = false, progress: (Int) throws(PackError) -> Void = { _ in }
+    to path: String, replacing: Bool = false, progress: (Int) throws(PackError) -> Void = { _ in },
+    prepare: () throws(PackError) -> Void = {}
   ) throws(PackError) {
     var staging = try Staging(for: path, .pack, replacing: replacing, resuming: resumes)
     let (header, gaps) = (source.header, source.gaps)
     try staging.requireSpace(byteCount + header.byteCount)
+    try prepare()
     staging.keepsUnfinished = resumes
     let journal = resumes ? try Journal(in: staging.folder, purpose: try purpose(header)) : nil
     if journal?.written.isEmpty ?? false { try staging.folder.removeEntries(except: Journal.fileName) }
     func check() throws(PackError) { try progress(0) }
     var digests = [Pack.FileName.header: try header.copy(to: Pack.FileName.header, in: staging.folder, check)]
-    // Zeros are not worth a file.
-    let keepsGaps = !(try gaps.isZero(check))
+    // Zeros are not worth a file, unless they are so many that a reader would not believe it.
+    let data = arrangement.tensors.reduce(0) { $0 + ($1.byteCount ?? 0) }
+    let keepsGaps = gaps.byteCount - data > PackManifest.impliedZeroLimit ? true : !(try gaps.isZero(check))
     if keepsGaps {
       try staging.requireSpace(byteCount + header.byteCount + gaps.byteCount)
       digests[Pack.FileName.gaps] = try gaps.copy(to: Pack.FileName.gaps, in: staging.folder, check)
@@ -82,6 +87,8 @@ public struct PackConverter: Sendable {
     digests[Pack.FileName.manifest] = Digest(of: manifest)
     try staging.folder.write(manifest, to: Pack.FileName.manifest)
     try staging.folder.write(Array(Checksums(digests).text.utf8), to: Checksums.fileName)
+    // A pack of two states of a file would be a pack of neither.
+    try source.checkUnchanged()
     try staging.commit(removing: [Journal.fileName])
   }
 

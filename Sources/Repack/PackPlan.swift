@@ -100,6 +100,7 @@ public struct PackPlan: Sendable {
 
   /// The slices of `tensor` on all nodes, without their places.
   private static func slices(of tensor: PackTensor, _ options: PackOptions) throws(PackError) -> [TensorSlice] {
+    guard tensor.hasElements else { return [] }
     var slices: [TensorSlice] = []
     for (blob, rows) in shares(of: tensor, options) {
       for (layout, rows) in layouts(of: tensor, rows: rows) {

@@ -33,11 +33,15 @@ public struct PackRestorer: Sendable {
   /// - Parameters:
   ///   - replacing: Whether what is there is replaced, in one step at the end.
   ///   - progress: Called with the bytes written since the last call, on any thread, one call at a time.
+  ///   - prepare: Called once it is certain that the files can be written there, before weights are read; what it throws ends the run.
   /// - Throws: `PackError`; then nothing is left of the files.
-  public func run(to path: String, replacing: Bool = false, progress: (Int) throws(PackError) -> Void = { _ in }) throws(PackError)
-  {
+  public func run(
+    to path: String, replacing: Bool = false, progress: (Int) throws(PackError) -> Void = { _ in },
+    prepare: () throws(PackError) -> Void = {}
+  ) throws(PackError) {
     let staging = try Staging(for: path, isSplit ? .models : .file(pack.manifest.source[0].name), replacing: replacing)
     try staging.requireSpace(byteCount)
+    try prepare()
     let filler = try SourceFiller(pack)
     for (index, part) in pack.manifest.source.enumerated() {
       let file = try staging.folder.file(part.name, for: .creating)
@@ -49,6 +53,7 @@ public struct PackRestorer: Sendable {
       }
       try file.synchronize()
     }
+    try pack.checkUnchanged()
     try staging.commit()
   }
 

@@ -16,6 +16,8 @@ protocol PackSource: Sendable {
   var identity: String { get }
   /// The content of blob `index` of `arrangement`.
   func content(of index: Int, _ arrangement: Arrangement) throws(PackError) -> any BlobContent
+  /// Throws if a file has been changed since the source was opened.
+  func checkUnchanged() throws(PackError)
 }
 
 /// A model.
@@ -23,7 +25,7 @@ struct ModelSource: PackSource {
   let model: GGUFModel
 
   var header: Excerpt {
-    Excerpt(pieces: model.parts.map { .init(path: $0.path, range: 0..<$0.headerByteCount) }, links: .followed)
+    Excerpt(pieces: model.parts.map { .init(path: $0.path, range: 0..<$0.headerByteCount) })
   }
 
   var gaps: Excerpt { SourceGaps.excerpt(of: model) }
@@ -39,6 +41,10 @@ struct ModelSource: PackSource {
 
   func content(of index: Int, _ arrangement: Arrangement) throws(PackError) -> any BlobContent {
     ArrangedContent(try GGUFTensors(model), tensors: arrangement.tensors, blob: arrangement.blobs[index].content)
+  }
+
+  func checkUnchanged() throws(PackError) {
+    for part in model.parts { try part.identity.check(part.path) }
   }
 }
 
@@ -59,8 +65,10 @@ extension ExistingPack {
   // The manifest has the digests of all weights.
   var identity: String { pack.checksums.digests[Pack.FileName.manifest]?.hex ?? "" }
 
+  func checkUnchanged() throws(PackError) { try pack.checkUnchanged() }
+
   private func excerpt(_ name: String, byteCount: Int) -> Excerpt {
-    Excerpt(pieces: byteCount == 0 ? [] : [.init(path: pack.path + "/" + name, range: 0..<byteCount)], links: .refused)
+    Excerpt(pieces: byteCount == 0 ? [] : [.init(path: pack.path + "/" + name, range: 0..<byteCount)])
   }
 }
 

@@ -11,14 +11,14 @@ enum SourceGaps {
     Excerpt(
       pieces: model.parts.flatMap { part in
         ranges(of: part.header, byteCount: part.byteCount).map { Excerpt.Piece(path: part.path, range: $0) }
-      }, links: .followed)
+      })
   }
 
   /// The gaps of a file of `byteCount` bytes with `header`, in its order.
   static func ranges(of header: GGUFHeader, byteCount: Int) -> [Range<Int>] {
     var end = min(header.dataOffset, byteCount)
     var ranges: [Range<Int>] = []
-    for tensor in header.tensors {
+    for tensor in header.tensors where tensor.byteCount > 0 {
       let start = header.dataOffset + tensor.offset
       if start > end { ranges.append(end..<start) }
       end = start + tensor.byteCount

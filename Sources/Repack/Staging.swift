@@ -36,16 +36,19 @@ struct Staging: ~Copyable {
 
   /// Makes the folder for a result at `destination`, which must not exist unless `replacing`.
   init(for destination: String, _ result: Result, replacing: Bool, resuming: Bool = false) throws(PackError) {
-    let path = try Self.resolved(destination)
-    guard let name = path.lastComponent?.string, name != "..", name != "." else {
-      throw .invalid(file: destination, problem: "this cannot be the name of a result")
+    let place = try Self.place(destination)
+    try Self.check(place, result, replacing)
+    let name = place.name
+    let lock: WriterLock
+    do throws(PackError) {
+      lock = try WriterLock(Self.hidden(name) + ".lock", at: place, of: destination)
+    } catch .file(.system(_, _, let error)) {
+      // Not the hidden file's name, which nobody has heard of.
+      throw .file(.system(path: destination, operation: "write there", error))
     }
-    let parent = try Self.open(path.removingLastComponent().string)
-    try Self.check(name, in: parent, result, replacing)
-    let lock = try WriterLock(Self.hidden(name) + ".lock", in: parent, of: destination)
     try Self.recover(name, in: lock.folder)
     // Another run may have finished since.
-    try Self.check(name, in: lock.folder, result, replacing)
+    try Self.check(Self.place(destination), result, replacing)
     folder = try Self.create(Self.hidden(name), in: lock.folder, keeping: resuming)
     self.lock = lock
     self.destination = destination
@@ -60,35 +63,20 @@ struct Staging: ~Copyable {
   private static func hidden(_ name: String) -> String { ".\(name).partial" }
   private static func replaced(_ name: String) -> String { ".\(name).replaced" }
 
-  /// The path of a result; a symbolic link is followed to what it names.
-  private static func resolved(_ destination: String) throws(PackError) -> FilePath {
-    guard try Stat.find(destination, links: .refused, failingAs: PackError.self)?.type == .symbolicLink else {
-      return FilePath(destination)
-    }
-    guard let target = unsafe realpath(destination, nil) else {
-      throw .invalid(file: destination, problem: "this is a symbolic link to nothing; remove it, or write to another place")
-    }
-    defer { unsafe free(target) }
-    return unsafe FilePath(platformString: target)
-  }
-
-  private static func open(_ parent: String) throws(PackError) -> Folder<PackError> {
+  private static func place(_ destination: String) throws(PackError) -> Destination<PackError> {
     do throws(PackError) {
-      return try Folder(parent)
-    } catch .file(.system(_, _, let error)) where error == .noSuchFileOrDirectory || error == .notDirectory {
-      throw .invalid(file: parent, problem: "there is no such folder; create it, or write to another place")
+      return try Destination(destination)
+    } catch .file(.system(let path, "open it", let error)) where error == .noSuchFileOrDirectory || error == .notDirectory {
+      throw .invalid(file: path, problem: "there is no such folder; create it, or write to another place")
     }
   }
 
   /// Refuses to replace anything but an earlier result: `--force` with a mistyped path must not cost anybody a folder.
   private static func check(
-    _ name: String, in parent: borrowing Folder<PackError>, _ result: Result, _ replacing: Bool
+    _ place: borrowing Destination<PackError>, _ result: Result, _ replacing: Bool
   ) throws(PackError) {
-    guard let status = try parent.status(name) else { return }
-    let path = parent.path(name)
-    guard status.type == .directory || status.type == .regular else {
-      throw .invalid(file: path, problem: "this is neither a file nor a folder; it is not replaced")
-    }
+    guard let status = try place.existing() else { return }
+    let path = place.folder.path(place.name)
     guard replacing else {
       throw .invalid(file: path, problem: "it exists already; choose another name, or replace it with --force")
     }
@@ -97,7 +85,7 @@ struct Staging: ~Copyable {
       throw .invalid(file: path, problem: "this is a \(isFolder ? "folder" : "file"); \(result.kind). Not replaced")
     }
     guard isFolder else { return }
-    let names = try parent.folder(name).names()
+    let names = try place.folder.folder(place.name).names()
     let isOurs =
       result == .pack ? names.isEmpty || names.contains(Pack.FileName.manifest) : names.allSatisfy { $0.hasSuffix(".gguf") }
     guard isOurs else { throw .invalid(file: path, problem: "this folder holds other things; it is not replaced") }

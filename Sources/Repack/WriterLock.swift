@@ -15,9 +15,11 @@ struct WriterLock: ~Copyable {
   /// Takes the lock on the file `name` of `folder`, which is made unless a killed run has left it.
   ///
   /// - Throws: `PackError` if another run holds it.
-  init(_ name: String, in folder: consuming Folder<PackError>, of destination: String) throws(PackError) {
-    lock = try Self.take(name, folder, destination)
+  init(_ name: String, at place: borrowing Destination<PackError>, of destination: String) throws(PackError) {
+    let folder = try Folder<PackError>(place.folder.path)
+    let lock = try Self.take(name, folder, destination)
     self.folder = folder
+    self.lock = lock
     self.name = name
   }
 

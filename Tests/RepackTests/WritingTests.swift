@@ -190,4 +190,181 @@ struct WritingTests {
       #expect(try names(in: folder) == ["model.gguf", "model.pack", "photos"])
     }
   }
+
+  @Test("A source that changes while it is converted makes no pack", arguments: [nil, 3])
+  func changedSource(level: Int?) throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.gguf"
+      let model = try write(to: path)
+      var converter = PackConverter(model, plan: try PackPlan(model, options: PackOptions()))
+      converter.compressionLevel = level
+      var hasWritten = false
+      let error = #expect(throws: PackError.self) {
+        try converter.run(to: folder + "/model.pack") { (bytes) throws(PackError) in
+          guard bytes > 0, !hasWritten else { return }
+          hasWritten = true
+          let file = FileHandle(forWritingAtPath: path)
+          _ = try? file?.seekToEnd()
+          try? file?.seek(toOffset: 1 << 20)
+          try? file?.write(contentsOf: Data([1, 2, 3]))
+          try? file?.close()
+        }
+      }
+      #expect(error == .changed(file: path))
+      #expect(try names(in: folder) == ["model.gguf"])
+    }
+  }
+
+  @Test("A pack that changes while it is repacked or restored makes nothing")
+  func changedPack() throws {
+    try withTemporaryFolder { folder in
+      let model = try write(to: folder + "/model.gguf", rows: 64)
+      try PackConverter(model, plan: PackPlan(model, options: PackOptions())).run(to: folder + "/model.pack")
+      let pack = try Pack.open(folder + "/model.pack")
+      func change() {
+        // Another file with the same bytes: what was read may have been either.
+        let blob = pack.path + "/node0.blob"
+        try? FileManager.default.copyItem(atPath: blob, toPath: folder + "/copy")
+        _ = rename(folder + "/copy", blob)
+      }
+      let plan = try PackPlan(tensors: pack.manifest.tensors, options: PackOptions())
+      #expect(throws: PackError.changed(file: pack.path + "/node0.blob")) {
+        try PackConverter(pack, plan: plan).run(to: folder + "/other.pack", prepare: { change() })
+      }
+      #expect(throws: PackError.changed(file: pack.path + "/node0.blob")) {
+        try PackRestorer(pack).run(to: folder + "/other.gguf", prepare: { change() })
+      }
+      #expect(try names(in: folder) == ["model.gguf", "model.pack"])
+    }
+  }
+
+  @Test("Nothing is written through a link or a pipe in the place of the hidden folder, the lock or the journal")
+  func planted() throws {
+    try withTemporaryFolder { folder in
+      let model = try write(to: folder + "/model.gguf", rows: 64)
+      var converter = PackConverter(model, plan: try PackPlan(model, options: PackOptions()))
+      converter.resumes = true
+      let (target, partial) = (folder + "/model.pack", folder + "/.model.pack.partial")
+      let manager = FileManager.default
+      try Data("precious".utf8).write(to: URL(filePath: folder + "/precious"))
+      try manager.createDirectory(atPath: folder + "/elsewhere", withIntermediateDirectories: false)
+      let plants: [(String, () throws -> Void)] = [
+        (
+          "a linked journal",
+          {
+            try manager.createDirectory(atPath: partial, withIntermediateDirectories: false)
+            try manager.createSymbolicLink(atPath: partial + "/journal", withDestinationPath: folder + "/precious")
+          }
+        ),
+        (
+          "a journal that is a pipe",
+          {
+            try manager.createDirectory(atPath: partial, withIntermediateDirectories: false)
+            #expect(mkfifo(partial + "/journal", 0o600) == 0)
+          }
+        ),
+        ("a linked folder", { try manager.createSymbolicLink(atPath: partial, withDestinationPath: folder + "/elsewhere") }),
+        (
+          "a folder that others may write",
+          {
+            try manager.createDirectory(atPath: partial, withIntermediateDirectories: false)
+            #expect(chmod(partial, 0o777) == 0)
+          }
+        ),
+      ]
+      for (what, plant) in plants {
+        try plant()
+        try converter.run(to: target, replacing: true)
+        #expect(try PackVerifier(Pack.open(target)).run().isEmpty, "\(what)")
+        #expect(try String(contentsOfFile: folder + "/precious", encoding: .utf8) == "precious", "\(what)")
+        #expect(try names(in: folder + "/elsewhere").isEmpty, "\(what)")
+        #expect(try names(in: folder) == ["model.gguf", "model.pack", "precious", "elsewhere"], "\(what)")
+      }
+      for plant in [{ mkfifo(partial + ".lock", 0o600) }, { symlink("/nowhere/at/all", partial + ".lock") }] {
+        #expect(plant() == 0)
+        let error = #expect(throws: PackError.self) { try converter.run(to: target, replacing: true) }
+        #expect(error?.description.contains(".lock: this is") == true)
+        try manager.removeItem(atPath: partial + ".lock")
+      }
+    }
+  }
+
+  @Test("A link to a pack stays a link: the pack that it names is replaced")
+  func linkedDestination() throws {
+    try withTemporaryFolder { folder in
+      let model = try write(to: folder + "/model.gguf", rows: 64)
+      let converter = PackConverter(model, plan: try PackPlan(model, options: PackOptions()))
+      try converter.run(to: folder + "/real.pack")
+      try FileManager.default.createSymbolicLink(atPath: folder + "/link.pack", withDestinationPath: "real.pack")
+      let before = try FileManager.default.attributesOfItem(atPath: folder + "/real.pack")[.systemFileNumber] as? Int
+      #expect(throws: PackError.self) { try converter.run(to: folder + "/link.pack") }
+      try converter.run(to: folder + "/link.pack", replacing: true)
+      #expect(try FileManager.default.destinationOfSymbolicLink(atPath: folder + "/link.pack") == "real.pack")
+      #expect(try FileManager.default.attributesOfItem(atPath: folder + "/real.pack")[.systemFileNumber] as? Int != before)
+      #expect(try names(in: folder) == ["model.gguf", "real.pack", "link.pack"])
+      // A link to nothing is no place for a result, nor is a pipe.
+      try FileManager.default.createSymbolicLink(atPath: folder + "/nothing", withDestinationPath: "none")
+      #expect(mkfifo(folder + "/pipe", 0o600) == 0)
+      let pack = try Pack.open(folder + "/real.pack")
+      for name in ["nothing", "pipe", "real.pack", "-"] {
+        #expect(throws: PackError.self) { try PackRestorer(pack).run(to: folder + "/" + name, replacing: true) }
+      }
+    }
+  }
+
+  @Test("What a run that was killed between the two steps of replacing left is put right")
+  func recovery() throws {
+    try withTemporaryFolder { folder in
+      let model = try write(to: folder + "/model.gguf", rows: 64)
+      let converter = PackConverter(model, plan: try PackPlan(model, options: PackOptions()))
+      let (target, replaced) = (folder + "/model.pack", folder + "/.model.pack.replaced")
+      try converter.run(to: target)
+      try FileManager.default.moveItem(atPath: target, toPath: replaced)
+      // The old pack is there again before the run that would write a new one is refused.
+      #expect(throws: PackError.self) { try converter.run(to: target) }
+      #expect(try names(in: folder) == ["model.gguf", "model.pack"])
+      try FileManager.default.copyItem(atPath: target, toPath: replaced)
+      try converter.run(to: target, replacing: true)
+      #expect(try names(in: folder) == ["model.gguf", "model.pack"])
+    }
+  }
+
+  @Test("The destination is checked before anything is read")
+  func destinationFirst() throws {
+    try withTemporaryFolder { folder in
+      let model = try write(to: folder + "/model.gguf", rows: 64)
+      let converter = PackConverter(model, plan: try PackPlan(model, options: PackOptions()))
+      try converter.run(to: folder + "/model.pack")
+      let pack = try Pack.open(folder + "/model.pack")
+      for place in ["model.pack", "none/model.pack", "model.gguf/model.pack"] {
+        var isPrepared = false
+        #expect(throws: PackError.self) { try converter.run(to: folder + "/" + place, prepare: { isPrepared = true }) }
+        #expect(throws: PackError.self) { try PackRestorer(pack).run(to: folder + "/" + place, prepare: { isPrepared = true }) }
+        #expect(!isPrepared, "\(place)")
+      }
+    }
+  }
+
+  @Test("Tensors without elements come back, first, last or between others")
+  func withoutElements() throws {
+    try withTemporaryFolder { folder in
+      var writer = GGUFWriter()
+      writer.tensors = [
+        .init(name: "a", type: .f32, dimensions: [4, 0]), .init(name: "b", type: .q8_0, dimensions: [64, 40]),
+        .init(name: "c", type: .q4_K, dimensions: [0, 3]), .init(name: "d", type: .f32, dimensions: [5]),
+        .init(name: "e", type: .f32, dimensions: [32, 2, 0]),
+      ]
+      var random = SplitMix64(seed: 3)
+      let sizes = [0, 68 * 40, 0, 20, 0]
+      try writer.write(to: folder + "/model.gguf") { random.bytes(sizes[$0]) }
+      let model = try GGUFModel.open(folder + "/model.gguf")
+      var options = PackOptions()
+      options.nodeCount = 2
+      try PackConverter(model, plan: PackPlan(model, options: options)).run(to: folder + "/model.pack")
+      let pack = try Pack.open(folder + "/model.pack")
+      #expect(try PackVerifier(pack).run().isEmpty)
+      try PackRestorer(pack).run(to: folder + "/restored.gguf")
+      #expect(try contents(folder + "/restored.gguf") == contents(folder + "/model.gguf"))
+    }
+  }
 }
