@@ -90,7 +90,9 @@ let package = Package(
     // Programs, and what they share.
     .target(
       name: "Console",
-      dependencies: ["PackFormat", "GGUF", "Files", "CLinux", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "PackFormat", "GGUF", "Files", "CLinux", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: safe),
     .executableTarget(
       name: "ggufpack",
