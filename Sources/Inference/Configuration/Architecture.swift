@@ -25,6 +25,9 @@ public struct Architecture: Sendable {
   var layerCountScaledByEmbedding: Int?
   /// Scores join a learned logit that attends to nothing.
   var hasSinks = false
+  /// Attention's products read activations of 16 bits. Its experts are so nearly tied that with 8 bits too many tokens go to others:
+  /// two of the 32 of its oracle, as in llama.cpp.
+  var usesTwoPartActivations = false
   /// The gate used where the file names none.
   var gating = ExpertGating.softmax
   /// Models whose files name no gate and which have another one.
@@ -60,7 +63,7 @@ public struct Architecture: Sendable {
       windowRotaryBase: 10_000, layerCountScaledByEmbedding: 62),
     Architecture(
       name: "gpt-oss", activation: .clampedSwiGLU, networkNormIsPostAttention: true, windowPeriod: 2, hasSinks: true,
-      gating: .softmaxOfChosen, normalisesExpertWeights: false),
+      usesTwoPartActivations: true, gating: .softmaxOfChosen, normalisesExpertWeights: false),
     Architecture(
       name: "glm4moe", networkNormIsPostAttention: true, gating: .sigmoid, normalisesExpertWeights: false,
       readsExpertWeightsNorm: true),

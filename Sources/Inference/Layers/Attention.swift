@@ -21,6 +21,8 @@ struct Attention: MixerPart {
   let rotary: Int
   let window: Int
   let scale: Float
+  /// Whether its products read activations of 16 bits: two columns of 8 bits for each token.
+  let usesTwoPartActivations: Bool
 
   /// What the metadata says of one layer's attention.
   struct Configuration: Sendable, Equatable {
@@ -95,6 +97,7 @@ struct Attention: MixerPart {
     rotary = model.rotaries.firstIndex(of: configuration.rotary) ?? 0
     window = configuration.window
     scale = configuration.scale
+    usesTwoPartActivations = architecture.usesTwoPartActivations
   }
 
   var readsQuants: Bool { query.readsQuants || key.readsQuants || value.readsQuants }
@@ -125,10 +128,11 @@ struct Attention: MixerPart {
 
     @inline(__always)
     init(_ room: inout TeamRoom, _ attention: Attention, _ sizes: PassSizes) {
-      queries = room.parts.rows(sizes.batch, length: attention.query.rows)
-      keys = room.parts.rows(sizes.batch, length: attention.key.rows)
-      values = room.parts.rows(sizes.batch, length: attention.value.rows)
-      attended = room.parts.columns(sizes.batch, length: attention.output.columns, keepsPlain: attention.outputForm.plain)
+      let columns = sizes.batch * (attention.usesTwoPartActivations ? 2 : 1)
+      queries = room.parts.rows(columns, length: attention.query.rows)
+      keys = room.parts.rows(columns, length: attention.key.rows)
+      values = room.parts.rows(columns, length: attention.value.rows)
+      attended = room.parts.columns(columns, length: attention.output.columns, keepsPlain: attention.outputForm.plain)
       rotated = room.output.floats(sizes.batch * attention.query.rows)
     }
   }

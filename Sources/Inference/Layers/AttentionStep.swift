@@ -28,22 +28,23 @@ struct AttentionStep {
     thread.worker.teamBarrier()
     core.run { output, token, head in publish(output, token: token, head: head) }
     thread.worker.barrier(after: .attention)
+    let inTwoParts = attention.usesTwoPartActivations
     if attention.output.readsQuants, !attention.outputForm.quantised {
-      thread.quantizeShared(buffers.attended, count: thread.step.count)
+      thread.quantizeShared(buffers.attended, count: thread.step.count, inTwoParts: inTwoParts)
     }
-    thread.projectOutput(attention.output, buffers.attended)
+    thread.projectOutput(attention.output, buffers.attended, inTwoParts: inTwoParts)
   }
 
   /// Queries, keys and values of the step's tokens, on every team.
   private func project() {
     let input = thread.normed
-    let team = thread.worker.team
+    let (team, inTwoParts) = (thread.worker.team, attention.usesTwoPartActivations)
     let (queries, keys) = (attention.query.unitCount(team: team), attention.key.unitCount(team: team))
     let all = queries + keys + attention.value.unitCount(team: team)
     thread.worker.forEachPart(of: all, .projections) { part in
-      thread.project(attention.query, first: 0, part, input, into: buffers.queries)
-      thread.project(attention.key, first: queries, part, input, into: buffers.keys)
-      thread.project(attention.value, first: queries + keys, part, input, into: buffers.values)
+      thread.project(attention.query, first: 0, part, input, inTwoParts: inTwoParts, into: buffers.queries)
+      thread.project(attention.key, first: queries, part, input, inTwoParts: inTwoParts, into: buffers.keys)
+      thread.project(attention.value, first: queries + keys, part, input, inTwoParts: inTwoParts, into: buffers.values)
     }
     thread.worker.barrier(after: .projections)
   }
@@ -113,6 +114,7 @@ struct AttentionStep {
   /// Hands one head's output of one token to every team.
   private func publish(_ output: Row, token: Int, head: Int) {
     thread.publish(
-      output, as: attention.outputForm, to: buffers.attended, column: token, from: head * output.count)
+      output, as: attention.outputForm, to: buffers.attended, column: token, from: head * output.count,
+      inTwoParts: attention.usesTwoPartActivations)
   }
 }

@@ -148,7 +148,7 @@ extension PassThread {
   func run(_ layer: UnsafePointer<Layer>, _ index: Int) {
     switch layer.pointee.mixer {
     case .attention(let attention):
-      normalize(layer.pointee.mixerNorm, quantizing: attention.readsQuants)
+      normalize(layer.pointee.mixerNorm, quantizing: attention.readsQuants, inTwoParts: attention.usesTwoPartActivations)
       AttentionStep(self, attention, layer: index).run()
       addToResidual(attention.outputBias, layer.pointee.mixerOutputNorm)
     case .latent(let attention):

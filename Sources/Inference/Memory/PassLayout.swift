@@ -12,6 +12,8 @@ struct PassSizes {
   let embedding: Int
   /// Whether some product reads the normalised residual as it is.
   let keepsNormed: Bool
+  /// Columns for each token of what attention reads and writes: 2 where activations have 16 bits.
+  let columnsPerToken: Int
   /// Elements of the longest row that a thread needs room for.
   let longestRow: Int
   let rotaryCount: Int
@@ -32,6 +34,7 @@ struct PassSizes {
     vocabulary = weights.vocabularySize
     embedding = configuration.embeddingLength
     keepsNormed = weights.output.readsFloats || parts.contains(where: \.readsFloats)
+    columnsPerToken = weights.usesTwoPartActivations ? 2 : 1
     longestRow = max(embedding, parts.map(\.longestRow).max() ?? 0)
     rotaryCount = configuration.rotaries.count
     rotaryPairs = (configuration.rotaries.map(\.dimensions).max() ?? 0) / 2
@@ -54,12 +57,13 @@ struct TeamBuffers {
 
   @inline(__always)
   init(_ arena: inout Arena, _ sizes: PassSizes) {
+    let columns = sizes.batch * sizes.columnsPerToken
     residual = arena.rows(sizes.batch, length: sizes.embedding)
-    normed = arena.columns(sizes.batch, length: sizes.embedding, keepsPlain: sizes.keepsNormed)
+    normed = arena.columns(columns, length: sizes.embedding, keepsPlain: sizes.keepsNormed)
     cosines = arena.rows(sizes.batch * sizes.rotaryCount, length: sizes.rotaryPairs)
     sines = arena.rows(sizes.batch * sizes.rotaryCount, length: sizes.rotaryPairs)
     var output = arena.rest
-    projected = output.rows(sizes.batch, length: sizes.embedding)
+    projected = output.rows(columns, length: sizes.embedding)
   }
 }
 
@@ -79,7 +83,7 @@ struct ThreadBuffers {
     let tokens = min(sizes.batch, PassSizes.tokensPerThread)
     crossed = arena.take(8, of: Int.self)
     residual = arena.rows(tokens, length: sizes.embedding)
-    normed = arena.columns(tokens, length: sizes.embedding, keepsPlain: sizes.keepsNormed)
+    normed = arena.columns(tokens * sizes.columnsPerToken, length: sizes.embedding, keepsPlain: sizes.keepsNormed)
     column = arena.row(sizes.longestRow)
     column2 = arena.row(sizes.longestRow)
   }
@@ -115,7 +119,7 @@ struct PassLayout {
       cacheType: options.cacheType, positions: (limits.contextLength + 15) / 16 * 16, sequences: options.sequenceCount)
 
     outputOffset = Arena.measure { _ = TeamBuffers(&$0, sizes) }
-    var (outputs, parts, scratch) = (sizes.batch * sizes.embedding * 4, 0, 0)
+    var (outputs, parts, scratch) = (sizes.batch * sizes.columnsPerToken * sizes.embedding * 4, 0, 0)
     for part in weights.parts {
       var own = 0
       let shared = Arena.measure { arena in

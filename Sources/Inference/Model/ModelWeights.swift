@@ -35,6 +35,11 @@ struct ModelWeights {
   /// All mixers and networks.
   var parts: [any LayerPart] { layers.flatMap { [$0.mixer.part, $0.network.part] } }
 
+  /// Whether some attention reads and writes two columns for each token.
+  var usesTwoPartActivations: Bool {
+    layers.contains { if case .attention(let attention) = $0.mixer { attention.usesTwoPartActivations } else { false } }
+  }
+
   /// The last position, at most `position`, from which a sequence of `length` tokens can go on in all layers.
   func restart(at position: Int, length: Int) -> Int {
     layers.reduce(min(position, length)) { min($0, $1.mixer.part.history.restart(at: $0, length: length)) }

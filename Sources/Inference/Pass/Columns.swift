@@ -47,4 +47,16 @@ struct Columns {
     let at = column * length + begin
     kernels.quantize(source, quants: q8.quants + at, scales: q8.scales + at / 32, sums: q8.sums + at / 16)
   }
+
+  /// Quantises in two parts, whose sum has 16 bits: 8 bits in column `column`, and the rounding error in 8 bits in column `second`.
+  @inline(__always)
+  func quantizeInTwoParts(_ kernels: Kernels, _ source: Row, column: Int, second: Int, from begin: Int = 0, scratch: Row) {
+    quantize(kernels, source, column: column, from: begin)
+    let at = column * length + begin
+    for block in 0..<source.count / 32 {
+      let scale = q8.scales[at / 32 + block]
+      for index in block * 32..<block * 32 + 32 { scratch[index] = source[index] - Float(q8.quants[at + index]) * scale }
+    }
+    quantize(kernels, scratch[..<source.count], column: second, from: begin)
+  }
 }

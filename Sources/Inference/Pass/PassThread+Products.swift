@@ -6,25 +6,33 @@ import PackRuntime
 extension PassThread {
   /// A part of a product's rows, published to all teams.
   ///
-  /// - Parameter first: The number of the product's first unit of 16 rows; `part` counts from there.
+  /// - Parameters:
+  ///   - first: The number of the product's first unit of 16 rows; `part` counts from there.
+  ///   - inTwoParts: Whether the quantised activations stand in two columns each, whose products are added.
   @inline(__always)
-  func project(_ matrix: Matrix, first: Int, _ part: Range<Int>, _ input: Columns, into output: Rows) {
+  func project(_ matrix: Matrix, first: Int, _ part: Range<Int>, _ input: Columns, inTwoParts: Bool = false, into output: Rows) {
+    let isDouble = inTwoParts && matrix.readsQuants && !matrix.readsFloats
     matrix.forEachRun(team: worker.team, first: first, part: part) { rows in
-      matrix.multiply(rows, team: worker.team, input, count: step.count, into: output)
+      matrix.multiply(rows, team: worker.team, input, count: isDouble ? 2 * step.count : step.count, into: output)
+      if isDouble {
+        for token in 0..<step.count {
+          kernels.add(output[token][rows], output[step.count + token][rows], into: output[token][rows])
+        }
+      }
       publish(output, rows, count: step.count)
     }
   }
 
   /// A product back to the residual's length, with the barrier after it.
-  func projectOutput(_ matrix: Matrix, _ input: Columns) {
+  func projectOutput(_ matrix: Matrix, _ input: Columns, inTwoParts: Bool = false) {
     worker.forEachPart(of: matrix.unitCount(team: worker.team), .output) { part in
-      project(matrix, first: 0, part, input, into: buffers.projected)
+      project(matrix, first: 0, part, input, inTwoParts: inTwoParts, into: buffers.projected)
     }
     worker.barrier(after: .output)
   }
 
   /// Quantises the first `count` columns, which the whole team reads, after a barrier; ends with a team barrier.
-  func quantizeShared(_ columns: Columns, count: Int) {
+  func quantizeShared(_ columns: Columns, count: Int, inTwoParts: Bool = false) {
     guard columns.length % 32 == 0 else { return }
     let blocks = columns.length / 32
     let mine = part(of: count * blocks)
@@ -32,7 +40,12 @@ extension PassThread {
     while at < mine.upperBound {
       let (column, block) = (at / blocks, at % blocks)
       let run = min(mine.upperBound - at, blocks - block)
-      columns.quantize(kernels, columns[column][block * 32..<(block + run) * 32], column: column, from: block * 32)
+      let source = columns[column][block * 32..<(block + run) * 32]
+      if inTwoParts {
+        columns.quantizeInTwoParts(kernels, source, column: column, second: count + column, from: block * 32, scratch: own.column)
+      } else {
+        columns.quantize(kernels, source, column: column, from: block * 32)
+      }
       at += run
     }
     worker.teamBarrier()
@@ -69,18 +82,31 @@ extension PassThread {
 
   /// Publishes `source` as the elements from `begin` on of one of the team's columns, in the form that its readers want.
   @inline(__always)
-  func publish(_ source: Row, as form: ActivationForm, to columns: Columns, column: Int, from begin: Int = 0) {
+  func publish(
+    _ source: Row, as form: ActivationForm, to columns: Columns, column: Int, from begin: Int = 0, inTwoParts: Bool = false
+  ) {
     if form.plain {
       let target = columns[column][begin..<begin + source.count]
       target.copy(source)
       if worker.teamCount > 1 { publish(target.start, count: target.count) }
     }
     guard form.quantised else { return }
-    columns.quantize(kernels, source, column: column, from: begin)
+    if inTwoParts {
+      let second = step.count + column
+      columns.quantizeInTwoParts(kernels, source, column: column, second: second, from: begin, scratch: own.column)
+      publishQuants(columns, column: second, from: begin, count: source.count)
+    } else {
+      columns.quantize(kernels, source, column: column, from: begin)
+    }
+    publishQuants(columns, column: column, from: begin, count: source.count)
+  }
+
+  @inline(__always)
+  private func publishQuants(_ columns: Columns, column: Int, from begin: Int, count: Int) {
     guard worker.teamCount > 1 else { return }
     let at = column * columns.length + begin
-    publish(columns.q8.quants + at, count: source.count)
-    publish(columns.q8.scales + at / 32, count: source.count / 32)
-    publish(columns.q8.sums + at / 16, count: source.count / 16)
+    publish(columns.q8.quants + at, count: count)
+    publish(columns.q8.scales + at / 32, count: count / 32)
+    publish(columns.q8.sums + at / 16, count: count / 16)
   }
 }

@@ -133,10 +133,14 @@ struct PassThread {
   }
 
   /// Normalises this thread's residual for the next products, and waits for the team's other threads where they share it.
-  func normalize(_ norm: Vector, quantizing: Bool) {
+  func normalize(_ norm: Vector, quantizing: Bool, inTwoParts: Bool = false) {
     for token in tokens {
       let out = normalized(token, norm, column: token)
-      if quantizing { normed.quantize(kernels, out, column: token) }
+      if quantizing, inTwoParts {
+        normed.quantizeInTwoParts(kernels, out, column: token, second: step.count + token, scratch: own.column2)
+      } else if quantizing {
+        normed.quantize(kernels, out, column: token)
+      }
     }
     if !keepsResidual { worker.teamBarrier() }
   }
