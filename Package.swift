@@ -140,7 +140,7 @@ let package = Package(
 // In release run only the tests that compute models and those of the programs (scripts/test): the others need not be built again.
 if Context.environment["GGUFPACK_RELEASE_TESTS"] != nil {
   package.targets.removeAll { target in
-    target.name == "EmulatedKernels" || target.type == .test && !["ModelTests", "ProgramTests"].contains(target.name)
+    target.name == "EmulatedKernels" || target.type == .test && !["ModelTests", "ProgramTests", "FuzzTests"].contains(target.name)
   }
 }
 
