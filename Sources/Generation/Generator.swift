@@ -13,7 +13,7 @@ public enum StopReason: String, Sendable {
   case context
   /// A stop string came.
   case stopString = "stop"
-  /// Whoever waits asked to stop.
+  /// The caller asked to stop.
   case interrupted
 }
 

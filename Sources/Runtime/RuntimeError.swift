@@ -20,7 +20,7 @@ public enum RuntimeError: Error, Hashable, Sendable {
   case hugePageShortage([NodeShortage])
   /// The filesystem in memory at `path`, which is `size` bytes large, has too little room left for replicas.
   case filesystemShortage(path: String, needed: Int, free: Int, size: Int)
-  /// Whoever asked for the work no longer wants it.
+  /// The caller that asked for the work no longer wants it.
   case interrupted
   /// Replicas left in memory by `packrun pin` cannot be used.
   case staleReplica(path: String, problem: String)
@@ -49,11 +49,11 @@ extension RuntimeError: CustomStringConvertible {
     case .shortage(let nodes):
       "too little free memory: \(Self.list(nodes)); free some, map the pack's nodes elsewhere (--map-nodes), or let it spill to other nodes (--spill)"
     case .memoryLimit(let path, let needed, let free):
-      "the cgroup \(path) leaves too little memory: \(ByteCount(needed - free)) are lacking (\(ByteCount(needed)) needed, \(ByteCount(free)) to be had); raise its memory.max (docker run --memory, systemctl set-property UNIT MemoryMax=)"
+      "the cgroup \(path) leaves too little memory: \(ByteCount(needed - free)) short (\(ByteCount(needed)) needed, \(ByteCount(free)) available); raise its memory.max (docker run --memory, systemctl set-property UNIT MemoryMax=)"
     case .hugePageShortage(let nodes):
       "too few free huge pages: \(Self.list(nodes)); reserve more of them (packrun doctor says how) or use --memory anon"
     case .filesystemShortage(let path, let needed, let free, let size):
-      "\(path) has too little room: \(ByteCount(needed - free)) are lacking (\(ByteCount(needed)) needed, \(ByteCount(free)) free); enlarge it: mount -o remount,size=\((size + needed - free) >> 20 + 1)M \(path)"
+      "\(path) has too little room: \(ByteCount(needed - free)) short (\(ByteCount(needed)) needed, \(ByteCount(free)) free); enlarge it: mount -o remount,size=\((size + needed - free) >> 20 + 1)M \(path)"
     case .interrupted: "interrupted"
     case .staleReplica(let path, let problem): "\(path): \(problem); free it with packrun unpin and pin the pack again"
     }
@@ -66,7 +66,7 @@ extension RuntimeError: CustomStringConvertible {
         ? ", \(ByteCount(node.activations)) of it for the KV cache and activations (--ctx, --batch, --parallel)"
         : ""
       return
-        "node \(node.node) lacks \(ByteCount(node.needed - node.free)) (\(ByteCount(node.needed)) needed\(part), \(ByteCount(node.free)) free)"
+        "node \(node.node) is \(ByteCount(node.needed - node.free)) short (\(ByteCount(node.needed)) needed\(part), \(ByteCount(node.free)) free)"
     }.joined(separator: ", ")
   }
 }

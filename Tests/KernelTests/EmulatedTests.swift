@@ -5,7 +5,7 @@ import EmulatedKernels
 import GGUF
 import Testing
 
-/// The kernels of instruction sets that this CPU may lack, instructions emulated one by one. They are the bodies that the
+/// The kernels of instruction sets that this CPU may not have, with instructions emulated one by one. They are the bodies that the
 /// native kernels are made of, so a mistake in the order of operations or in an offset shows on every machine.
 @Suite(
   "Emulated kernels",

@@ -146,7 +146,7 @@ struct PlacementTests {
     let script = "mount -t tmpfs -o size=5M none /dev/shm && exec \"$0\" pin \"$1\" --place tmpfs"
     let result = try Program.run("/usr/bin/unshare", ["-m", "sh", "-c", script, Program.packrun.path, pack])
     #expect(result.exitCode == 3)
-    let what = "packrun: /dev/shm has too little room: 3.00 MiB are lacking (8.00 MiB needed, 5.00 MiB free); "
+    let what = "packrun: /dev/shm has too little room: 3.00 MiB short (8.00 MiB needed, 5.00 MiB free); "
     #expect(result.errors == what + "enlarge it: mount -o remount,size=9M /dev/shm\n")
   }
 

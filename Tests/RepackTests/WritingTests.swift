@@ -63,7 +63,7 @@ struct WritingTests {
     }
   }
 
-  @Test("An interrupted compression goes on behind the last tensor that is complete", arguments: [false, true])
+  @Test("An interrupted compression resumes after the last complete tensor", arguments: [false, true])
   func compressed(isDamaged: Bool) throws {
     try withTemporaryFolder { folder in
       var writer = GGUFWriter()

@@ -26,7 +26,7 @@ public struct MemoryOptions: Sendable {
   /// Asked before each piece that is brought in, from many threads: whether to give up, with `RuntimeError.interrupted`.
   public var isInterrupted: (@Sendable () -> Bool)?
 
-  /// Bytes by node that will be wanted besides the weights: there must be room for them, too, before anything is read.
+  /// Bytes by node that will be needed in addition to the weights: there must be room for them, too, before anything is read.
   package var reserved: [Int: Int] = [:]
   var kernel = Kernel()
   /// Where /sys and /proc are.

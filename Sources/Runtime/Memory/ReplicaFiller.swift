@@ -194,7 +194,7 @@ package struct ReplicaFiller {
 }
 
 extension ReplicaFiller {
-  /// What a full tmpfs or hugetlbfs lacks for the file at `path`, which lies in a pack's folder of a user's folder there.
+  /// How much room a full tmpfs or hugetlbfs is short of for the file at `path`, which lies in a pack's folder of a user's folder there.
   private static func filesystemShortage(_ node: Int, _ path: String, needed: Int) -> RuntimeError {
     var status = statvfs()
     _ = statvfs(path, &status)

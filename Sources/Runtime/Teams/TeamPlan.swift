@@ -89,7 +89,7 @@ public struct TeamPlan: Sendable, Hashable {
       }
       let set = Set(wanted)
       for index in nodes.indices {
-        // Whoever lists both threads of a core wants both.
+        // A list with both threads of a core asks for both.
         nodes[index].cores = nodes[index].cores.flatMap { core in core.filter { set.contains($0) }.map { [$0] } }
       }
       nodes.removeAll { $0.cores.isEmpty }

@@ -29,7 +29,7 @@ package struct Worker {
   @inlinable @inline(__always)
   package func teamBarrier() { cl_barrier_wait(teamMeeting) }
 
-  /// Meets the threads of all teams after `work`, of which the team may take shares anew behind the next barrier.
+  /// Meets the threads of all teams after `work`, of which the team may take shares again after the next barrier.
   @inlinable @inline(__always)
   package func barrier(after work: SharedWork) {
     barrier()
@@ -42,7 +42,7 @@ package struct Worker {
 
   /// Calls `body` with parts of `total` items until the team's threads have taken them all, every item once.
   ///
-  /// Half of the items are dealt out beforehand, in one run for each thread; the rest goes to whoever is first, in parts that
+  /// Half of the items are dealt out beforehand, in one run for each thread; the rest goes to the threads that come first, in parts that
   /// become smaller towards the end: a CPU that other programs slow down would keep all others waiting at the next barrier.
   ///
   /// - Parameters:

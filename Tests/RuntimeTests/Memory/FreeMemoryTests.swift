@@ -5,7 +5,7 @@ import Testing
 
 @testable import PackRuntime
 
-@Suite("Memory to be had")
+@Suite("Available memory")
 struct FreeMemoryTests {
   private static let mebibyte = 1 << 20
 
@@ -31,7 +31,7 @@ struct FreeMemoryTests {
   }
 
   @Test(
-    "Page cache that has to stay is not to be had; a node of which nothing is asked lacks nothing")
+    "Page cache that has to stay is not available; a node of which nothing is asked is not short")
   func kept() throws {
     let topology = try node(["Inactive(file)": 300]).topology
     let memory = FreeMemory(topology, limit: nil)
@@ -46,7 +46,7 @@ struct FreeMemoryTests {
         ))
   }
 
-  @Test("What is wanted besides the weights counts, and is told apart")
+  @Test("What is needed in addition to the weights counts, and is named separately")
   func activations() throws {
     let memory = FreeMemory(try node(["Inactive(file)": 300]).topology, limit: nil)
     let error = #expect(throws: RuntimeError.self) {
@@ -69,7 +69,7 @@ struct FreeMemoryTests {
     #expect(error?.exitCode == 3)
     #expect(
       error?.description.hasPrefix(
-        "the cgroup /sys/fs/cgroup/box leaves too little memory: 6.00 MiB are lacking (106.00 MiB needed"
+        "the cgroup /sys/fs/cgroup/box leaves too little memory: 6.00 MiB short (106.00 MiB needed"
       )
         == true)
     // Of the 100 MiB, 20 are page cache that must stay.

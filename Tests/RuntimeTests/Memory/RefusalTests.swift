@@ -66,7 +66,7 @@ struct RefusalTests {
     #expect(error?.exitCode == 3)
   }
 
-  @Test("Addresses that are not to be had are one line")
+  @Test("Addresses that are not available are one line")
   func mappingRefused() throws {
     let error = #expect(throws: RuntimeError.self) { try map(.anon, refusing: ENOMEM, [.map]) }
     #expect(error?.description.hasPrefix("cannot reserve ") == true)
@@ -80,7 +80,7 @@ struct RefusalTests {
   }
 
   @Test(
-    "A node with too little memory is named with what it lacks, before any file is opened", arguments: [MemoryKind.anon, .file])
+    "A node with too little memory is named with what is missing, before any file is opened", arguments: [MemoryKind.anon, .file])
   func shortage(kind: MemoryKind) throws {
     let small = try RandomPack()
     let pack = try small.pack(nodes: 1, .shard)
@@ -94,7 +94,7 @@ struct RefusalTests {
     #expect(unlink(pack.blobPath(0)) == 0)
     let error = #expect(throws: RuntimeError.self) { try MappedPack(pack, teams: MappedPackTests.teams(1), options: options) }
     #expect(error?.exitCode == 3)
-    #expect(error?.description.hasPrefix("too little free memory: node \(node) lacks ") == true)
+    #expect(error?.description.hasPrefix("too little free memory: node \(node) is ") == true)
     #expect(error?.description.contains("20.00 MiB free") == true)
   }
 }

@@ -80,7 +80,7 @@ struct DoctorTests {
       try $0.addNode(1, cpus: "2-3,10-11", mebibytes: 1024, free: 40, distances: "16 10 32 32")
     }
     let lines = found.filter(\.isProblem).map(\.text)
-    #expect(lines.contains { $0.hasPrefix("too little free memory: node 1 lacks 10.00 MiB (50.00 MiB needed, 40.00 MiB free)") })
+    #expect(lines.contains { $0.hasPrefix("too little free memory: node 1 is 10.00 MiB short (50.00 MiB needed, 40.00 MiB free)") })
     // Node 0 has none of 8 huge pages free, node 1 one, which is enough.
     #expect(
       found.contains { $0.remedy == "echo 9 | sudo tee /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages" })
