@@ -68,7 +68,7 @@ let package = Package(
         "PackFormat", "GGUF", "Files", "CLinux", "CNuma", .product(name: "SystemPackage", package: "swift-system"),
       ],
       path: "Sources/Runtime",
-      swiftSettings: fast),
+      swiftSettings: safe),
     .target(name: "Tokenization", dependencies: ["GGUF"], swiftSettings: fast),
     .target(
       name: "Inference", dependencies: ["PackRuntime", "PackFormat", "GGUF", "CKernels"], swiftSettings: fast),
@@ -80,7 +80,7 @@ let package = Package(
       dependencies: [
         "Generation", "PackRuntime", "PackFormat", "CLinux", .product(name: "SystemPackage", package: "swift-system"),
       ],
-      swiftSettings: fast),
+      swiftSettings: safe),
 
     // What a conversation becomes: these need nothing but Swift.
     .target(name: "JSON", swiftSettings: safe),

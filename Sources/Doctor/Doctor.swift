@@ -243,27 +243,25 @@ public struct Doctor {
 
   /// How the first huge page of a file is mapped; nil if it cannot be.
   private func firstMapping(_ path: String) -> FileMapping? {
-    let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard file >= 0 else { return nil }
     defer { close(file) }
     guard let reservation = try? AddressReservation(byteCount: MappedBlob.hugePage, alignment: MappedBlob.hugePage) else {
       return nil
     }
-    let range = reservation.bytes(0..<MappedBlob.hugePage)
-    guard kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file) == 0 else { return nil }
+    let range = reservation.range
+    guard unsafe kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file) == 0 else { return nil }
     guard PageCache.maySeeCache(path) else { return populatesHuge(range) ? .huge : .unknownSmall }
-    var present = [UInt8](repeating: 0, count: range.count / 4096)
-    let knows = mincore(UnsafeMutableRawPointer(mutating: range.baseAddress), range.count, &present) == 0
-    let wasCached = !knows || present.contains { $0 & 1 != 0 }
+    let wasCached = kernel.residency(of: range)?.contains(true) ?? true
     if populatesHuge(range) { return .huge }
     if wasCached { return .cachedSmall }
     // What was looked at must not stand in the way of the next look.
-    ReplicaFiller.clear(range)
+    reservation.clear()
     posix_fadvise(file, 0, off_t(MappedBlob.hugePage), POSIX_FADV_DONTNEED)
     return .small
   }
 
-  private func populatesHuge(_ range: UnsafeRawBufferPointer) -> Bool {
+  private func populatesHuge(_ range: AddressRange) -> Bool {
     _ = kernel.advise(range, CL_MADV_HUGEPAGE)
     return kernel.advise(range, CL_MADV_POPULATE_READ) == 0 && MemoryMap.read(range).hugeByteCount == range.count
   }

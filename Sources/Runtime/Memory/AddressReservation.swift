@@ -7,26 +7,28 @@ import Glibc
 ///
 /// - Invariant: `base ..< base + byteCount` was mapped by this value and is unmapped, whatever was mapped over parts of it, when
 ///   it ends. `base` is a multiple of the alignment asked for.
-package struct AddressReservation: ~Copyable, @unchecked Sendable {
+@safe package struct AddressReservation: ~Copyable, @unchecked Sendable {
   package let base: UnsafeMutableRawPointer
   package let byteCount: Int
 
   /// Reserves `byteCount` bytes (rounded up to whole units of `alignment`) that cannot be accessed yet.
   ///
   /// - Parameter alignment: A power of two, at least a page.
-  /// - Throws: `RuntimeError.system` if the addresses are not to be had (ulimit -v, overcommit).
+  /// - Throws: `RuntimeError.system` if the addresses are not available (ulimit -v, overcommit).
   package init(byteCount: Int, alignment: Int, kernel: Kernel = Kernel()) throws(RuntimeError) {
-    let range = try Self.reserve(byteCount, alignment, kernel)
-    base = range.base
-    self.byteCount = range.byteCount
+    let range = try unsafe Self.reserve(byteCount, alignment, kernel)
+    unsafe base = range.base
+    self.byteCount = unsafe range.byteCount
   }
 
-  deinit { munmap(base, byteCount) }
+  deinit { unsafe munmap(base, byteCount) }
 
-  /// A part of the range.
-  package func bytes(_ part: Range<Int>) -> UnsafeRawBufferPointer {
-    precondition(part.lowerBound >= 0 && part.upperBound <= byteCount)
-    return UnsafeRawBufferPointer(start: base + part.lowerBound, count: part.count)
+  /// All of it.
+  package var range: AddressRange { unsafe AddressRange(start: unsafe base, count: byteCount) }
+
+  /// Unmaps whatever was mapped here, and keeps the addresses.
+  package func clear() {
+    _ = unsafe Kernel().map(range, protection: PROT_NONE, flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
   }
 
   private static func reserve(
@@ -38,14 +40,14 @@ package struct AddressReservation: ~Copyable, @unchecked Sendable {
     let size = max(alignment, (byteCount + alignment - 1) & ~(alignment - 1))
     if let error = kernel.refuse?(.map) { throw .system(operation: operation, reason: Kernel.text(error)) }
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-    guard let start = mmap(nil, padded, PROT_NONE, flags, -1, 0), start != MAP_FAILED else {
+    guard let start = unsafe mmap(nil, padded, PROT_NONE, flags, -1, 0), unsafe start != MAP_FAILED else {
       throw .system(operation: operation, reason: Kernel.text(errno))
     }
-    // Give back what lies in front of the first multiple and behind the last byte; the rest stays ours throughout.
+    // Give back what lies before the first multiple and after the last byte; the rest stays ours throughout.
     let skipped = (alignment - Int(bitPattern: start) % alignment) % alignment
-    let base = start + skipped
-    if skipped > 0 { munmap(start, skipped) }
-    if padded - skipped > size { munmap(base + size, padded - skipped - size) }
-    return (base, size)
+    let base = unsafe start + skipped
+    if skipped > 0 { unsafe munmap(start, skipped) }
+    if padded - skipped > size { unsafe munmap(base + size, padded - skipped - size) }
+    return unsafe (base, size)
   }
 }

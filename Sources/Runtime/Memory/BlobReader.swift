@@ -23,7 +23,7 @@ final class BlobReader: Sendable {
     } catch {
       throw .file(path: path, operation: "open it", reason: (error as? Errno)?.description ?? "\(error)")
     }
-    let file = cl_open_direct(path)
+    let file = unsafe cl_open_direct(path)
     direct = file >= 0 ? FileDescriptor(rawValue: file) : nil
   }
 
@@ -38,7 +38,7 @@ final class BlobReader: Sendable {
   func read(_ range: Range<Int>, into memory: UnsafeMutableRawPointer) throws(RuntimeError) {
     var position = range.lowerBound
     while position < range.upperBound {
-      let count = Int(
+      let count = unsafe Int(
         cl_read_cached(
           cached.rawValue, memory + (position - range.lowerBound), Int64(range.upperBound - position), Int64(position)))
       guard count > 0 else { break }
@@ -47,7 +47,7 @@ final class BlobReader: Sendable {
     // Direct reads begin at a page: the part of it that was cached is read once more.
     position = position == range.upperBound ? position : position / Self.directUnit * Self.directUnit
     while position < range.upperBound {
-      let count = try readUncached(position..<range.upperBound, into: memory + (position - range.lowerBound))
+      let count = try unsafe readUncached(position..<range.upperBound, into: memory + (position - range.lowerBound))
       guard count > 0 else {
         throw .file(path: path, operation: "read it", reason: "it ends at byte \(position), before its \(range.upperBound) bytes")
       }
@@ -58,14 +58,14 @@ final class BlobReader: Sendable {
   private func readUncached(_ range: Range<Int>, into memory: UnsafeMutableRawPointer) throws(RuntimeError) -> Int {
     if let direct, range.lowerBound % Self.directUnit == 0 {
       let whole = (range.count + Self.directUnit - 1) / Self.directUnit * Self.directUnit
-      let count = pread(direct.rawValue, memory, whole, off_t(range.lowerBound))
+      let count = unsafe pread(direct.rawValue, memory, whole, off_t(range.lowerBound))
       if count > 0 { return min(count, range.count) }
       // EINVAL: a filesystem that opens files so but does not read them; go on through the page cache.
       if count < 0, errno != EINVAL, errno != EINTR { throw failure(errno, at: range.lowerBound) }
     }
-    let count = pread(cached.rawValue, memory, range.count, off_t(range.lowerBound))
+    let count = unsafe pread(cached.rawValue, memory, range.count, off_t(range.lowerBound))
     guard count >= 0 else {
-      if errno == EINTR { return try readUncached(range, into: memory) }
+      if errno == EINTR { return try unsafe readUncached(range, into: memory) }
       throw failure(errno, at: range.lowerBound)
     }
     posix_fadvise(cached.rawValue, off_t(range.lowerBound), off_t(count), POSIX_FADV_DONTNEED)

@@ -20,7 +20,7 @@ package final class CompressedContent: Sendable {
   func read(_ range: Range<Int>, into memory: UnsafeMutableRawPointer) throws(RuntimeError) {
     do {
       var codec = try FrameCodec()
-      try reader.read(range.lowerBound, into: UnsafeMutableRawBufferPointer(start: memory, count: range.count), &codec)
+      try unsafe reader.read(range.lowerBound, into: UnsafeMutableRawBufferPointer(start: memory, count: range.count), &codec)
     } catch {
       throw .pack(error)
     }

@@ -35,14 +35,18 @@ package final class MappedBlob: Sendable {
   /// What large pages are here, and the granule of everything about them.
   package static let hugePage = 2 << 20
 
-  package var base: UnsafeMutableRawPointer { reservation.base }
+  /// The first byte. Good as long as this object lives; readable once it is filled.
+  package var base: UnsafeMutableRawPointer { unsafe reservation.base }
 
-  /// The bytes that are mapped: of a file, up to its last page; of memory, up to a whole huge page.
-  package func mappedBytes(_ kind: MemoryKind) -> UnsafeRawBufferPointer {
+  /// The addresses that are mapped: of a file, up to its last page; of memory, up to a whole huge page.
+  package func mappedRange(_ kind: MemoryKind) -> AddressRange {
     let unit = kind == .file ? 4096 : Self.hugePage
-    return reservation.bytes(0..<(replica.byteCount + unit - 1) / unit * unit)
+    return reservation.range[0..<(replica.byteCount + unit - 1) / unit * unit]
   }
 
   /// All addresses of the reservation.
-  package var reservedBytes: UnsafeRawBufferPointer { reservation.bytes(0..<reservation.byteCount) }
+  package var reservedRange: AddressRange { reservation.range }
+
+  /// Unmaps the replica, and keeps its addresses.
+  package func clear() { reservation.clear() }
 }

@@ -42,14 +42,14 @@ public final class MappedPack {
     kernel = options.kernel
     spills = options.spill
     notes = plan.notes + ladder.notes + (teams.pinRefusal.map { [$0] } ?? [])
-    table = WeightTable(
-      pack.manifest, plan: plan, teamCount: teams.teamCount, bases: ladder.blobs.map { UnsafeRawPointer($0.base) })
+    table = unsafe WeightTable(
+      pack.manifest, plan: plan, teamCount: teams.teamCount, bases: unsafe ladder.blobs.map { unsafe UnsafeRawPointer($0.base) })
   }
 
   /// All rows of a mirror as its team `team` holds them, for a model that this team computes alone.
   ///
   /// - Precondition: the pack is a mirror. The table is good as long as this lives.
   package func table(ofReplica team: Int) -> WeightTable {
-    WeightTable(pack.manifest, plan: plan.alone(team), teamCount: 1, bases: blobs.map { UnsafeRawPointer($0.base) })
+    unsafe WeightTable(pack.manifest, plan: plan.alone(team), teamCount: 1, bases: blobs.map { unsafe UnsafeRawPointer($0.base) })
   }
 }

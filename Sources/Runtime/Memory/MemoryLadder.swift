@@ -69,7 +69,7 @@ struct MemoryLadder {
       try fill(.file)
       if isHugeThroughout { return .file }
       // Some was cached in small pages before: copies in large ones are worth more.
-      for blob in blobs { ReplicaFiller.clear(blob) }
+      for blob in blobs { blob.clear() }
     }
     if (try? check(.hugetlb)) != nil {
       do throws(RuntimeError) {
@@ -91,8 +91,8 @@ struct MemoryLadder {
     }
     if options.nodeMap == nil, let idle = ReplicaPlan.idleNodes(pack.manifest, teams, topology) { notes.append(idle) }
     guard let first = blobs.first else { return }
-    let probe = first.reservedBytes
-    let error = options.kernel.bind(UnsafeRawBufferPointer(rebasing: probe[..<4096]), .bind(first.replica.node))
+    let probe = first.reservedRange[0..<4096]
+    let error = options.kernel.bind(probe, .bind(first.replica.node))
     if error != 0, topology.hasNodeFolder {
       notes.append(
         "the kernel refuses to bind memory (\(Kernel.text(error))), as containers do: pages lie where the nodes' own threads touched them first"
@@ -100,7 +100,7 @@ struct MemoryLadder {
     }
     if error == 0, let policyRefusal { notes.append(policyRefusal) }
     if options.kernel.refuse == nil || error == 0 {
-      _ = options.kernel.bind(UnsafeRawBufferPointer(rebasing: probe[..<4096]), .standard)
+      _ = options.kernel.bind(probe, .standard)
     }
   }
 
@@ -135,7 +135,7 @@ struct MemoryLadder {
 
   private func bytesByNode(_ kind: MemoryKind) -> [Int: Int] {
     var needed: [Int: Int] = [:]
-    for blob in blobs { needed[blob.replica.node, default: 0] += blob.mappedBytes(kind).count }
+    for blob in blobs { needed[blob.replica.node, default: 0] += blob.mappedRange(kind).count }
     return needed
   }
 
@@ -171,7 +171,7 @@ struct MemoryLadder {
     for blob in blobs {
       let node = blob.replica.node
       let here = 4096 * (PageCache.nodes(blob.path, kernel: options.kernel)?.pages[node] ?? 0)
-      needed[node, default: 0] += max(0, blob.mappedBytes(.file).count - here)
+      needed[node, default: 0] += max(0, blob.mappedRange(.file).count - here)
       cached[node, default: 0] += here
     }
     try checkMemory(needed, keeping: cached)
@@ -203,13 +203,13 @@ struct MemoryLadder {
   }
 
   private func isHuge(_ blob: MappedBlob, _ offset: Int) -> Bool {
-    let file = open(blob.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    let file = unsafe open(blob.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard file >= 0 else { return false }
     defer { close(file) }
-    let window = UnsafeRawBufferPointer(rebasing: blob.reservedBytes[offset..<offset + MappedBlob.hugePage])
+    let window = blob.reservedRange[offset..<offset + MappedBlob.hugePage]
     let kernel = options.kernel
-    guard kernel.map(window, protection: PROT_READ, flags: MAP_SHARED, file: file, offset: offset) == 0 else { return false }
-    defer { ReplicaFiller.clear(blob) }
+    guard unsafe kernel.map(window, protection: PROT_READ, flags: MAP_SHARED, file: file, offset: offset) == 0 else { return false }
+    defer { blob.clear() }
     _ = kernel.advise(window, CL_MADV_HUGEPAGE)
     _ = kernel.setPolicy(.preferred(blob.replica.node))
     defer { _ = kernel.setPolicy(.standard) }
@@ -219,7 +219,7 @@ struct MemoryLadder {
 
   /// Whether nine tenths of the files came in huge pages.
   private var isHugeThroughout: Bool {
-    let huge = blobs.reduce(0) { $0 + MemoryMap.read($1.mappedBytes(.file)).hugeByteCount }
+    let huge = blobs.reduce(0) { $0 + MemoryMap.read($1.mappedRange(.file)).hugeByteCount }
     return huge / 9 >= blobs.reduce(0) { $0 + $1.replica.byteCount } / 10
   }
 

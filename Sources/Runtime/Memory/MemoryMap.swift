@@ -8,9 +8,8 @@ package struct MemoryMap {
   package var giganticByteCount = 0
 
   /// Sums up the mappings that begin within the range.
-  package static func read(_ range: UnsafeRawBufferPointer, root: String = "") -> MemoryMap {
-    let start = UInt(bitPattern: range.baseAddress)
-    let addresses = start..<start + UInt(range.count)
+  package static func read(_ range: AddressRange, root: String = "") -> MemoryMap {
+    let addresses = range.start..<range.end
     var map = MemoryMap()
     map.readSizes(TextFile.read(root + "/proc/self/smaps") ?? "", addresses)
     map.readNodes(TextFile.read(root + "/proc/self/numa_maps") ?? "", addresses)

@@ -14,7 +14,7 @@ package struct NodeMemory: ~Copyable {
   private let kernel: Kernel
 
   /// The first byte.
-  package var base: UnsafeMutableRawPointer { reservation.base }
+  package var base: UnsafeMutableRawPointer { unsafe reservation.base }
 
   /// Allocates `byteCount` bytes where `team` runs, present at once: decoding takes no page fault in them.
   ///
@@ -32,7 +32,7 @@ package struct NodeMemory: ~Copyable {
 
   /// Where its pages are, as the kernel says.
   package func placement() -> NodeMemoryPlacement {
-    let census = PageCensus.take(reservation.bytes(0..<reservation.byteCount), kernel: kernel)
+    let census = PageCensus.take(reservation.range, kernel: kernel)
     return NodeMemoryPlacement(
       node: node, byteCount: byteCount, localPages: census.pages[node] ?? 0,
       otherPages: census.pages(notOn: node) + census.absent)
@@ -54,15 +54,15 @@ package struct NodeMemory: ~Copyable {
     let node = teams.plan.teams[team].node
     try FreeMemory(root: root).check([:], and: [node: size], spill: spill, isSecondLook: true)
     let reservation = try AddressReservation(byteCount: size, alignment: unit, kernel: kernel)
-    let range = reservation.bytes(0..<size)
-    let error = kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: MAP_PRIVATE | MAP_ANONYMOUS)
+    let range = reservation.range[0..<size]
+    let error = unsafe kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: MAP_PRIVATE | MAP_ANONYMOUS)
     guard error == 0 else { throw .system(operation: "map \(ByteCount(size))", reason: Kernel.text(error)) }
     if unit == MappedBlob.hugePage { _ = kernel.advise(range, CL_MADV_HUGEPAGE) }
     _ = kernel.bind(range, spill ? .preferred(node) : .bind(node))
     // By a thread of the team: where the binding is refused, the first touch decides.
     teams.run { worker in
       if worker.team == team, worker.index == 0, kernel.advise(range, CL_MADV_POPULATE_WRITE) != 0 {
-        cl_touch(range.baseAddress, size, true)
+        kernel.touch(range, writing: true)
       }
     }
     return reservation

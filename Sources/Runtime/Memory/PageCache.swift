@@ -14,18 +14,17 @@ package enum PageCache {
     guard let size = try? Int(file.seek(offset: 0, from: .end)), size > 0, maySeeCache(path)
     else { return nil }
     var census = PageCensus()
-    var present = [UInt8](repeating: 0, count: 4096)
-    let window = present.count * 4096
+    let window = 16 << 20
+    guard let reservation = try? AddressReservation(byteCount: window, alignment: 4096) else { return nil }
     for start in stride(from: 0, to: size, by: window) {
       let length = (min(window, size - start) + 4095) / 4096 * 4096
-      guard let memory = mmap(nil, length, PROT_READ, MAP_SHARED, file.rawValue, off_t(start)), memory != MAP_FAILED else {
-        return nil
-      }
-      defer { munmap(memory, length) }
-      guard mincore(memory, length, &present) == 0 else { return nil }
+      let range = reservation.range[0..<length]
+      guard unsafe kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file.rawValue, offset: start) == 0,
+        let isCached = kernel.residency(of: range)
+      else { return nil }
       // move_pages knows only pages in this process's page tables: touching a cached page puts it there.
-      for page in 0..<length / 4096 where present[page] & 1 != 0 { cl_touch(memory + page * 4096, 4096, false) }
-      let part = PageCensus.take(UnsafeRawBufferPointer(start: memory, count: length), kernel: kernel)
+      for page in isCached.indices where isCached[page] { kernel.touch(range[page * 4096..<page * 4096 + 4096], writing: false) }
+      let part = PageCensus.take(range, kernel: kernel)
       census.pages.merge(part.pages, uniquingKeysWith: +)
       census.absent += part.absent
     }
@@ -36,7 +35,7 @@ package enum PageCache {
   /// not there it tells no lies.
   package static func maySeeCache(_ path: String) -> Bool {
     var status = stat()
-    return lstat(path, &status) != 0 || status.st_uid == geteuid() || access(path, W_OK) == 0
+    return unsafe lstat(path, &status) != 0 || status.st_uid == geteuid() || access(path, W_OK) == 0
   }
 
   /// Has the page cache forget a file, as far as nobody maps it and nothing of it waits to be written.

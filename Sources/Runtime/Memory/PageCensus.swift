@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import Glibc
-
 /// Where the pages of a range are, as the kernel says.
 package struct PageCensus: Hashable, Sendable {
   /// Pages of 4 KiB on each node.
@@ -23,26 +21,22 @@ package struct PageCensus: Hashable, Sendable {
   /// Counts the pages of a range, whose ends are multiples of 4 KiB.
   ///
   /// - Complexity: O(pages); of a range that is mapped by huge pages throughout, one page in 512 is asked for.
-  package static func take(_ range: UnsafeRawBufferPointer, kernel: Kernel) -> PageCensus {
+  package static func take(_ range: AddressRange, kernel: Kernel) -> PageCensus {
     var census = PageCensus()
-    guard let base = UnsafeMutableRawPointer(mutating: range.baseAddress), range.count > 0 else { return census }
+    guard range.count > 0 else { return census }
     let map = MemoryMap.read(range)
     census.hugeByteCount = map.hugeByteCount
     census.giganticByteCount = map.giganticByteCount
     let isHuge = map.hugeByteCount + map.giganticByteCount >= range.count
     let step = isHuge ? MappedBlob.hugePage : pageByteCount
     for start in stride(from: 0, to: range.count, by: step * batch) {
-      let pages: [UnsafeMutableRawPointer?] = stride(from: start, to: min(start + step * batch, range.count), by: step).map {
-        base + $0
-      }
-      var status = [CInt](repeating: 0, count: pages.count)
-      guard kernel.nodes(of: pages, into: &status) == 0 else {
+      guard let nodes = kernel.nodes(of: range[start..<min(start + step * batch, range.count)], step: step) else {
         census.pages = map.pages
         census.absent = max(0, range.count / pageByteCount - map.pages.values.reduce(0, +))
         census.isFromMaps = true
         return census
       }
-      for node in status {
+      for node in nodes {
         if node >= 0 { census.pages[Int(node), default: 0] += step / pageByteCount } else { census.absent += step / pageByteCount }
       }
     }

@@ -16,11 +16,11 @@ struct PageRepair {
   func run() throws(RuntimeError) -> [String] {
     let kernel = filler.options.kernel
     var wrong = filler.blobs.filter { census($0).pages(notOn: $0.replica.node) > 0 }
-    for blob in wrong { _ = kernel.bind(blob.mappedBytes(filler.kind), .bind(blob.replica.node), moving: true) }
+    for blob in wrong { _ = kernel.bind(blob.mappedRange(filler.kind), .bind(blob.replica.node), moving: true) }
     wrong = wrong.filter { census($0).pages(notOn: $0.replica.node) > 0 }
     if filler.kind == .file, !wrong.isEmpty {
       for blob in wrong {
-        ReplicaFiller.clear(blob)
+        blob.clear()
         PageCache.drop(blob.path)
       }
       try ReplicaFiller(blobs: wrong, kind: .file, crew: filler.crew, options: quiet, mode: filler.mode).fill()
@@ -40,6 +40,6 @@ struct PageRepair {
   }
 
   private func census(_ blob: MappedBlob) -> PageCensus {
-    PageCensus.take(blob.mappedBytes(filler.kind), kernel: filler.options.kernel)
+    PageCensus.take(blob.mappedRange(filler.kind), kernel: filler.options.kernel)
   }
 }

@@ -22,11 +22,13 @@ struct PartialFolder: ~Copyable {
   deinit { close(descriptor) }
 
   private static func lock(_ path: String) throws(RuntimeError) -> CInt {
-    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     guard descriptor >= 0 else { throw .file(path: path, operation: "open it", reason: Kernel.text(errno)) }
     var (locked, found) = (stat(), stat())
     // Somebody may have removed it as left behind, between our making and our locking it.
-    guard cl_lock(descriptor) == 0, fstat(descriptor, &locked) == 0, lstat(path, &found) == 0, locked.st_ino == found.st_ino else {
+    guard cl_lock(descriptor) == 0, unsafe fstat(descriptor, &locked) == 0, unsafe lstat(path, &found) == 0,
+      locked.st_ino == found.st_ino
+    else {
       close(descriptor)
       throw .file(path: path, operation: "take it", reason: "another packrun pin is filling it; wait for it, or stop it")
     }

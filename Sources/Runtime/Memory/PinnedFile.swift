@@ -28,7 +28,7 @@ enum PinnedFile {
   /// It must be a regular file of this user that nobody can write.
   static func problem(_ path: String, byteCount: Int) -> String? {
     var status = stat()
-    guard lstat(path, &status) == 0 else { return "it is missing: \(Kernel.text(errno))" }
+    guard unsafe lstat(path, &status) == 0 else { return "it is missing: \(Kernel.text(errno))" }
     guard status.st_mode & S_IFMT == S_IFREG else { return "it is no regular file" }
     guard status.st_uid == geteuid() || status.st_uid == 0 else { return "it belongs to user \(status.st_uid)" }
     guard status.st_mode & 0o777 == 0o400 else { return "others than its owner may open it, or it may be written" }

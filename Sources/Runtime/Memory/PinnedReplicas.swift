@@ -34,9 +34,9 @@ public struct PinnedReplicas {
   package init(_ pack: Pack, root: String = "") {
     self.pack = pack
     self.root = root
-    let path = realpath(pack.path, nil).map { resolved in
-      defer { free(resolved) }
-      return String(cString: resolved)
+    let path = unsafe realpath(pack.path, nil).map { resolved in
+      defer { unsafe free(resolved) }
+      return unsafe String(cString: resolved)
     }
     // FNV-1a of the folder's path: a file name of fixed length.
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
@@ -70,7 +70,7 @@ public struct PinnedReplicas {
     var unusable: (path: String, problem: String)?
     for place in places ?? Self.places(root: root) {
       let folder = folder(in: place)
-      if access(folder, F_OK) == 0 {
+      if unsafe access(folder, F_OK) == 0 {
         if let problem = Self.folderProblem(Self.userFolder(place)) ?? Self.folderProblem(folder) {
           unusable = (folder, problem)
           continue
@@ -91,11 +91,13 @@ public struct PinnedReplicas {
   private func entries(_ place: Place) -> [String] { Self.entries(Self.userFolder(place)) }
 
   package static func entries(_ folder: String) -> [String] {
-    guard let directory = opendir(folder) else { return [] }
-    defer { closedir(directory) }
+    guard let directory = unsafe opendir(folder) else { return [] }
+    defer { unsafe closedir(directory) }
     var names: [String] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) }
+    while let entry = unsafe readdir(directory) {
+      let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
       if name != ".", name != ".." { names.append(name) }
     }
     return names.sorted()
@@ -121,12 +123,12 @@ public struct PinnedReplicas {
     let partial = try PartialFolder(folder + PartialFolder.suffix)
     do throws(RuntimeError) {
       try pinned.fill(plan, teams, place, partial.path, options)
-      guard rename(partial.path, folder) == 0 else {
+      guard unsafe rename(partial.path, folder) == 0 else {
         throw RuntimeError.file(path: partial.path, operation: "give it its final name", reason: Kernel.text(errno))
       }
     } catch {
       remove(partial.path)
-      rmdir(userFolder(place))
+      unsafe rmdir(userFolder(place))
       throw error
     }
     return folder
@@ -155,7 +157,7 @@ public struct PinnedReplicas {
     let mode = HugePageMode.read(root: options.root)
     try ReplicaFiller(blobs: blobs, kind: .pinned, crew: crew, options: options, mode: mode, isPinning: true).fill()
     for blob in blobs {
-      if let path = blob.pinnedPath, chmod(path, 0o400) != 0 {
+      if let path = blob.pinnedPath, unsafe chmod(path, 0o400) != 0 {
         throw .file(path: path, operation: "make it read-only", reason: Kernel.text(errno))
       }
     }
@@ -175,7 +177,7 @@ public struct PinnedReplicas {
     } else {
       try FreeMemory(root: options.root).check(needed, spill: options.spill)
       var status = statvfs()
-      if statvfs(place.path, &status) == 0 {
+      if unsafe statvfs(place.path, &status) == 0 {
         let free = Int(status.f_bavail) * Int(status.f_frsize)
         let total = needed.values.reduce(0, +)
         let size = Int(status.f_blocks) * Int(status.f_frsize)
@@ -185,7 +187,7 @@ public struct PinnedReplicas {
   }
 
   private static func makeFolder(_ path: String) throws(RuntimeError) {
-    if mkdir(path, 0o700) != 0, errno != EEXIST {
+    if unsafe mkdir(path, 0o700) != 0, errno != EEXIST {
       throw .file(path: path, operation: "create it", reason: Kernel.text(errno))
     }
     if let problem = folderProblem(path) {
@@ -196,7 +198,7 @@ public struct PinnedReplicas {
   /// What speaks against using a folder; nil if nothing does. Who may write it can put other files in the place of ours.
   private static func folderProblem(_ path: String) -> String? {
     var status = stat()
-    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid(),
+    guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid(),
       status.st_mode & 0o022 == 0
     else { return "it is no folder that only this user may write" }
     return nil
@@ -227,17 +229,19 @@ public struct PinnedReplicas {
         } else {
           remove(folder)
         }
-        guard access(folder, F_OK) != 0 else { throw .file(path: folder, operation: "remove it", reason: Kernel.text(errno)) }
+        guard unsafe access(folder, F_OK) != 0 else {
+          throw .file(path: folder, operation: "remove it", reason: Kernel.text(errno))
+        }
         gone.append(folder)
       }
-      rmdir(userFolder(place))
+      unsafe rmdir(userFolder(place))
     }
     return gone
   }
 
   private static func remove(_ folder: String) {
-    for name in entries(folder) { unlink(folder + "/" + name) }
-    rmdir(folder)
+    for name in entries(folder) { unsafe unlink(folder + "/" + name) }
+    unsafe rmdir(folder)
   }
 }
 

@@ -2,6 +2,7 @@
 
 import CLinux
 import PackFormat
+import Synchronization
 
 /// Where a mapped pack's pages are, by the kernel's own counts, and how fast each team reads each node.
 public struct PlacementReport: Sendable, Encodable {
@@ -71,7 +72,7 @@ extension MappedPack {
   ///
   /// - Parameter measuring: Whether the bandwidth is measured too; the threads of `teams` do it.
   public func placementReport(_ teams: Teams, measuring: Bool = true) -> PlacementReport {
-    let censuses = blobs.map { PageCensus.take($0.mappedBytes(kind), kernel: kernel) }
+    let censuses = blobs.map { PageCensus.take($0.mappedRange(kind), kernel: kernel) }
     let described = zip(blobs, censuses).map { describe($0, $1) }
     return PlacementReport(
       memory: kind.rawValue, blobs: described, bandwidth: measuring ? measureBandwidth(teams) : [], notes: notes,
@@ -113,28 +114,20 @@ extension MappedPack {
 
   /// Reads the beginning of a blob with one team's threads; 10^9 bytes per second.
   private func read(_ blob: MappedBlob, _ team: Int, _ teams: Teams) -> Double {
-    let base = UnsafeRawPointer(blob.base)
     let bytes = min(blob.replica.byteCount, Self.measuredByteCount) / 4096 * 4096
-    var seconds = 0.0
-    withUnsafeMutablePointer(to: &seconds) { seconds in
-      let seconds = UncheckedPointer(pointer: seconds)
-      teams.run { worker in
-        guard worker.team == team else { return }
-        let pages = bytes / 4096
-        let begin = pages * worker.index / worker.teamSize * 4096
-        let end = pages * (worker.index + 1) / worker.teamSize * 4096
-        worker.teamBarrier()
-        let start = Clock.nanoseconds
-        withExtendedLifetime(cl_read_all(base + begin, end - begin)) {}
-        worker.teamBarrier()
-        if worker.index == 0 { seconds.pointer.pointee = Clock.seconds(since: start) }
-      }
+    let nanoseconds = Atomic<UInt64>(0)
+    teams.run { worker in
+      guard worker.team == team else { return }
+      let pages = bytes / 4096
+      let begin = pages * worker.index / worker.teamSize * 4096
+      let end = pages * (worker.index + 1) / worker.teamSize * 4096
+      worker.teamBarrier()
+      let start = Clock.nanoseconds
+      withExtendedLifetime(unsafe cl_read_all(blob.base + begin, end - begin)) {}
+      worker.teamBarrier()
+      if worker.index == 0 { nanoseconds.store(Clock.nanoseconds - start, ordering: .relaxed) }
     }
-    return seconds > 0 ? Double(bytes) / seconds / 1e9 : 0
+    let taken = nanoseconds.load(ordering: .relaxed)
+    return taken > 0 ? Double(bytes) / Double(taken) : 0
   }
-}
-
-/// A pointer that one thread of a run writes through and the caller reads after it.
-private struct UncheckedPointer: @unchecked Sendable {
-  let pointer: UnsafeMutablePointer<Double>
 }

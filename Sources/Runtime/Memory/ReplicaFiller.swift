@@ -32,7 +32,7 @@ package struct ReplicaFiller {
       case .pinned where !isPinning: try mapFiles()
       case .anon, .hugetlb, .pinned:
         try mapMemory()
-        let populated = blobs.reduce(0) { $0 + $1.mappedBytes(kind).count }
+        let populated = blobs.reduce(0) { $0 + $1.mappedRange(kind).count }
         let total = populated + blobs.reduce(0) { $0 + $1.replica.byteCount }
         let progress = ProgressCount(total: total, report: options.progress)
         try populate(CL_MADV_POPULATE_WRITE, progress)
@@ -41,34 +41,25 @@ package struct ReplicaFiller {
       }
     } catch {
       options.progress?(0, 0)
-      for blob in blobs { Self.clear(blob) }
+      for blob in blobs { blob.clear() }
       throw error
     }
-  }
-
-  /// Unmaps a replica but keeps its addresses.
-  static func clear(_ blob: MappedBlob) { clear(blob.reservedBytes) }
-
-  /// Unmaps a reserved range but keeps its addresses.
-  package static func clear(_ range: UnsafeRawBufferPointer) {
-    _ = Kernel().map(
-      range, protection: PROT_NONE, flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
   }
 
   // MARK: Memory of our own
 
   private func mapMemory() throws(RuntimeError) {
     for blob in blobs where blob.replica.byteCount > 0 {
-      let range = blob.mappedBytes(kind)
+      let range = blob.mappedRange(kind)
       var flags = MAP_PRIVATE | MAP_ANONYMOUS
       if kind == .hugetlb { flags |= CInt(CL_MAP_HUGETLB | CL_MAP_HUGE_2MB) }
       if let path = blob.pinnedPath, isPinning {
         let file = try PinnedFile.create(path, byteCount: range.count)
         defer { try? file.close() }
-        let error = kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: MAP_SHARED, file: file.rawValue)
+        let error = unsafe kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: MAP_SHARED, file: file.rawValue)
         guard error == 0 else { throw shortage(error, of: blob, "map") }
       } else {
-        let error = kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: flags)
+        let error = unsafe kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: flags)
         guard error == 0 else { throw shortage(error, of: blob, "map") }
       }
       if kind != .hugetlb { _ = kernel.advise(range, CL_MADV_HUGEPAGE) }
@@ -86,13 +77,14 @@ package struct ReplicaFiller {
       of: blobs, pieceByteCount: Self.readPiece, byteCount: { $0.replica.byteCount }
     ) {
       piece throws(RuntimeError) in
-      let compressed = piece.blob.compressed
-      try compressed?.read(piece.range, into: piece.blob.base + piece.range.lowerBound)
-      try readers[ObjectIdentifier(piece.blob)]?.read(piece.range, into: piece.blob.base + piece.range.lowerBound)
+      // The piece lies in its blob's reservation, which was mapped writable; no other thread has this piece.
+      let memory = unsafe piece.blob.base + piece.range.lowerBound
+      try unsafe piece.blob.compressed?.read(piece.range, into: memory)
+      try unsafe readers[ObjectIdentifier(piece.blob)]?.read(piece.range, into: memory)
       progress.add(piece.range.count)
     }
     for blob in blobs where blob.replica.byteCount > 0 {
-      let error = kernel.protect(blob.mappedBytes(kind), PROT_READ)
+      let error = kernel.protect(blob.mappedRange(kind), PROT_READ)
       guard error == 0 else { throw .system(operation: "make the weights read-only", reason: Kernel.text(error)) }
     }
   }
@@ -102,7 +94,7 @@ package struct ReplicaFiller {
   private func mapFiles() throws(RuntimeError) {
     for blob in blobs { try mapFile(blob) }
     let kind = kind
-    let total = blobs.reduce(0) { $0 + $1.mappedBytes(kind).count }
+    let total = blobs.reduce(0) { $0 + $1.mappedRange(kind).count }
     try populate(CL_MADV_POPULATE_READ, ProgressCount(total: total, report: options.progress))
   }
 
@@ -122,8 +114,8 @@ package struct ReplicaFiller {
     guard size >= blob.replica.byteCount else {
       throw .file(path: path, operation: "map it", reason: "it has \(size) bytes, and its manifest says \(blob.replica.byteCount)")
     }
-    let range = blob.mappedBytes(kind)
-    let error = kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file.rawValue)
+    let range = blob.mappedRange(kind)
+    let error = unsafe kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file.rawValue)
     guard error == 0 else { throw .file(path: path, operation: "map it", reason: Kernel.text(error)) }
     // Before the first page is there, or the kernel reads it in small pieces for good.
     _ = kernel.advise(range, CL_MADV_HUGEPAGE)
@@ -135,15 +127,14 @@ package struct ReplicaFiller {
   func populate(_ advice: Int, _ progress: ProgressCount? = nil) throws(RuntimeError) {
     let kind = kind
     let collapses = kind == .anon && mode == .never
-    try crew.forEachPiece(of: blobs, pieceByteCount: Self.populatedPiece, byteCount: { $0.mappedBytes(kind).count }) {
+    try crew.forEachPiece(of: blobs, pieceByteCount: Self.populatedPiece, byteCount: { $0.mappedRange(kind).count }) {
       piece throws(RuntimeError) in
-      let start = UnsafeRawPointer(piece.blob.base) + piece.range.lowerBound
-      let range = UnsafeRawBufferPointer(start: start, count: piece.range.count)
+      let range = piece.blob.reservedRange[piece.range]
       if collapses { collapse(range) }
       let error = kernel.advise(range, advice)
       if error == EINVAL {
         // A kernel before 5.14 does not know this advice.
-        cl_touch(start, range.count, advice == CL_MADV_POPULATE_WRITE)
+        kernel.touch(range, writing: advice == CL_MADV_POPULATE_WRITE)
       } else if error != 0 {
         throw shortage(error, of: piece.blob, "populate")
       }
@@ -155,20 +146,18 @@ package struct ReplicaFiller {
   private func collapseSmallPages() throws(RuntimeError) {
     guard kind != .hugetlb else { return }
     let kind = kind
-    let small = blobs.filter { MemoryMap.read($0.mappedBytes(kind)).hugeByteCount < $0.mappedBytes(kind).count }
-    try crew.forEachPiece(of: small, pieceByteCount: Self.populatedPiece, byteCount: { $0.mappedBytes(kind).count }) { piece in
-      let start = UnsafeRawPointer(piece.blob.base) + piece.range.lowerBound
+    let small = blobs.filter { MemoryMap.read($0.mappedRange(kind)).hugeByteCount < $0.mappedRange(kind).count }
+    try crew.forEachPiece(of: small, pieceByteCount: Self.populatedPiece, byteCount: { $0.mappedRange(kind).count }) { piece in
       // What stays small is reported as such.
-      _ = kernel.advise(UnsafeRawBufferPointer(start: start, count: piece.range.count), CL_MADV_COLLAPSE)
+      _ = kernel.advise(piece.blob.reservedRange[piece.range], CL_MADV_COLLAPSE)
     }
   }
 
   /// Makes huge pages although the system's setting is `never`: one page of each is touched, and that is made a huge one.
-  private func collapse(_ range: UnsafeRawBufferPointer) {
+  private func collapse(_ range: AddressRange) {
     for offset in stride(from: 0, to: range.count, by: MappedBlob.hugePage) {
-      let first = UnsafeRawBufferPointer(rebasing: range[offset..<offset + 4096])
-      guard kernel.advise(first, CL_MADV_POPULATE_WRITE) == 0 else { return }
-      let whole = UnsafeRawBufferPointer(rebasing: range[offset..<min(offset + MappedBlob.hugePage, range.count)])
+      guard kernel.advise(range[offset..<offset + 4096], CL_MADV_POPULATE_WRITE) == 0 else { return }
+      let whole = range[offset..<min(offset + MappedBlob.hugePage, range.count)]
       guard kernel.advise(whole, CL_MADV_COLLAPSE) == 0 else { return }
     }
   }
@@ -178,15 +167,15 @@ package struct ReplicaFiller {
     let node = Topology.read(root: options.root).node(blob.replica.node)
     if kind == .hugetlb, error == ENOMEM || error == EFAULT {
       let free = node?.hugePages.first { $0.pageByteCount == MappedBlob.hugePage }.map { $0.free * $0.pageByteCount } ?? 0
-      return .hugePageShortage([NodeShortage(node: blob.replica.node, needed: blob.mappedBytes(kind).count, free: free)])
+      return .hugePageShortage([NodeShortage(node: blob.replica.node, needed: blob.mappedRange(kind).count, free: free)])
     }
     // Populating a page that a filesystem has no room for is an address that cannot be; touching it would be a signal.
     if isPinning, let path = blob.pinnedPath, [ENOMEM, ENOSPC, EFAULT].contains(error) {
-      return Self.filesystemShortage(blob.replica.node, path, needed: blob.mappedBytes(kind).count)
+      return Self.filesystemShortage(blob.replica.node, path, needed: blob.mappedRange(kind).count)
     }
     if error == ENOMEM {
       return .shortage([
-        NodeShortage(node: blob.replica.node, needed: blob.mappedBytes(kind).count, free: node?.freeMemory ?? 0)
+        NodeShortage(node: blob.replica.node, needed: blob.mappedRange(kind).count, free: node?.freeMemory ?? 0)
       ])
     }
     return .file(path: blob.path, operation: "\(verb) \(ByteCount(blob.replica.byteCount)) for it", reason: Kernel.text(error))
@@ -197,7 +186,7 @@ extension ReplicaFiller {
   /// How much room a full tmpfs or hugetlbfs is short of for the file at `path`, which lies in a pack's folder of a user's folder there.
   private static func filesystemShortage(_ node: Int, _ path: String, needed: Int) -> RuntimeError {
     var status = statvfs()
-    _ = statvfs(path, &status)
+    _ = unsafe statvfs(path, &status)
     let free = Int(status.f_bavail) * Int(status.f_frsize)
     if status.f_frsize == MappedBlob.hugePage { return .hugePageShortage([NodeShortage(node: node, needed: needed, free: free)]) }
     let mount = FilePath(path).removingLastComponent().removingLastComponent().removingLastComponent()

@@ -6,7 +6,7 @@ import PackFormat
 ///
 /// - Invariant: `base` points at mapped, read-only memory that outlives the model: `rowCount` rows in `layout`, and for stacked
 ///   experts the same again every `expertStride` bytes.
-package struct WeightSlice {
+@safe package struct WeightSlice {
   /// The first row's (or row group's) first byte, for expert 0.
   package var base: UnsafeRawPointer
   /// Bytes from one expert's rows to the next one's; 0 where there is one.
@@ -34,7 +34,7 @@ package struct NearbySlice {
 /// - Invariant: `slices` and `teamStarts` live in memory owned by the `MappedPack` that made this, which outlives it. Slices are
 ///   sorted by team, then by row; team t computes slices `teamStarts[t] ..< teamStarts[t + 1]`. Over all teams, every row occurs once.
 ///   `nearby` has `nearbyCount` slices for each team, which hold every row once: on the team's node where it has a copy.
-package struct Weight {
+@safe package struct Weight {
   /// ggml's number of the weight type (`ck_type`).
   package var type: UInt32
   /// Elements of a row.

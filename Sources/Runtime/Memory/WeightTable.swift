@@ -5,23 +5,23 @@ import PackFormat
 /// The weights of a mapped pack, as the decode loop wants them.
 ///
 /// - Invariant: what `weight` hands out points into memory that this object owns and frees with itself.
-package final class WeightTable {
+@safe package final class WeightTable {
   private let plan: ReplicaPlan
   private let teamCount: Int
   /// Where each replica lies.
   private let bases: [UnsafeRawPointer]
   private var tensors: [String: PackTensor] = [:]
   private var weights: [String: Weight] = [:]
-  private var allocations: [UnsafeMutableRawPointer] = []
+  private var allocations: [UnsafeMutableRawPointer] = unsafe []
 
   package init(_ manifest: PackManifest, plan: ReplicaPlan, teamCount: Int, bases: [UnsafeRawPointer]) {
     self.plan = plan
     self.teamCount = teamCount
-    self.bases = bases
+    unsafe self.bases = bases
     for tensor in manifest.tensors { tensors[tensor.name] = tensor }
   }
 
-  deinit { for allocation in allocations { allocation.deallocate() } }
+  deinit { unsafe allocations.forEach { unsafe $0.deallocate() } }
 
   /// The names of all tensors.
   package var names: some Collection<String> { tensors.keys }
@@ -38,7 +38,7 @@ package final class WeightTable {
       starts.append(Int32(slices.count))
       nearby += tensor.slices.map { lookup($0, for: team) }
     }
-    let weight = Weight(
+    let weight = unsafe Weight(
       type: tensor.type.rawValue, columns: tensor.rowElements, rows: tensor.rowCount,
       experts: tensor.expertCount,
       slices: keep(slices), teamStarts: keep(starts), nearby: keep(nearby),
@@ -50,28 +50,30 @@ package final class WeightTable {
   private func lookup(_ slice: TensorSlice, for team: Int) -> NearbySlice {
     let isShard = plan.replicaOfTeam.isEmpty
     let replica = isShard ? plan.replicaOfBlob[slice.blob] : plan.replicaOfTeam[team]
-    return NearbySlice(
+    return unsafe NearbySlice(
       slice: whole(slice, at: bases[replica]),
       isLocal: !isShard || plan.teamOfBlob[slice.blob] == team)
   }
 
   private func rows(of tensor: PackTensor, for team: Int) -> [WeightSlice] {
     if plan.replicaOfTeam.isEmpty {
-      return tensor.slices.filter { plan.teamOfBlob[$0.blob] == team }.map { whole($0, at: bases[plan.replicaOfBlob[$0.blob]]) }
+      return tensor.slices.filter { plan.teamOfBlob[$0.blob] == team }.map {
+        unsafe whole($0, at: bases[plan.replicaOfBlob[$0.blob]])
+      }
     }
     let groups = (tensor.rowCount + Layout.groupRows - 1) / Layout.groupRows
     let begin = groups * team / teamCount * Layout.groupRows
     let end = min(tensor.rowCount, groups * (team + 1) / teamCount * Layout.groupRows)
-    let base = bases[plan.replicaOfTeam[team]]
+    let base = unsafe bases[plan.replicaOfTeam[team]]
     return tensor.slices.compactMap { slice in
       let low = max(begin, slice.rowBegin)
       let high = min(end, slice.rowBegin + slice.rowCount)
-      return low < high ? cut(slice, at: base, rows: low..<high) : nil
+      return unsafe low < high ? cut(slice, at: base, rows: low..<high) : nil
     }
   }
 
   private func whole(_ slice: TensorSlice, at base: UnsafeRawPointer) -> WeightSlice {
-    cut(slice, at: base, rows: slice.rowBegin..<slice.rowBegin + slice.rowCount)
+    unsafe cut(slice, at: base, rows: slice.rowBegin..<slice.rowBegin + slice.rowCount)
   }
 
   /// - Parameter rows: Rows of the slice; in the 16-row layouts they begin and end at whole groups, as both the slice and the cut do.
@@ -79,17 +81,17 @@ package final class WeightTable {
     let isInterleaved = slice.layout != .gguf
     let unit = isInterleaved ? Layout.groupRows : 1
     let unitByteCount = slice.byteCount / max(1, slice.rowCount / unit)
-    return WeightSlice(
+    return unsafe WeightSlice(
       base: base + slice.offset + (rows.lowerBound - slice.rowBegin) / unit * unitByteCount, expertStride: slice.expertStride,
       rowBegin: rows.lowerBound, rowCount: rows.count, isInterleaved: isInterleaved)
   }
 
   private func keep<Element>(_ elements: [Element]) -> UnsafePointer<Element> {
     let memory = UnsafeMutablePointer<Element>.allocate(capacity: max(elements.count, 1))
-    elements.withUnsafeBufferPointer { source in
-      if let start = source.baseAddress { memory.initialize(from: start, count: source.count) }
+    unsafe elements.withUnsafeBufferPointer { source in
+      if let start = source.baseAddress { unsafe memory.initialize(from: start, count: source.count) }
     }
-    allocations.append(UnsafeMutableRawPointer(memory))
-    return UnsafePointer(memory)
+    unsafe allocations.append(UnsafeMutableRawPointer(memory))
+    return unsafe UnsafePointer(memory)
   }
 }

@@ -7,7 +7,7 @@ package enum Clock {
   /// Nanoseconds since some moment in the past.
   package static var nanoseconds: UInt64 {
     var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
+    unsafe clock_gettime(CLOCK_MONOTONIC, &now)
     return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
   }
 

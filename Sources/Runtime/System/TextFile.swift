@@ -11,7 +11,7 @@ package enum TextFile {
     var bytes: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 1 << 16)
     while true {
-      guard let count = try? piece.withUnsafeMutableBytes({ try descriptor.read(into: $0) }) else { return nil }
+      guard let count = try? unsafe piece.withUnsafeMutableBytes({ try unsafe descriptor.read(into: $0) }) else { return nil }
       if count == 0 { break }
       bytes.append(contentsOf: piece[..<count])
     }

@@ -72,10 +72,10 @@ public final class Teams: @unchecked Sendable {
     var started: [pthread_t] = []
     for worker in shared.workers {
       var thread = pthread_t()
-      let context = Unmanaged.passRetained(ThreadContext(shared: shared, worker: worker))
-      let failure = pthread_create(&thread, nil, Self.main, context.toOpaque())
+      let context = unsafe Unmanaged.passRetained(ThreadContext(shared: shared, worker: worker))
+      let failure = unsafe pthread_create(&thread, nil, Self.main, context.toOpaque())
       guard failure == 0 else {
-        context.release()
+        unsafe context.release()
         return (started, failure)
       }
       started.append(thread)
@@ -85,8 +85,8 @@ public final class Teams: @unchecked Sendable {
 
   /// What each thread does from its start to its end.
   private static let main: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { pointer in
-    guard let pointer else { return nil }
-    let context = Unmanaged<ThreadContext>.fromOpaque(pointer).takeRetainedValue()
+    guard let pointer = unsafe pointer else { return nil }
+    let context = unsafe Unmanaged<ThreadContext>.fromOpaque(pointer).takeRetainedValue()
     context.shared.serve(context.worker)
     return nil
   }
@@ -106,7 +106,7 @@ private final class ThreadContext {
 ///
 /// - Invariant: `body` is written only while all threads wait for `begin`, and read by them only between its being raised and
 ///   their raising of `done`; both order memory. The barriers are freed after the last thread has ended, as each thread holds this object.
-private final class SharedState: @unchecked Sendable {
+@safe private final class SharedState: @unchecked Sendable {
   let plan: TeamPlan
   let kernel: Kernel
   let workers: [Worker]
@@ -141,25 +141,25 @@ private final class SharedState: @unchecked Sendable {
     let teamCount = plan.teams.count
     let spin = plan.isOversubscribed ? 0 : Self.spinMicroseconds
     spinMicroseconds = spin
-    barriers = Self.allocate(2 * teamCount + 1, of: cl_barrier.self)
+    unsafe barriers = Self.allocate(2 * teamCount + 1, of: cl_barrier.self)
     let tallyCount = teamCount * SharedWork.allCases.count
-    tallies = Self.allocate(tallyCount, of: cl_tally.self)
-    tallies.initialize(repeating: cl_tally(), count: tallyCount)
-    begin = Self.allocate(1, of: cl_signal.self)
-    done = Self.allocate(1, of: cl_signal.self)
-    begin.initialize(to: cl_signal())
-    done.initialize(to: cl_signal())
-    let root = barriers + 2 * teamCount
-    cl_barrier_init(root, UInt32(teamCount), nil, spin, Self.yieldMicroseconds)
+    unsafe tallies = Self.allocate(tallyCount, of: cl_tally.self)
+    unsafe tallies.initialize(repeating: cl_tally(), count: tallyCount)
+    unsafe begin = Self.allocate(1, of: cl_signal.self)
+    unsafe done = Self.allocate(1, of: cl_signal.self)
+    unsafe begin.initialize(to: cl_signal())
+    unsafe done.initialize(to: cl_signal())
+    let root = unsafe barriers + 2 * teamCount
+    unsafe cl_barrier_init(root, UInt32(teamCount), nil, spin, Self.yieldMicroseconds)
     var workers: [Worker] = []
     var firstThreads: [Int] = []
     for (team, description) in plan.teams.enumerated() {
       let size = description.cpus.count
-      cl_barrier_init(barriers + team, UInt32(size), nil, spin, Self.yieldMicroseconds)
-      cl_barrier_init(barriers + teamCount + team, UInt32(size), teamCount > 1 ? root : nil, spin, Self.yieldMicroseconds)
+      unsafe cl_barrier_init(barriers + team, UInt32(size), nil, spin, Self.yieldMicroseconds)
+      unsafe cl_barrier_init(barriers + teamCount + team, UInt32(size), teamCount > 1 ? root : nil, spin, Self.yieldMicroseconds)
       firstThreads.append(workers.count)
       for index in 0..<size {
-        workers.append(
+        unsafe workers.append(
           Worker(
             team: team, teamCount: teamCount, index: index, teamSize: size, thread: workers.count, threadCount: plan.threadCount,
             teamMeeting: barriers + team, meeting: barriers + teamCount + team,
@@ -173,15 +173,15 @@ private final class SharedState: @unchecked Sendable {
 
   /// On cache lines of their own.
   private static func allocate<Line>(_ count: Int, of type: Line.Type) -> UnsafeMutablePointer<Line> {
-    UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<Line>.stride, alignment: 64).bindMemory(
+    unsafe UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<Line>.stride, alignment: 64).bindMemory(
       to: type, capacity: count)
   }
 
   deinit {
-    barriers.deallocate()
-    tallies.deallocate()
-    begin.deallocate()
-    done.deallocate()
+    unsafe barriers.deallocate()
+    unsafe tallies.deallocate()
+    unsafe begin.deallocate()
+    unsafe done.deallocate()
   }
 
   // MARK: The owner's side
@@ -189,17 +189,17 @@ private final class SharedState: @unchecked Sendable {
   func run(_ body: @escaping (borrowing Worker) -> Void) {
     self.body = body
     running.store(workers.count, ordering: .relaxed)
-    cl_signal_raise(begin)
+    unsafe cl_signal_raise(begin)
     waitUntilDone()
     self.body = nil
   }
 
   /// Sleeps at once: the threads need the CPUs.
-  func waitUntilDone() { doneSeen = cl_signal_wait(done, doneSeen, 0, 0) }
+  func waitUntilDone() { doneSeen = unsafe cl_signal_wait(done, doneSeen, 0, 0) }
 
   func stop() {
     stopping.store(true, ordering: .relaxed)
-    cl_signal_raise(begin)
+    unsafe cl_signal_raise(begin)
   }
 
   // MARK: The threads' side
@@ -209,7 +209,7 @@ private final class SharedState: @unchecked Sendable {
     var seen: UInt32 = 0
     finish()
     while true {
-      seen = cl_signal_wait(begin, seen, spinMicroseconds, Self.yieldMicroseconds)
+      seen = unsafe cl_signal_wait(begin, seen, spinMicroseconds, Self.yieldMicroseconds)
       if stopping.load(ordering: .relaxed) { return }
       body?(worker)
       finish()
@@ -227,6 +227,6 @@ private final class SharedState: @unchecked Sendable {
   }
 
   private func finish() {
-    if running.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { cl_signal_raise(done) }
+    if running.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { unsafe cl_signal_raise(done) }
   }
 }

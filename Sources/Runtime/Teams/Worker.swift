@@ -5,7 +5,7 @@ import CLinux
 /// What a thread of a team knows of itself while it runs a step.
 ///
 /// All threads run the same code; each takes its share by these numbers and meets the others at barriers.
-package struct Worker {
+@safe package struct Worker {
   /// The team: 0 ..< teamCount. A team's threads are pinned to its node.
   package var team: Int
   package var teamCount: Int
@@ -23,22 +23,22 @@ package struct Worker {
 
   /// Returns when all threads of all teams have called it; what they wrote before is visible afterwards.
   @inlinable @inline(__always)
-  package func barrier() { cl_barrier_wait(meeting) }
+  package func barrier() { unsafe cl_barrier_wait(meeting) }
 
   /// The same for the threads of this team alone.
   @inlinable @inline(__always)
-  package func teamBarrier() { cl_barrier_wait(teamMeeting) }
+  package func teamBarrier() { unsafe cl_barrier_wait(teamMeeting) }
 
   /// Meets the threads of all teams after `work`, of which the team may take shares again after the next barrier.
   @inlinable @inline(__always)
   package func barrier(after work: SharedWork) {
     barrier()
-    if index == 0 { cl_tally_clear(tallies + work.rawValue) }
+    if index == 0 { unsafe cl_tally_clear(tallies + work.rawValue) }
   }
 
   /// The number of the next item of `work` that no thread of the team has taken yet.
   @inlinable @inline(__always)
-  package func take(_ work: SharedWork) -> Int { Int(cl_tally_take(tallies + work.rawValue)) }
+  package func take(_ work: SharedWork) -> Int { unsafe Int(cl_tally_take(tallies + work.rawValue)) }
 
   /// Calls `body` with parts of `total` items until the team's threads have taken them all, every item once.
   ///
@@ -56,7 +56,7 @@ package struct Worker {
     if low < high { body(low..<high) }
     while true {
       var count: Int64 = 0
-      let taken = cl_tally_take_part(
+      let taken = unsafe cl_tally_take_part(
         tallies + work.rawValue, Int64(total - dealt), Int64(2 * teamSize), Int64(most), &count)
       guard count > 0 else { return }
       let begin = dealt + Int(taken)

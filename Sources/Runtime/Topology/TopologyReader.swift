@@ -16,7 +16,7 @@ extension Topology {
   /// The CPUs that the calling thread may run on (`taskset`, cpuset), ascending.
   public static func currentAffinity() -> [Int] {
     var cpus = [Int32](repeating: 0, count: 16384)
-    let count = cl_affinity(&cpus, Int32(cpus.count))
+    let count = unsafe cl_affinity(&cpus, Int32(cpus.count))
     return count > 0 ? cpus[..<Int(count)].map { Int($0) } : [0]
   }
 }

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// A range of addresses as numbers, to be named to the kernel.
+///
+/// It does not keep the memory there alive, and does not reach it by itself: `pointer` is for C functions.
+package struct AddressRange: Hashable, Sendable {
+  /// The first address.
+  package let start: UInt
+  /// Bytes from there.
+  package let count: Int
+
+  package init(start: UnsafeRawPointer, count: Int) {
+    self.start = UInt(bitPattern: start)
+    self.count = count
+  }
+
+  private init(start: UInt, count: Int) {
+    self.start = start
+    self.count = count
+  }
+
+  /// The address after the last one.
+  package var end: UInt { start + UInt(count) }
+
+  /// A part of the range, counted in bytes from its start.
+  package subscript(part: Range<Int>) -> AddressRange {
+    precondition(part.lowerBound >= 0 && part.upperBound <= count)
+    return AddressRange(start: start + UInt(part.lowerBound), count: part.count)
+  }
+
+  package var pointer: UnsafeMutableRawPointer? { unsafe UnsafeMutableRawPointer(bitPattern: start) }
+}
