@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import PackFormat
 
 /// Why a pack cannot be placed in memory or run; `description` is one line for people.
@@ -68,5 +69,21 @@ extension RuntimeError: CustomStringConvertible {
       return
         "node \(node.node) is \(ByteCount(node.needed - node.free)) short (\(ByteCount(node.needed)) needed\(part), \(ByteCount(node.free)) free)"
     }.joined(separator: ", ")
+  }
+}
+
+extension RuntimeError: FileFailure {
+  package init(_ error: FileError) {
+    self =
+      switch error {
+      case .system(let path, let operation, let reason): .file(path: path, operation: operation, reason: reason.description)
+      case .notRegular(let path): .file(path: path, operation: "use it", reason: "this is not a regular file")
+      case .link(let path):
+        .file(path: path, operation: "use it", reason: "this is a symbolic link, and links are not followed here")
+      case .cutShort(let path, let end):
+        .file(path: path, operation: "read it", reason: "it ends at byte \(end), before the bytes that were to be read")
+      case .tooLong(let path, let byteCount, let limit):
+        .file(path: path, operation: "read it", reason: "it has \(byteCount) bytes, more than the limit of \(limit)")
+      }
   }
 }

@@ -1,37 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import CLinux
-import Glibc
+import Files
 
-/// A folder of replicas that are not whole yet. It is locked while whoever fills it lives: the kernel drops the lock with the process,
-/// so that what a killed one leaves can be told from what is being filled.
-struct PartialFolder: ~Copyable {
+/// A folder of replicas that are not whole yet. It is locked while the process that fills it lives: the kernel drops the lock with
+/// the process, so what a killed one left can be told from what is being filled.
+final class PartialFolder: Sendable {
   static let suffix = ".partial"
 
-  let path: String
-  private let descriptor: CInt
+  let folder: Folder<RuntimeError>
+  private let lock: FileLock
 
-  /// Takes the folder at `path`, which is there.
+  /// Takes the folder `name` of `parent`, which is there.
   ///
-  /// - Throws: `RuntimeError.file` if another process fills it.
-  init(_ path: String) throws(RuntimeError) {
-    descriptor = try Self.lock(path)
-    self.path = path
-  }
-
-  deinit { close(descriptor) }
-
-  private static func lock(_ path: String) throws(RuntimeError) -> CInt {
-    let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-    guard descriptor >= 0 else { throw .file(path: path, operation: "open it", reason: Kernel.text(errno)) }
-    var (locked, found) = (stat(), stat())
-    // Somebody may have removed it as left behind, between our making and our locking it.
-    guard cl_lock(descriptor) == 0, unsafe fstat(descriptor, &locked) == 0, unsafe lstat(path, &found) == 0,
-      locked.st_ino == found.st_ino
-    else {
-      close(descriptor)
-      throw .file(path: path, operation: "take it", reason: "another packrun pin is filling it; wait for it, or stop it")
+  /// - Throws: `RuntimeError.file` if another process fills it, or if it is not this user's alone.
+  init(_ name: String, in parent: borrowing PinnedFolder) throws(RuntimeError) {
+    let busy = RuntimeError.file(
+      path: parent.folder.path(name), operation: "take it", reason: "another packrun pin is filling it; wait for it, or stop it")
+    switch try FileLock.onFolder(name, in: parent.folder) {
+    case .taken(let lock): self.lock = lock
+    case .held: throw busy
+    // Another process has removed it as left behind, between our making and our locking it.
+    case .replaced: throw busy
     }
-    return descriptor
+    folder = try parent.folder(name).intoFolder()
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import Glibc
 import PackFormat
 
@@ -59,48 +60,69 @@ public struct PinnedReplicas {
     return places.sorted { $0.isHugeTLB && !$1.isHugeTLB }
   }
 
-  package func folder(in place: Place) -> String { "\(Self.userFolder(place))/\(packKey).\(digest)" }
+  /// The folder of the pack's replicas, as a path.
+  package func folder(in place: Place) -> String { "\(Self.userFolder(place))/\(name)" }
 
-  package static func userFolder(_ place: Place) -> String { "\(place.path)/ggufpack-\(geteuid())" }
+  private var name: String { "\(packKey).\(digest)" }
+
+  static var userFolderName: String { "ggufpack-\(geteuid())" }
+
+  package static func userFolder(_ place: Place) -> String { "\(place.path)/\(userFolderName)" }
 
   package static func fileName(_ replica: Replica) -> String { "blob\(replica.blob)-node\(replica.node)" }
 
   /// Looks for a file of each replica.
   package func find(_ replicas: [Replica], places: [Place]? = nil) -> Lookup {
-    var unusable: (path: String, problem: String)?
+    var unusable: Lookup?
     for place in places ?? Self.places(root: root) {
-      let folder = folder(in: place)
-      if unsafe access(folder, F_OK) == 0 {
-        if let problem = Self.folderProblem(Self.userFolder(place)) ?? Self.folderProblem(folder) {
-          unusable = (folder, problem)
-          continue
+      do throws(RuntimeError) {
+        guard let user = try PinnedFolder.ofUser(in: place) else { continue }
+        switch try find(replicas, in: user) {
+        case .none: continue
+        case .found(let paths): return .found(paths)
+        case let problem: unusable = problem
         }
-        let paths = replicas.map { folder + "/" + Self.fileName($0) }
-        let problems = zip(paths, replicas).compactMap { path, replica in
-          PinnedFile.problem(path, byteCount: replica.byteCount).map { (path, $0) }
-        }
-        guard let problem = problems.first else { return .found(paths) }
-        unusable = problem
-      } else if let stale = entries(place).first(where: { $0.hasPrefix(packKey + ".") && !$0.hasSuffix(PartialFolder.suffix) }) {
-        unusable = (Self.userFolder(place) + "/" + stale, "these replicas are of an earlier conversion of \(pack.path)")
+      } catch {
+        unusable = .unusable(path: Self.userFolder(place), problem: Self.reason(error))
       }
     }
-    return unusable.map { .unusable(path: $0.path, problem: $0.problem) } ?? .none
+    return unusable ?? .none
   }
 
-  private func entries(_ place: Place) -> [String] { Self.entries(Self.userFolder(place)) }
-
-  package static func entries(_ folder: String) -> [String] {
-    guard let directory = unsafe opendir(folder) else { return [] }
-    defer { unsafe closedir(directory) }
-    var names: [String] = []
-    while let entry = unsafe readdir(directory) {
-      let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+  private func find(_ replicas: [Replica], in user: borrowing PinnedFolder) throws(RuntimeError) -> Lookup {
+    if try user.folder.status(name) != nil {
+      do throws(RuntimeError) {
+        return try files(of: replicas, in: try user.folder(name))
+      } catch {
+        return .unusable(path: user.folder.path(name), problem: Self.reason(error))
       }
-      if name != ".", name != ".." { names.append(name) }
     }
-    return names.sorted()
+    let stale = try user.folder.names().first { $0.hasPrefix(packKey + ".") && !$0.hasSuffix(PartialFolder.suffix) }
+    return stale.map {
+      .unusable(path: user.folder.path($0), problem: "these replicas are of an earlier conversion of \(pack.path)")
+    } ?? .none
+  }
+
+  private func files(of replicas: [Replica], in pack: borrowing PinnedFolder) throws(RuntimeError) -> Lookup {
+    for replica in replicas {
+      let file = Self.fileName(replica)
+      if let problem = PinnedFile.problem(try pack.folder.status(file), byteCount: replica.byteCount) {
+        return .unusable(path: pack.folder.path(file), problem: problem)
+      }
+    }
+    return .found(replicas.map { pack.folder.path(Self.fileName($0)) })
+  }
+
+  /// What a line about a file says after its path and what was tried.
+  private static func reason(_ error: RuntimeError) -> String {
+    if case .file(_, _, let reason) = error { return reason }
+    return error.description
+  }
+
+  /// What this user has in `place`: folders of replicas, by name. Empty if that cannot be told.
+  package static func entries(_ place: Place) -> [String] {
+    guard let user = try? PinnedFolder.ofUser(in: place) else { return [] }
+    return (try? user.folder.names()) ?? []
   }
 
   // MARK: Making and freeing
@@ -114,51 +136,51 @@ public struct PinnedReplicas {
   ) throws(RuntimeError) -> String {
     let plan = try ReplicaPlan(pack.manifest, teams: teams, nodeMap: options.nodeMap)
     let pinned = PinnedReplicas(pack)
-    let folder = pinned.folder(in: place)
     try unpin(pack, places: [place])
-    freeAbandoned(place)
+    try freeAbandoned(place)
     try checkRoom(plan, place, options)
-    try makeFolder(userFolder(place))
-    try makeFolder(folder + PartialFolder.suffix)
-    let partial = try PartialFolder(folder + PartialFolder.suffix)
+    let user = try PinnedFolder.makeOfUser(in: place)
+    let partialName = pinned.name + PartialFolder.suffix
+    _ = try user.makeFolder(partialName)
+    let partial = try PartialFolder(partialName, in: user)
     do throws(RuntimeError) {
-      try pinned.fill(plan, teams, place, partial.path, options)
-      guard unsafe rename(partial.path, folder) == 0 else {
-        throw RuntimeError.file(path: partial.path, operation: "give it its final name", reason: Kernel.text(errno))
-      }
+      try pinned.fill(plan, teams, partial, options)
+      try user.folder.rename(partialName, to: pinned.name)
     } catch {
-      remove(partial.path)
-      unsafe rmdir(userFolder(place))
+      try? user.folder.remove(partialName)
+      PinnedFolder.removeOfUser(from: place)
       throw error
     }
-    return folder
+    return pinned.folder(in: place)
   }
 
-  /// Frees what killed runs have left half filled, of whatever pack.
-  private static func freeAbandoned(_ place: Place) {
-    for name in entries(userFolder(place)) where name.hasSuffix(PartialFolder.suffix) {
-      guard let partial = try? PartialFolder(userFolder(place) + "/" + name) else { continue }
-      remove(partial.path)
+  /// Frees what killed runs have left half filled, of any pack.
+  private static func freeAbandoned(_ place: Place) throws(RuntimeError) {
+    guard let user = try PinnedFolder.ofUser(in: place) else { return }
+    for name in try user.folder.names() where name.hasSuffix(PartialFolder.suffix) {
+      guard let partial = try? PartialFolder(name, in: user) else { continue }
+      try withExtendedLifetime(partial) { () throws(RuntimeError) in try user.folder.remove(name) }
     }
   }
 
   private func fill(
-    _ plan: ReplicaPlan, _ teams: TeamPlan, _ place: Place, _ partial: String, _ options: MemoryOptions
+    _ plan: ReplicaPlan, _ teams: TeamPlan, _ partial: PartialFolder, _ options: MemoryOptions
   ) throws(RuntimeError) {
     var blobs: [MappedBlob] = []
     for replica in plan.replicas {
       blobs.append(
         try MappedBlob(
           replica, path: pack.blobPath(replica.blob), compressed: try CompressedContent(pack, blob: replica.blob),
-          pinnedPath: partial + "/" + Self.fileName(replica),
+          pinnedPath: partial.folder.path(Self.fileName(replica)),
           alignment: pack.manifest.alignment, kernel: options.kernel))
     }
     let crew = try LoaderCrew(plan.replicas, plan: teams, threadsPerNode: 4, options: options)
     let mode = HugePageMode.read(root: options.root)
-    try ReplicaFiller(blobs: blobs, kind: .pinned, crew: crew, options: options, mode: mode, isPinning: true).fill()
-    for blob in blobs {
-      if let path = blob.pinnedPath, unsafe chmod(path, 0o400) != 0 {
-        throw .file(path: path, operation: "make it read-only", reason: Kernel.text(errno))
+    try ReplicaFiller(blobs: blobs, kind: .pinned, crew: crew, options: options, mode: mode, target: partial).fill()
+    for replica in plan.replicas {
+      let file = try partial.folder.file(Self.fileName(replica))
+      guard fchmod(file.descriptor.rawValue, 0o400) == 0 else {
+        throw .file(path: file.path, operation: "make it read-only", reason: Kernel.text(errno))
       }
     }
   }
@@ -176,37 +198,18 @@ public struct PinnedReplicas {
       guard short.isEmpty else { throw .hugePageShortage(short) }
     } else {
       try FreeMemory(root: options.root).check(needed, spill: options.spill)
-      var status = statvfs()
-      if unsafe statvfs(place.path, &status) == 0 {
-        let free = Int(status.f_bavail) * Int(status.f_frsize)
-        let total = needed.values.reduce(0, +)
-        let size = Int(status.f_blocks) * Int(status.f_frsize)
-        guard total <= free else { throw .filesystemShortage(path: place.path, needed: total, free: free, size: size) }
-      }
+      let total = needed.values.reduce(0, +)
+      let space = FilesystemSpace(place.path)
+      // A filesystem that does not say how much is free tells when it is written to.
+      guard let space, total > space.free else { return }
+      throw .filesystemShortage(path: place.path, needed: total, free: space.free, size: space.size)
     }
-  }
-
-  private static func makeFolder(_ path: String) throws(RuntimeError) {
-    if unsafe mkdir(path, 0o700) != 0, errno != EEXIST {
-      throw .file(path: path, operation: "create it", reason: Kernel.text(errno))
-    }
-    if let problem = folderProblem(path) {
-      throw .file(path: path, operation: "use it", reason: problem)
-    }
-  }
-
-  /// What speaks against using a folder; nil if nothing does. Who may write it can put other files in the place of ours.
-  private static func folderProblem(_ path: String) -> String? {
-    var status = stat()
-    guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid(),
-      status.st_mode & 0o022 == 0
-    else { return "it is no folder that only this user may write" }
-    return nil
   }
 
   /// Frees a pack's replicas, those of earlier conversions too.
   ///
   /// - Returns: The folders that are gone.
+  /// - Throws: `RuntimeError.file` if a folder is not this user's alone: nothing in it is touched then.
   @discardableResult
   public static func unpin(_ pack: Pack, places: [Place]? = nil) throws(RuntimeError) -> [String] {
     let key = PinnedReplicas(pack).packKey
@@ -216,32 +219,28 @@ public struct PinnedReplicas {
   /// Frees this user's replicas of all packs.
   ///
   /// - Returns: The folders that are gone.
+  /// - Throws: `RuntimeError.file` if a folder is not this user's alone: nothing in it is touched then.
   public static func unpinAll(places: [Place]? = nil) throws(RuntimeError) -> [String] { try unpin(places: places) { _ in true } }
 
   private static func unpin(places: [Place]?, _ isMeant: (String) -> Bool) throws(RuntimeError) -> [String] {
     var gone: [String] = []
     for place in places ?? Self.places() {
-      for name in entries(userFolder(place)) where isMeant(name) {
-        let folder = userFolder(place) + "/" + name
-        if name.hasSuffix(PartialFolder.suffix) {
-          let partial = try PartialFolder(folder)
-          remove(partial.path)
+      guard let user = try PinnedFolder.ofUser(in: place) else { continue }
+      for name in try user.folder.names() where isMeant(name) {
+        if try user.folder.status(name)?.type == .directory {
+          // Looks whose it is, and that nobody fills it.
+          _ = try user.folder(name)
+          let partial = name.hasSuffix(PartialFolder.suffix) ? try PartialFolder(name, in: user) : nil
+          try withExtendedLifetime(partial) { () throws(RuntimeError) in try user.folder.remove(name) }
         } else {
-          remove(folder)
+          // A link or a file that this user has put here: it goes, and not what a link leads to.
+          try user.folder.remove(name)
         }
-        guard unsafe access(folder, F_OK) != 0 else {
-          throw .file(path: folder, operation: "remove it", reason: Kernel.text(errno))
-        }
-        gone.append(folder)
+        gone.append(user.folder.path(name))
       }
-      unsafe rmdir(userFolder(place))
+      PinnedFolder.removeOfUser(from: place)
     }
     return gone
-  }
-
-  private static func remove(_ folder: String) {
-    for name in entries(folder) { unsafe unlink(folder + "/" + name) }
-    unsafe rmdir(folder)
   }
 }
 

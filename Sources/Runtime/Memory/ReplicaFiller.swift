@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import CLinux
+import Files
 import Glibc
 import SystemPackage
 
@@ -11,8 +12,10 @@ package struct ReplicaFiller {
   let crew: LoaderCrew
   let options: MemoryOptions
   let mode: HugePageMode
-  /// Whether the replicas' files in memory are to be made, not used.
-  var isPinning = false
+  /// Where the replicas' files in memory are to be made; nil: they are used.
+  var target: PartialFolder?
+
+  private var isPinning: Bool { target != nil }
 
   private var kernel: Kernel { options.kernel }
 
@@ -53,11 +56,12 @@ package struct ReplicaFiller {
       let range = blob.mappedRange(kind)
       var flags = MAP_PRIVATE | MAP_ANONYMOUS
       if kind == .hugetlb { flags |= CInt(CL_MAP_HUGETLB | CL_MAP_HUGE_2MB) }
-      if let path = blob.pinnedPath, isPinning {
-        let file = try PinnedFile.create(path, byteCount: range.count)
-        defer { try? file.close() }
-        let error = unsafe kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: MAP_SHARED, file: file.rawValue)
+      if let target {
+        let file = try PinnedFile.create(PinnedReplicas.fileName(blob.replica), in: target.folder, byteCount: range.count)
+        let descriptor = file.descriptor.rawValue
+        let error = unsafe kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: MAP_SHARED, file: descriptor)
         guard error == 0 else { throw shortage(error, of: blob, "map") }
+        blob.isMapped(from: file.path)
       } else {
         let error = unsafe kernel.map(range, protection: PROT_READ | PROT_WRITE, flags: flags)
         guard error == 0 else { throw shortage(error, of: blob, "map") }
@@ -69,9 +73,9 @@ package struct ReplicaFiller {
   }
 
   private func read(_ progress: ProgressCount) throws(RuntimeError) {
-    var readers: [ObjectIdentifier: BlobReader] = [:]
+    var readers: [ObjectIdentifier: UncachedFile<RuntimeError>] = [:]
     for blob in blobs where blob.compressed == nil {
-      readers[ObjectIdentifier(blob)] = try BlobReader(path: blob.path)
+      readers[ObjectIdentifier(blob)] = try UncachedFile(blob.path, links: .followed)
     }
     try crew.forEachPiece(
       of: blobs, pieceByteCount: Self.readPiece, byteCount: { $0.replica.byteCount }
@@ -101,22 +105,21 @@ package struct ReplicaFiller {
   private func mapFile(_ blob: MappedBlob) throws(RuntimeError) {
     guard blob.replica.byteCount > 0 else { return }
     let path = kind == .pinned ? blob.pinnedPath ?? blob.path : blob.path
-    let file: FileDescriptor
-    let size: Int
-    do {
-      file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec])
-      size = Int(try file.seek(offset: 0, from: .end))
-    } catch {
-      throw .file(path: path, operation: "open it", reason: (error as? Errno)?.description ?? "\(error)")
+    // Files of a pack may be links into a download cache: the digests tell what they are.
+    let file = try File<RuntimeError>(path, links: kind == .pinned ? .refused : .followed)
+    let status = try file.status()
+    if kind == .pinned, let problem = PinnedFile.problem(status, byteCount: blob.replica.byteCount) {
+      throw .staleReplica(path: path, problem: problem)
     }
-    defer { try? file.close() }
-    // Pages behind the end would be a signal when they are read.
-    guard size >= blob.replica.byteCount else {
-      throw .file(path: path, operation: "map it", reason: "it has \(size) bytes, and its manifest says \(blob.replica.byteCount)")
+    // Pages after the end would be a signal when they are read.
+    guard Int(status.size) >= blob.replica.byteCount else {
+      throw .file(
+        path: path, operation: "map it", reason: "it has \(status.size) bytes, and its manifest says \(blob.replica.byteCount)")
     }
     let range = blob.mappedRange(kind)
-    let error = unsafe kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file.rawValue)
+    let error = unsafe kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file.descriptor.rawValue)
     guard error == 0 else { throw .file(path: path, operation: "map it", reason: Kernel.text(error)) }
+    blob.isMapped(from: path)
     // Before the first page is there, or the kernel reads it in small pieces for good.
     _ = kernel.advise(range, CL_MADV_HUGEPAGE)
   }
@@ -132,8 +135,7 @@ package struct ReplicaFiller {
       let range = piece.blob.reservedRange[piece.range]
       if collapses { collapse(range) }
       let error = kernel.advise(range, advice)
-      if error == EINVAL {
-        // A kernel before 5.14 does not know this advice.
+      if Self.meansUnknown(error), kind != .hugetlb {
         kernel.touch(range, writing: advice == CL_MADV_POPULATE_WRITE)
       } else if error != 0 {
         throw shortage(error, of: piece.blob, "populate")
@@ -141,6 +143,10 @@ package struct ReplicaFiller {
       progress?.add(piece.range.count)
     }
   }
+
+  /// Whether an errno of an advice means that this kernel (before 5.14) or a container's profile has no such advice. Reserved huge
+  /// pages are not touched then: one that is missing would be a signal.
+  private static func meansUnknown(_ error: CInt) -> Bool { [EINVAL, ENOSYS, EPERM].contains(error) }
 
   /// Puts small pages together where the kernel found no huge ones at once, or gives a file in memory none unasked.
   private func collapseSmallPages() throws(RuntimeError) {
@@ -165,7 +171,7 @@ package struct ReplicaFiller {
   /// What an errno of mapping or populating means for this rung.
   private func shortage(_ error: CInt, of blob: MappedBlob, _ verb: String) -> RuntimeError {
     let node = Topology.read(root: options.root).node(blob.replica.node)
-    if kind == .hugetlb, error == ENOMEM || error == EFAULT {
+    if kind == .hugetlb, error == ENOMEM || error == EFAULT || Self.meansUnknown(error) {
       let free = node?.hugePages.first { $0.pageByteCount == MappedBlob.hugePage }.map { $0.free * $0.pageByteCount } ?? 0
       return .hugePageShortage([NodeShortage(node: blob.replica.node, needed: blob.mappedRange(kind).count, free: free)])
     }
@@ -178,19 +184,19 @@ package struct ReplicaFiller {
         NodeShortage(node: blob.replica.node, needed: blob.mappedRange(kind).count, free: node?.freeMemory ?? 0)
       ])
     }
-    return .file(path: blob.path, operation: "\(verb) \(ByteCount(blob.replica.byteCount)) for it", reason: Kernel.text(error))
+    // Of a mapped file, an address that cannot be is a byte that the file has no longer.
+    let reason = kind == .file && error == EFAULT ? "it was cut, or the disk failed, while it was in use" : Kernel.text(error)
+    return .file(path: blob.path, operation: "\(verb) \(ByteCount(blob.replica.byteCount)) for it", reason: reason)
   }
 }
 
 extension ReplicaFiller {
   /// How much room a full tmpfs or hugetlbfs is short of for the file at `path`, which lies in a pack's folder of a user's folder there.
   private static func filesystemShortage(_ node: Int, _ path: String, needed: Int) -> RuntimeError {
-    var status = statvfs()
-    _ = unsafe statvfs(path, &status)
-    let free = Int(status.f_bavail) * Int(status.f_frsize)
-    if status.f_frsize == MappedBlob.hugePage { return .hugePageShortage([NodeShortage(node: node, needed: needed, free: free)]) }
+    let space = FilesystemSpace(path)
+    let free = space?.free ?? 0
+    if space?.unit == MappedBlob.hugePage { return .hugePageShortage([NodeShortage(node: node, needed: needed, free: free)]) }
     let mount = FilePath(path).removingLastComponent().removingLastComponent().removingLastComponent()
-    let size = Int(status.f_blocks) * Int(status.f_frsize)
-    return .filesystemShortage(path: mount.string, needed: needed, free: free, size: size)
+    return .filesystemShortage(path: mount.string, needed: needed, free: free, size: space?.size ?? 0)
   }
 }

@@ -70,6 +70,74 @@ struct PinnedReplicasTests {
     }
   }
 
+  /// A folder with a file, in the place of what another user would like to see deleted.
+  private func thesis(_ small: RandomPack) throws -> (folder: String, file: String) {
+    let folder = small.folder + "/docs"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try Data("thesis".utf8).write(to: URL(fileURLWithPath: folder + "/thesis"))
+    return (folder, folder + "/thesis")
+  }
+
+  @Test("A link in the place of this user's folder is not followed: a line, and nothing is deleted")
+  func linkedUserFolder() throws {
+    let small = try RandomPack()
+    let pack = try small.pack(nodes: 1, .shard)
+    let place = PinnedReplicas.Place(path: small.folder, isHugeTLB: false)
+    let (folder, file) = try thesis(small)
+    #expect(symlink(folder, PinnedReplicas.userFolder(place)) == 0)
+    for attempt in [
+      { _ = try PinnedReplicas.unpinAll(places: [place]) }, { _ = try PinnedReplicas.unpin(pack, places: [place]) },
+      { try pin(pack, in: place, MemoryOptions()) },
+    ] {
+      let error = #expect(throws: RuntimeError.self) { try attempt() }
+      #expect(error?.description.contains("this is a symbolic link") == true)
+    }
+    #expect(access(file, F_OK) == 0)
+    guard case .unusable = PinnedReplicas(pack).find([], places: [place]) else {
+      Issue.record("taken")
+      return
+    }
+  }
+
+  @Test("In a folder that another user may write nothing is deleted, nor anything made", arguments: [0o777, 0o770, 0o720])
+  func foreignUserFolder(mode: Int) throws {
+    let small = try RandomPack()
+    let pack = try small.pack(nodes: 1, .shard)
+    let place = PinnedReplicas.Place(path: small.folder, isHugeTLB: false)
+    let replicas = PinnedReplicas(pack).folder(in: place)
+    try FileManager.default.createDirectory(atPath: replicas, withIntermediateDirectories: true)
+    try Data().write(to: URL(fileURLWithPath: replicas + "/thesis"))
+    #expect(chmod(replicas, 0o700) == 0 && chmod(PinnedReplicas.userFolder(place), mode_t(mode)) == 0)
+    for attempt in [
+      { _ = try PinnedReplicas.unpinAll(places: [place]) }, { _ = try PinnedReplicas.unpin(pack, places: [place]) },
+      { try pin(pack, in: place, MemoryOptions()) },
+    ] {
+      let error = #expect(throws: RuntimeError.self) { try attempt() }
+      #expect(error?.description.hasSuffix("users other than its owner may write to it") == true)
+    }
+    #expect(access(replicas + "/thesis", F_OK) == 0)
+    // The same one level below.
+    #expect(chmod(replicas, mode_t(mode)) == 0 && chmod(PinnedReplicas.userFolder(place), 0o700) == 0)
+    #expect(throws: RuntimeError.self) { try PinnedReplicas.unpinAll(places: [place]) }
+    #expect(access(replicas + "/thesis", F_OK) == 0)
+  }
+
+  @Test("A link among this user's folders goes, and what it leads to stays", arguments: ["", ".partial"])
+  func linkedFolder(suffix: String) throws {
+    let small = try RandomPack()
+    let pack = try small.pack(nodes: 1, .shard)
+    let place = PinnedReplicas.Place(path: small.folder, isHugeTLB: false)
+    let (folder, file) = try thesis(small)
+    for free in [
+      { try PinnedReplicas.unpinAll(places: [place]) }, { try PinnedReplicas.unpin(pack, places: [place]) },
+    ] {
+      #expect(mkdir(PinnedReplicas.userFolder(place), 0o700) == 0)
+      #expect(symlink(folder, PinnedReplicas(pack).folder(in: place) + suffix) == 0)
+      #expect(try free().count == 1)
+      #expect(access(file, F_OK) == 0 && access(PinnedReplicas.userFolder(place), F_OK) != 0)
+    }
+  }
+
   @Test("Freeing leaves nothing")
   func unpin() throws {
     try withPinned { _, pack, place, replicas in
@@ -92,7 +160,7 @@ struct PinnedReplicasTests {
     #expect(throws: RuntimeError.self) {
       try PinnedReplicas.pin(pack, plan: MappedPackTests.teams(1).plan, in: place, options: MemoryOptions())
     }
-    #expect(PinnedReplicas.entries(PinnedReplicas.userFolder(place)).isEmpty)
+    #expect(PinnedReplicas.entries(place).isEmpty)
   }
 
   private func pin(_ pack: Pack, in place: PinnedReplicas.Place, _ options: MemoryOptions) throws {
@@ -136,15 +204,19 @@ struct PinnedReplicasTests {
     }
     #expect(chmod(PinnedReplicas.userFolder(place), 0o700) == 0)
     do {
-      let lock = try PartialFolder(living)
+      guard let user = try PinnedFolder.ofUser(in: place) else {
+        Issue.record("no folder of this user")
+        return
+      }
+      let lock = try PartialFolder("2.b.partial", in: user)
       try pin(pack, in: place, MemoryOptions())
-      #expect(access(dead, F_OK) != 0 && access(lock.path + "/blob0-node0", F_OK) == 0)
+      #expect(access(dead, F_OK) != 0 && access(lock.folder.path("blob0-node0"), F_OK) == 0)
       #expect(throws: RuntimeError.self) { try PinnedReplicas.unpinAll(places: [place]) }
       #expect(access(living, F_OK) == 0)
-      let own = try PartialFolder(makePartial(of: pack, in: place))
+      let own = try PartialFolder(makePartial(of: pack, in: place), in: user)
       let refusal = #expect(throws: RuntimeError.self) { try pin(pack, in: place, MemoryOptions()) }
       #expect(refusal?.description.contains("another packrun pin is filling it") == true)
-      #expect(access(own.path, F_OK) == 0)
+      #expect(access(own.folder.path, F_OK) == 0)
     }
     _ = try PinnedReplicas.unpinAll(places: [place])
     #expect(access(PinnedReplicas.userFolder(place), F_OK) != 0)
@@ -152,7 +224,8 @@ struct PinnedReplicasTests {
 
   private func makePartial(of pack: Pack, in place: PinnedReplicas.Place) throws -> String {
     let path = PinnedReplicas(pack).folder(in: place) + PartialFolder.suffix
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    return path
+    try FileManager.default.createDirectory(
+      atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    return URL(fileURLWithPath: path).lastPathComponent
   }
 }
