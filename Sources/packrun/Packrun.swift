@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Console
+import PackRuntime
 
 /// The program: its subcommands and its version.
 @main
@@ -18,5 +19,8 @@ struct Packrun: ParsableCommand {
     defaultSubcommand: RunCommand.self)
 
   /// Runs the program.
-  static func main() { launch() }
+  static func main() {
+    reportLostPages(prefix: "packrun: ")
+    launch()
+  }
 }

@@ -3,6 +3,8 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 #include "CLinuxFiles.h"
+#include "CLinuxGuard.h"
 #include "CLinuxMemory.h"
+#include "CLinuxReading.h"
 #include "CLinuxThreads.h"
 #endif

@@ -19,6 +19,7 @@ package final class MappedBlob: Sendable {
   /// When its last piece came, in nanoseconds of the monotonic clock; 0: not yet.
   package let filledAt = Atomic<UInt64>(0)
   private let reservation: AddressReservation
+  private let guardian = Mutex<FileGuard?>(nil)
 
   package init(
     _ replica: Replica, path: String, compressed: CompressedContent? = nil, pinnedPath: String? = nil, alignment: Int,
@@ -47,6 +48,15 @@ package final class MappedBlob: Sendable {
   /// All addresses of the reservation.
   package var reservedRange: AddressRange { reservation.range }
 
+  /// Notes that the file at `path` is mapped here, from its first byte.
+  func isMapped(from path: String) {
+    let range = reservedRange
+    guardian.withLock { $0 = FileGuard(range, path: path) }
+  }
+
   /// Unmaps the replica, and keeps its addresses.
-  package func clear() { reservation.clear() }
+  package func clear() {
+    guardian.withLock { $0 = nil }
+    reservation.clear()
+  }
 }

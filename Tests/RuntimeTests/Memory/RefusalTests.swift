@@ -47,9 +47,20 @@ struct RefusalTests {
 
   @Test(
     "Kernels that do not know an advice are served without it",
-    arguments: [CL_MADV_HUGEPAGE, CL_MADV_POPULATE_WRITE, CL_MADV_POPULATE_READ, CL_MADV_COLLAPSE], [MemoryKind.anon, .file])
-  func adviceUnknown(advice: Int, kind: MemoryKind) throws {
-    #expect(try map(kind, refusing: EINVAL, [.advise(CInt(advice))]).mapped.notes.isEmpty)
+    arguments: [MemoryKind.anon, .file], [EINVAL, ENOSYS, EPERM])
+  func adviceUnknown(kind: MemoryKind, error: CInt) throws {
+    let all = [CL_MADV_HUGEPAGE, CL_MADV_POPULATE_WRITE, CL_MADV_POPULATE_READ, CL_MADV_COLLAPSE].map {
+      Kernel.Call.advise(CInt($0))
+    }
+    for advice in all { #expect(try map(kind, refusing: error, [advice]).mapped.notes.isEmpty) }
+    #expect(try map(kind, refusing: error, Set(all)).mapped.notes.isEmpty)
+  }
+
+  @Test("A file that is cut while its pages are brought in is named")
+  func cut() throws {
+    let error = #expect(throws: RuntimeError.self) { try map(.file, refusing: EFAULT, [.advise(CInt(CL_MADV_POPULATE_READ))]) }
+    #expect(error?.description.contains("node0.blob: cannot populate ") == true)
+    #expect(error?.description.hasSuffix("it was cut, or the disk failed, while it was in use") == true)
   }
 
   @Test("Where move_pages is refused, numa_maps is read instead", arguments: [MemoryKind.anon, .file])
