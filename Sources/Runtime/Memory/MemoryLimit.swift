@@ -35,21 +35,9 @@ package struct MemoryLimit: Hashable, Sendable {
   /// The tightest limit of this process's cgroup and all above it; nil if none sets one.
   package static func read(root: String = "") -> MemoryLimit? {
     var tightest: MemoryLimit?
-    for line in (TextFile.read(root + "/proc/self/cgroup") ?? "").split(separator: "\n") {
-      // Hierarchy, controllers, path. Version 2 has no list of controllers.
-      let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-      guard fields.count == 3 else { continue }
-      let version =
-        if fields[1].isEmpty {
-          Version.two
-        } else if fields[1].split(separator: ",").contains("memory") { Version.one } else {
-          nil as Version?
-        }
-      guard let version else { continue }
-      for folder in version.folders(fields[2]) {
-        guard let limit = version.limit(folder, root: root) else { continue }
-        if limit.available < tightest?.available ?? .max { tightest = limit }
-      }
+    for (version, folder) in ControlGroups.folders(of: "memory", root: root) {
+      guard let limit = Version.of(version).limit(folder, root: root) else { continue }
+      if limit.available < tightest?.available ?? .max { tightest = limit }
     }
     return tightest
   }
@@ -63,20 +51,16 @@ package struct MemoryLimit: Hashable, Sendable {
     let kept: [Substring]
 
     static let one = Version(
-      mount: "/sys/fs/cgroup/memory", limit: "memory.limit_in_bytes",
+      mount: ControlGroups.mount("memory"), limit: "memory.limit_in_bytes",
       usage: "memory.usage_in_bytes",
       given: ["total_active_file", "total_inactive_file"],
       kept: ["total_mapped_file", "total_dirty", "total_writeback"])
     static let two = Version(
-      mount: "/sys/fs/cgroup", limit: "memory.max", usage: "memory.current",
+      mount: ControlGroups.mount, limit: "memory.max", usage: "memory.current",
       given: ["active_file", "inactive_file"],
       kept: ["file_mapped", "file_dirty", "file_writeback"])
 
-    /// The folder of a cgroup, and those above it. Of a container's own, only the root may be visible.
-    func folders(_ path: Substring) -> [String] {
-      let names = path.split(separator: "/").map(String.init)
-      return (0...names.count).map { ([mount] + names[..<$0]).joined(separator: "/") }
-    }
+    static func of(_ version: ControlGroups.Version) -> Version { version == .one ? one : two }
 
     func limit(_ folder: String, root: String) -> MemoryLimit? {
       // No limit is the word "max", or in version 1 a number that no machine reaches.

@@ -35,6 +35,8 @@ public struct TeamPlan: Sendable, Hashable {
 
   /// The teams.
   public var teams: [Team]
+  /// Why there are fewer threads than cores, in one line, if that was not asked for.
+  public private(set) var quotaNote: String?
 
   /// A plan made by hand.
   public init(teams: [Team]) { self.teams = teams }
@@ -59,6 +61,16 @@ public struct TeamPlan: Sendable, Hashable {
     }
     var nodes = try Self.chosenNodes(topology, options)
     if options.nodeMap == nil, let nodeCount { nodes = Array(nodes.prefix(nodeCount)) }
+    var options = options
+    if let quota = topology.cpuQuota, options.threads == nil, options.cpus == nil {
+      let cores = nodes.reduce(0) { $0 + $1.cores.count }
+      let threads = max(quota.threadCount, options.nodeMap == nil ? 1 : nodes.count)
+      if threads < cores {
+        options.threads = threads
+        quotaNote =
+          "the cgroup's CPU quota is \(Self.decimal(quota.cpus)) CPUs (\(quota.path)): \(threads) \(threads == 1 ? "thread" : "threads") on \(cores) cores"
+      }
+    }
     if let threads = options.threads {
       guard options.nodeMap == nil || threads >= nodes.count else {
         throw .badOption(
@@ -108,6 +120,13 @@ public struct TeamPlan: Sendable, Hashable {
       throw .system(operation: "find a node to run on", reason: "no node has both memory and CPUs that this process may use")
     }
     return nodes
+  }
+
+  private static func decimal(_ number: Double) -> String {
+    let hundredths = Int((number * 100).rounded())
+    let rest = hundredths % 100
+    if rest == 0 { return "\(hundredths / 100)" }
+    return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
   }
 
   private static func threadCounts(_ nodes: [Topology.Node], _ options: Options) -> [Int] {

@@ -68,12 +68,21 @@ public final class Teams: @unchecked Sendable {
     }
   }
 
+  /// Addresses for one thread's stack; memory is taken only for what is used.
+  private static let stackByteCount = 2 << 20
+
   private static func start(_ shared: SharedState) -> (started: [pthread_t], failure: CInt) {
     var started: [pthread_t] = []
+    // Of a size of its own: the default is the limit of the main thread's stack, which may be set to next to nothing.
+    var attributes = pthread_attr_t()
+    let refusal = unsafe pthread_attr_init(&attributes)
+    guard refusal == 0 else { return (started, refusal) }
+    defer { unsafe pthread_attr_destroy(&attributes) }
+    unsafe pthread_attr_setstacksize(&attributes, Self.stackByteCount)
     for worker in shared.workers {
       var thread = pthread_t()
       let context = unsafe Unmanaged.passRetained(ThreadContext(shared: shared, worker: worker))
-      let failure = unsafe pthread_create(&thread, nil, Self.main, context.toOpaque())
+      let failure = unsafe pthread_create(&thread, &attributes, Self.main, context.toOpaque())
       guard failure == 0 else {
         unsafe context.release()
         return (started, failure)

@@ -42,6 +42,8 @@ public struct Topology: Sendable, Hashable {
   public var hasNodeFolder: Bool
   /// CPUs of the machine that are switched off.
   public var offlineCPUs: [Int]
+  /// What a cgroup leaves this process of the CPUs' time; nil: all of it.
+  public var cpuQuota: CPUQuota?
 
   /// Nodes that can hold weights and have CPUs to read them with.
   public var usableNodes: [Node] { nodes.filter { $0.memory > 0 && $0.isAllowed && !$0.cores.isEmpty } }

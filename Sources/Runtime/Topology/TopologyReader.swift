@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import CLinux
+import Glibc
 import SystemPackage
 
 extension Topology {
@@ -34,12 +35,13 @@ private struct TopologyReader {
     let usable = affinity.intersection(online)
     let offline = present.filter { !online.contains($0) }
     guard let ids = list("node/online"), !ids.isEmpty else {
-      return Topology(nodes: [wholeMachine(usable)], hasNodeFolder: false, offlineCPUs: offline)
+      return Topology(
+        nodes: [wholeMachine(usable)], hasNodeFolder: false, offlineCPUs: offline, cpuQuota: CPUQuota.read(root: root))
     }
     let allowed = allowedNodes()
     var nodes = ids.map { node($0, ids: ids, usable: usable, isAllowed: allowed?.contains($0) ?? true) }
     adopt(&nodes)
-    return Topology(nodes: nodes, hasNodeFolder: true, offlineCPUs: offline)
+    return Topology(nodes: nodes, hasNodeFolder: true, offlineCPUs: offline, cpuQuota: CPUQuota.read(root: root))
   }
 
   private func list(_ name: String) -> [Int]? { TextFile.read("\(folder)/\(name)").flatMap { NumberList.parse($0) } }
@@ -65,11 +67,18 @@ private struct TopologyReader {
   }
 
   private func wholeMachine(_ usable: Set<Int>) -> Topology.Node {
-    let memory = TextFile.read(root + "/proc/meminfo").map { TextFile.fields($0) } ?? [:]
+    let memory = TextFile.read(root + "/proc/meminfo").map { TextFile.fields($0) } ?? withoutFiles()
     return Topology.Node(
       id: 0, cores: cores(usable.sorted()), memory: memory["MemTotal"] ?? 0, freeMemory: memory["MemFree"] ?? 0,
       reclaimableMemory: Self.reclaimable(memory), hugePages: hugePages(root + "/sys/kernel/mm/hugepages"), isAllowed: true,
       distances: [0: 10])
+  }
+
+  /// What the C library knows where neither /sys nor /proc can be read.
+  private func withoutFiles() -> [String: Int] {
+    guard root.isEmpty else { return [:] }
+    let page = sysconf(CInt(_SC_PAGESIZE))
+    return ["MemTotal": sysconf(CInt(_SC_PHYS_PAGES)) * page, "MemFree": sysconf(CInt(_SC_AVPHYS_PAGES)) * page]
   }
 
   /// Clean pages of files that nobody has mapped. Dirty and mapped ones are not counted: they are not given up at once.

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// How much CPU time a cgroup, such as a container's, lets this process have.
+public struct CPUQuota: Hashable, Sendable {
+  /// The file that sets it.
+  public var path: String
+  /// CPU time for each unit of time: 1.5 is as much as one and a half CPUs give.
+  public var cpus: Double
+
+  /// Threads that can run at the same time without being held up: a team waits for its slowest thread.
+  public var threadCount: Int { max(1, Int(cpus)) }
+
+  /// The command that raises the quota to `cpus` CPUs.
+  package func raise(to cpus: Int) -> String {
+    let folder = path.split(separator: "/").dropLast().map(String.init)
+    if let unit = folder.last, [".service", ".scope", ".slice"].contains(where: { unit.hasSuffix($0) }) {
+      return "sudo systemctl set-property --runtime \(unit) CPUQuota=\(cpus * 100)%"
+    }
+    // In a container its own cgroup looks like the root.
+    let name = "/" + folder.joined(separator: "/")
+    if name == ControlGroups.mount || name == ControlGroups.mount("cpu") { return "docker update --cpus \(cpus) CONTAINER" }
+    return path.hasSuffix("cpu.max")
+      ? "echo max 100000 | sudo tee \(path)" : "echo -1 | sudo tee \(path)"
+  }
+
+  /// The tightest quota of this process's cgroup and all above it; nil if there is none.
+  static func read(root: String = "") -> CPUQuota? {
+    ControlGroups.folders(of: "cpu", root: root).compactMap { version, folder in
+      quota(version, folder, root)
+    }.min { $0.cpus < $1.cpus }
+  }
+
+  private static func quota(_ version: ControlGroups.Version, _ folder: String, _ root: String) -> CPUQuota? {
+    let file: String
+    let numbers: [Int?]
+    switch version {
+    case .two:
+      // Microseconds in each period, and the period; without a quota the first is the word "max".
+      file = folder + "/cpu.max"
+      numbers = (TextFile.read(root + file) ?? "").split(separator: " ").map { Int($0) }
+    case .one:
+      file = folder + "/cpu.cfs_quota_us"
+      numbers = [TextFile.integer(root + file), TextFile.integer("\(root)\(folder)/cpu.cfs_period_us")]
+    }
+    // Version 1 has -1 for no quota.
+    guard numbers.count == 2, let time = numbers[0], let period = numbers[1], time > 0, period > 0 else { return nil }
+    return CPUQuota(path: file, cpus: Double(time) / Double(period))
+  }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// The cgroups that this process is in, such as a container's.
+enum ControlGroups {
+  /// The two interfaces of the kernel.
+  enum Version: Hashable { case one, two }
+
+  /// The folders of a controller's cgroups: this process's own and all above it, whose limits hold, too.
+  ///
+  /// The roots are among them even where /proc does not say which cgroup this is: in a container its own looks like the root.
+  static func folders(of controller: String, root: String) -> [(version: Version, path: String)] {
+    var folders: [(Version, String)] = []
+    func add(_ version: Version, _ mount: String, _ path: Substring) {
+      let names = path.split(separator: "/").map(String.init)
+      for count in 0...names.count {
+        let folder = ([mount] + names[..<count]).joined(separator: "/")
+        if !folders.contains(where: { $0.1 == folder }) { folders.append((version, folder)) }
+      }
+    }
+    for line in (TextFile.read(root + "/proc/self/cgroup") ?? "").split(separator: "\n") {
+      // Hierarchy, controllers, path. Version 2 has no list of controllers.
+      let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+      guard fields.count == 3 else { continue }
+      if fields[1].isEmpty {
+        add(.two, mount, fields[2])
+      } else if fields[1].split(separator: ",").contains(where: { $0 == controller }) {
+        add(.one, mount(controller), fields[2])
+      }
+    }
+    add(.two, mount, "")
+    add(.one, mount(controller), "")
+    return folders
+  }
+
+  /// Where version 2 is mounted.
+  static let mount = "/sys/fs/cgroup"
+
+  /// Where version 1 has a controller, or a link to it.
+  static func mount(_ controller: String) -> String { "\(mount)/\(controller)" }
+}
