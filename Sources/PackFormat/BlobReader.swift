@@ -10,6 +10,8 @@ public struct BlobReader: ~Copyable, Sendable {
   public let byteCount: Int
   private let file: File<PackError>
   private let map: BlobStorage.Map?
+  /// Whether reading is what brings the file into the page cache, in small pages, which would keep it from being mapped in huge ones.
+  private let bringsIntoCache: Bool
 
   /// Opens blob `index` of `pack`.
   public init(_ pack: Pack, blob index: Int) throws(PackError) {
@@ -18,7 +20,10 @@ public struct BlobReader: ~Copyable, Sendable {
     file = try File(pack.blobPath(index), links: .followed)
     byteCount = blob.byteCount
     self.map = map
+    bringsIntoCache = map == nil && !file.isCached(blob.byteCount)
   }
+
+  deinit { if bringsIntoCache { file.forgetCached() } }
 
   /// Whether the file holds something other than the content.
   public var isCompressed: Bool { map != nil }

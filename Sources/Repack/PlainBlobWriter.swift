@@ -45,6 +45,8 @@ struct PlainBlobWriter {
       try finished(index, digest, count)
     }
     try file.synchronize()
+    // So that the next start maps it in huge pages.
+    file.forgetCached()
     return WrittenBlob(chunks: chunks, digest: whole.digest, storage: nil)
   }
 }

@@ -28,4 +28,8 @@ int cl_reserve(int file, int64_t bytes);
 int cl_argument_count(void);
 const char *cl_argument(int index);
 
+// How many of a file's first `bytes` bytes the page cache holds, in whole pages; -1 if the kernel does not say. Of a file that this
+// user may not write, older kernels say that all is cached.
+int64_t cl_cached_bytes(int file, int64_t bytes);
+
 #endif

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import CLinux
+import Glibc
+
+extension File {
+  /// Whether the page cache holds all of the file's first `byteCount` bytes; true if the kernel does not say.
+  ///
+  /// - Complexity: O(pages).
+  package func isCached(_ byteCount: Int) -> Bool {
+    let cached = cl_cached_bytes(descriptor.rawValue, Int64(byteCount))
+    return cached < 0 || cached >= byteCount
+  }
+
+  /// Has the page cache forget the file, as far as no process maps it and nothing of it waits to be written.
+  ///
+  /// What is read or written piece by piece is cached in small pages, and a file that is cached so is never mapped in huge ones.
+  package func forgetCached() { posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED) }
+}
