@@ -63,6 +63,7 @@ struct ModelArguments: ParsableArguments {
     options.teams = placement.teamOptions
     options.simulatedTeams = teams
     options.memory = placement.memoryOptions(memory.kind, isQuiet: isQuiet)
+    options.memory.verifies = verify
     options.model.contextLength = context
     options.model.batchSize = batch
     options.model.sequenceCount = sequences

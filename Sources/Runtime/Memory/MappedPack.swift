@@ -11,6 +11,8 @@ public final class MappedPack {
   public let pack: Pack
   /// How the weights are held.
   public let kind: MemoryKind
+  /// Why the pack's files are not mapped as they are, if packrun chose something else itself.
+  public let reason: String?
   /// What could not be arranged as it should be, one line each.
   public let notes: [String]
 
@@ -30,18 +32,20 @@ public final class MappedPack {
 
   /// Maps the pack's blobs for `teams` and brings them into memory, each on its node.
   ///
-  /// - Throws: `RuntimeError.shortage` before anything is read if a node has too little memory, other cases if the files cannot
-  ///   be read or the options contradict the machine.
+  /// - Throws: `RuntimeError.shortage` before anything is read if a node has too little memory, `RuntimeError.pack` if the weights are
+  ///   to be verified and are damaged, other cases if the files cannot be read or the options contradict the machine.
   public init(_ pack: Pack, teams: Teams, options: MemoryOptions = MemoryOptions()) throws(RuntimeError) {
     self.pack = pack
     plan = try ReplicaPlan(pack.manifest, teams: teams.plan, nodeMap: options.nodeMap)
     var ladder = try MemoryLadder(pack, plan, teams, options)
     kind = try ladder.climb()
     blobs = ladder.blobs
+    reason = ladder.reason
     startedAt = ladder.startedAt
+    if options.verifies { try ReplicaVerifier(pack: pack, blobs: ladder.blobs, teams: teams).run() }
     kernel = options.kernel
     spills = options.spill
-    notes = plan.notes + ladder.notes + (teams.pinRefusal.map { [$0] } ?? [])
+    notes = (teams.plan.quotaNote.map { [$0] } ?? []) + plan.notes + ladder.notes + (teams.pinRefusal.map { [$0] } ?? [])
     table = unsafe WeightTable(
       pack.manifest, plan: plan, teamCount: teams.teamCount, bases: unsafe ladder.blobs.map { unsafe UnsafeRawPointer($0.base) })
   }

@@ -23,6 +23,8 @@ public struct MemoryOptions: Sendable {
   /// Called now and then while bytes are brought in, by one thread at a time: bytes so far, bytes in all. Memory that is populated
   /// before it is read into counts twice. 0 of 0: it has come to an end early.
   public var progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
+  /// Whether the weights are checked against the pack's digests where they lie in memory.
+  public var verifies = false
   /// Asked before each piece that is brought in, from many threads: whether to give up, with `RuntimeError.interrupted`.
   public var isInterrupted: (@Sendable () -> Bool)?
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Files
+import Foundation
 import Glibc
 import PackFormat
 import Testing
@@ -98,6 +99,36 @@ struct MappedPackTests {
       try MappedPack(pack, teams: Self.teams(1), options: MemoryOptions(kind: .file))
     }
     #expect(mapped?.description.contains("node0.blob: cannot map it: it has 8192 bytes") == true)
+  }
+
+  @Test(
+    "Weights are verified where they lie: a replica with one byte changed is named", arguments: [MemoryKind.anon, .file, .pinned])
+  func verified(kind: MemoryKind) throws {
+    let small = try RandomPack()
+    let pack = try small.pack(nodes: 2, .shard)
+    let teams = try Self.teams(2)
+    var options = MemoryOptions(kind: kind == .pinned ? .anon : kind)
+    options.verifies = true
+    _ = try MappedPack(pack, teams: teams, options: options)
+    guard kind == .pinned else {
+      let blob = try FileHandle(forUpdating: URL(fileURLWithPath: pack.blobPath(1)))
+      try blob.seek(toOffset: 5000)
+      try blob.write(contentsOf: Data([0xff]))
+      try blob.close()
+      let error = #expect(throws: RuntimeError.self) { try MappedPack(pack, teams: teams, options: options) }
+      #expect(error?.description.contains("node1.blob: damaged: checksum mismatch in chunk 0") == true)
+      return
+    }
+    let replica = Replica(blob: 0, node: teams.plan.teams[0].node, byteCount: pack.manifest.blobs[0].byteCount)
+    let blob = try MappedBlob(replica, path: pack.blobPath(0), pinnedPath: "/replica", alignment: 4096, kernel: Kernel())
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: pack.blobPath(0)))
+    let range = blob.mappedRange(.anon)
+    try #require(Kernel().map(range, protection: PROT_READ | PROT_WRITE, flags: MAP_PRIVATE | MAP_ANONYMOUS) == 0)
+    bytes.withUnsafeBytes { blob.base.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+    try ReplicaVerifier(pack: pack, blobs: [blob], teams: teams).run()
+    blob.base.storeBytes(of: 0xff, toByteOffset: 4096, as: UInt8.self)
+    let error = #expect(throws: RuntimeError.self) { try ReplicaVerifier(pack: pack, blobs: [blob], teams: teams).run() }
+    #expect(error?.description.hasPrefix("/replica: damaged: checksum mismatch in chunk 0") == true)
   }
 
   @Test("Memory of a node is zero, writable and aligned", arguments: [1, 5000, 3 << 20])
