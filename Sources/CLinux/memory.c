@@ -14,17 +14,6 @@ void cl_touch(const void *start, size_t bytes, bool writing) {
   }
 }
 
-uint64_t cl_read_all(const void *start, size_t bytes) {
-  const uint64_t *words = start;
-  // As many chains as hide the latency of the caches.
-  uint64_t sums[32] = {0};
-  for (size_t i = 0; i + 32 <= bytes / 8; i += 32)
-    for (int lane = 0; lane < 32; lane++) sums[lane] += words[i + lane];
-  uint64_t sum = 0;
-  for (int lane = 0; lane < 32; lane++) sum += sums[lane];
-  return sum;
-}
-
 int64_t cl_thread_faults(void) {
   struct rusage usage;
   return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_minflt + usage.ru_majflt : 0;

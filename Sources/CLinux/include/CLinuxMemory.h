@@ -27,10 +27,6 @@ int64_t cl_read_cached(int file, void *buffer, int64_t bytes, int64_t offset);
 // Touches every page of a range, so that the kernel gives it one: `writing` replaces one byte of each by itself.
 void cl_touch(const void *start, size_t bytes, bool writing);
 
-// Reads `bytes` bytes (a multiple of 256, from a multiple of 64) and returns their sum as 64-bit numbers, so that nobody can leave
-// the reading out.
-uint64_t cl_read_all(const void *start, size_t bytes);
-
 // The page faults that the calling thread has taken so far.
 int64_t cl_thread_faults(void);
 

@@ -30,6 +30,9 @@ package struct NodeMemory: ~Copyable {
     node = teams.plan.teams[team].node
   }
 
+  /// Its addresses.
+  var range: AddressRange { reservation.range }
+
   /// Where its pages are, as the kernel says.
   package func placement() -> NodeMemoryPlacement {
     let census = PageCensus.take(reservation.range, kernel: kernel)

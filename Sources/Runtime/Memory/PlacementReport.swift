@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import CLinux
 import PackFormat
-import Synchronization
 
 /// Where a mapped pack's pages are, by the kernel's own counts, and how fast each team reads each node.
 public struct PlacementReport: Sendable, Encodable {
@@ -42,7 +40,7 @@ public struct PlacementReport: Sendable, Encodable {
     public var memoryNode: Int
     /// How many threads read.
     public var threads: Int
-    /// 10^9 bytes per second, the best of several passes over up to 256 MiB.
+    /// 10^9 bytes per second, by the fastest of several reading loops, of up to 256 MiB.
     public var gigabytesPerSecond: Double
   }
 
@@ -50,6 +48,8 @@ public struct PlacementReport: Sendable, Encodable {
   public var schemaVersion = 1
   /// How the weights are held.
   public var memory: String
+  /// Why the pack's files are not mapped as they are, if that was left to the program.
+  public var reason: String?
   /// The blobs.
   public var blobs: [Blob]
   /// All teams times all nodes with weights.
@@ -75,7 +75,7 @@ extension MappedPack {
     let censuses = blobs.map { PageCensus.take($0.mappedRange(kind), kernel: kernel) }
     let described = zip(blobs, censuses).map { describe($0, $1) }
     return PlacementReport(
-      memory: kind.rawValue, blobs: described, bandwidth: measuring ? measureBandwidth(teams) : [], notes: notes,
+      memory: kind.rawValue, reason: reason, blobs: described, bandwidth: measuring ? measureBandwidth(teams) : [], notes: notes,
       isFromNumaMaps: censuses.contains(where: \.isFromMaps))
   }
 
@@ -94,7 +94,6 @@ extension MappedPack {
   }
 
   private static let measuredByteCount = 256 << 20
-  private static let passes = 3
 
   private func measureBandwidth(_ teams: Teams) -> [PlacementReport.Bandwidth] {
     var largest: [Int: MappedBlob] = [:]
@@ -104,30 +103,12 @@ extension MappedPack {
     var results: [PlacementReport.Bandwidth] = []
     for team in 0..<teams.teamCount {
       for (node, blob) in largest.sorted(by: { $0.key < $1.key }) {
-        let rate = (0..<Self.passes).map { _ in read(blob, team, teams) }.max() ?? 0
+        let range = blob.mappedRange(kind)[0..<min(blob.replica.byteCount, Self.measuredByteCount) / 4096 * 4096]
+        let rate = MemoryYardstick.gigabytesPerSecond(of: team, teams, reading: range)
         results.append(
           .init(teamNode: teams.plan.teams[team].node, memoryNode: node, threads: teams.size(of: team), gigabytesPerSecond: rate))
       }
     }
     return results
-  }
-
-  /// Reads the beginning of a blob with one team's threads; 10^9 bytes per second.
-  private func read(_ blob: MappedBlob, _ team: Int, _ teams: Teams) -> Double {
-    let bytes = min(blob.replica.byteCount, Self.measuredByteCount) / 4096 * 4096
-    let nanoseconds = Atomic<UInt64>(0)
-    teams.run { worker in
-      guard worker.team == team else { return }
-      let pages = bytes / 4096
-      let begin = pages * worker.index / worker.teamSize * 4096
-      let end = pages * (worker.index + 1) / worker.teamSize * 4096
-      worker.teamBarrier()
-      let start = Clock.nanoseconds
-      withExtendedLifetime(unsafe cl_read_all(blob.base + begin, end - begin)) {}
-      worker.teamBarrier()
-      if worker.index == 0 { nanoseconds.store(Clock.nanoseconds - start, ordering: .relaxed) }
-    }
-    let taken = nanoseconds.load(ordering: .relaxed)
-    return taken > 0 ? Double(bytes) / Double(taken) : 0
   }
 }
