@@ -7,7 +7,8 @@ import PackRuntime
 extension PlacementReport {
   /// The report as people read it.
   var text: String {
-    var lines = ["memory: \(memory), pages counted by \(isFromNumaMaps ? "/proc/self/numa_maps" : "move_pages")"]
+    let choice = reason.map { "\(memory) (\($0))" } ?? memory
+    var lines = ["memory: \(choice), pages counted by \(isFromNumaMaps ? "/proc/self/numa_maps" : "move_pages")"]
     var table = Table([
       ("blob", .left), ("node", .right), ("size", .right), ("local", .right), ("pages there", .right), ("elsewhere", .right),
       ("absent", .right), ("page size", .right), ("faults", .right), ("per GiB", .right), ("seconds", .right), ("GB/s", .right),
@@ -37,6 +38,7 @@ extension PlacementReport {
   var document: JSONObject {
     var document = JSONObject()
     document.set("memory", memory)
+    if let reason { document.set("reason", reason) }
     document.set("blobs", blobs.map(\.json))
     document.set("bandwidth", bandwidth.map(\.json))
     document.set("notes", notes)

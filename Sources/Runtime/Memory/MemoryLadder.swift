@@ -9,6 +9,8 @@ struct MemoryLadder {
   let blobs: [MappedBlob]
   /// What could not be arranged as it should be, one line each.
   private(set) var notes: [String] = []
+  /// Why the files are not mapped as they are, if that was asked; nil if they are.
+  private(set) var reason: String?
   /// When filling began, in nanoseconds of the monotonic clock.
   private(set) var startedAt: UInt64 = 0
 
@@ -64,13 +66,15 @@ struct MemoryLadder {
     case .unusable(let path, let problem): notes.append("\(path): \(problem), so it is not used; packrun unpin frees it")
     case .none: break
     }
-    if !sharesFilesOfNodes, !isCompressed, filesAreHuge() {
+    let problem = try fileProblem()
+    if problem == nil {
       try check(.file)
       try fill(.file)
       if isHugeThroughout { return .file }
-      // Some was cached in small pages before: copies in large ones are worth more.
+      // Copies in large pages are worth more.
       for blob in blobs { blob.clear() }
     }
+    reason = problem ?? "parts of the files are cached in small pages; packrun doctor has the command that drops them"
     if (try? check(.hugetlb)) != nil {
       do throws(RuntimeError) {
         try fill(.hugetlb)
@@ -190,31 +194,22 @@ struct MemoryLadder {
     guard short.isEmpty else { throw .hugePageShortage(short) }
   }
 
-  /// Tries three huge pages of each file: whether this filesystem and this kernel map files so, and whether the cache holds them so.
-  private func filesAreHuge() -> Bool {
+  /// Why the files cannot be mapped in huge pages; nil if three pages of each, tried first, can.
+  private func fileProblem() throws(RuntimeError) -> String? {
+    if isCompressed { return "the pack is compressed" }
+    if sharesFilesOfNodes { return "the mirror has one file for all nodes" }
+    guard pack.manifest.alignment % MappedBlob.hugePage == 0 else { return "the pack is aligned to less than 2 MiB" }
+    let probe = try FileProbe(options.kernel)
     for blob in blobs {
-      let count = blob.replica.byteCount / MappedBlob.hugePage
-      guard count > 0, pack.manifest.alignment % MappedBlob.hugePage == 0 else { return false }
-      for page in Set([0, count / 2, count - 1]) {
-        guard isHuge(blob, page * MappedBlob.hugePage) else { return false }
+      switch probe.mapping(of: blob.path, byteCount: blob.replica.byteCount, node: blob.replica.node) {
+      case .huge: continue
+      case .cachedSmall: return "the files are cached in small pages; packrun doctor has the command that drops them"
+      case .unknownSmall: return "the files are mapped in small pages"
+      case .small: return "the filesystem maps files in small pages only"
+      case nil: return "a file is smaller than a huge page, or cannot be mapped"
       }
     }
-    return !blobs.isEmpty
-  }
-
-  private func isHuge(_ blob: MappedBlob, _ offset: Int) -> Bool {
-    let file = unsafe open(blob.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-    guard file >= 0 else { return false }
-    defer { close(file) }
-    let window = blob.reservedRange[offset..<offset + MappedBlob.hugePage]
-    let kernel = options.kernel
-    guard unsafe kernel.map(window, protection: PROT_READ, flags: MAP_SHARED, file: file, offset: offset) == 0 else { return false }
-    defer { blob.clear() }
-    _ = kernel.advise(window, CL_MADV_HUGEPAGE)
-    _ = kernel.setPolicy(.preferred(blob.replica.node))
-    defer { _ = kernel.setPolicy(.standard) }
-    guard kernel.advise(window, CL_MADV_POPULATE_READ) == 0 else { return false }
-    return MemoryMap.read(window).hugeByteCount == window.count
+    return nil
   }
 
   /// Whether nine tenths of the files came in huge pages.

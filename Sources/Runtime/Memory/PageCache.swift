@@ -9,7 +9,7 @@ package enum PageCache {
   /// The nodes of the pages that are cached, without bringing in others; nil if the file cannot be mapped, or is another user's:
   /// then the kernel keeps to itself what is cached.
   package static func nodes(_ path: String, kernel: Kernel) -> PageCensus? {
-    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec]) else { return nil }
+    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking]) else { return nil }
     defer { try? file.close() }
     guard let size = try? Int(file.seek(offset: 0, from: .end)), size > 0, maySeeCache(path)
     else { return nil }
@@ -35,12 +35,12 @@ package enum PageCache {
   /// not there it tells no lies.
   package static func maySeeCache(_ path: String) -> Bool {
     var status = stat()
-    return unsafe lstat(path, &status) != 0 || status.st_uid == geteuid() || access(path, W_OK) == 0
+    return unsafe stat(path, &status) != 0 || status.st_uid == geteuid() || access(path, W_OK) == 0
   }
 
   /// Has the page cache forget a file, as far as nobody maps it and nothing of it waits to be written.
   package static func drop(_ path: String) {
-    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.noFollow, .closeOnExec]) else { return }
+    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking]) else { return }
     defer { try? file.close() }
     posix_fadvise(file.rawValue, 0, 0, POSIX_FADV_DONTNEED)
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Foundation
 import Glibc
 import PackFormat
 import TestSupport
@@ -59,6 +60,43 @@ struct DoctorTests {
     #expect(found.contains { $0.isProblem && $0.remedy == remedy }, "\(found)")
   }
 
+  @Test("CPUs that are off because SMT is switched off are fine; one CPU's governor is told; a quota too")
+  func siblings() throws {
+    let found = try findings {
+      try $0.write("sys/devices/system/cpu/online", "0-7")
+      try $0.write("sys/devices/system/cpu/smt/control", "off")
+      for cpu in 0..<8 {
+        try $0.write("sys/devices/system/cpu/cpu\(cpu)/cpufreq/scaling_governor", cpu == 3 ? "powersave" : "performance")
+      }
+      try $0.write("sys/fs/cgroup/cpu.max", "150000 100000")
+    }
+    #expect(found.contains { !$0.isProblem && $0.text.hasPrefix("SMT is switched off: CPUs 8-15 are off") })
+    #expect(!found.contains { $0.isProblem && $0.text.contains("switched off") })
+    #expect(found.contains { $0.isProblem && $0.text == "the frequency governor is powersave on CPU 3" })
+    let quota = try #require(found.first { $0.text.contains("quota") })
+    #expect(quota.isProblem && quota.text.hasSuffix("allows the time of 1.5 CPUs, of 8 cores: packrun starts 1 thread"))
+    #expect(quota.remedy == "docker update --cpus 8 CONTAINER")
+  }
+
+  @Test(
+    "A path in a command is one word of the shell, whatever it holds",
+    arguments: [
+      "/a/b.pack", "/a b", "it's", "$(true)`x`\"\\", "-rf", "-a b", "tab\tnew\nline\u{9b}\u{202e}'", "é", "*?[", "~",
+      "a=b;c&d|e<f>#", "",
+    ])
+  func quoted(path: String) throws {
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/bash")
+    shell.arguments = ["-c", "printf %s \(path.shellWord)"]
+    let pipe = Pipe()
+    shell.standardOutput = pipe
+    try shell.run()
+    let output = pipe.fileHandleForReading.readDataToEndOfFile()
+    shell.waitUntilExit()
+    #expect(String(decoding: output, as: UTF8.self) == (path.hasPrefix("-") ? "./" + path : path))
+    #expect(!path.shellWord.unicodeScalars.contains { $0.properties.generalCategory == .control })
+  }
+
   @Test("Refused policies, CPUs that may not be used and a cgroup's limit are told")
   func confined() throws {
     let found = try findings(refusing: EPERM, affinity: [0, 1, 4, 5, 6, 7]) {
@@ -69,7 +107,7 @@ struct DoctorTests {
     #expect(
       found.contains { $0.isProblem && $0.text.contains("Operation not permitted") && $0.remedy?.contains("SYS_NICE") == true })
     #expect(found.contains { $0.isProblem && $0.text.contains("CPUs 2-3,10-11 of node 1") })
-    #expect(found.contains { $0.text == "the cgroup /sys/fs/cgroup/box leaves 768.00 MiB to be had" })
+    #expect(found.contains { $0.text == "the cgroup /sys/fs/cgroup/box leaves 768.00 MiB" })
   }
 
   @Test("A pack for too few nodes, huge pages to reserve, and a node with too little memory for it")

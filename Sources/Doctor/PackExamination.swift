@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import PackFormat
+import PackRuntime
+import SystemPackage
+
+/// What concerns one pack on this machine.
+extension Doctor {
+  func examine(_ pack: Pack, _ teams: TeamPlan?) -> [Finding] {
+    var findings: [Finding] = []
+    let isSharded = pack.manifest.placement == .shard
+    do throws(RuntimeError) {
+      let nodeCount = isSharded ? pack.manifest.nodeCount : nil
+      let teams = if let teams { teams } else { try TeamPlan(topology, nodeCount: nodeCount) }
+      let plan = try ReplicaPlan(pack.manifest, teams: teams, nodeMap: nil)
+      findings += self.nodeCount(pack, teams, plan.notes)
+      switch PinnedReplicas(pack, root: root).find(plan.replicas) {
+      case .found(let paths):
+        let folder = FilePath(paths.first ?? "").removingLastComponent()
+        return findings + [good("the pack's replicas are pinned in \(folder): nothing is read or copied at the start")]
+      case .unusable(let path, let problem):
+        findings.append(bad("\(path): \(problem), so it is not used", "packrun pin \(pack.path.shellWord)"))
+      case .none: break
+      }
+      findings.append(filesystem(pack, plan))
+      var needed: [Int: Int] = [:]
+      let unit = MappedBlob.hugePage
+      for replica in plan.replicas { needed[replica.node, default: 0] += (replica.byteCount + unit - 1) / unit * unit }
+      findings += [room(needed, pack), hugePages(needed)]
+      if topology.nodes.count > 1 { findings += plan.replicas.compactMap { cached($0, pack) } }
+    } catch {
+      let online = TextFile.read(root + "/sys/devices/system/cpu/online") ?? "0"
+      findings += [bad(error.description, "taskset -c \(online) packrun \(pack.path.shellWord)")]
+    }
+    return findings
+  }
+
+  /// What is said of a pack for another number of nodes: nodes left idle cost speed, several parts on one node do not.
+  private func nodeCount(_ pack: Pack, _ teams: TeamPlan, _ notes: [String]) -> [Finding] {
+    guard let idle = ReplicaPlan.idleNodes(pack.manifest, teams, topology) else { return notes.map { good($0) } }
+    let remedy =
+      "ggufpack repack \(pack.path.shellWord) -o \(pack.path.shellWord) --force --nodes \(topology.usableNodes.count)"
+    return [bad(idle, remedy)] + notes.map { good($0) }
+  }
+
+  private func room(_ needed: [Int: Int], _ pack: Pack) -> Finding {
+    let limit = MemoryLimit.read(root: root)
+    do throws(RuntimeError) {
+      try FreeMemory(topology, limit: limit).check(needed)
+      let list = needed.sorted { $0.key < $1.key }.map { "\(ByteCount($0.value)) on node \($0.key)" }.joined(separator: ", ")
+      return good("there is room for this pack: \(list)")
+    } catch {
+      // What other nodes have free does not help against a limit.
+      if case .memoryLimit(_, let needed, let free) = error, let limit {
+        return bad(error.description, limit.raise(to: limit.bound + needed - free))
+      }
+      let isPinned = PinnedReplicas.places(root: root).contains { !PinnedReplicas.entries($0).isEmpty }
+      return bad(error.description, isPinned ? "packrun unpin --all" : "packrun \(pack.path.shellWord) --spill")
+    }
+  }
+
+  /// What `--memory hugetlb` would take.
+  private func hugePages(_ needed: [Int: Int]) -> Finding {
+    let unit = MappedBlob.hugePage
+    let lacking = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> String? in
+      let pool = topology.node(id)?.hugePages.first { $0.pageByteCount == unit }
+      let missing = bytes / unit - (pool?.free ?? 0)
+      guard missing > 0 else { return nil }
+      return
+        "echo \((pool?.total ?? 0) + missing) | sudo tee /sys/devices/system/node/node\(id)/hugepages/hugepages-2048kB/nr_hugepages"
+    }
+    return lacking.isEmpty
+      ? good("the reserved huge pages hold this pack")
+      : good("to have this pack in reserved huge pages (optional):", lacking.joined(separator: "; "))
+  }
+
+  private func filesystem(_ pack: Pack, _ plan: ReplicaPlan) -> Finding {
+    let blobs = pack.manifest.blobs
+    guard !blobs.contains(where: { $0.storage != nil }) else {
+      return good("the pack is compressed: it is unpacked into memory at each start, and its files are not mapped")
+    }
+    if plan.sharesFiles { return good("the mirror has one file for all nodes: weights are copied at each start") }
+    guard let probe = try? FileProbe(kernel) else { return bad("too few addresses to map the pack", "ulimit -v unlimited") }
+    let mappings = plan.replicas.filter { $0.byteCount >= MappedBlob.hugePage }.compactMap {
+      probe.mapping(of: pack.blobPath($0.blob), byteCount: $0.byteCount, node: $0.node)
+    }
+    guard let mapping = mappings.max() else { return good("the pack is too small for huge pages") }
+    switch mapping {
+    case .huge: return good("the pack's filesystem maps files in huge pages")
+    case .cachedSmall:
+      return bad(
+        "the pack's files are cached in small pages, so weights are copied at each start until the files are dropped from the cache",
+        "for f in \(pack.path.shellWord)/*.blob; do dd if=\"$f\" iflag=nocache count=0; done")
+    case .small:
+      return bad(
+        "the pack's filesystem maps files in small pages only (XFS has huge ones): weights are copied at each start",
+        "packrun pin \(pack.path.shellWord)")
+    case .unknownSmall:
+      return bad(
+        "the pack's files are mapped in small pages, so weights are copied at each start; the kernel tells only a user who may write the files whether that is because they are cached so",
+        "sudo packrun doctor \(pack.path.shellWord)")
+    }
+  }
+
+  /// A line if part of a blob's file is cached on a wrong node, or if that cannot be seen.
+  private func cached(_ replica: Replica, _ pack: Pack) -> Finding? {
+    let path = pack.blobPath(replica.blob)
+    guard PageCache.maySeeCache(path) else {
+      return good(
+        "\(path): the kernel tells only a user who may write it which nodes it is cached on",
+        "sudo packrun doctor \(pack.path.shellWord)")
+    }
+    guard let census = PageCache.nodes(path, kernel: kernel) else { return nil }
+    let wrong = census.pages(notOn: replica.node)
+    guard wrong > 0 else { return nil }
+    return bad(
+      "\(path): \(ByteCount(wrong * 4096)) of it is cached on other nodes than \(replica.node); --memory file repairs that at the start",
+      "packrun placement \(pack.path.shellWord) --memory file")
+  }
+}
