@@ -5,6 +5,7 @@
 #include "CLinuxFiles.h"
 #include "CLinuxGuard.h"
 #include "CLinuxMemory.h"
+#include "CLinuxMultiplying.h"
 #include "CLinuxReading.h"
 #include "CLinuxThreads.h"
 #endif

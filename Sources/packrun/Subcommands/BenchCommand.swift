@@ -56,16 +56,24 @@ struct BenchCommand: ParsableCommand {
     var tests: [Test] = []
     if promptTokens > 0 {
       let name = models > 1 ? "pp\(promptTokens) × \(models)" : "pp\(promptTokens)"
-      tests.append(Test(name: name + suffix, samples: try measure(session.group, models * promptTokens, prompt)))
+      tests.append(
+        Test(
+          name: name + suffix, tokens: promptTokens, isPrompt: true,
+          samples: try measure(session.group, models * promptTokens, prompt)))
     }
     if numberOfTokens > 0 {
       let name = parallel > 1 ? "tg\(numberOfTokens) × \(parallel)" : "tg\(numberOfTokens)"
-      tests.append(Test(name: name + suffix, samples: try measure(session.group, parallel * numberOfTokens, generate)))
+      tests.append(
+        Test(
+          name: name + suffix, tokens: numberOfTokens, isPrompt: false,
+          samples: try measure(session.group, parallel * numberOfTokens, generate)))
     }
+    let roofline = Roofline(session, sequences: parallel, depth: depth)
     if json {
-      Output.print(document: document(session, tests))
+      Output.print(document: document(session, tests, roofline))
     } else {
       Output.print(table(session, tests))
+      Output.print(roofline.lines(tests).joined(separator: "\n"))
     }
   }
 
@@ -130,7 +138,7 @@ struct BenchCommand: ParsableCommand {
     return table.markdown.joined(separator: "\n")
   }
 
-  private func document(_ session: Session, _ tests: [Test]) -> JSONObject {
+  private func document(_ session: Session, _ tests: [Test], _ roofline: Roofline) -> JSONObject {
     var document = JSONObject()
     document.set("model", name(session))
     document.set("byteCount", session.weights.byteCount)
@@ -138,14 +146,24 @@ struct BenchCommand: ParsableCommand {
     document.set("kernels", session.model.kernelsName)
     document.set("nodes", session.teams.teamCount)
     document.set("threads", session.teams.threadCount)
-    document.set("tests", tests.map(\.json))
+    let entries = tests.map { test -> JSONObject in
+      var json = test.json
+      roofline.add(test, to: &json)
+      return json
+    }
+    document.set("tests", entries)
+    document.set("limits", roofline.limits)
     return document
   }
 }
 
 /// A test's tokens per second.
-private struct Test {
+struct Test {
   var name: String
+  /// Tokens of each sequence.
+  var tokens: Int
+  /// Whether they were read together, as a prompt is, or generated one after the other.
+  var isPrompt: Bool
   /// Of each repetition.
   var samples: [Double]
 
