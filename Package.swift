@@ -69,12 +69,12 @@ let package = Package(
       ],
       path: "Sources/Runtime",
       swiftSettings: safe),
-    .target(name: "Tokenization", dependencies: ["GGUF"], swiftSettings: fast),
+    .target(name: "Tokenization", dependencies: ["GGUF", "Files"], swiftSettings: safe),
     .target(
       name: "Inference", dependencies: ["PackRuntime", "PackFormat", "GGUF", "CKernels"], swiftSettings: fast),
     .target(
       name: "Generation", dependencies: ["Inference", "Tokenization", "PackRuntime", "PackFormat", "GGUF"],
-      swiftSettings: fast),
+      swiftSettings: safe),
     .target(
       name: "Doctor",
       dependencies: [

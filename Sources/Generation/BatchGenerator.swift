@@ -112,8 +112,8 @@ public struct BatchGenerator {
     model.truncate(sequence, to: 0)
     var next: Int32?
     guard
-      try model.append(
-        prompt, to: sequence, isInterrupted: isInterrupted, { _, logits in next = sampler.sample(logits.span, after: prompt) })
+      try model.read(
+        prompt, into: sequence, isInterrupted: isInterrupted, { _, logits in next = sampler.sample(logits, after: prompt) })
     else { return nil }
     guard let next else { throw .noFiniteLogit }
     return Active(
@@ -147,8 +147,8 @@ public struct BatchGenerator {
     let tokens = active.map { (sequence: $0.sequence, token: $0.next) }
     var isNonsense = false
     // Each sampler is changed in place: a copy of it would copy a vocabulary of numbers.
-    try model.step(tokens) { index, logits in
-      guard let token = active[index].sampler.sample(logits.span) else { return isNonsense = true }
+    try model.advance(tokens) { index, logits in
+      guard let token = active[index].sampler.sample(logits) else { return isNonsense = true }
       active[index].next = token
     }
     if isNonsense { throw .noFiniteLogit }

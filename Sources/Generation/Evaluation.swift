@@ -39,7 +39,7 @@ public struct Evaluation {
     let first = max(0, min(tokens.count / 2, tokens.count - 2))
     var kept: [[Float]] = []
     model.truncate(0, to: 0)
-    try model.append(input, logitsFrom: first) { _, logits in kept.append(Array(logits)) }
+    try model.read(input, logitsFrom: first) { _, logits in kept.append(logits.indices.map { logits[$0] }) }
     for (index, row) in kept.enumerated() where first + index + 1 < tokens.count {
       let logs = LogProbabilities(row.span)
       negativeLogLikelihood.add(-logs[Int(tokens[first + index + 1])])
@@ -48,7 +48,7 @@ public struct Evaluation {
     var values: [Double] = []
     try reference.read(input, offset: offset, first: first) { position, logits in
       let own = kept[position - first]
-      values.append(LogProbabilities(own.span).divergence(from: LogProbabilities(logits.span)))
+      values.append(LogProbabilities(own.span).divergence(from: LogProbabilities(logits)))
     }
     for value in values {
       divergence.add(value)
@@ -66,16 +66,16 @@ public enum ReferenceLogits {
 
   /// Hands the logits of a chunk's positions from `first` to `body`.
   func read(
-    _ chunk: [Int32], offset: Int, first: Int, _ body: (_ position: Int, _ logits: UnsafeBufferPointer<Float>) -> Void
+    _ chunk: [Int32], offset: Int, first: Int, _ body: (_ position: Int, _ logits: Span<Float>) -> Void
   ) throws(ModelError) {
     switch self {
     case .model(let model):
       model.truncate(0, to: 0)
-      try model.append(chunk, logitsFrom: first, body)
+      try model.read(chunk, logitsFrom: first, body)
     case .file(let file):
       for index in first..<chunk.count {
         let row = try file.row(offset + index)
-        row.withUnsafeBufferPointer { body(index, $0) }
+        body(index, row.span)
       }
     }
   }

@@ -81,8 +81,8 @@ public struct Generator {
     let clock = ContinuousClock()
     let start = clock.now
     let crossedBefore = model.crossedByteCount
-    let isRead = try model.append(prompt, to: sequence, isInterrupted: isInterrupted) { _, logits in
-      next = sampler.sample(logits.span, after: prompt)
+    let isRead = try model.read(prompt, into: sequence, isInterrupted: isInterrupted) { _, logits in
+      next = sampler.sample(logits, after: prompt)
     }
     guard isRead else {
       result.reason = .interrupted
@@ -106,7 +106,7 @@ public struct Generator {
         result.reason = reason
         break
       }
-      try model.append([token], to: sequence) { _, logits in next = sampler.sample(logits.span) }
+      try model.read([token], into: sequence) { _, logits in next = sampler.sample(logits) }
     }
     result.decodeSeconds = (clock.now - decodeStart) / .seconds(1)
     result.decodeCrossedByteCount = model.crossedByteCount - crossedBefore - result.promptCrossedByteCount

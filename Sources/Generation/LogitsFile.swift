@@ -16,11 +16,11 @@ public final class LogitsFile {
   public init(_ path: String, tokens: Int, vocabularySize: Int) throws(ModelError) {
     self.path = path
     self.vocabularySize = vocabularySize
-    file = open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { throw Self.failure(path, "open it", String(cString: strerror(errno))) }
+    file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { throw Self.failure(path, "open it", Self.message(errno)) }
     var status = stat()
     let expected = tokens * vocabularySize * MemoryLayout<Float>.stride
-    guard fstat(file, &status) == 0, Int(status.st_size) == expected else {
+    guard unsafe fstat(file, &status) == 0, Int(status.st_size) == expected else {
       close(file)
       throw Self.failure(
         path, "compare with it", "it has \(status.st_size) bytes, but \(tokens) tokens × \(vocabularySize) logits take \(expected)")
@@ -32,16 +32,16 @@ public final class LogitsFile {
   /// The logits at a position of the text.
   func row(_ position: Int) throws(ModelError) -> [Float] {
     let size = vocabularySize * MemoryLayout<Float>.stride
-    var count = 0
-    let row = [Float](unsafeUninitializedCapacity: vocabularySize) { buffer, initialized in
-      count = pread(file, buffer.baseAddress, size, position * size)
-      initialized = count == size ? vocabularySize : 0
-    }
+    var row = [Float](repeating: 0, count: vocabularySize)
+    // The array has `size` bytes, and any bits are a float.
+    let count = unsafe row.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, size, position * size) }
     guard count == size else {
-      throw Self.failure(path, "read the logits of position \(position)", count < 0 ? String(cString: strerror(errno)) : "it ends")
+      throw Self.failure(path, "read the logits of position \(position)", count < 0 ? Self.message(errno) : "it ends")
     }
     return row
   }
+
+  private static func message(_ code: CInt) -> String { unsafe String(cString: strerror(code)) }
 
   private static func failure(_ path: String, _ operation: String, _ reason: String) -> ModelError {
     .runtime(.file(path: path, operation: operation, reason: reason))

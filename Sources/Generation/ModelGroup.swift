@@ -67,12 +67,12 @@ public final class ModelGroup {
   ) throws(ModelError) -> [Int: Int] {
     // Addresses that are never read stand in for the weights.
     let nowhere = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
-    defer { nowhere.deallocate() }
-    let bases = replicas.replicas.map { _ in UnsafeRawPointer(nowhere) }
+    defer { unsafe nowhere.deallocate() }
+    let bases = unsafe replicas.replicas.map { _ in UnsafeRawPointer(nowhere) }
     var counts: [Int: Int] = [:]
     for part in parts(pack.manifest.placement, teams, options) {
       let plan = part.replica.map { replicas.alone($0) } ?? replicas
-      let table = WeightTable(pack.manifest, plan: plan, teamCount: part.teams.teams.count, bases: bases)
+      let table = unsafe WeightTable(pack.manifest, plan: plan, teamCount: part.teams.teams.count, bases: bases)
       counts.merge(
         try Model.byteCounts(metadata: pack.metadata, table: table, teams: part.teams, options: part.options),
         uniquingKeysWith: +)

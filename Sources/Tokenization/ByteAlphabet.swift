@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The letters by which byte-level vocabularies write bytes, so that every token is printable text.
+/// The letters in which byte-level vocabularies write bytes, so that every token is printable text.
 ///
 /// Bytes that are visible in Latin-1 stand for themselves, the others, in order, for the letters from U+0100 on (GPT-2).
 enum ByteAlphabet {
@@ -20,7 +20,7 @@ enum ByteAlphabet {
   }()
 
   /// Whether `text` consists of letters of the alphabet alone.
-  static func covers(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+  static func covers(_ text: Span<UInt8>) -> Bool {
     var index = 0
     while index < text.count {
       guard let (value, length) = UTF8Bytes.scalar(text, index), value < 0x144, bytes[Int(value)] >= 0 else { return false }
@@ -29,15 +29,15 @@ enum ByteAlphabet {
     return true
   }
 
-  /// Calls `body` with each byte that `text` stands for; a character that is not in the alphabet stands for its own bytes.
-  static func decode(_ text: UnsafeBufferPointer<UInt8>, _ body: (UInt8) -> Void) {
+  /// Calls `body` with each byte that `text` stands for; a character outside the alphabet stands for its own bytes.
+  static func decode(_ text: Span<UInt8>, _ body: (UInt8) -> Void) {
     var index = 0
     while index < text.count {
       let (value, length) = UTF8Bytes.scalar(text, index) ?? (UInt32.max, 1)
       if value < 0x144, bytes[Int(value)] >= 0 {
         body(UInt8(bytes[Int(value)]))
       } else {
-        for byte in text[index..<(index + length)] { body(byte) }
+        for place in index..<index + length { body(text[place]) }
       }
       index += length
     }

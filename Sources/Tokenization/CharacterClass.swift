@@ -18,12 +18,18 @@ struct CharacterClass: OptionSet, Sendable {
   static let space = CharacterClass(rawValue: 32)
   /// Carriage return and line feed.
   static let newline = CharacterClass(rawValue: 64)
-  /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`: what may begin a word.
+  /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`: characters that a word divided by case may begin with.
   static let upper = CharacterClass(rawValue: 128)
-  /// `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`: what may continue a word.
+  /// `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`: characters that may follow in it.
   static let lower = CharacterClass(rawValue: 256)
   /// `\p{Han}`: the script of Chinese characters.
   static let han = CharacterClass(rawValue: 512)
+  /// `\d`: decimal digits.
+  static let decimal = CharacterClass(rawValue: 1024)
+  /// `\p{Pc}`: the low line and its like.
+  static let connector = CharacterClass(rawValue: 2048)
+  /// `\w`: what words are made of in regular expressions.
+  static let word: CharacterClass = [.letter, .mark, .decimal, .connector]
 
   /// The classes of a scalar; those of U+FFFD for a value that is not a scalar.
   static func of(_ value: UInt32) -> CharacterClass {
@@ -41,9 +47,10 @@ struct CharacterClass: OptionSet, Sendable {
       case .lowercaseLetter: [.letter, .lower]
       case .modifierLetter, .otherLetter: [.letter, .upper, .lower]
       case .nonspacingMark, .spacingMark, .enclosingMark: [.mark, .upper, .lower]
-      case .decimalNumber, .letterNumber, .otherNumber: .number
-      case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
-        .finalPunctuation, .otherPunctuation:
+      case .decimalNumber: [.number, .decimal]
+      case .letterNumber, .otherNumber: .number
+      case .connectorPunctuation: [.punctuation, .connector]
+      case .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation, .finalPunctuation, .otherPunctuation:
         .punctuation
       case .mathSymbol, .currencySymbol, .modifierSymbol, .otherSymbol: .symbol
       default: []
@@ -77,8 +84,8 @@ struct ScalarRanges: Sendable {
   /// The script Han (Unicode 16, Scripts.txt).
   static let han = ScalarRanges([
     0x2e80...0x2e99, 0x2e9b...0x2ef3, 0x2f00...0x2fd5, 0x3005...0x3005, 0x3007...0x3007, 0x3021...0x3029, 0x3038...0x303b,
-    0x3400...0x4dbf, 0x4e00...0x9fff, 0xf900...0xfa6d, 0xfa70...0xfad9, 0x16fe2...0x16fe3, 0x16ff0...0x16ff1,
-    0x20000...0x2a6df, 0x2a700...0x2b739, 0x2b740...0x2b81d, 0x2b820...0x2cea1, 0x2ceb0...0x2ebe0, 0x2ebf0...0x2ee5d,
-    0x2f800...0x2fa1d, 0x30000...0x3134a, 0x31350...0x323af,
+    0x3400...0x4dbf, 0x4e00...0x9fff, 0xf900...0xfa6d, 0xfa70...0xfad9, 0x16fe2...0x16fe3, 0x16ff0...0x16ff1, 0x20000...0x2a6df,
+    0x2a700...0x2b739, 0x2b740...0x2b81d, 0x2b820...0x2cea1, 0x2ceb0...0x2ebe0, 0x2ebf0...0x2ee5d, 0x2f800...0x2fa1d,
+    0x30000...0x3134a, 0x31350...0x323af,
   ])
 }

@@ -1,14 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How a byte-level BPE model splits a text into words before it joins anything (`tokenizer.ggml.pre`).
+/// How a byte pair encoding splits a text into words before it joins anything (`tokenizer.ggml.pre`).
 ///
 /// The rules apply one after another, each to the pieces that the previous ones left.
 struct PreTokenizer: Sendable {
+  /// What the symbols are that merges join.
+  enum Alphabet: Sendable {
+    /// Bytes, written in the letters of `ByteAlphabet`.
+    case bytes
+    /// Characters, written as they are, with U+2581 for a space.
+    case characters
+  }
+
   let rules: [SplitRule]
   /// Whether a word that is a token as it stands is taken whole, regardless of merges.
   var ignoresMerges = false
   /// Whether a text begins with the begin-of-text token unless the file says otherwise.
   var addsBeginOfText = false
+  /// Whether the text is brought into Unicode's normal form C first.
+  var composes = false
+  var alphabet = Alphabet.bytes
 
   /// Finds the rules that a GGUF names.
   init(named name: String) throws(TokenizerError) {
@@ -16,10 +27,15 @@ struct PreTokenizer: Sendable {
     self = found
   }
 
-  private init(_ rules: [SplitRule], ignoresMerges: Bool = false, addsBeginOfText: Bool = false) {
+  private init(
+    _ rules: [SplitRule], ignoresMerges: Bool = false, addsBeginOfText: Bool = false, composes: Bool = false,
+    alphabet: Alphabet = .bytes
+  ) {
     self.rules = rules
     self.ignoresMerges = ignoresMerges
     self.addsBeginOfText = addsBeginOfText
+    self.composes = composes
+    self.alphabet = alphabet
   }
 
   /// The names that are known, sorted.
@@ -27,10 +43,8 @@ struct PreTokenizer: Sendable {
 
   /// Calls `body` with the scalars of each word, in order; together they are the whole text.
   ///
-  /// - Complexity: O(n) for n scalars, except that a run of white space is looked at twice.
-  func split(_ text: ScalarText, _ body: (Range<Int>) -> Void) {
-    split(0..<text.count, text, rules[...], body)
-  }
+  /// - Complexity: O(n) for n scalars but for white space, where a run is looked at twice.
+  func split(_ text: ScalarText, _ body: (Range<Int>) -> Void) { split(0..<text.count, text, rules[...], body) }
 
   private func split(_ range: Range<Int>, _ text: ScalarText, _ rules: ArraySlice<SplitRule>, _ body: (Range<Int>) -> Void) {
     guard let rule = rules.first else {
@@ -52,35 +66,59 @@ struct PreTokenizer: Sendable {
     }
     if gap < range.upperBound { split(gap..<range.upperBound, text, others, body) }
   }
+}
 
+extension PreTokenizer {
   private static let gpt2 = PreTokenizer([.gpt2])
+  /// GPT-NeoX's tokenizer and its descendants.
+  private static let neoX = PreTokenizer([.gpt2], composes: true)
   private static let singleDigits = PreTokenizer([.numbers(atMost: 1), .gpt2])
-  private static let llama3 = PreTokenizer([.words(digits: 3)], ignoresMerges: true, addsBeginOfText: true)
-  private static let qwen2 = PreTokenizer([.words(digits: 1)])
-  private static let o200k = PreTokenizer([.casedWords(digits: 3, contractions: true, slash: true, han: false)])
+  private static let cl100k = PreTokenizer([.words(.init(digits: 3))])
+  private static let llama3 = PreTokenizer([.words(.init(digits: 3))], ignoresMerges: true, addsBeginOfText: true)
+  private static let glm4 = PreTokenizer([.words(.init(digits: 3))], ignoresMerges: true)
+  private static let qwen2 = PreTokenizer([.words(.init(digits: 1))], composes: true)
+  private static let plainQwen2 = PreTokenizer([.words(.init(digits: 1))])
+  private static let o200k = PreTokenizer([.casedWords(.init(digits: 3))])
+  private static let bloom = PreTokenizer([.bloomWords])
   private static let deepseek3 = PreTokenizer([
-    .numbers(atMost: 3), .run(.ideographsAndKana, optionalSpace: false), .deepseekWords,
+    .numbers(atMost: 3), .run(.ideographsAndKana, optionalSpace: false), .deepseekWords(singleLineEnds: false),
   ])
+  private static let aya = PreTokenizer([.digitsFromRight, .casedWords(.init(digits: 3))])
+  private static let gemma4 = PreTokenizer([.lines], alphabet: .characters)
 
   private static let table: [String: PreTokenizer] = [
     "default": PreTokenizer([
       .run(.punctuationAndSigns(grave: false), optionalSpace: false), .gpt2, .numbers(atMost: .max), .threeDigits,
-    ]),
-    "falcon": PreTokenizer([.run(.punctuationAndSigns(grave: true), optionalSpace: false), .gpt2, .threeDigits]),
-    "gpt-2": gpt2, "phi-2": gpt2, "mpt": gpt2, "olmo": gpt2, "gigachat": gpt2, "trillion": gpt2, "a.x-4.0": gpt2,
-    "starcoder": singleDigits, "refact": singleDigits, "command-r": singleDigits, "smollm": singleDigits,
-    "codeshell": singleDigits, "exaone": singleDigits, "minerva-7b": singleDigits,
-    "llama-bpe": llama3, "llama3": llama3, "llama-v3": llama3, "falcon3": llama3, "pixtral": llama3, "midm-2.0": llama3,
-    "dbrx": PreTokenizer([.words(digits: 3)]), "smaug-bpe": PreTokenizer([.words(digits: 3)]),
-    "qwen2": qwen2, "deepseek-r1-qwen": qwen2, "kormo": qwen2, "stablelm2": qwen2, "hunyuan": qwen2, "megrez": qwen2,
-    "qwen35": PreTokenizer([.words(digits: 1, marks: true)]),
-    "chatglm-bpe": PreTokenizer([.words(digits: 3)]),
-    "glm4": PreTokenizer([.words(digits: 3)], ignoresMerges: true),
-    "glm5": PreTokenizer([.words(digits: 3)], ignoresMerges: true),
-    "gpt-4o": o200k, "llama4": o200k, "minimax-m2": o200k, "kanana2": o200k,
-    "tekken": PreTokenizer(
-      [.casedWords(digits: 1, contractions: false, slash: true, han: false)], ignoresMerges: true, addsBeginOfText: true),
-    "kimi-k2": PreTokenizer([.casedWords(digits: 3, contractions: true, slash: false, han: true)]),
+    ]), "falcon": PreTokenizer([.run(.punctuationAndSigns(grave: true), optionalSpace: false), .gpt2, .threeDigits]),
+    // GPT-2's words.
+    "gpt-2": gpt2, "phi-2": gpt2, "gigachat": gpt2, "trillion": gpt2, "a.x-4.0": gpt2, "jais": gpt2, "mellum": gpt2,
+    "granite-docling": gpt2, "exaone4": gpt2, "jina-es": gpt2, "jina-de": gpt2, "jina-v1-en": gpt2, "jina-v2-es": gpt2,
+    "jina-v2-de": gpt2, "jina-v2-code": gpt2, "roberta-bpe": gpt2, "mpt": neoX, "olmo": neoX, "modern-bert": neoX,
+    "starcoder": singleDigits, "refact": singleDigits, "command-r": singleDigits, "smollm": singleDigits, "codeshell": singleDigits,
+    "exaone": singleDigits, "minerva-7b": singleDigits, "mellum2": singleDigits,
+    "chameleon": PreTokenizer(
+      [.sentinel, .imageTokens, .chameleonSpaces, .numbers(atMost: 1), .one(.punctuationAndASCIISigns), .gpt2],
+      addsBeginOfText: true),
+    // GPT-4's words and what was made of them.
+    "llama-bpe": llama3, "llama3": llama3, "llama-v3": llama3, "falcon3": llama3, "falcon-h1": llama3, "pixtral": llama3,
+    "midm-2.0": llama3, "lfm2": llama3, "jina-v5-nano": llama3, "dbrx": cl100k, "smaug-bpe": cl100k, "chatglm-bpe": cl100k,
+    "glm4": glm4, "glm5": glm4, "jais-2": PreTokenizer([.words(.init(digits: 3, steppedSpaces: true))]),
+    "minicpm5": PreTokenizer([.numbers(atMost: 3), .words(.init(digits: .max))], ignoresMerges: true), "qwen2": qwen2,
+    "deepseek-r1-qwen": qwen2, "f2llmv2": qwen2, "stablelm2": qwen2, "kormo": plainQwen2, "hunyuan": plainQwen2,
+    "megrez": plainQwen2, "grok-2": plainQwen2, "solar-open": plainQwen2, "bailingmoe": plainQwen2, "bailingmoe2": plainQwen2,
+    "llada-moe": plainQwen2, "qwen35": PreTokenizer([.words(.init(digits: 1, marks: true))], composes: true),
+    "seed-coder": PreTokenizer([.words(.init(digits: 1, lineEndsAfterSigns: false))]),
+    "ufakzeka": PreTokenizer([.words(.init(digits: 1, contractions: false))]),
+    "laguna": PreTokenizer([.lines, .words(.init(digits: 1))]), "exaone-moe": PreTokenizer([.exaoneWords]),
+    // GPT-4o's words and what was made of them.
+    "gpt-4o": o200k, "llama4": o200k, "minimax-m2": o200k, "kanana2": o200k, "talkie": o200k,
+    "granite-embed-multi-97m": PreTokenizer([.casedWords(.init(digits: 3))], ignoresMerges: true),
+    "tekken": PreTokenizer([.casedWords(.init(digits: 1, contractions: false))], ignoresMerges: true, addsBeginOfText: true),
+    "kimi-k2": PreTokenizer([.casedWords(.init(digits: 3, slash: false, han: true))]), "tiny_aya": aya, "cohere2moe": aya,
+    "youtu": PreTokenizer(
+      [.runOfAny([.hangul, .fullWidthPunctuation, .bopomofo, .ideographsAndKana]), .casedWords(.init(digits: 1))],
+      ignoresMerges: true),
+    // DeepSeek's words and what was made of them.
     "deepseek-llm": PreTokenizer([
       .newline, .run(.deepseekLetters, optionalSpace: true), .run(.deepseekSigns, optionalSpace: true), .trailingSpace,
       .run(.deepseekIdeographs, optionalSpace: false), .numbers(atMost: .max),
@@ -88,7 +126,15 @@ struct PreTokenizer: Sendable {
     "deepseek-coder": PreTokenizer([
       .newline, .run(.letters, optionalSpace: true), .run(.punctuation, optionalSpace: true),
       .run(.deepseekIdeographs, optionalSpace: false), .numbers(atMost: 1),
+    ]), "deepseek-v3": deepseek3, "hunyuan-dense": deepseek3, "joyai-llm": deepseek3, "hy_v4": deepseek3,
+    "spark2_5": PreTokenizer([
+      .numbers(atMost: 3), .run(.ideographsAndKana, optionalSpace: false), .deepseekWords(singleLineEnds: true),
+      .numbers(atMost: 1),
     ]),
-    "deepseek-v3": deepseek3, "hunyuan-dense": deepseek3, "joyai-llm": deepseek3,
+    "afmoe": PreTokenizer([.numbersFromRight, .run(.asianScripts, optionalSpace: false), .deepseekWords(singleLineEnds: false)]),
+    // Others.
+    "bloom": bloom, "gpt3-finnish": bloom, "poro-chat": bloom, "viking": PreTokenizer([.bloomWords, .numbers(atMost: 1)]),
+    "superbpe": PreTokenizer([.numbers(atMost: .max), .beforeThousands]), "gemma4": gemma4, "granite-embed-multi-311m": gemma4,
+    "sarvam-moe": gemma4,
   ]
 }

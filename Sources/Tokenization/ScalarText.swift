@@ -7,12 +7,13 @@ struct ScalarText {
   private(set) var values: [UInt32] = []
   private(set) var classes: [CharacterClass] = []
   /// Where each scalar begins in the bytes, then where the last one ends.
-  private(set) var offsets: [Int] = []
+  private(set) var offsets: [UInt32] = []
 
   /// Scalars.
   var count: Int { values.count }
 
-  init(_ bytes: UnsafeBufferPointer<UInt8>) {
+  /// Reads a text of less than 4 GiB.
+  init(_ bytes: Span<UInt8>) {
     values.reserveCapacity(bytes.count)
     classes.reserveCapacity(bytes.count)
     offsets.reserveCapacity(bytes.count + 1)
@@ -21,11 +22,14 @@ struct ScalarText {
       let (value, length) = UTF8Bytes.scalar(bytes, index) ?? (0xfffd, 1)
       values.append(value)
       classes.append(CharacterClass.of(value))
-      offsets.append(index)
+      offsets.append(UInt32(truncatingIfNeeded: index))
       index += length
     }
-    offsets.append(bytes.count)
+    offsets.append(UInt32(truncatingIfNeeded: bytes.count))
   }
+
+  /// Where the scalars of `range` lie in the bytes.
+  func byteRange(_ range: Range<Int>) -> Range<Int> { Int(offsets[range.lowerBound])..<Int(offsets[range.upperBound]) }
 
   /// Whether the scalar at `index`, if it lies before `limit`, is of one of `classes`.
   func isAny(_ classes: CharacterClass, at index: Int, before limit: Int) -> Bool {

@@ -2,10 +2,10 @@
 
 /// The SentencePiece-style tokenizer (`tokenizer.ggml.model` = `llama`): joins characters by the scores of what they make.
 ///
-/// Spaces are written as U+2581 in its tokens. A character that no token covers becomes one token per byte (`<0x0A>`).
+/// Spaces are written as U+2581 in its tokens. A character that no token covers becomes one token for each byte (`<0x0A>`).
 struct SentencePieceModel: Sendable {
   private let table: TokenTable
-  /// By token: how late its joining comes; the highest score is 0-most.
+  /// By token: how late its joining comes; 0 for the highest score possible.
   private let priorities: [UInt32]
   /// By byte: its token, or -1.
   private let byteTokens: [Int32]
@@ -14,10 +14,9 @@ struct SentencePieceModel: Sendable {
   private static let space: [UInt8] = Array("\u{2581}".utf8)
 
   init(_ vocabulary: Vocabulary) {
-    let table = TokenTable(vocabulary.texts)
-    self.table = table
+    table = TokenTable(vocabulary.texts)
     priorities = vocabulary.scores.map(Self.priority)
-    byteTokens = (0..<256).map { byte in table.id(of: Self.byteText(UInt8(byte))) ?? -1 }
+    byteTokens = Self.byteTokens(vocabulary)
     unknown = vocabulary.unknown
   }
 
@@ -28,72 +27,81 @@ struct SentencePieceModel: Sendable {
     for id in 0..<vocabulary.count {
       let text = vocabulary.texts[id]
       switch vocabulary.kinds[id] {
-      case .byte:
-        if let byte = byte(text) { pieces.append(CollectionOfOne(byte)) } else { pieces.append(text) }
-      case .normal, .unused, .undefined:
-        appendUnescaped(text, &pieces)
-      case .control, .userDefined, .unknown:
-        pieces.append(text)
+      case .byte: if let byte = byte(text) { pieces.append(CollectionOfOne(byte)) } else { pieces.append(text) }
+      case .normal, .unused, .undefined: appendUnescaped(text, &pieces)
+      case .control, .userDefined, .unknown: pieces.append(text)
       }
     }
     return pieces
   }
 
+  /// By byte: the token that is written `<0x0A>` or the like, or -1.
+  static func byteTokens(_ vocabulary: Vocabulary) -> [Int32] {
+    var tokens = [Int32](repeating: -1, count: 256)
+    for id in 0..<vocabulary.count {
+      // Tokens of any kind; the first of equal ones counts.
+      if let byte = byte(vocabulary.texts[id]), tokens[Int(byte)] < 0 { tokens[Int(byte)] = Int32(id) }
+    }
+    return tokens
+  }
+
   /// Appends the tokens of `text`, a stretch without special tokens.
   ///
   /// - Complexity: O(n log n) for n bytes.
-  func encode(_ text: some Sequence<UInt8>, addingSpace: Bool, into tokens: inout [Int32], _ merger: inout SymbolMerger) {
+  func encode(_ text: Span<UInt8>, addingSpace: Bool, into tokens: inout [Int32], _ merger: inout SymbolMerger) {
     var escaped: [UInt8] = []
-    escaped.reserveCapacity(text.underestimatedCount * 5 / 4 + 3)
+    escaped.reserveCapacity(text.count + text.count / 2 + 3)
     if addingSpace { escaped += Self.space }
-    for byte in text {
-      if byte == 0x20 { escaped += Self.space } else { escaped.append(byte) }
-    }
+    Self.appendEscaped(text, to: &escaped)
     merger.removeAll()
-    escaped.withUnsafeBufferPointer { bytes in
-      var start = 0
-      while start < bytes.count {
-        let end = start + (UTF8Bytes.scalar(bytes, start)?.length ?? 1)
-        let token = table.id(of: UnsafeBufferPointer(rebasing: bytes[start..<end])) ?? -1
-        merger.append(SymbolMerger.Symbol(start: start, end: end, token: token))
-        start = end
-      }
-      merger.run { left, right in
-        guard let token = table.id(of: UnsafeBufferPointer(rebasing: bytes[left.start..<right.end])) else { return nil }
-        return SymbolMerger.Merge(priority: priorities[Int(token)], token: token)
-      }
-      merger.forEach { symbol in
-        if symbol.token >= 0 {
-          tokens.append(symbol.token)
-        } else {
-          appendBytes(bytes[symbol.start..<symbol.end], &tokens)
+    let bytes = escaped.span
+    var start = 0
+    while start < bytes.count {
+      let end = start + (UTF8Bytes.scalar(bytes, start)?.length ?? 1)
+      merger.append(SymbolMerger.Symbol(start..<end, token: table.id(of: bytes.extracting(start..<end)) ?? -1))
+      start = end
+    }
+    merger.run { left, right in
+      guard let token = table.id(of: bytes.extracting(left.range.lowerBound..<right.range.upperBound)) else { return nil }
+      return SymbolMerger.Merge(priority: priorities[Int(token)], token: token)
+    }
+    merger.forEach { symbol in
+      if symbol.token >= 0 {
+        tokens.append(symbol.token)
+      } else {
+        for index in symbol.range {
+          let token = byteTokens[Int(bytes[index])]
+          if token >= 0 { tokens.append(token) } else if let unknown { tokens.append(unknown) }
         }
       }
     }
   }
 
-  private func appendBytes(_ bytes: Slice<UnsafeBufferPointer<UInt8>>, _ tokens: inout [Int32]) {
-    for byte in bytes {
-      if byteTokens[Int(byte)] >= 0 { tokens.append(byteTokens[Int(byte)]) } else if let unknown { tokens.append(unknown) }
-    }
+  /// Appends `text` with its spaces as U+2581.
+  static func appendEscaped(_ text: Span<UInt8>, to bytes: inout [UInt8]) {
+    for index in text.indices { if text[index] == 0x20 { bytes += space } else { bytes.append(text[index]) } }
   }
 
-  /// Maps a score to an integer that falls as the score rises; equal scores, and both zeros, map alike.
+  /// Maps a score to an integer that falls as the score rises; equal scores, and both zeros, map to the same.
   private static func priority(_ score: Float) -> UInt32 {
     let bits = (score + 0).bitPattern
     let rising = bits & 0x8000_0000 == 0 ? bits | 0x8000_0000 : ~bits
     return ~rising
   }
 
-  private static func byteText(_ byte: UInt8) -> [UInt8] {
-    let digits = Array("0123456789ABCDEF".utf8)
-    return Array("<0x".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]] + Array(">".utf8)
-  }
-
-  /// The byte that a text such as `<0x0A>` stands for.
+  /// The byte that a text such as `<0x0A>` stands for; its digits are upper-case.
   private static func byte(_ text: ArraySlice<UInt8>) -> UInt8? {
     guard text.count == 6, text.starts(with: "<0x".utf8), text.last == UInt8(ascii: ">") else { return nil }
-    return UInt8(String(decoding: text.dropFirst(3).prefix(2), as: UTF8.self), radix: 16)
+    guard let high = digit(text[text.startIndex + 3]), let low = digit(text[text.startIndex + 4]) else { return nil }
+    return high << 4 | low
+  }
+
+  private static func digit(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+    default: nil
+    }
   }
 
   private static func appendUnescaped(_ text: ArraySlice<UInt8>, _ pieces: inout TokenStrings) {

@@ -2,28 +2,36 @@
 
 /// Finds special tokens in a text: control tokens such as `<end_of_turn>`, and those that the vocabulary's makers defined.
 ///
-/// At each place the longest wins, from left to right, in time linear in the text for the few lengths that begin alike.
+/// At each place the longest wins, from left to right, in time linear in the text whatever the tokens are. An Aho-Corasick automaton
+/// of the tokens written backwards reads the text from its end: where it stands, the longest token that it has just completed is the
+/// longest one that begins there.
 struct SpecialTokens: Sendable {
-  private let table: TokenTable
-  private let kinds: [TokenKind]
-  /// By first byte: the lengths that special tokens beginning with it have, longest first.
-  private let lengths: [[Int]]
-  /// The same without control tokens.
-  private let userDefinedLengths: [[Int]]
+  /// The most characters that the automaton may have to tell apart: far more than any real vocabulary's.
+  static let nodeLimit = 1 << 22
 
-  init(_ strings: TokenStrings, _ kinds: [TokenKind]) {
-    self.kinds = kinds
-    table = TokenTable(strings) { Self.isSpecial(kinds[$0]) }
-    func lengths(where included: (TokenKind) -> Bool) -> [[Int]] {
-      var sets = [Set<Int>](repeating: [], count: 256)
-      for id in kinds.indices where included(kinds[id]) {
-        let text = strings[id]
-        if let first = text.first { sets[Int(first)].insert(text.count) }
-      }
-      return sets.map { $0.sorted(by: >) }
-    }
-    self.lengths = lengths(where: Self.isSpecial)
-    userDefinedLengths = lengths { $0 == .userDefined }
+  private let strings: TokenStrings
+  private let userDefined: [Bool]
+  /// By node, all but the root: its parent shifted by eight bits, and the byte that leads to it.
+  private var edges: [UInt64] = [0]
+  /// By node: that of the longest proper suffix of its string that is a node, too.
+  private var suffixes: [UInt32] = [0]
+  /// By node: the longest token that its string, read backwards, begins with, or -1.
+  private var tokens: [Int32] = [-1]
+  /// The same of user-defined tokens alone.
+  private var userDefinedTokens: [Int32] = [-1]
+  /// Nodes by a hash of their edge; 0 where nothing is.
+  private var slots: [UInt32] = [UInt32](repeating: 0, count: 16)
+  /// The root's children by byte; 0 where there is none.
+  private var first = [UInt32](repeating: 0, count: 256)
+  private let key = HashKey.ofProcess
+
+  /// - Throws: `TokenizerError.specialTokensTooLong` if the tokens' texts have more than `nodeLimit` different beginnings.
+  init(_ strings: TokenStrings, _ kinds: [TokenKind]) throws(TokenizerError) {
+    self.strings = strings
+    userDefined = kinds.map { $0 == .userDefined }
+    var depths: [UInt32] = [0]
+    for id in kinds.indices where Self.isSpecial(kinds[id]) { try insert(id, &depths) }
+    link(depths)
   }
 
   /// What a text falls into.
@@ -35,34 +43,115 @@ struct SpecialTokens: Sendable {
   /// Divides `text` into special tokens and what lies between them.
   ///
   /// - Parameter parsingControl: Whether control tokens count; user-defined ones always do.
-  func split(_ text: UnsafeBufferPointer<UInt8>, parsingControl: Bool, _ body: (Part) -> Void) {
-    let lengths = parsingControl ? lengths : userDefinedLengths
+  /// - Complexity: O(n) for n bytes.
+  func split(_ text: Span<UInt8>, parsingControl: Bool, _ body: (Part) -> Void) {
     var begin = 0
-    var index = 0
-    while index < text.count {
-      guard let (token, length) = match(text, index, lengths[Int(text[index])], parsingControl) else {
-        index += 1
-        continue
-      }
+    for (index, token) in matches(text, parsingControl).reversed() where index >= begin {
       if begin < index { body(.text(begin..<index)) }
       body(.token(token))
-      index += length
-      begin = index
+      begin = index + strings.range(Int(token)).count
     }
     if begin < text.count { body(.text(begin..<text.count)) }
   }
 
   /// Whether `text` is a special token.
-  func contains(_ text: String) -> Bool { table.id(of: text.utf8) != nil }
-
-  private func match(
-    _ text: UnsafeBufferPointer<UInt8>, _ index: Int, _ lengths: [Int], _ parsingControl: Bool
-  ) -> (Int32, Int)? {
-    for length in lengths where length <= text.count - index {
-      guard let token = table.id(of: UnsafeBufferPointer(rebasing: text[index..<(index + length)])) else { continue }
-      if parsingControl || kinds[Int(token)] == .userDefined { return (token, length) }
+  func contains(_ text: String) -> Bool {
+    var node: UInt32 = 0
+    for byte in text.utf8.reversed() {
+      guard let next = child(node, byte) else { return false }
+      node = next
     }
-    return nil
+    let token = tokens[Int(node)]
+    return token >= 0 && strings.range(Int(token)).count == text.utf8.count
+  }
+
+  /// Where tokens begin, from the end of the text on, and the longest one of each place.
+  private func matches(_ text: Span<UInt8>, _ parsingControl: Bool) -> [(index: Int, token: Int32)] {
+    var matches: [(index: Int, token: Int32)] = []
+    guard edges.count > 1 else { return matches }
+    let outputs = parsingControl ? tokens : userDefinedTokens
+    var node: UInt32 = 0
+    for index in text.indices.reversed() {
+      node = step(from: node, text[index])
+      let token = outputs[Int(node)]
+      if token >= 0 { matches.append((index, token)) }
+    }
+    return matches
+  }
+
+  /// Where the automaton stands after one more byte.
+  private func step(from node: UInt32, _ byte: UInt8) -> UInt32 {
+    var node = node
+    while node != 0 {
+      if let next = child(node, byte) { return next }
+      node = suffixes[Int(node)]
+    }
+    return first[Int(byte)]
+  }
+
+  private func child(_ node: UInt32, _ byte: UInt8) -> UInt32? {
+    let found = node == 0 ? first[Int(byte)] : slots[slot(of: UInt64(node) << 8 | UInt64(byte))]
+    return found == 0 ? nil : found
+  }
+
+  /// The slot where an edge is, or where it would go.
+  private func slot(of edge: UInt64) -> Int {
+    var slot = Int(truncatingIfNeeded: key.hash(edge)) & (slots.count - 1)
+    while slots[slot] != 0, edges[Int(slots[slot])] != edge { slot = (slot + 1) & (slots.count - 1) }
+    return slot
+  }
+
+  private mutating func insert(_ id: Int, _ depths: inout [UInt32]) throws(TokenizerError) {
+    var node: UInt32 = 0
+    for byte in strings[id].reversed() {
+      if let next = child(node, byte) {
+        node = next
+        continue
+      }
+      guard edges.count < Self.nodeLimit else { throw .specialTokensTooLong(limit: Self.nodeLimit) }
+      let next = UInt32(edges.count)
+      edges.append(UInt64(node) << 8 | UInt64(byte))
+      tokens.append(-1)
+      depths.append(depths[Int(node)] + 1)
+      if node == 0 { first[Int(byte)] = next } else { addSlot(next) }
+      node = next
+    }
+    // Of equal ones the lowest id stays.
+    if node != 0, tokens[Int(node)] < 0 { tokens[Int(node)] = Int32(id) }
+  }
+
+  private mutating func addSlot(_ node: UInt32) {
+    if edges.count * 3 > slots.count * 2 {
+      slots = [UInt32](repeating: 0, count: slots.count * 2)
+      for old in 1..<edges.count - 1 where edges[old] >> 8 != 0 { slots[slot(of: edges[old])] = UInt32(old) }
+    }
+    slots[slot(of: edges[Int(node)])] = node
+  }
+
+  /// Gives every node its suffix and its tokens: those of lesser depth first.
+  private mutating func link(_ depths: [UInt32]) {
+    suffixes = [UInt32](repeating: 0, count: edges.count)
+    userDefinedTokens = tokens.map { $0 >= 0 && userDefined[Int($0)] ? $0 : -1 }
+    for node in Self.sorted(depths).dropFirst() {
+      let (parent, byte) = (UInt32(edges[node] >> 8), UInt8(truncatingIfNeeded: edges[node]))
+      let suffix = parent == 0 ? 0 : step(from: suffixes[Int(parent)], byte)
+      suffixes[node] = suffix
+      if tokens[node] < 0 { tokens[node] = tokens[Int(suffix)] }
+      if userDefinedTokens[node] < 0 { userDefinedTokens[node] = userDefinedTokens[Int(suffix)] }
+    }
+  }
+
+  /// The indices of `depths` by rising depth: a counting sort.
+  private static func sorted(_ depths: [UInt32]) -> [Int] {
+    var starts = [Int](repeating: 0, count: Int(depths.max() ?? 0) + 2)
+    for depth in depths { starts[Int(depth) + 1] += 1 }
+    for depth in starts.indices.dropFirst() { starts[depth] += starts[depth - 1] }
+    var order = [Int](repeating: 0, count: depths.count)
+    for (node, depth) in depths.enumerated() {
+      order[starts[Int(depth)]] = node
+      starts[Int(depth)] += 1
+    }
+    return order
   }
 
   private static func isSpecial(_ kind: TokenKind) -> Bool { kind == .control || kind == .userDefined || kind == .unknown }

@@ -1,29 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// One step of splitting a text into words: what a model's authors wrote as a regular expression, written as a scanner.
+/// One step of splitting a text into words: a regular expression of a model's authors, as a scanner written by hand.
 ///
 /// Each rule says whether, and to where, its expression matches at a given place. Matches become pieces, and what lies
-/// between two matches becomes a piece too. The expressions stand above the scanners; where a model's `tokenizer.json` and
-/// an approximation of it elsewhere differ, these follow `tokenizer.json`, because the model has learned from that.
+/// between two matches becomes a piece, too. The expressions stand above the scanners. Where a model's `tokenizer.json` and
+/// another program's approximation of it differ, these follow `tokenizer.json`, because the model was trained with that.
 enum SplitRule: Sendable, Hashable {
   /// GPT-2's words.
   case gpt2
-  /// Words with one leading sign, digits in groups of at most `digits`; `marks`: combining marks count as letters.
-  case words(digits: Int, marks: Bool = false)
-  /// Words divided where the case rises; `slash`: signs may end in slashes; `han`: Chinese characters stand apart.
-  case casedWords(digits: Int, contractions: Bool, slash: Bool, han: Bool)
-  /// The main rule of DeepSeek V3.
-  case deepseekWords
+  /// Words with one leading sign (GPT-4).
+  case words(Words)
+  /// Words divided where the case rises (GPT-4o).
+  case casedWords(CasedWords)
+  /// The main rule of DeepSeek V3; `singleLineEnds`: each line end stands alone instead of following signs and spaces.
+  case deepseekWords(singleLineEnds: Bool)
+  /// The rule of K-EXAONE, whose words may hold single spaces.
+  case exaoneWords
+  /// The rule of BLOOM: all but spaces and a few marks.
+  case bloomWords
   /// Runs of at most this many characters of `\p{N}`.
   case numbers(atMost: Int)
   /// Runs of exactly three ASCII digits.
   case threeDigits
+  /// Groups of three characters of `\p{N}`, counted from the right; the first of a run may be shorter.
+  case numbersFromRight
+  /// The same of `\d`, where the run ends with a word: `\d{1,3}(?=(?:\d{3})*\b)`.
+  case digitsFromRight
+  /// Divides before each group of three digits counted from the right, `(?=(\d{3})+(?!\d))`, and takes the rest along.
+  case beforeThousands
+  /// Runs of line feeds, and what lies between them: `[^\n]+|[\n]+`.
+  case lines
   /// Single line ends, `[\r\n]`.
   case newline
   /// `\s?` and a run of scalars of a set, or just a run.
   case run(ScalarSet, optionalSpace: Bool)
+  /// A run of scalars of the first of these sets that has the first scalar.
+  case runOfAny([ScalarSet])
+  /// A single scalar of a set.
+  case one(ScalarSet)
   /// White space up to the end, `\s+$`.
   case trailingSpace
+  /// `<sentinel:[0-9]+>`
+  case sentinel
+  /// `(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z`
+  case imageTokens
+  /// ``([\t\n]|    |  )``: a tab, a line feed, four spaces or two.
+  case chameleonSpaces
+
+  /// What sets the kinds of GPT-4's rule apart.
+  struct Words: Sendable, Hashable {
+    /// Digits in a group at most.
+    var digits: Int
+    /// Whether combining marks count as letters.
+    var marks = false
+    /// Whether `'s` and the like stand apart.
+    var contractions = true
+    /// Whether line ends follow signs within one word.
+    var lineEndsAfterSigns = true
+    /// Whether runs of spaces fall into powers of two (Jais 2).
+    var steppedSpaces = false
+  }
+
+  /// What sets the kinds of GPT-4o's rule apart.
+  struct CasedWords: Sendable, Hashable {
+    /// Digits in a group at most.
+    var digits: Int
+    /// Whether `'s` and the like belong to the word before them.
+    var contractions = true
+    /// Whether signs may end in slashes.
+    var slash = true
+    /// Whether Chinese characters stand apart.
+    var han = false
+  }
 
   /// Sets of scalars that rules name.
   enum ScalarSet: Sendable, Hashable {
@@ -37,10 +85,20 @@ enum SplitRule: Sendable, Hashable {
     case deepseekLetters
     /// ASCII's and East Asian punctuation, as DeepSeek LLM lists them.
     case deepseekSigns
-    /// Chinese characters, Hangul and what DeepSeek LLM takes along with them.
+    /// Chinese characters, Hangul and the characters that DeepSeek LLM lists with them.
     case deepseekIdeographs
     /// Chinese characters and Japanese syllables.
     case ideographsAndKana
+    /// ``[\p{P}!-/:-@\[-`{-~]``
+    case punctuationAndASCIISigns
+    /// Korean syllables and letters.
+    case hangul
+    /// East Asian punctuation, as Youtu lists it.
+    case fullWidthPunctuation
+    /// Chinese phonetic letters.
+    case bopomofo
+    /// Scripts that are written without spaces, as AFMoE lists them.
+    case asianScripts
   }
 
   /// Where the match ends that begins at `start`, or nil if there is none there.
@@ -49,15 +107,26 @@ enum SplitRule: Sendable, Hashable {
   func matchEnd(_ text: ScalarText, from start: Int, before limit: Int) -> Int? {
     switch self {
     case .gpt2: gpt2(text, start, limit)
-    case .words(let digits, let marks): words(text, start, limit, digits, marks)
-    case .casedWords(let digits, let contractions, let slash, let han):
-      casedWords(text, start, limit, digits, contractions, slash, han)
-    case .deepseekWords: deepseekWords(text, start, limit)
+    case .words(let kind): words(text, start, limit, kind)
+    case .casedWords(let kind): casedWords(text, start, limit, kind)
+    case .deepseekWords(let singleLineEnds): deepseekWords(text, start, limit, singleLineEnds)
+    case .exaoneWords: exaoneWords(text, start, limit)
+    case .bloomWords: bloomWords(text, start, limit)
     case .numbers(let most): numbers(text, start, limit, most)
     case .threeDigits: threeDigits(text, start, limit)
     case .newline: text.isAny(.newline, at: start, before: limit) ? start + 1 : nil
     case .run(let set, let optionalSpace): run(text, start, limit, set, optionalSpace)
+    case .numbersFromRight: Self.groupFromRight(start, text.endOfRun(.number, from: start, before: limit))
+    case .digitsFromRight: digitsFromRight(text, start, limit)
+    case .beforeThousands: beforeThousands(text, start, limit)
+    case .lines: text.endOfRun(from: start, before: limit) { ($0 == 0x0a) == (text.values[start] == 0x0a) }
+    case .runOfAny(let sets):
+      sets.first { $0.contains(text.values[start], text.classes[start]) }.flatMap { run(text, start, limit, $0, false) }
+    case .one(let set): set.contains(text.values[start], text.classes[start]) ? start + 1 : nil
     case .trailingSpace: trailingSpace(text, start, limit)
+    case .sentinel: sentinel(text, start, limit)
+    case .imageTokens: imageTokens(text, start, limit)
+    case .chameleonSpaces: chameleonSpaces(text, start, limit)
     }
   }
 
@@ -74,35 +143,34 @@ enum SplitRule: Sendable, Hashable {
   }
 
   /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
-  /// with `{1,digits}`; with marks `[\p{L}\p{M}]+` for `\p{L}+` and no `\p{M}` among the signs.
-  private func words(_ text: ScalarText, _ start: Int, _ limit: Int, _ digits: Int, _ marks: Bool) -> Int? {
-    if let end = Self.contraction(text, start, limit, ignoringCase: true) { return end }
-    let letters: CharacterClass = marks ? [.letter, .mark] : .letter
+  /// with `{1,digits}`; with marks `[\p{L}\p{M}]+` for `\p{L}+` and no `\p{M}` among the signs; without line ends after signs
+  /// `[^\s\p{L}\p{N}]+` for the signs; with stepped spaces `\s{512}(?!\S)|\s{256}(?!\S)|…|\s{4}(?!\S)|\s{1,2}(?!\S)|\s` at the end.
+  private func words(_ text: ScalarText, _ start: Int, _ limit: Int, _ kind: Words) -> Int? {
+    if kind.contractions, let end = Self.contraction(text, start, limit, ignoringCase: true) { return end }
+    let letters: CharacterClass = kind.marks ? [.letter, .mark] : .letter
     if text.isAny(letters, at: start, before: limit) { return text.endOfRun(letters, from: start, before: limit) }
     if text.isNone([.newline, .number], at: start, before: limit), text.isAny(letters, at: start + 1, before: limit) {
       return text.endOfRun(letters, from: start + 1, before: limit)
     }
-    if let end = numbers(text, start, limit, digits) { return end }
-    let outside: CharacterClass = marks ? [.space, .letter, .mark, .number] : [.space, .letter, .number]
-    return Self.signs(text, start, limit, outside: outside, slash: false)
-      ?? Self.spaces(text, start, limit, breakingAtNewline: true)
+    if let end = numbers(text, start, limit, kind.digits) { return end }
+    let outside: CharacterClass = kind.marks ? [.space, .letter, .mark, .number] : [.space, .letter, .number]
+    if let end = Self.signs(text, start, limit, outside: outside, ends: kind.lineEndsAfterSigns ? .newlines : .none) { return end }
+    return kind.steppedSpaces ? Self.steppedSpaces(text, start, limit) : Self.spaces(text, start, limit, breakingAtNewline: true)
   }
 
   /// With U = `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`, L = `[\p{Ll}\p{Lm}\p{Lo}\p{M}]` and C the contractions:
   /// `[^\r\n\p{L}\p{N}]?U*L+C?|[^\r\n\p{L}\p{N}]?U+L*C?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`.
   /// Kimi K2 puts `[\p{Han}]+|` in front and takes Han out of U and L.
-  private func casedWords(
-    _ text: ScalarText, _ start: Int, _ limit: Int, _ digits: Int, _ contractions: Bool, _ slash: Bool, _ han: Bool
-  ) -> Int? {
+  private func casedWords(_ text: ScalarText, _ start: Int, _ limit: Int, _ kind: CasedWords) -> Int? {
+    let han = kind.han
     if han, text.isAny(.han, at: start, before: limit) { return text.endOfRun(.han, from: start, before: limit) }
     let prefixed = text.isNone([.newline, .letter, .number], at: start, before: limit)
-    let begins = prefixed ? [start + 1, start] : [start]
     let word =
-      begins.lazy.compactMap { Self.wordEndingLow(text, $0, limit, han) }.first
-      ?? begins.lazy.compactMap { Self.wordBeginningHigh(text, $0, limit, han) }.first
-    if let word { return contractions ? Self.contraction(text, word, limit, ignoringCase: true) ?? word : word }
-    return numbers(text, start, limit, digits)
-      ?? Self.signs(text, start, limit, outside: [.space, .letter, .number], slash: slash)
+      (prefixed ? Self.wordEndingLow(text, start + 1, limit, han) : nil) ?? Self.wordEndingLow(text, start, limit, han)
+      ?? (prefixed ? Self.wordBeginningHigh(text, start + 1, limit, han) : nil) ?? Self.wordBeginningHigh(text, start, limit, han)
+    if let word { return kind.contractions ? Self.contraction(text, word, limit, ignoringCase: true) ?? word : word }
+    return numbers(text, start, limit, kind.digits) ?? Self.signs(
+      text, start, limit, outside: [.space, .letter, .number], ends: kind.slash ? .newlinesAndSlashes : .newlines)
       ?? Self.spaces(text, start, limit, breakingAtNewline: true)
   }
 
@@ -127,8 +195,8 @@ enum SplitRule: Sendable, Hashable {
   }
 
   /// ``[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*``
-  /// and then `|\s*[\r\n]+|\s+(?!\S)|\s+`.
-  private func deepseekWords(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int? {
+  /// and then `|\s*[\r\n]+|\s+(?!\S)|\s+`; with single line ends ` ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+`.
+  private func deepseekWords(_ text: ScalarText, _ start: Int, _ limit: Int, _ singleLineEnds: Bool) -> Int? {
     let first = text.values[start]
     if first < 0x80, text.isAny([.punctuation, .symbol], at: start, before: limit) {
       let end = text.endOfRun(from: start + 1, before: limit, where: Self.isASCIILetter)
@@ -145,10 +213,43 @@ enum SplitRule: Sendable, Hashable {
     let sign = first == 0x20 ? start + 1 : start
     if text.isAny([.punctuation, .symbol], at: sign, before: limit) {
       let end = text.endOfRun([.punctuation, .symbol], from: sign, before: limit)
-      return text.endOfRun(.newline, from: end, before: limit)
+      return singleLineEnds ? end : text.endOfRun(.newline, from: end, before: limit)
     }
-    return Self.spaces(text, start, limit, breakingAtNewline: true)
+    if singleLineEnds, text.isAny(.newline, at: start, before: limit) { return start + 1 }
+    return Self.spaces(text, start, limit, breakingAtNewline: !singleLineEnds)
   }
+
+  /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+`
+  private func exaoneWords(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int? {
+    if let end = Self.contraction(text, start, limit, ignoringCase: true) { return end }
+    let isPrefix = text.isNone([.newline, .letter, .number], at: start, before: limit)
+    let first = isPrefix ? start + 1 : start
+    if text.isAny(.letter, at: first, before: limit) {
+      var end = first
+      while true {
+        if text.isAny(.letter, at: end, before: limit) {
+          end = text.endOfRun(.mark, from: end + 1, before: limit)
+        } else if text.value(at: end, before: limit) == 0x20, text.isAny(.letter, at: end + 1, before: limit) {
+          end = text.endOfRun(.mark, from: end + 2, before: limit)
+        } else {
+          return end
+        }
+      }
+    }
+    return numbers(text, start, limit, 1) ?? Self.signs(
+      text, start, limit, outside: [.space, .letter, .number], ends: .oneNewlineOrSlash)
+      ?? Self.spaces(text, start, limit, breakingAtNewline: true)
+  }
+
+  /// ` ?[^(\s|.,!?…。，、।۔،)]+`
+  private func bloomWords(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int? {
+    let first = text.values[start] == 0x20 ? start + 1 : start
+    var end = first
+    while end < limit, !text.classes[end].contains(.space), !Self.bloomMarks.contains(text.values[end]) { end += 1 }
+    return end > first ? end : nil
+  }
+
+  private static let bloomMarks = Set("(|.,!?…。，、।۔،)".unicodeScalars.map(\.value))
 
   private func numbers(_ text: ScalarText, _ start: Int, _ limit: Int, _ most: Int) -> Int? {
     let end = text.endOfRun(.number, from: start, before: min(limit, start + min(most, limit - start)))
@@ -160,13 +261,65 @@ enum SplitRule: Sendable, Hashable {
     return end == start + 3 ? end : nil
   }
 
+  /// The end of the first group of three, counted from the right, of a run.
+  private static func groupFromRight(_ start: Int, _ end: Int) -> Int? {
+    guard end > start else { return nil }
+    let rest = (end - start) % 3
+    return start + (rest == 0 ? 3 : rest)
+  }
+
+  private func digitsFromRight(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int? {
+    let end = text.endOfRun(.decimal, from: start, before: limit)
+    // `\b`: a word ends here.
+    return text.isAny(.word, at: end, before: limit) ? nil : Self.groupFromRight(start, end)
+  }
+
+  private func beforeThousands(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int {
+    var place = start
+    while place < limit {
+      let end = text.endOfRun(.decimal, from: place, before: limit)
+      let least = max(place, start + 1)
+      // The first place from which a multiple of three digits remains.
+      let next = least + max(0, end - least) % 3
+      if next < end { return next }
+      place = max(end, place + 1)
+    }
+    return limit
+  }
+
   private func run(_ text: ScalarText, _ start: Int, _ limit: Int, _ set: ScalarSet, _ optionalSpace: Bool) -> Int? {
-    for first in optionalSpace && text.isAny(.space, at: start, before: limit) ? [start + 1, start] : [start] {
+    func end(from first: Int) -> Int? {
       var end = first
       while end < limit, set.contains(text.values[end], text.classes[end]) { end += 1 }
-      if end > first { return end }
+      return end > first ? end : nil
     }
-    return nil
+    return (optionalSpace && text.isAny(.space, at: start, before: limit) ? end(from: start + 1) : nil) ?? end(from: start)
+  }
+
+  private func sentinel(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int? {
+    guard let digits = Self.end(of: "<sentinel:", text, start, limit) else { return nil }
+    let end = text.endOfRun(from: digits, before: limit) { (0x30...0x39).contains($0) }
+    return end > digits && text.value(at: end, before: limit) == 0x3e ? end + 1 : nil
+  }
+
+  private func imageTokens(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int? {
+    guard let letters = Self.end(of: "IMGIMG", text, start, limit) else { return nil }
+    let end = text.endOfRun(from: letters, before: min(limit, letters + 4)) { (0x41...0x49).contains($0) }
+    return end > letters && text.value(at: end, before: limit) == 0x5a ? end + 1 : nil
+  }
+
+  private func chameleonSpaces(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int? {
+    if text.values[start] == 0x09 || text.values[start] == 0x0a { return start + 1 }
+    return Self.end(of: "    ", text, start, limit) ?? Self.end(of: "  ", text, start, limit)
+  }
+
+  private static func end(of string: String, _ text: ScalarText, _ start: Int, _ limit: Int) -> Int? {
+    var index = start
+    for scalar in string.unicodeScalars {
+      guard text.value(at: index, before: limit) == scalar.value else { return nil }
+      index += 1
+    }
+    return index
   }
 
   private func trailingSpace(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int? {
@@ -174,23 +327,45 @@ enum SplitRule: Sendable, Hashable {
     return end > start && end == limit ? end : nil
   }
 
-  /// ` ?[^…]+[\r\n]*`, where the newlines may be slashes too.
-  private static func signs(
-    _ text: ScalarText, _ start: Int, _ limit: Int, outside: CharacterClass, slash: Bool
-  ) -> Int? {
+  /// What may follow signs within one word.
+  private enum SignEnds {
+    case none
+    case newlines
+    case newlinesAndSlashes
+    case oneNewlineOrSlash
+  }
+
+  /// ` ?[^…]+` and what may follow it.
+  private static func signs(_ text: ScalarText, _ start: Int, _ limit: Int, outside: CharacterClass, ends: SignEnds) -> Int? {
     let first = text.values[start] == 0x20 ? start + 1 : start
     guard text.isNone(outside, at: first, before: limit) else { return nil }
     let end = text.endOfRun(without: outside, from: first, before: limit)
-    return text.endOfRun(from: end, before: limit) { $0 == 0x0d || $0 == 0x0a || (slash && $0 == 0x2f) }
+    switch ends {
+    case .none: return end
+    case .newlines: return text.endOfRun(.newline, from: end, before: limit)
+    case .newlinesAndSlashes: return text.endOfRun(from: end, before: limit, where: isNewlineOrSlash)
+    case .oneNewlineOrSlash: return text.value(at: end, before: limit).map(isNewlineOrSlash) == true ? end + 1 : end
+    }
+  }
+
+  private static func isNewlineOrSlash(_ value: UInt32) -> Bool { value == 0x0d || value == 0x0a || value == 0x2f }
+
+  /// `\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|…|\s{4}(?!\S)|\s{1,2}(?!\S)|\s`
+  private static func steppedSpaces(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int? {
+    let end = text.endOfRun(.space, from: start, before: limit)
+    guard end > start else { return nil }
+    if let newline = (start..<end).last(where: { text.classes[$0].contains(.newline) }) { return newline + 1 }
+    // `(?!\S)`: white space or the text's end follows.
+    func fits(_ count: Int) -> Bool { start + count < end || (start + count == end && end == limit) }
+    for count in [512, 256, 128, 64, 32, 16, 8, 4, 2] where fits(count) { return start + count }
+    return start + 1
   }
 
   /// `\s*[\r\n]+|\s+(?!\S)|\s+`, the first of them only if `breakingAtNewline`.
   private static func spaces(_ text: ScalarText, _ start: Int, _ limit: Int, breakingAtNewline: Bool) -> Int? {
     let end = text.endOfRun(.space, from: start, before: limit)
     guard end > start else { return nil }
-    if breakingAtNewline, let newline = (start..<end).last(where: { text.classes[$0].contains(.newline) }) {
-      return newline + 1
-    }
+    if breakingAtNewline, let newline = (start..<end).last(where: { text.classes[$0].contains(.newline) }) { return newline + 1 }
     return end < limit && end - start > 1 ? end - 1 : end
   }
 

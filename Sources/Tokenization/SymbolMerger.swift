@@ -2,29 +2,32 @@
 
 /// Joins neighbouring symbols of a text, the best pair first, until no pair makes a token.
 ///
-/// Both tokenizers work this way: SentencePiece-style ones take the pair whose joined token has the highest score, byte-level BPE
-/// the pair with the lowest merge rank; among equals the leftmost. The pairs wait in a binary heap, the symbols form a
-/// doubly linked list, so a text of n symbols takes O(n log n).
+/// Both kinds of tokenizer work this way: SentencePiece-style ones take the pair whose joined token has the highest score, byte
+/// pair encoding takes the pair with the lowest merge rank; among equals the leftmost. The pairs wait in a binary heap and the symbols
+/// form a doubly linked list, so a text of n symbols takes O(n log n).
 struct SymbolMerger {
   /// A run of the text's bytes that is one token so far.
   struct Symbol {
     /// Where it lies in the text.
-    var start: Int
-    var end: Int
+    fileprivate(set) var start: Int32
+    fileprivate(set) var end: Int32
     /// Its token, or -1 if these bytes are not a token.
-    var token: Int32
+    fileprivate(set) var token: Int32
     /// Its neighbours' indices, or -1 at the ends.
-    fileprivate var previous: Int = -1
-    fileprivate var next: Int = -1
+    fileprivate var previous: Int32 = -1
+    fileprivate var next: Int32 = -1
 
-    init(start: Int, end: Int, token: Int32) {
-      self.start = start
-      self.end = end
+    /// - Precondition: `range` lies below 2^31.
+    init(_ range: Range<Int>, token: Int32) {
+      start = Int32(range.lowerBound)
+      end = Int32(range.upperBound)
       self.token = token
     }
 
     /// Whether it has been joined to the symbol on its left.
     fileprivate var isGone: Bool { start == end }
+    /// Where it lies in the text.
+    var range: Range<Int> { Int(start)..<Int(end) }
   }
 
   /// What two symbols become, and how urgently: the lowest priority first.
@@ -36,14 +39,12 @@ struct SymbolMerger {
   private struct Candidate {
     var priority: UInt32
     var token: Int32
-    var left: Int
-    var right: Int
-    /// Where the right symbol ended when this pair was seen; if it ends elsewhere now, the pair is outdated.
-    var end: Int
+    var left: Int32
+    var right: Int32
+    /// Where the right symbol ended when this pair was seen; another end now means that the pair is outdated.
+    var end: Int32
 
-    func comesBefore(_ other: Candidate) -> Bool {
-      priority != other.priority ? priority < other.priority : left < other.left
-    }
+    func comesBefore(_ other: Candidate) -> Bool { priority != other.priority ? priority < other.priority : left < other.left }
   }
 
   private var symbols: [Symbol] = []
@@ -58,25 +59,23 @@ struct SymbolMerger {
   /// Adds a symbol at the right end. It must not be empty.
   mutating func append(_ symbol: Symbol) {
     var symbol = symbol
-    symbol.previous = symbols.count - 1
-    if !symbols.isEmpty { symbols[symbols.count - 1].next = symbols.count }
+    symbol.previous = Int32(symbols.count) - 1
+    if !symbols.isEmpty { symbols[symbols.count - 1].next = Int32(symbols.count) }
     symbols.append(symbol)
   }
 
   /// Joins until `merge`, asked for each pair of neighbours, has nothing more to offer.
   mutating func run(_ merge: (Symbol, Symbol) -> Merge?) {
-    for index in symbols.indices.dropFirst() { consider(index - 1, index, merge) }
+    for index in symbols.indices.dropFirst() { consider(Int32(index) - 1, Int32(index), merge) }
     while let best = popBest() {
-      let right = symbols[best.right]
-      guard !symbols[best.left].isGone, !right.isGone, right.end == best.end, symbols[best.left].next == best.right else {
-        continue
-      }
-      symbols[best.left].end = right.end
-      symbols[best.left].token = best.token
-      symbols[best.left].next = right.next
-      symbols[best.right].end = right.start
-      if right.next >= 0 { symbols[right.next].previous = best.left }
-      consider(symbols[best.left].previous, best.left, merge)
+      let (left, right) = (Int(best.left), symbols[Int(best.right)])
+      guard !symbols[left].isGone, !right.isGone, right.end == best.end, symbols[left].next == best.right else { continue }
+      symbols[left].end = right.end
+      symbols[left].token = best.token
+      symbols[left].next = right.next
+      symbols[Int(best.right)].end = right.start
+      if right.next >= 0 { symbols[Int(right.next)].previous = best.left }
+      consider(symbols[left].previous, best.left, merge)
       consider(best.left, right.next, merge)
     }
   }
@@ -86,13 +85,13 @@ struct SymbolMerger {
     var index = symbols.isEmpty ? -1 : 0
     while index >= 0 {
       body(symbols[index])
-      index = symbols[index].next
+      index = Int(symbols[index].next)
     }
   }
 
-  private mutating func consider(_ left: Int, _ right: Int, _ merge: (Symbol, Symbol) -> Merge?) {
-    guard left >= 0, right >= 0, let found = merge(symbols[left], symbols[right]) else { return }
-    push(Candidate(priority: found.priority, token: found.token, left: left, right: right, end: symbols[right].end))
+  private mutating func consider(_ left: Int32, _ right: Int32, _ merge: (Symbol, Symbol) -> Merge?) {
+    guard left >= 0, right >= 0, let found = merge(symbols[Int(left)], symbols[Int(right)]) else { return }
+    push(Candidate(priority: found.priority, token: found.token, left: left, right: right, end: symbols[Int(right)].end))
   }
 
   private mutating func push(_ candidate: Candidate) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Turns tokens into text as they come, never half a character.
+/// Turns tokens into text as they come, and never gives out half a character.
 ///
-/// A character may be spread over several tokens, one byte each: its first bytes wait here for the rest. Bytes that can
-/// belong to no character become U+FFFD.
+/// A character may be spread over several tokens, one byte each: its first bytes wait here for the rest. Bytes that cannot
+/// belong to a character become U+FFFD.
 public struct TokenStream: Sendable {
   private let tokenizer: Tokenizer
   private let showsControl: Bool
@@ -13,9 +13,9 @@ public struct TokenStream: Sendable {
   /// A stream of `tokenizer`'s tokens.
   ///
   /// - Parameters:
-  ///   - showsControl: Whether control tokens appear as their text; otherwise they print nothing.
-  ///   - beginsText: Whether the first token begins a text. The tokenizer put a space in front of such a text, which is
-  ///     dropped. False when the tokens continue a prompt.
+  ///   - showsControl: Whether control tokens appear as their text; else they print nothing.
+  ///   - beginsText: Whether the first token begins a text. The space that the tokenizer puts in front of a text is then dropped.
+  ///     False when the tokens continue a prompt.
   public init(_ tokenizer: Tokenizer, showsControl: Bool = false, beginsText: Bool = false) {
     self.tokenizer = tokenizer
     self.showsControl = showsControl
@@ -30,7 +30,7 @@ public struct TokenStream: Sendable {
       if bytes.first == 0x20 { bytes = bytes.dropFirst() }
     }
     pending += bytes
-    let complete = pending.count - UTF8Bytes.incompleteTail(pending)
+    let complete = pending.count - UTF8Bytes.incompleteTail(pending.span)
     let text = String(decoding: pending[..<complete], as: UTF8.self)
     pending.removeFirst(complete)
     return text

@@ -4,7 +4,7 @@
 ///
 /// A quarter of a million small arrays would cost more time and memory than their contents.
 struct TokenStrings: Sendable {
-  /// All strings, one after another: fewer bytes than the header that they come from, which has at most 64 MiB.
+  /// All strings, one after the other: fewer bytes than the header that they come from, of at most 64 MiB.
   private(set) var bytes: [UInt8] = []
   /// Where each string begins, then where the last one ends; never decreasing, at most `bytes.count`.
   private var starts: [UInt32] = [0]
@@ -34,6 +34,11 @@ struct TokenStrings: Sendable {
   ///
   /// - Precondition: `0 <= index < count`.
   subscript(_ index: Int) -> ArraySlice<UInt8> { bytes[range(index)] }
+
+  /// The bytes of string `index`, without a reference of its own.
+  ///
+  /// - Precondition: `0 <= index < count`.
+  @_lifetime(borrow self) func span(_ index: Int) -> Span<UInt8> { bytes.span.extracting(range(index)) }
 
   /// Where string `index` lies in `bytes`.
   func range(_ index: Int) -> Range<Int> { Int(starts[index])..<Int(starts[index + 1]) }

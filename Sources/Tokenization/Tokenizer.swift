@@ -6,12 +6,12 @@ import GGUF
 ///
 /// Built from the keys `tokenizer.ggml.*` of a GGUF; an immutable value that any number of threads may share.
 public struct Tokenizer: Sendable {
-  /// The supported values of `tokenizer.ggml.model`.
-  public static let supportedModels = ["llama", "gpt2"]
+  /// The values of `tokenizer.ggml.model` that are supported.
+  public static let supportedModels = ["llama", "gpt2", "gemma4"]
 
   private enum Model: Sendable {
     case sentencePiece(SentencePieceModel)
-    case byteLevel(ByteLevelModel)
+    case bytePair(BytePairModel)
   }
 
   private let model: Model
@@ -54,21 +54,20 @@ public struct Tokenizer: Sendable {
       pieces = SentencePieceModel.pieces(vocabulary)
       addsBegin = true
       addsSpace = true
-    case "gpt2":
-      let rules = try PreTokenizer(named: metadata.string("tokenizer.ggml.pre") ?? "default")
+    case "gpt2", "gemma4":
+      let rules = try PreTokenizer(named: name == "gpt2" ? metadata.string("tokenizer.ggml.pre") ?? "default" : name)
       guard let merges = metadata.byteStrings("tokenizer.ggml.merges") else {
         throw .missing(key: "tokenizer.ggml.merges", expected: "an array of strings")
       }
       vocabulary = try Vocabulary(metadata)
-      pieces = ByteLevelModel.pieces(vocabulary)
-      model = .byteLevel(ByteLevelModel(vocabulary, pieces: pieces, mergeTexts: merges, preTokenizer: rules))
+      pieces = rules.alphabet == .bytes ? BytePairModel.pieces(vocabulary) : SentencePieceModel.pieces(vocabulary)
+      model = .bytePair(BytePairModel(vocabulary, pieces: pieces, mergeTexts: merges, preTokenizer: rules))
       addsBegin = rules.addsBeginOfText
       addsSpace = false
-    default:
-      throw .unknownModel(name)
+    default: throw .unknownModel(name)
     }
     kinds = vocabulary.kinds
-    special = SpecialTokens(pieces, kinds)
+    special = try SpecialTokens(pieces, kinds)
     endsGeneration = vocabulary.endOfGeneration
     beginOfText = vocabulary.beginOfText
     endOfText = vocabulary.endOfText
@@ -89,7 +88,7 @@ public struct Tokenizer: Sendable {
   /// The token ids of a text.
   ///
   /// - Parameters:
-  ///   - addSpecial: Whether to add the tokens that the model asks for before and after a text.
+  ///   - addSpecial: Whether to add the tokens that the model wants before and after a text.
   ///   - parseSpecial: Whether control tokens written out in the text become those tokens; user-defined ones always do.
   /// - Complexity: O(n log n) for n bytes.
   public func encode(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Int32] {
@@ -97,27 +96,27 @@ public struct Tokenizer: Sendable {
   }
 
   /// The token ids of a text given as bytes, which need not be well-formed UTF-8.
+  ///
+  /// - Precondition: fewer than 2^29 bytes.
   public func encode(bytes: [UInt8], addSpecial: Bool, parseSpecial: Bool) -> [Int32] {
     var tokens: [Int32] = []
     tokens.reserveCapacity(bytes.count / 3 + 8)
     if addSpecial, addsBeginOfText, let beginOfText { tokens.append(beginOfText) }
     var merger = SymbolMerger()
     var followsSpecial = true
-    bytes.withUnsafeBufferPointer { text in
-      special.split(text, parsingControl: parseSpecial) { part in
-        switch part {
-        case .token(let token):
-          tokens.append(token)
-          followsSpecial = true
-        case .text(let range):
-          switch model {
-          case .sentencePiece(let model):
-            model.encode(text[range], addingSpace: addsSpacePrefix && followsSpecial, into: &tokens, &merger)
-          case .byteLevel(let model):
-            model.encode(UnsafeBufferPointer(rebasing: text[range]), into: &tokens, &merger)
-          }
-          followsSpecial = false
+    let text = bytes.span
+    special.split(text, parsingControl: parseSpecial) { part in
+      switch part {
+      case .token(let token):
+        tokens.append(token)
+        followsSpecial = true
+      case .text(let range):
+        switch model {
+        case .sentencePiece(let model):
+          model.encode(text.extracting(range), addingSpace: addsSpacePrefix && followsSpecial, into: &tokens, &merger)
+        case .bytePair(let model): model.encode(text.extracting(range), into: &tokens, &merger)
         }
+        followsSpecial = false
       }
     }
     if addSpecial, addsEndOfText, let endOfText { tokens.append(endOfText) }
@@ -147,6 +146,6 @@ public struct Tokenizer: Sendable {
   /// Whether `text` as a whole is a control token, or one that the vocabulary's makers defined.
   public func hasSpecialToken(_ text: String) -> Bool { special.contains(text) }
 
-  /// Whether generation ends with this token.
+  /// Whether a generation ends with this token.
   public func isEndOfGeneration(_ token: Int32) -> Bool { endsGeneration.contains(token) }
 }

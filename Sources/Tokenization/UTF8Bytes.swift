@@ -13,7 +13,9 @@ enum UTF8Bytes {
   }
 
   /// Reads the scalar at `index`: its value and length, or nil if no well-formed one begins there (Unicode, table 3-7).
-  static func scalar(_ bytes: UnsafeBufferPointer<UInt8>, _ index: Int) -> (value: UInt32, length: Int)? {
+  ///
+  /// - Precondition: `0 <= index < bytes.count`.
+  static func scalar(_ bytes: Span<UInt8>, _ index: Int) -> (value: UInt32, length: Int)? {
     let lead = bytes[index]
     if lead < 0x80 { return (UInt32(lead), 1) }
     guard lead >= 0xc2, lead < 0xf5 else { return nil }
@@ -28,8 +30,31 @@ enum UTF8Bytes {
     return (value, length)
   }
 
+  /// Appends the UTF-8 form of a scalar.
+  ///
+  /// - Precondition: `value` is a Unicode scalar value.
+  static func append(_ value: UInt32, to bytes: inout [UInt8]) {
+    switch value {
+    case ..<0x80: bytes.append(UInt8(truncatingIfNeeded: value))
+    case ..<0x800:
+      bytes.append(0xc0 | UInt8(truncatingIfNeeded: value >> 6))
+      bytes.append(continuation(value))
+    case ..<0x10000:
+      bytes.append(0xe0 | UInt8(truncatingIfNeeded: value >> 12))
+      bytes.append(continuation(value >> 6))
+      bytes.append(continuation(value))
+    default:
+      bytes.append(0xf0 | UInt8(truncatingIfNeeded: value >> 18))
+      bytes.append(continuation(value >> 12))
+      bytes.append(continuation(value >> 6))
+      bytes.append(continuation(value))
+    }
+  }
+
+  private static func continuation(_ value: UInt32) -> UInt8 { 0x80 | UInt8(truncatingIfNeeded: value & 0x3f) }
+
   /// How many bytes at the end begin a character that further bytes could complete: 0 to 3.
-  static func incompleteTail(_ bytes: [UInt8]) -> Int {
+  static func incompleteTail(_ bytes: Span<UInt8>) -> Int {
     for length in 1...3 where length <= bytes.count {
       let lead = bytes[bytes.count - length]
       if lead & 0xc0 == 0x80 { continue }

@@ -7,11 +7,11 @@ enum TokenKind: Int, Sendable {
   case undefined = 0
   /// A piece of text.
   case normal = 1
-  /// What stands for text that no token covers.
+  /// The token for text that no other token covers.
   case unknown = 2
-  /// A mark with a meaning of its own, such as the end of a turn; never text.
+  /// A token with a meaning of its own, such as the end of a turn; never text.
   case control = 3
-  /// Text that is cut out before everything else.
+  /// Text that is cut out of a prompt before anything else is.
   case userDefined = 4
   case unused = 5
   /// One byte, written `<0x0A>`.
@@ -53,7 +53,7 @@ struct Vocabulary: Sendable {
     kinds = try Self.kinds(metadata, tokens: texts.count)
     scores = try Self.scores(metadata, tokens: texts.count)
 
-    // Only tokens that may be one of the texts sought below: a table of the whole vocabulary would take time.
+    // Only those that can be one of the texts that are looked for below: a table of the whole vocabulary takes time.
     let strings = self.texts
     let byText = TokenTable(strings) { id in strings[id].first.map(SpecialText.firstBytes.contains) ?? false }
     func id(_ key: String, default: Int32? = nil) throws(TokenizerError) -> Int32? {
@@ -62,9 +62,7 @@ struct Vocabulary: Sendable {
       }
       // Converters write -1 as an unsigned number for "none".
       if id == -1 || id == Int(UInt32.max) { return nil }
-      guard (0..<texts.count).contains(id) else {
-        throw .idOutOfRange(key: "tokenizer.ggml.\(key)", id: id, tokens: texts.count)
-      }
+      guard (0..<texts.count).contains(id) else { throw .idOutOfRange(key: "tokenizer.ggml.\(key)", id: id, tokens: texts.count) }
       return Int32(id)
     }
     beginOfText = try id("bos_token_id", default: defaults?.begin)
@@ -98,31 +96,33 @@ struct Vocabulary: Sendable {
   private static func endOfGeneration(_ byText: TokenTable, _ kinds: [TokenKind], _ named: [Int32?]) -> Set<Int32> {
     var result = Set(named.compactMap { $0 })
     result.formUnion(SpecialText.endOfGeneration.compactMap { byText.id(of: $0.utf8) })
-    // Some vocabularies have these as pieces of HTML; only control tokens end anything.
+    // Some vocabularies have these as a piece of HTML; only as control tokens do they end anything.
     result.formUnion(
       SpecialText.endOfGenerationIfControl.compactMap { byText.id(of: $0.utf8) }.filter { kinds[Int($0)] == .control })
-    // In Harmony `<|end|>` ends a channel's message, not the answer.
-    if byText.id(of: "<|return|>".utf8) != nil, byText.id(of: "<|call|>".utf8) != nil, let end = byText.id(of: "<|end|>".utf8) {
+    // In Harmony and in Solar Open `<|end|>` ends a channel's message, not the answer.
+    func has(_ text: String) -> Bool { byText.id(of: text.utf8) != nil }
+    if has("<|return|>") && has("<|call|>") || has("<|flush|>") && has("<|calls|>"), let end = byText.id(of: "<|end|>".utf8) {
       result.remove(end)
     }
     return result
   }
 }
 
-/// Texts by which special tokens are known where a file does not name them.
+/// The texts of special tokens, for files that do not name them by key.
 enum SpecialText {
-  /// What all of them begin with.
+  /// The bytes that all of them begin with.
   static let firstBytes = Array("<[_".utf8)
   /// Ends of a turn; the first one found counts.
   static let endOfTurn = [
-    "<|eot_id|>", "<|im_end|>", "<end_of_turn>", "[EOT]", "<EOT>", "_<EOT>", "<|end|>", "<end_of_utterance>",
+    "<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<turn|>", "[EOT]", "<EOT>", "_<EOT>", "<|end|>", "<end_of_utterance>",
     "<｜end▁of▁sentence｜>", "<|end_of_text|>", "<|endoftext|>",
   ]
-  /// Marks that end a generation.
+  /// Tokens that end a generation.
   static let endOfGeneration = [
     "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<end_of_turn>", "<|endoftext|>",
-    "<|end_of_text|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<end_of_utterance>", "<｜end▁of▁sentence｜>", "[e~[",
+    "<|end_of_text|>", "<|flush|>", "<|calls|>", "<turn|>", "<|tool_response>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]",
+    "<end_of_utterance>", "<｜end▁of▁sentence｜>", "[e~[",
   ]
-  /// The same, unless the vocabulary has them as text.
+  /// The same, where the vocabulary has them as control tokens.
   static let endOfGenerationIfControl = ["</s>", "<eos>", "<|user|>", "<|observation|>"]
 }

@@ -40,6 +40,27 @@ package enum SmallVocabulary {
     return metadata
   }
 
+  /// Byte pair encoding of characters, as Gemma 4 has it: the bytes, a few characters and merges, tokens of line ends.
+  package static func characterPairs() -> GGUFMetadata {
+    let bytes = (0..<256).map { byte in
+      let digits = String(byte, radix: 16, uppercase: true)
+      return "<0x\(digits.count < 2 ? "0" : "")\(digits)>"
+    }
+    let characters = ["▁", "a", "b", "d", "e", "h", "l", "o", "r", "w", "é", "\n"]
+    let merges = ["l l", "h e", "▁ w", "ll o", "he llo", "▁w o", "▁ ▁"]
+    let tokens = bytes + characters + merges.map { $0.replacing(" ", with: "") } + ["\n\n", "<bos>", "<unk>"]
+    var metadata = GGUFMetadata()
+    metadata["tokenizer.ggml.model"] = .text("gemma4")
+    metadata["tokenizer.ggml.tokens"] = .array(MetadataArray(strings: tokens))
+    metadata["tokenizer.ggml.merges"] = .array(MetadataArray(strings: merges))
+    metadata["tokenizer.ggml.bos_token_id"] = .uint32(UInt32(tokens.count - 2))
+    metadata["tokenizer.ggml.unknown_token_id"] = .uint32(UInt32(tokens.count - 1))
+    metadata["tokenizer.ggml.add_bos_token"] = .bool(true)
+    let kinds = tokens.indices.map { Int32($0 < 256 ? 6 : $0 < tokens.count - 2 ? 1 : 3) }
+    metadata["tokenizer.ggml.token_type"] = .array(MetadataArray(int32s: kinds))
+    return metadata
+  }
+
   /// GPT-2's letter for each byte.
   package static let letters: [String] = {
     var next: UInt32 = 0x100

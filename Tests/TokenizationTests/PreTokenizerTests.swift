@@ -9,12 +9,8 @@ struct PreTokenizerTests {
     let rules = try PreTokenizer(named: name)
     let bytes = Array(string.utf8)
     var result: [String] = []
-    bytes.withUnsafeBufferPointer { buffer in
-      let text = ScalarText(buffer)
-      rules.split(text) { range in
-        result.append(String(decoding: bytes[text.offsets[range.lowerBound]..<text.offsets[range.upperBound]], as: UTF8.self))
-      }
-    }
+    let text = ScalarText(bytes.span)
+    rules.split(text) { range in result.append(String(decoding: bytes[text.byteRange(range)], as: UTF8.self)) }
     return result
   }
 
@@ -23,8 +19,7 @@ struct PreTokenizerTests {
     arguments: [
       ("gpt-2", "I've 12345  don'T\n\n x", ["I", "'ve", " 12345", " ", " don", "'", "T", "\n\n", " x"]),
       ("llama-bpe", "I'VE 12345  (x)\n\n y ", ["I", "'VE", " ", "123", "45", " ", " (", "x", ")\n\n", " y", " "]),
-      ("qwen2", "a12\t\tb", ["a", "1", "2", "\t", "\tb"]),
-      ("glm4", "1234 \r\n z", ["123", "4", " \r\n", " z"]),
+      ("qwen2", "a12\t\tb", ["a", "1", "2", "\t", "\tb"]), ("glm4", "1234 \r\n z", ["123", "4", " \r\n", " z"]),
       ("gpt-4o", "HTTPServer's école/\n ABC", ["HTTPServer's", " école", "/\n", " ABC"]),
       ("gpt-4o", "helloWorld ÉCOLEécole", ["hello", "World", " ÉCOLEécole"]),
       // Combining marks belong to their word, and case falls only where there is case.
@@ -34,10 +29,8 @@ struct PreTokenizerTests {
       ("deepseek-llm", "abc 123 日本x!?\nγ", ["abc", " ", "123", " ", "日本", "x", "!?", "\n", "γ"]),
       ("default", "abc12345 x+y!", ["abc", "123", "45", " x", "+", "y", "!"]),
       ("tekken", "Hello12'll", ["Hello", "1", "2", "'ll"]),
-    ])
-  func splits(name: String, text: String, expected: [String]) throws {
-    #expect(try words(name, text) == expected)
-  }
+    ]) func splits(name: String, text: String, expected: [String]) throws
+  { #expect(try words(name, text) == expected) }
 
   @Test(
     "Random texts fall into the words that the model's own regular expression gives", arguments: GoldenSplits.lengths.keys.sorted())
@@ -50,9 +43,8 @@ struct PreTokenizerTests {
     }
   }
 
-  @Test("A character's classes are those of its general category")
-  func categories() throws {
-    // Every character where scripts are dense, a sample elsewhere.
+  @Test("A character's classes are those of its general category") func categories() throws {
+    // Every character where scripts are dense, a sample beyond.
     for value in Array(0..<0x3100) + Array(stride(from: 0x3100, to: 0x110000, by: 61)) {
       guard let scalar = Unicode.Scalar(UInt32(value)) else { continue }
       let classes = CharacterClass.of(scalar.value)

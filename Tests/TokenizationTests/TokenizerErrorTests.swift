@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import TestSupport
 import GGUF
+import TestSupport
 import Testing
 
 @testable import Tokenization
@@ -11,22 +11,31 @@ struct TokenizerErrorTests {
     do {
       _ = try Tokenizer(metadata: metadata)
       return ""
-    } catch {
-      return error.description
-    }
+    } catch { return error.description }
   }
 
-  @Test("Unknown tokenizers are named, with those that are known")
-  func unknownNames() {
+  @Test("Unknown tokenizers are named, with those that are known") func unknownNames() {
     var metadata = SmallVocabulary.byteLevel(pre: "klingon")
-    #expect(message(metadata).hasPrefix("tokenizer.ggml.pre is \"klingon\"; supported are: a.x-4.0, chatglm-bpe, "))
+    #expect(message(metadata).hasPrefix("tokenizer.ggml.pre is 'klingon'; supported are: a.x-4.0, afmoe, "))
     metadata["tokenizer.ggml.model"] = .text("rwkv")
-    #expect(message(metadata).hasPrefix("tokenizer.ggml.model is \"rwkv\"; supported are: llama, gpt2"))
+    #expect(
+      message(metadata).hasPrefix("tokenizer.ggml.model is 'rwkv' (a greedy tokenizer); supported are: llama, gpt2, gemma4"))
+    metadata["tokenizer.ggml.model"] = .text("bert")
+    #expect(message(metadata).hasPrefix("tokenizer.ggml.model is 'bert' (WordPiece); supported are: "))
     #expect(message(GGUFMetadata()).contains("key tokenizer.ggml.model is absent"))
   }
 
-  @Test("A vocabulary that contradicts itself or the embedding is refused with the numbers")
-  func contradictions() throws {
+  @Test("A name from a file stays on one line and does not drive the terminal")
+  func escapedNames() {
+    var metadata = SmallVocabulary.byteLevel(pre: "x\n\u{1b}[31mred\u{9b}\u{202e}é" + String(repeating: "y", count: 100))
+    #expect(
+      message(metadata).hasPrefix(#"tokenizer.ggml.pre is 'x\u{a}\u{1b}[31mred\u{9b}\u{202e}éyyy"#)
+        && message(metadata).contains("y…';"))
+    metadata["tokenizer.ggml.model"] = .text("a\rb")
+    #expect(message(metadata).hasPrefix(#"tokenizer.ggml.model is 'a\u{d}b'; "#))
+  }
+
+  @Test("A vocabulary that contradicts itself or the embedding is refused with the numbers") func contradictions() throws {
     var metadata = SmallVocabulary.sentencePiece()
     metadata["tokenizer.ggml.scores"] = .array(MetadataArray(floats: [1, 2]))
     #expect(
@@ -44,12 +53,14 @@ struct TokenizerErrorTests {
     #expect(throws: TokenizerError.embeddingMismatch(tokens: 284, rows: 512)) { try tokenizer.check(embeddingRows: 512) }
   }
 
-  @Test("A damaged vocabulary is refused in one line or works; nothing traps", arguments: [false, true])
-  func damaged(byteLevel: Bool) {
+  @Test("Damaged vocabularies are refused in one line or work; nothing traps", arguments: [false, true]) func damaged(
+    byteLevel: Bool
+  ) {
     var random = SplitMix64(seed: byteLevel ? 3 : 4)
     let whole = byteLevel ? SmallVocabulary.byteLevel() : SmallVocabulary.sentencePiece()
     var refused = 0
-    for _ in 0..<150 {
+    let cases = FuzzCases.count(4000)
+    for _ in 0..<cases {
       let metadata = Self.mutated(whole, &random)
       do {
         let tokenizer = try Tokenizer(metadata: metadata)
@@ -62,7 +73,7 @@ struct TokenizerErrorTests {
         #expect(!error.description.contains("\n") && error.description.count > 20)
       }
     }
-    #expect((1..<150).contains(refused))
+    #expect((1..<cases).contains(refused))
   }
 
   /// A copy in which one to three keys are missing, of another type, shorter, or full of other values.
@@ -78,8 +89,7 @@ struct TokenizerErrorTests {
       switch (Int.random(in: 0..<6, using: &random), entry.value) {
       case (0, _): break
       case (1, _): metadata[entry.key] = .int64(Int64.random(in: -3...400, using: &random))
-      case (_, .array(let array)):
-        metadata[entry.key] = .array(damaged(array, &random))
+      case (_, .array(let array)): metadata[entry.key] = .array(damaged(array, &random))
       default: metadata[entry.key] = entry.value
       }
     }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import TestSupport
 import GGUF
+import TestSupport
 import Testing
 
 @testable import Tokenization
 
 struct TokenizerTests {
   private func pieces(_ tokenizer: Tokenizer, _ text: String, parseSpecial: Bool = false) -> [String] {
-    tokenizer.encode(text, addSpecial: false, parseSpecial: parseSpecial)
-      .map { String(decoding: tokenizer.bytes(of: $0, showsControl: true), as: UTF8.self) }
+    tokenizer.encode(text, addSpecial: false, parseSpecial: parseSpecial).map {
+      String(decoding: tokenizer.bytes(of: $0, showsControl: true), as: UTF8.self)
+    }
   }
 
-  @Test("A SentencePiece-style vocabulary joins by score and falls back to bytes")
-  func sentencePiece() throws {
+  @Test("A SentencePiece-style vocabulary joins by score and falls back to bytes") func sentencePiece() throws {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece())
     // The highest score first: "lo" (-13) comes before "ll" (-15), so "hello" (-17) is never reached.
     #expect(pieces(tokenizer, "hello world") == ["he", "l", "lo", " wor", "ld"])
@@ -23,8 +23,7 @@ struct TokenizerTests {
     #expect(tokenizer.decode(bytes) == "ü")
   }
 
-  @Test("A space goes in front of a text, and is dropped when the text comes back")
-  func spacePrefix() throws {
+  @Test("A space goes in front of a text, and is dropped when the text comes back") func spacePrefix() throws {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece(spacePrefix: true))
     #expect(pieces(tokenizer, "a") == [" ", "a"])
     #expect(pieces(tokenizer, "") == [])
@@ -34,8 +33,7 @@ struct TokenizerTests {
     #expect(stream.append(6 + 256) == " ")
   }
 
-  @Test("Control tokens are parsed only on request, user-defined ones always")
-  func specialTokens() throws {
+  @Test("Control tokens are parsed only on request, user-defined ones always") func specialTokens() throws {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece())
     #expect(pieces(tokenizer, "a<end_of_turn>\n\n<b>", parseSpecial: true) == ["a", "<end_of_turn>", "\n\n", "<b>"])
     #expect(pieces(tokenizer, "<s>a\n\n") == ["<", "s", ">", "a", "\n\n"])
@@ -44,8 +42,7 @@ struct TokenizerTests {
     #expect(tokenizer.bytes(of: 3).isEmpty && tokenizer.bytes(of: -1).isEmpty && tokenizer.bytes(of: 1 << 20).isEmpty)
   }
 
-  @Test("A byte-level vocabulary joins by rank, within words")
-  func byteLevel() throws {
+  @Test("A byte-level vocabulary joins by rank, within words") func byteLevel() throws {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.byteLevel())
     #expect(pieces(tokenizer, "hello world") == ["hello", " world"])
     #expect(pieces(tokenizer, "hello123é\n\n") == ["hello", "123", "é", "\n\n"])
@@ -54,8 +51,7 @@ struct TokenizerTests {
     #expect(tokenizer.encode("hello", addSpecial: true, parseSpecial: true).count == 2)
   }
 
-  @Test("Characters that are spread over tokens come out whole, broken ones as U+FFFD")
-  func streaming() throws {
+  @Test("Characters that are spread over tokens come out whole, broken ones as U+FFFD") func streaming() throws {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.byteLevel())
     func outputs(_ bytes: [UInt8]) -> [String] {
       var stream = TokenStream(tokenizer)
@@ -68,15 +64,23 @@ struct TokenizerTests {
     #expect(outputs([0xed, 0xa0, 0x80]) == ["", "\u{fffd}\u{fffd}", "\u{fffd}", ""])
   }
 
-  @Test("Random texts come back from their tokens", arguments: ["llama"] + PreTokenizer.supportedNames)
-  func roundTrip(name: String) throws {
+  @Test(
+    "Random texts come back from their tokens",
+    arguments: ["llama"]
+      + PreTokenizer.supportedNames.filter { !["gemma4", "granite-embed-multi-311m", "sarvam-moe"].contains($0) }) func roundTrip(
+      name: String
+    ) throws
+  {
     let metadata = name == "llama" ? SmallVocabulary.sentencePiece() : SmallVocabulary.byteLevel(pre: name)
     let tokenizer = try Tokenizer(metadata: metadata)
+    let composes = try name != "llama" && PreTokenizer(named: name).composes
     var random = SplitMix64(seed: 7)
     for _ in 0..<60 {
       let text = SmallVocabulary.randomText(&random)
       let tokens = tokenizer.encode(text, addSpecial: false, parseSpecial: Bool.random(using: &random))
-      #expect(tokenizer.decode(tokens, showsControl: true).unicodeScalars.elementsEqual(text.unicodeScalars))
+      let expected =
+        composes ? (CanonicalComposition.composed(Array(text.utf8).span).map { String(decoding: $0, as: UTF8.self) } ?? text) : text
+      #expect(tokenizer.decode(tokens, showsControl: true).unicodeScalars.elementsEqual(expected.unicodeScalars))
     }
   }
 

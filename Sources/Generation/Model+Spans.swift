@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Inference
+
+/// The steps of a model, with rows of logits as spans.
+///
+/// A row is good until the body returns. A span cannot outlive the body, so that the compiler keeps what a pointer leaves to the reader.
+extension Model {
+  /// Appends tokens to a sequence; see `append(_:to:logitsFrom:isInterrupted:_:)`.
+  @discardableResult
+  func read(
+    _ tokens: [Int32], into sequence: Int = 0, logitsFrom first: Int? = nil, isInterrupted: () -> Bool = { false },
+    _ body: (_ position: Int, _ logits: Span<Float>) -> Void
+  ) throws(ModelError) -> Bool {
+    try unsafe append(tokens, to: sequence, logitsFrom: first, isInterrupted: isInterrupted) { position, logits in
+      unsafe body(position, logits.span)
+    }
+  }
+
+  /// Appends one token to each of several sequences; see `step(_:_:)`.
+  func advance(
+    _ tokens: [(sequence: Int, token: Int32)], _ body: (_ index: Int, _ logits: Span<Float>) -> Void
+  ) throws(ModelError) {
+    try unsafe step(tokens) { index, logits in unsafe body(index, logits.span) }
+  }
+}

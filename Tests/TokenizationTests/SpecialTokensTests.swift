@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import TestSupport
+import Testing
+
+@testable import Tokenization
+
+struct SpecialTokensTests {
+  private func special(_ texts: [(String, TokenKind)]) throws -> SpecialTokens {
+    var strings = TokenStrings()
+    for (text, _) in texts { strings.append(text.utf8) }
+    return try SpecialTokens(strings, texts.map(\.1))
+  }
+
+  private func parts(_ special: SpecialTokens, _ text: String, parsingControl: Bool = true) -> [SpecialTokens.Part] {
+    var parts: [SpecialTokens.Part] = []
+    let bytes = Array(text.utf8)
+    special.split(bytes.span, parsingControl: parsingControl) { parts.append($0) }
+    return parts
+  }
+
+  /// The same by trying every token at every place.
+  private func expected(_ tokens: [(String, TokenKind)], _ text: String, parsingControl: Bool) -> [SpecialTokens.Part] {
+    let (bytes, texts) = (Array(text.utf8), tokens.map { Array($0.0.utf8) })
+    var (parts, begin, index): ([SpecialTokens.Part], Int, Int) = ([], 0, 0)
+    while index < bytes.count {
+      let found = texts.indices.filter { id in
+        !texts[id].isEmpty && texts.firstIndex(of: texts[id]) == id && bytes[index...].starts(with: texts[id])
+          && (parsingControl ? tokens[id].1 != .normal : tokens[id].1 == .userDefined)
+      }.max { texts[$0].count < texts[$1].count }
+      guard let found else {
+        index += 1
+        continue
+      }
+      if begin < index { parts.append(.text(begin..<index)) }
+      parts.append(.token(Int32(found)))
+      index += texts[found].count
+      begin = index
+    }
+    return begin < bytes.count ? parts + [.text(begin..<bytes.count)] : parts
+  }
+
+  @Test("At each place the longest token wins, from left to right") func longest() throws {
+    let special = try special([
+      ("<a>", .control), ("<a><b>", .control), ("x", .normal), ("b>", .userDefined), ("", .control), ("<a>", .userDefined),
+    ])
+    #expect(parts(special, "x<a><b><a>y") == [.text(0..<1), .token(1), .token(0), .text(10..<11)])
+    #expect(parts(special, "<a><b>", parsingControl: false) == [.text(0..<4), .token(3)])
+    #expect(parts(special, "") == [] && parts(special, "b") == [.text(0..<1)])
+    #expect(
+      special.contains("<a><b>") && special.contains("b>") && !special.contains("<a") && !special.contains("x")
+        && !special.contains(""))
+  }
+
+  @Test("Random tokens are found where trying each of them finds them") func random() throws {
+    var random = SplitMix64(seed: 31)
+    func word(_ most: Int) -> String {
+      String((0..<Int.random(in: 0...most, using: &random)).map { _ in "abé".randomElement(using: &random) ?? "a" })
+    }
+    for _ in 0..<FuzzCases.count(3000) {
+      let kinds: [TokenKind] = [.control, .userDefined, .normal]
+      let tokens = (0..<Int.random(in: 0...8, using: &random)).map { _ in (word(5), kinds.randomElement(using: &random) ?? .control)
+      }
+      let special = try special(tokens)
+      let text = word(30)
+      for control in [true, false] {
+        // A text of which the lowest id is not special is left out, as is its equal.
+        guard tokens.allSatisfy({ token in tokens.first { $0.0 == token.0 }?.1 == token.1 }) else { continue }
+        #expect(
+          parts(special, text, parsingControl: control) == expected(tokens, text, parsingControl: control), "\(tokens) in \(text)")
+      }
+    }
+  }
+
+  @Test("Tokens that begin or end alike take no more time than others", .timeLimit(.minutes(1))) func alike() throws {
+    let count = 3000
+    let text = String(repeating: "a", count: 60_000)
+    for tokens in [
+      (0..<count).map { String(repeating: "a", count: $0) + "z" }, (0..<count).map { "z" + String(repeating: "a", count: $0) },
+    ] {
+      let special = try special(tokens.map { ($0, .control) })
+      #expect(parts(special, text) == [.text(0..<60_000)])
+      #expect(parts(special, text + tokens[count - 1]).contains(.token(Int32(count - 1))))
+    }
+  }
+
+  @Test("Special tokens longer than any model's are refused") func tooLong() throws {
+    #expect(throws: TokenizerError.specialTokensTooLong(limit: SpecialTokens.nodeLimit)) {
+      _ = try self.special([(String(repeating: "x", count: SpecialTokens.nodeLimit), .control)])
+    }
+  }
+}
