@@ -22,6 +22,9 @@ extension JSONObject {
   /// The truth value with this name, if there is one to set.
   package mutating func set(_ name: String, _ bool: Bool?) { self[name] = bool.map { .bool($0) } }
 
+  /// The object with this name.
+  package mutating func set(_ name: String, _ object: JSONObject) { self[name] = .object(object) }
+
   /// The objects with this name.
   package mutating func set(_ name: String, _ objects: [JSONObject]) { self[name] = .array(objects.map { .object($0) }) }
 
