@@ -62,16 +62,16 @@ extension Doctor {
   /// What `--memory hugetlb` would take.
   private func hugePages(_ needed: [Int: Int]) -> Finding {
     let unit = MappedBlob.hugePage
-    let lacking = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> String? in
+    let missing = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> String? in
       let pool = topology.node(id)?.hugePages.first { $0.pageByteCount == unit }
       let missing = bytes / unit - (pool?.free ?? 0)
       guard missing > 0 else { return nil }
       return
         "echo \((pool?.total ?? 0) + missing) | sudo tee /sys/devices/system/node/node\(id)/hugepages/hugepages-2048kB/nr_hugepages"
     }
-    return lacking.isEmpty
+    return missing.isEmpty
       ? good("the reserved huge pages hold this pack")
-      : good("to have this pack in reserved huge pages (optional):", lacking.joined(separator: "; "))
+      : good("to have this pack in reserved huge pages (optional):", missing.joined(separator: "; "))
   }
 
   private func filesystem(_ pack: Pack, _ plan: ReplicaPlan) -> Finding {

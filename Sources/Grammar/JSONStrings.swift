@@ -20,7 +20,7 @@ enum JSONStrings {
 
   private static let hexadecimal: Pattern = .characters([0x30...0x39, 0x41...0x46, 0x61...0x66])
 
-  /// Four hexadecimal digits that are no surrogate: those begin with D8 to DF.
+  /// Four hexadecimal digits that are not a surrogate: those begin with D8 to DF.
   private static let unit: Pattern = .choice([
     .sequence([
       .characters([0x30...0x39, 0x41...0x43, 0x45...0x46, 0x61...0x63, 0x65...0x66]), hexadecimal, hexadecimal, hexadecimal,

@@ -132,7 +132,7 @@ struct TurnTests {
     #expect(turn.content == "")
   }
 
-  @Test func `what is no call stays content`() throws {
+  @Test func `what is not a call stays content`() throws {
     for output in ["a <tool_call> b", "<tool_call>{\"x\": 1}</tool_call>", "<tool_call>{\"name\": \"f\", \"arg", "<tool_call>"] {
       let turn = TurnParser.turn(of: output, format: try #require(TurnFormat(named: "hermes")))
       #expect(turn.content == output)

@@ -26,7 +26,7 @@ struct GBNFTests {
     ("root ::=\n  \"a\"\n  | \"b\"\n", [], []),
   ])
   func `a grammar takes its texts and no others`(source: String, good: [String], bad: [String]) throws {
-    // A rule ends with its line, so the last one is no grammar.
+    // A rule ends with its line, so the last one is not a grammar.
     guard !good.isEmpty else {
       #expect(throws: GrammarError.self) { try Grammar(gbnf: source) }
       return

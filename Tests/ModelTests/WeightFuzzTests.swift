@@ -9,7 +9,7 @@ import Testing
 @testable import Inference
 @testable import PackRuntime
 
-@Suite("Weights that are no numbers")
+@Suite("Weights that are not numbers")
 struct WeightFuzzTests {
   /// Each architecture, and types with and without a 16-row form. The environment variable asks for more cases than 10 000 in all.
   static let models = IdentityTests.models

@@ -302,7 +302,7 @@ struct WritingTests {
       #expect(try FileManager.default.destinationOfSymbolicLink(atPath: folder + "/link.pack") == "real.pack")
       #expect(try FileManager.default.attributesOfItem(atPath: folder + "/real.pack")[.systemFileNumber] as? Int != before)
       #expect(try names(in: folder) == ["model.gguf", "real.pack", "link.pack"])
-      // A link to nothing is no place for a result, nor is a pipe.
+      // A result cannot go to a link to nothing, nor to a pipe.
       try FileManager.default.createSymbolicLink(atPath: folder + "/nothing", withDestinationPath: "none")
       #expect(mkfifo(folder + "/pipe", 0o600) == 0)
       let pack = try Pack.open(folder + "/real.pack")

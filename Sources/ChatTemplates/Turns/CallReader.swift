@@ -63,7 +63,7 @@ struct CallReader {
     }
   }
 
-  /// Whether something may be the name of a function; any other text after a mark is no call.
+  /// Whether something may be the name of a function; any other text after a mark is not a call.
   static func isName(_ name: String) -> Bool {
     !name.isEmpty && name.utf8.count <= 256
       && !name.unicodeScalars.contains { $0.properties.isWhitespace || "<>{}[]\"".unicodeScalars.contains($0) }

@@ -160,7 +160,7 @@ struct MemoryLadder {
     }
   }
 
-  /// Whether there is room for the weights and for what is wanted besides them.
+  /// Whether there is room for the weights and for what is needed in addition to them.
   private func checkMemory(_ weights: [Int: Int], keeping cached: [Int: Int] = [:])
     throws(RuntimeError)
   {

@@ -19,7 +19,7 @@ final class PartialFolder: Sendable {
     switch try FileLock.onFolder(name, in: parent.folder) {
     case .taken(let lock): self.lock = lock
     case .held: throw busy
-    // Another process has removed it as left behind, between our making and our locking it.
+    // Another process may have removed it as a leftover after we made it and before we locked it.
     case .replaced: throw busy
     }
     folder = try parent.folder(name).intoFolder()

@@ -14,7 +14,7 @@ struct RefusalTests {
     _ kind: MemoryKind?, refusing error: CInt, _ calls: Set<Kernel.Call>
   ) throws -> (mapped: MappedPack, teams: Teams) {
     let small = try RandomPack()
-    // By hand, so that further nodes of this machine are no concern.
+    // By hand, so that other nodes of this machine do not matter.
     var options = MemoryOptions(kind: kind, nodeMap: [0: Topology.read().usableNodes[0].id])
     options.kernel = Kernel { calls.contains($0) ? error : nil }
     let teams = try MappedPackTests.teams(1)
@@ -71,7 +71,7 @@ struct RefusalTests {
     #expect(report.blobs[0].localPages > 0)
   }
 
-  @Test("Populating that fails for lack of memory is a shortage with its node, not a signal")
+  @Test("Populating that fails because memory is short names the node, and is not a signal")
   func populatingFails() throws {
     let error = #expect(throws: RuntimeError.self) { try map(.anon, refusing: ENOMEM, [.advise(CInt(CL_MADV_POPULATE_WRITE))]) }
     #expect(error?.exitCode == 3)

@@ -23,7 +23,7 @@ struct DoctorTests {
 
   private static let folder = "sys/kernel/mm/transparent_hugepage"
 
-  @Test("A machine as it should be has nothing to mend")
+  @Test("A machine as it should be has nothing to fix")
   func healthy() throws {
     let found = try findings {
       try $0.write("proc/sys/kernel/numa_balancing", "0")
@@ -35,7 +35,7 @@ struct DoctorTests {
   }
 
   @Test(
-    "What a file of the kernel says amiss is told with the command that mends it",
+    "What a file of the kernel shows to be wrong comes with the command that fixes it",
     arguments: [
       ("proc/sys/kernel/numa_balancing", "1", "sudo sysctl kernel.numa_balancing=0"),
       (
@@ -55,7 +55,7 @@ struct DoctorTests {
         "proc/self/status", "Mems_allowed_list:\t0,2-3", "sudo systemctl set-property --runtime UNIT AllowedMemoryNodes=0-3"
       ),
     ])
-  func mended(path: String, text: String, remedy: String) throws {
+  func fixed(path: String, text: String, remedy: String) throws {
     let found = try findings { try $0.write(path, text) }
     #expect(found.contains { $0.isProblem && $0.remedy == remedy }, "\(found)")
   }
@@ -130,7 +130,7 @@ struct DoctorTests {
   }
 
   @Test(
-    "A limit that leaves too little for a pack is mended by raising it, not by memory of other nodes",
+    "A limit that leaves too little for a pack is fixed by raising it, not by memory of other nodes",
     arguments: [
       ("/box", "echo 104857600 | sudo tee /sys/fs/cgroup/box/memory.max"),
       ("/system.slice/models.service", "sudo systemctl set-property --runtime models.service MemoryMax=104857600"),
