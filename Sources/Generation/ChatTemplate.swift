@@ -40,8 +40,18 @@ public enum ChatTemplate: String, Sendable, CaseIterable {
   /// - Throws: `ChatTemplateError` if it has none, or one that is not among the common ones.
   public init(metadata: GGUFMetadata) throws(ChatTemplateError) {
     guard let source = metadata.string("tokenizer.chat_template") else { throw .absent }
+    guard source.utf8.count <= Self.sourceLimit else { throw .tooLong(byteCount: source.utf8.count) }
     guard let found = Self.recognised(in: source) else { throw .unrecognised }
     self = found
+  }
+
+  /// The most bytes that a GGUF's template may have: real ones have less than a twentieth of it.
+  static let sourceLimit = 1 << 20
+
+  /// Whether a GGUF's template writes the begin-of-text token itself.
+  public static func writesBeginOfText(_ metadata: GGUFMetadata) -> Bool {
+    guard let source = metadata.string("tokenizer.chat_template"), source.utf8.count <= sourceLimit else { return false }
+    return source.utf8.firstRange(of: "bos_token".utf8) != nil
   }
 
   /// The template whose marks are tokens of a vocabulary, for models without a template; nil if there are no such marks.
@@ -110,12 +120,16 @@ public enum ChatTemplateError: Error, Hashable, Sendable, CustomStringConvertibl
   case absent
   /// The GGUF's is not one of those built.
   case unrecognised
+  /// The GGUF's is longer than any real one.
+  case tooLong(byteCount: Int)
 
   /// The line to print.
   public var description: String {
     let names = ChatTemplate.names.joined(separator: ", ")
     return switch self {
     case .unknownName(let name): "there is no chat template \"\(name)\"; known are: \(names)"
+    case .tooLong(let byteCount):
+      "the model's chat template has \(byteCount) bytes, more than \(ChatTemplate.sourceLimit); name one with --template: \(names)"
     case .absent: "the model carries no chat template; name one with --template: \(names)"
     case .unrecognised: "the model's chat template is not one of the common ones; name the nearest with --template: \(names)"
     }

@@ -12,13 +12,18 @@ public struct Conversation: Sendable {
   public let template: ChatTemplate
   let format: ChatFormat
   private let system: String
+  private let writesBeginOfText: Bool
   private var hasBegun = false
   private var endsWithReply = false
 
   /// An empty conversation.
   ///
-  /// - Parameter system: What the model is told beforehand; may be empty.
-  public init(_ template: ChatTemplate, system: String = "") {
+  /// - Parameters:
+  ///   - system: What the model is told beforehand; may be empty.
+  ///   - writesBeginOfText: Whether the model's own template writes the begin-of-text token, which is then there even if the
+  ///     tokenizer does not add it.
+  public init(_ template: ChatTemplate, system: String = "", writesBeginOfText: Bool = false) {
+    self.writesBeginOfText = writesBeginOfText
     self.template = template
     self.system = system
     format = template.format
@@ -34,8 +39,11 @@ public struct Conversation: Sendable {
   public mutating func ask(_ content: String, _ tokenizer: Tokenizer) -> [Int32] {
     let isFirst = !hasBegun
     var tokens = tokenizer.encode(ask(content), addSpecial: isFirst && tokenizer.addsBeginOfText, parseSpecial: true)
-    // Some templates write the token that the tokenizer adds, too.
-    if isFirst, let begin = tokenizer.beginOfText, tokens.starts(with: [begin, begin]) { tokens.removeFirst() }
+    // Some templates write the token that the tokenizer adds, too: it stands there once, whichever of them asks for it.
+    if isFirst, let begin = tokenizer.beginOfText {
+      if tokens.starts(with: [begin, begin]) { tokens.removeFirst() }
+      if writesBeginOfText, tokens.first != begin { tokens.insert(begin, at: 0) }
+    }
     if isFirst, tokenizer.addsBeginOfText, tokenizer.addsEndOfText, let end = tokenizer.endOfText, tokens.last == end {
       tokens.removeLast()
     }

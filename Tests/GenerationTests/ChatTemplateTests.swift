@@ -140,6 +140,29 @@ struct ChatTemplateTests {
     #expect(try ChatTemplate.guessed(from: Tokenizer(metadata: metadata)) == .gemma)
   }
 
+  @Test(
+    "The begin-of-text token is there once, whether the template or the tokenizer asks for it", arguments: [true, false, nil],
+    [true, false])
+  func beginOfTextOnce(adds: Bool?, writes: Bool) throws {
+    var metadata = SmallVocabulary.sentencePiece()
+    metadata["tokenizer.chat_template"] = .text(writes ? "{{ bos_token }}<start_of_turn>" : "<start_of_turn>")
+    metadata["tokenizer.ggml.add_bos_token"] = adds.map { .bool($0) }
+    let tokenizer = try Tokenizer(metadata: metadata)
+    var conversation = Conversation(.gemma, writesBeginOfText: ChatTemplate.writesBeginOfText(metadata))
+    let first = conversation.ask("hello", tokenizer)
+    // SentencePiece vocabularies ask for it unless the file says otherwise.
+    #expect(first.count { $0 == tokenizer.beginOfText } == (writes || adds != false ? 1 : 0))
+    #expect(conversation.ask("world", tokenizer).count { $0 == tokenizer.beginOfText } == 0)
+  }
+
+  @Test("A template longer than any real one is refused", .timeLimit(.minutes(1)))
+  func longTemplate() {
+    var metadata = GGUFMetadata()
+    metadata["tokenizer.chat_template"] = .text("<|im_start|>" + String(repeating: "{{ a }}", count: 5_000_000))
+    #expect(throws: ChatTemplateError.tooLong(byteCount: 35_000_012)) { try ChatTemplate(metadata: metadata) }
+    #expect(!ChatTemplate.writesBeginOfText(metadata))
+  }
+
   @Test("As tokens, only the first turn begins with the begin-of-text token, and only once")
   func tokens() throws {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece())

@@ -33,7 +33,8 @@ struct ChatCommand: ParsableCommand {
     let session = try model.session(pack)
     try tokenizer.check(embeddingRows: session.model.vocabularySize)
     Interrupt.watch([SIGINT], endsReads: true)
-    try talk(Conversation(template, system: system), session, tokenizer)
+    try talk(
+      Conversation(template, system: system, writesBeginOfText: ChatTemplate.writesBeginOfText(pack.metadata)), session, tokenizer)
   }
 
   /// The template asked for, else the model's own, or the one whose marks the vocabulary has.
