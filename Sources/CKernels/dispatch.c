@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "CKernels.h"
+#include "ground/grids.h"
 #include "matmul16/matmul16.h"
 #include "layer/ops.h"
 #if defined(__x86_64__)
@@ -22,7 +23,7 @@
 
 typedef void (*fill_function)(ck_table *);
 
-#define MAX_FILLS 8
+#define MAX_FILLS 9
 
 typedef struct {
   const char *name;
@@ -37,6 +38,7 @@ static bool always(void) { return true; }
 #if defined(__x86_64__)
 #define AVX2 PORTABLE, ck_fill_ops_avx2, ck_fill_matmul16_avx2
 #define AVX512 AVX2, ck_fill_ops_avx512, ck_fill_matmul16_avx512
+#define AVX512_VNNI AVX512, ck_fill_matmul16_avx512vnni
 
 static bool has_avx2(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
@@ -50,6 +52,8 @@ static bool has_avx512(void) {
 static bool has_avxvnni(void) { return has_avx2() && __builtin_cpu_supports("avxvnni"); }
 static bool has_avx512vnni(void) { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
 
+static bool has_avx512vbmi(void) { return has_avx512vnni() && __builtin_cpu_supports("avx512vbmi"); }
+
 // The kernel lets a process use tiles after it has asked for their 8 KiB of state in every thread (arch_prctl, Linux 5.16).
 static bool has_amx(void) {
   enum { request_permission = 0x1023, tile_data = 18 };
@@ -62,10 +66,11 @@ static bool has_amx(void) {
 static bool has_dotprod(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 #endif
 
-// Best first. AMX comes after AVX-512-VNNI and has to be asked for by name until it has been measured on a CPU that has it.
+// Best first. AMX comes after AVX-512 and has to be asked for by name until it has been measured on a CPU that has it.
 static const recipe recipes[] = {
 #if defined(__x86_64__)
-  {"avx512vnni", has_avx512vnni, {AVX512, ck_fill_matmul16_avx512vnni}},
+  {"avx512vbmi", has_avx512vbmi, {AVX512_VNNI, ck_fill_matmul16_avx512vbmi}},
+  {"avx512vnni", has_avx512vnni, {AVX512_VNNI}},
   {"amx", has_amx, {AVX512, ck_fill_matmul16_amx}},
   {"avx512", has_avx512, {AVX512}},
   {"avxvnni", has_avxvnni, {AVX2, ck_fill_matmul16_avxvnni}},
@@ -88,6 +93,7 @@ static void build(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
 #endif
+  ck_expand_grids();
   for (size_t i = 0; i < RECIPE_COUNT; i++) {
     const recipe *recipe = &recipes[i];
     if (!recipe->runs_here()) continue;

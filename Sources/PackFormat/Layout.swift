@@ -51,6 +51,8 @@ public struct InterleavedForm: Sendable, Hashable {
   public let type: WeightType
   /// The layout that this form is.
   public let layout: Layout
+  /// The version of the layouts in which the type got this form; packs of older versions have the type in layout `gguf`.
+  public let layoutVersion: Int
   /// Blocks of a row in one tile.
   public let tileBlocks: Int
   /// Fields of a block's head, in order.
@@ -83,6 +85,7 @@ public struct InterleavedForm: Sendable, Hashable {
     guard let layout = Layout(facts), layout != .gguf else { return nil }
     self.type = type
     self.layout = layout
+    layoutVersion = Int(facts.since)
     tileBlocks = Int(facts.tile_blocks)
     head = (0..<Int32(WT_FIELDS_MAX)).compactMap { InterleavedField(wt_head_field(facts, $0)) }
     body = (0..<Int32(WT_FIELDS_MAX)).compactMap { InterleavedField(wt_body_field(facts, $0)) }

@@ -45,7 +45,8 @@ extension PackError: CustomStringConvertible {
     case .file(let error): error.description
     case .invalid(let file, let problem): "\(file.oneLine): \(problem.oneLine)"
     case .version(let file, let field, let found, let known):
-      "\(file.oneLine): \(field) is \(found), and this program knows \(known); use a newer version of it, or convert the model again"
+      "\(file.oneLine): \(field) is \(found), and this program knows \(known == 1 ? "1" : "1 to \(known)"); "
+        + "use a newer version of it, or convert the model again"
     case .damaged(let file, let chunk?, let range):
       "\(file.oneLine): damaged: checksum mismatch in chunk \(chunk) (bytes \(range.lowerBound) to \(range.upperBound - 1)); "
         + Self.damageAdvice

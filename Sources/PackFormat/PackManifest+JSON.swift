@@ -20,7 +20,7 @@ extension PackManifest {
       throw .invalid(file: file, problem: "at byte \(error.offset): \(error.problem)")
     }
     for (field, known) in [("formatVersion", Self.currentFormatVersion), ("layoutVersion", Self.currentLayoutVersion)] {
-      guard let found = versions[field], found != known else { continue }
+      guard let found = versions[field], !(1...known).contains(found) else { continue }
       throw .version(file: file, field: field, found: found, known: known)
     }
     do throws(JSONError) {
@@ -28,6 +28,8 @@ extension PackManifest {
     } catch {
       throw .invalid(file: file, problem: "at byte \(error.offset): \(error.problem)")
     }
+    formatVersion = versions["formatVersion"] ?? Self.currentFormatVersion
+    layoutVersion = versions["layoutVersion"] ?? Self.currentLayoutVersion
   }
 
   private init(_ bytes: [UInt8]) throws(JSONError) {

@@ -8,8 +8,8 @@ import GGUF
 public struct PackManifest: Sendable, Hashable {
   /// The version of the pack's structure that this program writes and reads.
   public static let currentFormatVersion = 1
-  /// The version of the layouts' bit order that this program writes and reads.
-  public static let currentLayoutVersion = 1
+  /// The newest version of the layouts' bit order that this program writes and reads; it reads all older ones, too.
+  public static let currentLayoutVersion = 2
 
   /// Bytes of the source, beyond the size of its tensors, that may be zeros which no file of the pack holds.
   package static let impliedZeroLimit = 1 << 26
@@ -90,13 +90,24 @@ public struct PackManifest: Sendable, Hashable {
   /// The tensors, in the source's order.
   public var tensors: [PackTensor]
 
-  /// A manifest of the current versions.
+  /// The lowest version of the layouts that has all forms in which these tensors are stored, so that a pack without new ones can be read
+  /// by older programs.
+  static func layoutVersion(of tensors: [PackTensor]) -> Int {
+    tensors.reduce(1) { version, tensor in
+      guard let form = InterleavedForm(tensor.type), tensor.slices.contains(where: { $0.layout == form.layout }) else {
+        return version
+      }
+      return max(version, form.layoutVersion)
+    }
+  }
+
+  /// A manifest of the current format version, and of the lowest version of the layouts that the tensors need.
   public init(
     writer: String, placement: Placement, nodeCount: Int, copies: Bool, alignment: Int, chunkByteCount: Int, source: [SourcePart],
     gapByteCount: Int, blobs: [Blob], tensors: [PackTensor]
   ) {
     formatVersion = Self.currentFormatVersion
-    layoutVersion = Self.currentLayoutVersion
+    layoutVersion = Self.layoutVersion(of: tensors)
     self.writer = writer
     self.placement = placement
     self.nodeCount = nodeCount

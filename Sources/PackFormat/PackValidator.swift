@@ -132,6 +132,11 @@ struct PackValidator {
       try require(slice.rowBegin == nextRow && slice.rowCount > 0, "the slices of \(tensor.name) do not cover its rows in order")
       try require(slice.rowCount <= tensor.rowCount - nextRow, "\(name) reaches beyond its rows")
       nextRow += slice.rowCount
+      let since = slice.layout == .gguf ? 1 : InterleavedForm(tensor.type)?.layoutVersion ?? 1
+      try require(
+        since <= manifest.layoutVersion,
+        "\(name) is in layout \(slice.layout.rawValue), which \(tensor.type.name) has since layoutVersion \(since), and layoutVersion is \(manifest.layoutVersion)"
+      )
       let bytes = slice.layout.byteCount(type: tensor.type, elements: tensor.rowElements, rows: slice.rowCount)
       // Kernels start at whole groups of rows, in plain rows too.
       try require(

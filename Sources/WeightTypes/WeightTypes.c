@@ -17,7 +17,7 @@ wt_field wt_body_field(wt_facts facts, int index) {
 const char *wt_name(uint32_t number) {
   switch (number) {
 #define NAME(name, number, ...) case number: return #name;
-    WEIGHT_TYPES(NAME, NAME, NAME)
+    WEIGHT_TYPES(NAME, NAME, NAME, NAME)
 #undef NAME
     default: return NULL;
   }
@@ -38,12 +38,13 @@ const char *wt_name(uint32_t number) {
 #define WT_SUM(a, b, c, d, ...) a b c d
 #define WT_FIELD(offset, bytes, unit_bits) +(bytes)
 #define WT_FLIPPED(offset, bytes, unit_bits, flip) +(bytes)
-#define CHECK_FORM(name, number, elements, bytes, header, tile, head, body, ...)                   \
+#define CHECK_FORM(name, number, elements, bytes, header, since, tile, head, body, ...)            \
   CHECK_BLOCK(name, number, elements, bytes, header)                                               \
   _Static_assert((head) + (body) == (bytes), #name ": head and body are the whole block");         \
-  _Static_assert((tile) >= 1, #name ": a tile has blocks");
+  _Static_assert((tile) >= 1, #name ": a tile has blocks");                                    \
+  _Static_assert((since) >= 1, #name ": versions of the layouts begin with 1");
 
-WEIGHT_TYPES(CHECK_BLOCK, CHECK_FORM, CHECK_FORM)
+WEIGHT_TYPES(CHECK_BLOCK, CHECK_FORM, CHECK_FORM, CHECK_FORM)
 
 #define CHECK_KIND(kind, greatest, offset, mins, sub_scales, wide)                                                \
   _Static_assert(!(sub_scales) || (offset) % 2 == 0, #kind ": half of the offset is taken out of each of two sums"); \

@@ -10,17 +10,19 @@ void fill_emulated_avx2(ck_table *table);
 void fill_emulated_avxvnni(ck_table *table);
 void fill_emulated_avx512(ck_table *table);
 void fill_emulated_avx512vnni(ck_table *table);
+void fill_emulated_avx512vbmi(ck_table *table);
 void fill_emulated_amx(ck_table *table);
 
 static const struct {
   const char *name;
-  void (*fill)(ck_table *);
+  void (*fill[2])(ck_table *);  // in order
 } kernels[] = {
-  {"avx2", fill_emulated_avx2},
-  {"avxvnni", fill_emulated_avxvnni},
-  {"avx512", fill_emulated_avx512},
-  {"avx512vnni", fill_emulated_avx512vnni},
-  {"amx", fill_emulated_amx},
+  {"avx2", {fill_emulated_avx2}},
+  {"avxvnni", {fill_emulated_avxvnni}},
+  {"avx512", {fill_emulated_avx512}},
+  {"avx512vnni", {fill_emulated_avx512vnni}},
+  {"avx512vbmi", {fill_emulated_avx512vnni, fill_emulated_avx512vbmi}},
+  {"amx", {fill_emulated_amx}},
 };
 enum { count = sizeof kernels / sizeof kernels[0] };
 
@@ -32,7 +34,7 @@ __attribute__((constructor)) static void fill_tables(void) {
     tables[i].name = kernels[i].name;
     // Without this, a kernel that a file forgets to enter would be compared with itself.
     memset(tables[i].matmul16, 0, sizeof tables[i].matmul16);
-    kernels[i].fill(&tables[i]);
+    for (int f = 0; f < 2 && kernels[i].fill[f] != NULL; f++) kernels[i].fill[f](&tables[i]);
   }
 }
 

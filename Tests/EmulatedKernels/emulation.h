@@ -12,6 +12,7 @@
 #undef _mm512_madd_epi16
 #define _mm512_madd_epi16 simde_mm512_madd_epi16
 #define _mm256_dpbusd_avx_epi32 simde_mm256_dpbusd_epi32
+#define __mmask64 simde__mmask64
 
 #pragma clang diagnostic ignored "-Wpsabi"
 

@@ -11,7 +11,7 @@ import Testing
   "Emulated kernels",
   .enabled(if: emulated_table("avx512vnni") != nil, "SIMDe is not installed: scripts/install-packages --tests"))
 struct EmulatedTests {
-  static let names = ["avx2", "avxvnni", "avx512", "avx512vnni", "amx"]
+  static let names = ["avx2", "avxvnni", "avx512", "avx512vnni", "avx512vbmi", "amx"]
 
   @Test("emulated instructions give the reference's bits", arguments: names, Packed.types)
   func equals(name: String, type: WeightType) throws {

@@ -81,7 +81,13 @@ struct Packed {
     case .mxfp4: bytes[start] = zero ? 0 : 118 + UInt8(random.next() % 8)
     case .f16: store(Float16(value()).bitPattern, 0)
     case .bf16: store(UInt16(value().bitPattern >> 16), 0)
-    case .iq4_xs: store(Float16(value()).bitPattern, 0)  // its other two-byte field holds integers
+    case .iq4_xs, .iq1_s: store(Float16(value()).bitPattern, 0)  // their other two-byte fields hold integers
+    case .iq1_m:  // the upper four bits of each of four two-byte units
+      let bits = Float16(value()).bitPattern
+      for unit in 0..<4 {
+        let upper = start + 48 + 2 * unit + 1
+        bytes[upper] = bytes[upper] & 0x0f | UInt8(truncatingIfNeeded: bits >> (4 * unit) & 15) << 4
+      }
     default:
       for field in form.head where field.unitBits == 16 { store(Float16(value()).bitPattern, field.offset) }
     }

@@ -43,11 +43,18 @@ struct GroupTransformTests {
     #expect(end == type.blockByteCount)
   }
 
-  @Test("Exactly these types have a 16-row form")
+  @Test("Each version of the layouts has the 16-row forms that FORMAT.md lists for it")
   func types() {
     let names = [
-      "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS", "MXFP4", "F16", "BF16",
+      1: [
+        "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS", "MXFP4", "F16", "BF16",
+      ],
+      2: ["IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S"],
     ]
-    #expect(Set(interleavedTypes.map(\.name)) == Set(names))
+    for (version, names) in names {
+      let found = interleavedTypes.filter { InterleavedForm($0)?.layoutVersion == version }
+      #expect(Set(found.map(\.name)) == Set(names))
+    }
+    #expect(interleavedTypes.count == names.values.reduce(0) { $0 + $1.count })
   }
 }

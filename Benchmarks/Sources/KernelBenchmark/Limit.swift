@@ -12,13 +12,13 @@ enum Limit {
   static func multiplyAddsPerCycle(_ type: WeightType, _ isa: String) -> Double? {
     let registers: Double
     switch isa {
-    case "avx512", "avx512vnni": registers = 1
+    case "avx512", "avx512vnni", "avx512vbmi": registers = 1
     case "avx2", "avxvnni": registers = 2
     default: return nil
     }
     // An fma for each element of 16 rows.
     if type.blockElements == 1 { return 2 * 16 / registers }
-    let hasDot = isa.hasSuffix("vnni")
+    let hasDot = isa.hasSuffix("vnni") || isa == "avx512vbmi"
     return 2 * 512 / (registers * (hasDot ? dots(type) : pairs(type)))
   }
 
@@ -33,7 +33,7 @@ enum Limit {
 
   /// Eight vpdpbusd; a multiplication and an fma where there is a scale for every 16 elements.
   private static func dots(_ type: WeightType) -> Double {
-    8 + floats(type) + ([.q2_K, .q3_K, .q6_K].contains(type) ? 2 : 0)
+    8 + floats(type) + ([.q2_K, .q3_K, .q6_K, .iq2_xs, .iq2_s, .iq1_m].contains(type) ? 2 : 0)
   }
 
   /// Eight vpmaddubsw, and a vpmaddwd after as many lines as 16 bits hold, where the sums start from the offset's correction.
@@ -41,7 +41,8 @@ enum Limit {
     let folds: Double
     switch type {
     case .q8_0, .iq4_nl, .iq4_xs: folds = 8
-    case .q2_K, .q3_K, .q6_K, .q5_1, .q5_K: folds = 2
+    case .iq2_xxs, .iq2_xs, .iq2_s, .iq3_xxs, .iq3_s: folds = 4
+    case .q2_K, .q3_K, .q6_K, .q5_1, .q5_K, .iq1_m: folds = 2
     default: folds = 1
     }
     return 8 + folds + floats(type)

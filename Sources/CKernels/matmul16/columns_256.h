@@ -66,13 +66,21 @@ INLINE void unpack_block(uint32_t type, block16 block, int block_s, tile *out, i
     out->min[s][0] = scales.min[0];
     if (has_sub_scales(kind)) out->min[s][1] = scales.min[1];
   }
+  const grid_points points = unpack_points(type, block, block_s);
   UNROLL
   for (int l = 0; l < 8; l++) {
-    const words8 bytes = (words8)unpack_line(type, block, block_s, l);
+    const words8 bytes = (words8)unpack_line(type, block, &points, block_s, l);
     UNROLL
     for (int h = 0; h < 2; h++) {
-      out->lines[s][l][h] = is_wide(kind) ? even_words(half_of(bytes, h)) : half_of(bytes, h);
-      if (is_wide(kind)) out->odd[s][l][h] = odd_words(half_of(bytes, h));
+      if (!is_wide(kind)) {
+        out->lines[s][l][h] = half_of(bytes, h);
+        continue;
+      }
+      // Words have room for the scale of their 16 elements.
+      const half even = even_words(half_of(bytes, h)), odd = odd_words(half_of(bytes, h));
+      const half factor = half_of((words8)scales.sub[l / 4], h);
+      out->lines[s][l][h] = has_sub_scales(kind) ? _mm256_mullo_epi16(even, factor) : even;
+      out->odd[s][l][h] = has_sub_scales(kind) ? _mm256_mullo_epi16(odd, factor) : odd;
     }
   }
 }

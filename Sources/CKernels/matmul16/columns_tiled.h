@@ -30,8 +30,9 @@ INLINE void unpack_block(uint32_t type, block16 block, int block_s, tile *out, i
     if (has_sub_scales(kind)) out->sub[s][h] = scales.sub[h];
     if (has_mins(kind)) out->min[s][h] = scales.min[h];
   }
+  const grid_points points = unpack_points(type, block, block_s);
   UNROLL
-  for (int l = 0; l < 8; l++) out->lines[s][l] = unpack_line(type, block, block_s, l);
+  for (int l = 0; l < 8; l++) out->lines[s][l] = unpack_line(type, block, &points, block_s, l);
 }
 
 INLINE void unpack_tile(uint32_t type, const ck_matmul *m, const uint8_t *group, int64_t chunk, int count, tile *out) {

@@ -20,6 +20,19 @@ INLINE line line_lookup(v16c table, line index) {
   return line_join(_mm256_shuffle_epi8(both, line_low(i)), _mm256_shuffle_epi8(both, line_high(i)));
 }
 
+// Four bytes for each row: those that its index says.
+INLINE line line_gather(const uint32_t *from, v16u index) {
+  const words8 i = (words8)index;
+  return line_join(_mm256_i32gather_epi32((const int *)from, line_low(i), 4), _mm256_i32gather_epi32((const int *)from, line_high(i), 4));
+}
+
+// The bytes that `from` names, of each 16.
+INLINE line line_shuffle(line v, v16c from) {
+  const __m256i both = _mm256_broadcastsi128_si256((__m128i)from);
+  const words8 v8 = (words8)v;
+  return line_join(_mm256_shuffle_epi8(line_low(v8), both), _mm256_shuffle_epi8(line_high(v8), both));
+}
+
 // Byte i is `value` where bit i of the 32 is set, else 0.
 INLINE __m256i half_line_of_bits(const uint8_t *p, int value) {
   int32_t bits;

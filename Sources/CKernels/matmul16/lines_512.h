@@ -10,6 +10,19 @@ INLINE line line_lookup(v16c table, line index) {
   return (line)_mm512_shuffle_epi8(_mm512_broadcast_i32x4((__m128i)table), (__m512i)index);
 }
 
+// Four bytes for each row: those that its index says.
+INLINE line line_gather(const uint32_t *from, v16u index) {
+  const __m512i i = (__m512i)index;
+  const __m256i low = _mm256_i32gather_epi32((const int *)from, _mm512_castsi512_si256(i), 4);
+  const __m256i high = _mm256_i32gather_epi32((const int *)from, _mm512_extracti64x4_epi64(i, 1), 4);
+  return (line)_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
+// The bytes that `from` names, of each 16.
+INLINE line line_shuffle(line v, v16c from) {
+  return (line)_mm512_shuffle_epi8((__m512i)v, _mm512_broadcast_i32x4((__m128i)from));
+}
+
 // Byte i is `value` where bit i of the 64 at p is set, else 0.
 INLINE line line_of_bits(const uint8_t *p, int value) {
   uint64_t bits;

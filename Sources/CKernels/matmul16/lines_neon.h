@@ -29,6 +29,20 @@ INLINE line line_lookup(v16c table, line index) {
   return line_join(parts);
 }
 
+// Four bytes for each row: those that its index says.
+INLINE line line_gather(const uint32_t *from, v16u index) {
+  v16u found;
+  for (int r = 0; r < 16; r++) found[r] = from[index[r]];
+  return (line)found;
+}
+
+// The bytes that `from` names, of each 16.
+INLINE line line_shuffle(line v, v16c from) {
+  line_parts parts = line_split(v);
+  for (int i = 0; i < 4; i++) parts.of[i] = vqtbl1q_u8(parts.of[i], (uint8x16_t)from);
+  return line_join(parts);
+}
+
 // Byte i is `value` where bit i of the 64 at p is set, else 0.
 INLINE line line_of_bits(const uint8_t *p, int value) {
   const uint8x16_t bytes = vcombine_u8(vld1_u8(p), vdup_n_u8(0));

@@ -4,7 +4,7 @@
 //
 // Sixteen bits hold the sums of several lines: a pair is at most 2 * 127 * greatest byte. `run` says of how many lines, and
 // after each run vpmaddwd adds the two halves of a row's 32 bits, multiplied with the integer scale of the 16 elements in types
-// that have one. Wide types have signed lines: |w| times a with the sign of w; one such pair fills 16 bits.
+// that have one. Wide kinds have signed lines: |w| times a with the sign of w.
 #ifndef CKERNELS_LINES_PAIRS_H
 #define CKERNELS_LINES_PAIRS_H
 
@@ -20,8 +20,9 @@ typedef struct {
 } part;
 
 INLINE int run_of(uint32_t kind) {
-  const int lines = 32767 / (2 * 127 * greatest(kind));
-  return lines >= 8 ? 8 : lines >= 4 ? 4 : 2;
+  if (is_wide(kind)) return 1;
+  const int lines = 32767 / (2 * 127 * greatest(kind)), most = has_sub_scales(kind) ? 4 : 8;
+  return lines >= most ? most : lines >= 4 ? 4 : 2;
 }
 
 // Half the correction in each 16-bit half, so that scaling it is one more vpmaddwd. All offsets of these types are even.
@@ -41,14 +42,10 @@ INLINE part part_start(uint32_t kind, part p, int32_t start, int half, const sub
 }
 
 INLINE part part_add(uint32_t kind, part p, line w, line a, int l, const sub_scale *sub) {
-  const pairs ones = (pairs)(1);
-  if (is_wide(kind)) {
-    p.sum += pairs_total(line_pairs_signed(w, a), ones);
-    return p;
-  }
-  const int run = has_sub_scales(kind) && run_of(kind) > 4 ? 4 : run_of(kind);
-  p.run = l % run == 0 ? line_pairs(w, a) : p.run + line_pairs(w, a);
-  if ((l + 1) % run == 0) p.sum += pairs_total(p.run, has_sub_scales(kind) ? sub[l / 4] : ones);
+  const int run = run_of(kind);
+  const pairs products = is_wide(kind) ? line_pairs_signed(w, a) : line_pairs(w, a);
+  p.run = l % run == 0 ? products : p.run + products;
+  if ((l + 1) % run == 0) p.sum += pairs_total(p.run, has_sub_scales(kind) ? sub[l / 4] : (pairs)(1));
   return p;
 }
 

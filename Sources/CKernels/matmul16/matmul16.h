@@ -13,6 +13,7 @@ void ck_fill_matmul16_avx2(ck_table *table);
 void ck_fill_matmul16_avxvnni(ck_table *table);
 void ck_fill_matmul16_avx512(ck_table *table);
 void ck_fill_matmul16_avx512vnni(ck_table *table);
+void ck_fill_matmul16_avx512vbmi(ck_table *table);  // the types with grids only
 void ck_fill_matmul16_amx(ck_table *table);
 #elif defined(__aarch64__)
 void ck_fill_matmul16_dotprod(ck_table *table);

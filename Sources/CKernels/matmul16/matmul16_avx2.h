@@ -5,6 +5,7 @@
 #define SIGNED_LINES 1
 #define LINES "lines_256.h"
 #define PRODUCTS "lines_pairs.h"
+#define GRIDS "grids_loads.h"
 #define SEVERAL_COLUMNS "columns_256.h"
 #define WIDE_COLUMNS 4
 

@@ -5,6 +5,7 @@
 #define SIGNED_LINES 1
 #define LINES "lines_512.h"
 #define PRODUCTS "lines_pairs.h"
+#define GRIDS "grids_loads.h"
 #define SEVERAL_COLUMNS "columns_tiled.h"
 #define GROUPS 2
 #define COLUMNS 8

@@ -5,6 +5,9 @@
 #define SIGNED_LINES 0
 #define LINES "lines_512_vnni.h"
 #define PRODUCTS "lines_dot.h"
+#ifndef GRIDS
+#define GRIDS "grids_loads.h"
+#endif
 #ifndef SEVERAL_COLUMNS
 #define SEVERAL_COLUMNS "columns_tiled.h"
 #endif

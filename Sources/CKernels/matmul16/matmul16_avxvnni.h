@@ -5,6 +5,7 @@
 #define SIGNED_LINES 0
 #define LINES "lines_256_vnni.h"
 #define PRODUCTS "lines_dot.h"
+#define GRIDS "grids_loads.h"
 #define SEVERAL_COLUMNS "columns_tiled.h"
 #define GROUPS 1
 #define COLUMNS 4

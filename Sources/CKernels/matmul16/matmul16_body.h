@@ -5,6 +5,7 @@
 //   SIGNED_LINES      whether lines of wide kinds hold signed bytes
 //   LINES             the header with lines in its registers (lines_256.h, …)
 //   PRODUCTS          the header with its sums of products of bytes (lines_dot.h, lines_pairs.h)
+//   GRIDS             the header with its look-ups in grids (grids_loads.h, grids_vbmi.h); GRIDS_ONLY leaves out types without
 //   SEVERAL_COLUMNS   the header with the product of several columns (columns_tiled.h, columns_256.h, columns_amx.h), and its parameters
 //   WIDE_COLUMNS      columns of F16 and BF16 weights at a time
 //
@@ -18,7 +19,7 @@
 
 // ---- a product for each type ----------------------------------------------------------------------------------------
 
-#define MATMUL(type, number, elements, bytes, header, tile_blocks, head, body, kind)                                      \
+#define MATMUL(type, number, elements, bytes, header, since, tile_blocks, head, body, kind)                               \
   static void unpack_##type(const ck_matmul *m, const uint8_t *group, int64_t chunk, int count, tile *out) {              \
     unpack_tile(WT_##type, m, group, chunk, count, out);                                                                  \
   }                                                                                                                       \
@@ -27,12 +28,16 @@
     else matmul_many(WT_##type, m, unpack_##type, &products_##kind);                                                      \
   }
 #define MATMUL_FLOATS(type, ...) static void matmul_##type(const ck_matmul *m) { matmul_wide(WT_##type, m); }
-WEIGHT_TYPES(WT_NONE, MATMUL_FLOATS, MATMUL)
+#ifndef GRIDS_ONLY
+WEIGHT_TYPES(WT_NONE, MATMUL_FLOATS, MATMUL, WT_NONE)
+#endif
+WEIGHT_TYPES(WT_NONE, WT_NONE, WT_NONE, MATMUL)
 #undef MATMUL
 #undef MATMUL_FLOATS
 
 // ---- activations ----------------------------------------------------------------------------------------------------
 
+#ifndef GRIDS_ONLY
 // As in matmul16_portable.c. Adding and taking away 1.5 * 2^23 rounds to the nearest integer, to even from the middle.
 static void quantize(const float *x, int64_t k, int8_t *quants, float *scales, int16_t *sums) {
   for (int64_t b = 0; b < k / 32; b++) {
@@ -50,10 +55,14 @@ static void quantize(const float *x, int64_t k, int8_t *quants, float *scales, i
     }
   }
 }
+#endif
 
 static void fill(ck_table *table) {
 #define ENTER(type, ...) table->matmul16[WT_##type] = matmul_##type;
-  WEIGHT_TYPES(WT_NONE, ENTER, ENTER)
-#undef ENTER
+#ifndef GRIDS_ONLY
+  WEIGHT_TYPES(WT_NONE, ENTER, ENTER, WT_NONE)
   table->quantize = quantize;
+#endif
+  WEIGHT_TYPES(WT_NONE, WT_NONE, WT_NONE, ENTER)
+#undef ENTER
 }

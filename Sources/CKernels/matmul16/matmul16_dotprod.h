@@ -4,6 +4,7 @@
 #define SIGNED_LINES 1
 #define LINES "lines_neon.h"
 #define PRODUCTS "lines_dot.h"
+#define GRIDS "grids_loads.h"
 #define SEVERAL_COLUMNS "columns_tiled.h"
 #define GROUPS 1
 #define COLUMNS 4

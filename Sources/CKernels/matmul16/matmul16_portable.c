@@ -10,6 +10,7 @@
 // F16, BF16: four chains acc_j = fma(w[k], x[k], acc_j) over k = j mod 4; result (acc_0 + acc_1) + (acc_2 + acc_3).
 #include <math.h>
 
+#include "../ground/grids.h"
 #include "../ground/layout16.h"
 #include "../ground/numbers.h"
 #include "../ground/v16.h"
@@ -185,9 +186,107 @@ static row_block unpack_MXFP4(block16 block, int s, int r) {
   return out;
 }
 
+// A point of eight elements, number `first / 8` of the 32.
+static void set_eight(row_block *out, int first, int grid, int codes, int signs) {
+  for (int e = 0; e < 8; e++) {
+    const int value = grid_value(grid, codes >> (2 * e) & 3);
+    out->values[first + e] = (int16_t)(signs >> e & 1 ? -value : value);
+  }
+}
+
+// A point of eight elements of IQ1, an eighth up or down.
+static void set_shifted(row_block *out, int first, int codes, int down) {
+  for (int e = 0; e < 8; e++) out->values[first + e] = (int16_t)(grid_value(grid_iq1, codes >> (2 * e) & 3) + (down ? -1 : 1));
+}
+
+// A point of four elements.
+static void set_four(row_block *out, int first, int grid, int codes, int signs) {
+  for (int e = 0; e < 4; e++) {
+    const int value = grid_value(grid, codes >> (4 * e) & 7);
+    out->values[first + e] = (int16_t)(signs >> e & 1 ? -value : value);
+  }
+}
+
+// Four bytes from byte i on of row r in a field of four-byte units; i is a multiple of four.
+static uint32_t word_at(const uint8_t *field, int at, int i, int r) { return load_u32(field + 16 * at + i / 4 * 64 + 4 * r); }
+
+// Two bytes, number u, of row r in a field of two-byte units.
+static int short_at(const uint8_t *field, int at, int u, int r) { return load_u16(field + 16 * at + 32 * u + 2 * r); }
+
+static row_block unpack_IQ2_XXS(block16 block, int s, int r) {
+  const uint32_t rest = word_at(block.body, 0, 8 * s + 4, r);
+  row_block out = {.scale = half_at(block.head, 0, r) * (float)(2 * (rest >> 28) + 1) * 0.125f, .sub_scale = {1, 1}};
+  for (int p = 0; p < 4; p++) {
+    set_eight(&out, 8 * p, grid_iq2_xxs, ck_grid_iq2_xxs[quant_at(block.body, 0, 8 * s + p, r)], even_signs_of(rest >> (7 * p)));
+  }
+  return out;
+}
+
+static row_block unpack_IQ2_XS(block16 block, int s, int r) {
+  const int scales = byte_at(block.head, 2, s, r);
+  row_block out = {.scale = half_at(block.head, 0, r) * 0.125f, .sub_scale = {2 * (scales & 15) + 1, 2 * (scales >> 4) + 1}};
+  for (int p = 0; p < 4; p++) {
+    const uint32_t both = word_at(block.body, 0, 8 * s + p / 2 * 4, r) >> (p % 2 * 16);
+    set_eight(&out, 8 * p, grid_iq2_xs, ck_grid_iq2_xs[both & 511], even_signs_of(both >> 9));
+  }
+  return out;
+}
+
+static row_block unpack_IQ2_S(block16 block, int s, int r) {
+  const int scales = byte_at(block.head, 10, s, r), high = byte_at(block.head, 2, s, r);
+  row_block out = {.scale = half_at(block.head, 0, r) * 0.125f, .sub_scale = {2 * (scales & 15) + 1, 2 * (scales >> 4) + 1}};
+  for (int p = 0; p < 4; p++) {
+    const int point = quant_at(block.body, 0, 4 * s + p, r) | (high >> (2 * p) & 3) << 8;
+    set_eight(&out, 8 * p, grid_iq2_s, ck_grid_iq2_s[point], quant_at(block.body, 32, 4 * s + p, r));
+  }
+  return out;
+}
+
+static row_block unpack_IQ3_XXS(block16 block, int s, int r) {
+  const uint32_t rest = word_at(block.body, 64, 4 * s, r);
+  row_block out = {.scale = half_at(block.head, 0, r) * (float)(2 * (rest >> 28) + 1) * 0.25f, .sub_scale = {1, 1}};
+  for (int p = 0; p < 8; p++) {
+    const int signs = even_signs_of(rest >> (p / 2 * 7)) >> (p % 2 * 4);
+    set_four(&out, 4 * p, grid_iq3_xxs, ck_grid_iq3_xxs[quant_at(block.body, 0, 8 * s + p, r)], signs);
+  }
+  return out;
+}
+
+static row_block unpack_IQ3_S(block16 block, int s, int r) {
+  const int scale = byte_at(block.head, 10, s / 2, r) >> (s % 2 * 4) & 15, ninth = byte_at(block.head, 2, s, r);
+  row_block out = {.scale = half_at(block.head, 0, r) * (float)(2 * scale + 1), .sub_scale = {1, 1}};
+  for (int p = 0; p < 8; p++) {
+    const int point = quant_at(block.body, 0, 8 * s + p, r) | (ninth >> p & 1) << 8;
+    set_four(&out, 4 * p, grid_iq3_s, ck_grid_iq3_s[point], quant_at(block.body, 64, 4 * s + p / 2, r) >> (p % 2 * 4));
+  }
+  return out;
+}
+
+static row_block unpack_IQ1_S(block16 block, int s, int r) {
+  const int high = short_at(block.head, 2, s, r);
+  row_block out = {.scale = half_at(block.head, 0, r) * (float)(2 * (high >> 12 & 7) + 1) * 0.125f, .sub_scale = {1, 1}};
+  for (int p = 0; p < 4; p++) {
+    const int point = quant_at(block.body, 0, 4 * s + p, r) | (high >> (3 * p) & 7) << 8;
+    set_shifted(&out, 8 * p, ck_grid_iq1[point], high >> 15);
+  }
+  return out;
+}
+
+static row_block unpack_IQ1_M(block16 block, int s, int r) {
+  uint16_t half = 0;
+  for (int i = 0; i < 4; i++) half |= (uint16_t)(short_at(block.head, 0, i, r) >> 12 << (4 * i));
+  const int scales = short_at(block.head, 0, s / 2, r) >> (s % 2 * 6), high = short_at(block.body, 32, s, r);
+  row_block out = {.scale = v_half((const uint8_t *)&half) * 0.125f, .sub_scale = {2 * (scales & 7) + 1, 2 * (scales >> 3 & 7) + 1}};
+  for (int p = 0; p < 4; p++) {
+    const int point = quant_at(block.body, 0, 4 * s + p, r) | (high >> (4 * p) & 7) << 8;
+    set_shifted(&out, 8 * p, ck_grid_iq1[point], high >> (4 * p + 3) & 1);
+  }
+  return out;
+}
+
 static row_block (*const unpack[WT_COUNT])(block16 block, int s, int r) = {
 #define ROW(name, number, ...) [number] = unpack_##name,
-    WEIGHT_TYPES(WT_NONE, WT_NONE, ROW)
+    WEIGHT_TYPES(WT_NONE, WT_NONE, ROW, ROW)
 #undef ROW
 };
 
@@ -291,7 +390,7 @@ void ck_fill_matmul16_portable(ck_table *table) {
 #define ENTER_LINES(name, ...)                   \
   table->matmul16[WT_##name] = matmul_quantised; \
   table->reads_q8[WT_##name] = 1;
-  WEIGHT_TYPES(WT_NONE, ENTER_FLOATS, ENTER_LINES)
+  WEIGHT_TYPES(WT_NONE, ENTER_FLOATS, ENTER_LINES, ENTER_LINES)
 #undef ENTER_FLOATS
 #undef ENTER_LINES
   table->dequantize16 = dequantize16;

@@ -10,11 +10,12 @@
 INLINE v16 add_block_of_one(uint32_t type, v16 acc, block16 block, int block_s, const column_chunk *column, int s) {
   const uint32_t kind = kind_of(type);
   const scales16 scales = unpack_scales(type, block, block_s);
+  const grid_points points = unpack_points(type, block, block_s);
   part p = {};
   UNROLL
   for (int l = 0; l < 8; l++) {
     if (l % lines_of_sum(kind) == 0) p = part_start(kind, p, start_at(kind, column, s, l), l / 4, scales.sub);
-    p = part_add(kind, p, unpack_line(type, block, block_s, l), line_broadcast(column->quants + 32 * s + 4 * l), l, scales.sub);
+    p = part_add(kind, p, unpack_line(type, block, &points, block_s, l), line_broadcast(column->quants + 32 * s + 4 * l), l, scales.sub);
   }
   return add_products(kind, acc, p, scales.scale, scales.min, column, s);
 }

@@ -9,27 +9,12 @@
 #ifndef CKERNELS_UNPACK16_H
 #define CKERNELS_UNPACK16_H
 
-#include "../ground/layout16.h"
 #include "../ground/numbers.h"
-#include PRODUCTS
-
-typedef struct {
-  v16 scale;         // of the block; with sub-scales, d
-  sub_scale sub[2];  // of 16 elements each
-  v16 min[2];        // with the sign it is added with; the second with sub-scales only
-} scales16;
-
-INLINE line nibbles(line v, bool high) { return high ? v >> 4 : v & 15; }
-INLINE v16c nibbles16(v16c v, bool high) { return high ? v >> 4 : v & 15; }
+#include "scales16.h"
+#include "unpack16_grid.h"
 
 // The low nibbles of four lines, then the high ones.
 INLINE line nibble_line(const uint8_t *p, int l) { return nibbles(line_load(p + l % 4 * 64), l >= 4); }
-
-INLINE v16 half_scale(const uint8_t *p) { return v_load_half((const uint16_t *)p); }
-
-// Scales of types with one or two halves for 32 elements.
-INLINE scales16 one_scale(const uint8_t *head) { return (scales16){.scale = half_scale(head)}; }
-INLINE scales16 scale_and_min(const uint8_t *head) { return (scales16){.scale = half_scale(head), .min = {half_scale(head + 32)}}; }
 
 // ---- blocks of 32 elements ------------------------------------------------------------------------------------------
 
@@ -143,11 +128,24 @@ INLINE scales16 scales_IQ4_XS(const uint8_t *head, int s) {
 // ---- by type --------------------------------------------------------------------------------------------------------
 
 // Types are constants everywhere, so that each of these leaves one type's operations.
-INLINE line unpack_line(uint32_t type, block16 block, int s, int l) {
+
+// The points of 32 elements; of types that have none, nothing.
+INLINE grid_points unpack_points(uint32_t type, block16 block, int s) {
+  switch (type) {
+#define CASE(name, ...) case WT_##name: return points_##name(block, s);
+    WEIGHT_TYPES(WT_NONE, WT_NONE, WT_NONE, CASE)
+#undef CASE
+  }
+  return (grid_points){};
+}
+
+INLINE line unpack_line(uint32_t type, block16 block, const grid_points *points, int s, int l) {
   switch (type) {
 #define CASE(name, ...) case WT_##name: return line_##name(block.body, s, l);
-    WEIGHT_TYPES(WT_NONE, WT_NONE, CASE)
+#define CASE_OF_GRID(name, ...) case WT_##name: return line_##name(*points, l);
+    WEIGHT_TYPES(WT_NONE, WT_NONE, CASE, CASE_OF_GRID)
 #undef CASE
+#undef CASE_OF_GRID
   }
   __builtin_unreachable();
 }
@@ -155,8 +153,10 @@ INLINE line unpack_line(uint32_t type, block16 block, int s, int l) {
 INLINE scales16 unpack_scales(uint32_t type, block16 block, int s) {
   switch (type) {
 #define CASE(name, ...) case WT_##name: return scales_##name(block.head, s);
-    WEIGHT_TYPES(WT_NONE, WT_NONE, CASE)
+#define CASE_OF_GRID(name, ...) case WT_##name: return scales_##name(block, s);
+    WEIGHT_TYPES(WT_NONE, WT_NONE, CASE, CASE_OF_GRID)
 #undef CASE
+#undef CASE_OF_GRID
   }
   __builtin_unreachable();
 }

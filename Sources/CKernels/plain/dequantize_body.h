@@ -15,12 +15,12 @@
 typedef void (*dequantizer)(const uint8_t *blocks_of_row, int64_t blocks, float *out);
 
 #define ROW(name, number, ...) [number] = row_##name,
-static const dequantizer dequantizers[WT_COUNT] = {WEIGHT_TYPES(ROW, ROW, ROW)};
+static const dequantizer dequantizers[WT_COUNT] = {WEIGHT_TYPES(ROW, ROW, ROW, ROW)};
 #undef ROW
 
 #define CHECK(name, number, elements, bytes, header, ...) \
   _Static_assert((header) == 0, #name ": rows with a header have no kernels yet");
-WEIGHT_TYPES(CHECK, CHECK, CHECK)
+WEIGHT_TYPES(CHECK, CHECK, CHECK, CHECK)
 #undef CHECK
 
 static void dequantize(uint32_t type, const void *row, int64_t k, float *out) {

@@ -10,36 +10,30 @@
 #include "dequantize_simple.h"
 
 // What the codes of a grid stand for.
-typedef enum { grid_iq1, grid_iq2, grid_iq3_xxs, grid_iq3_s } grid_kind;
+typedef enum { codes_iq1, codes_iq2, codes_iq3_xxs, codes_iq3_s } grid_codes;
 
 // Sixteen elements of two points of eight.
-INLINE v16 eight_each(uint16_t first, uint16_t second, grid_kind kind) {
+INLINE v16 eight_each(uint16_t first, uint16_t second, grid_codes codes) {
   const v16i shift = {0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14};
   const v16i a = first, b = second;
   v16i code = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) >> shift & 3;
   // IQ1: -1, 0, 1. IQ2: 8, 25, 43.
-  v16i value = kind == grid_iq1 ? code - 1 : code * 17 + 8 + (code >> 1);
+  v16i value = codes == codes_iq1 ? code - 1 : code * 17 + 8 + (code >> 1);
   return __builtin_convertvector(value, v16);
 }
 
 // Sixteen elements of four points of four.
-INLINE v16 four_each(uint16_t a, uint16_t b, uint16_t c, uint16_t d, grid_kind kind) {
+INLINE v16 four_each(uint16_t a, uint16_t b, uint16_t c, uint16_t d, grid_codes codes) {
   const v16i shift = {0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12};
   const v16i points = {a, a, a, a, b, b, b, b, c, c, c, c, d, d, d, d};
   v16i code = points >> shift & 7;
   // IQ3_XXS: 4, 12, 20, 28, 36, 44, 52, 62. IQ3_S: 1, 3, … 15.
-  v16i value = kind == grid_iq3_s ? code * 2 + 1 : code * 8 + 4 + (code == 7 ? (v16i)(2) : (v16i)(0));
+  v16i value = codes == codes_iq3_s ? code * 2 + 1 : code * 8 + 4 + (code == 7 ? (v16i)(2) : (v16i)(0));
   return __builtin_convertvector(value, v16);
 }
 
 // Negates the lanes whose bit is set.
 INLINE v16 negate(v16 a, uint32_t bits) { return v_float(v_bits(a) ^ spread_bits(bits) << 31); }
-
-// Eight signs of a 7-bit number: the last makes their count even.
-INLINE uint32_t even_signs(uint32_t number) {
-  uint32_t bits = number & 127;
-  return bits | (uint32_t)(__builtin_popcount(bits) & 1) << 7;
-}
 
 // f16 d; per 32 elements: four u8 points, then a u32 of four 7-bit signs and a 4-bit scale. d * (scale + 1/2) / 4
 static void row_IQ2_XXS(const uint8_t *row, int64_t blocks, float *out) {
@@ -50,8 +44,8 @@ static void row_IQ2_XXS(const uint8_t *row, int64_t blocks, float *out) {
       uint32_t rest = load_u32(point + 4);
       float scale = d * (0.5f + (float)(rest >> 28)) * 0.25f;
       for (int j = 0; j < 2; j++) {
-        v16 value = eight_each(ck_grid_iq2_xxs[point[2 * j]], ck_grid_iq2_xxs[point[2 * j + 1]], grid_iq2);
-        v_store(out + 32 * i + 16 * j, negate(value * scale, even_signs(rest >> 14 * j) | even_signs(rest >> (14 * j + 7)) << 8));
+        v16 value = eight_each(ck_grid_iq2_xxs[point[2 * j]], ck_grid_iq2_xxs[point[2 * j + 1]], codes_iq2);
+        v_store(out + 32 * i + 16 * j, negate(value * scale, even_signs_of(rest >> 14 * j) | (uint32_t)even_signs_of(rest >> (14 * j + 7)) << 8));
       }
     }
   }
@@ -64,8 +58,8 @@ static void row_IQ2_XS(const uint8_t *row, int64_t blocks, float *out) {
     for (int i = 0; i < 16; i++) {
       uint16_t first = load_u16(row + 2 + 4 * i), second = load_u16(row + 4 + 4 * i);
       float scale = d * (0.5f + (float)(row[66 + i / 2] >> (i % 2 * 4) & 15)) * 0.25f;
-      v16 value = eight_each(ck_grid_iq2_xs[first & 511], ck_grid_iq2_xs[second & 511], grid_iq2);
-      v_store(out + 16 * i, negate(value * scale, even_signs(first >> 9) | even_signs(second >> 9) << 8));
+      v16 value = eight_each(ck_grid_iq2_xs[first & 511], ck_grid_iq2_xs[second & 511], codes_iq2);
+      v_store(out + 16 * i, negate(value * scale, even_signs_of(first >> 9) | (uint32_t)even_signs_of(second >> 9) << 8));
     }
   }
 }
@@ -78,7 +72,7 @@ static void row_IQ2_S(const uint8_t *row, int64_t blocks, float *out) {
       int high = row[66 + i / 2] >> (i % 2 * 4);
       int first = row[2 + 2 * i] | (high & 3) << 8, second = row[3 + 2 * i] | (high >> 2 & 3) << 8;
       float scale = d * (0.5f + (float)(row[74 + i / 2] >> (i % 2 * 4) & 15)) * 0.25f;
-      v16 value = eight_each(ck_grid_iq2_s[first], ck_grid_iq2_s[second], grid_iq2);
+      v16 value = eight_each(ck_grid_iq2_s[first], ck_grid_iq2_s[second], codes_iq2);
       v_store(out + 16 * i, negate(value * scale, load_u16(row + 34 + 2 * i)));
     }
   }
@@ -93,8 +87,8 @@ static void row_IQ3_XXS(const uint8_t *row, int64_t blocks, float *out) {
       const uint8_t *point = row + 2 + 4 * i;
       uint32_t rest = load_u32(row + 66 + i / 2 * 4), signs = rest >> (i % 2 * 14);
       float scale = d * (0.5f + (float)(rest >> 28)) * 0.5f;
-      v16 value = four_each(grid[point[0]], grid[point[1]], grid[point[2]], grid[point[3]], grid_iq3_xxs);
-      v_store(out + 16 * i, negate(value * scale, even_signs(signs) | even_signs(signs >> 7) << 8));
+      v16 value = four_each(grid[point[0]], grid[point[1]], grid[point[2]], grid[point[3]], codes_iq3_xxs);
+      v_store(out + 16 * i, negate(value * scale, even_signs_of(signs) | (uint32_t)even_signs_of(signs >> 7) << 8));
     }
   }
 }
@@ -111,7 +105,7 @@ static void row_IQ3_S(const uint8_t *row, int64_t blocks, float *out) {
       float scale = d * (float)(1 + 2 * scale_bits);
       v16 value = four_each(
           grid[low[0] | (ninth & 1) << 8], grid[low[1] | (ninth >> 1 & 1) << 8], grid[low[2] | (ninth >> 2 & 1) << 8],
-          grid[low[3] | (ninth >> 3 & 1) << 8], grid_iq3_s);
+          grid[low[3] | (ninth >> 3 & 1) << 8], codes_iq3_s);
       v_store(out + 16 * i, negate(value * scale, load_u16(row + 74 + 2 * i)));
     }
   }
@@ -127,7 +121,7 @@ static void row_IQ1_S(const uint8_t *row, int64_t blocks, float *out) {
       int bits = high >> (i % 2 * 6);
       int first = row[2 + 2 * i] | (bits & 7) << 8, second = row[3 + 2 * i] | (bits >> 3 & 7) << 8;
       float scale = d * (float)(2 * (high >> 12 & 7) + 1), shift = high & 0x8000 ? -0.125f : 0.125f;
-      v_store(out + 16 * i, (eight_each(ck_grid_iq1[first], ck_grid_iq1[second], grid_iq1) + shift) * scale);
+      v_store(out + 16 * i, (eight_each(ck_grid_iq1[first], ck_grid_iq1[second], codes_iq1) + shift) * scale);
     }
   }
 }
@@ -145,7 +139,7 @@ static void row_IQ1_M(const uint8_t *row, int64_t blocks, float *out) {
       float scale = d * (float)(2 * (load_u16(row + 48 + i / 4 * 2) >> (i % 4 * 3) & 7) + 1);
       float a = high & 0x08 ? -0.125f : 0.125f, b = high & 0x80 ? -0.125f : 0.125f;
       v16 shift = {a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b};
-      v_store(out + 16 * i, (eight_each(ck_grid_iq1[first], ck_grid_iq1[second], grid_iq1) + shift) * scale);
+      v_store(out + 16 * i, (eight_each(ck_grid_iq1[first], ck_grid_iq1[second], codes_iq1) + shift) * scale);
     }
   }
 }

@@ -35,7 +35,7 @@ package struct NearbySlice {
 ///   sorted by team, then by row; team t computes slices `teamStarts[t] ..< teamStarts[t + 1]`. Over all teams, every row occurs once.
 ///   `nearby` has `nearbyCount` slices for each team, which hold every row once: on the team's node where it has a copy.
 @safe package struct Weight {
-  /// ggml's number of the weight type (`ck_type`).
+  /// ggml's number of the weight type (`wt_type`).
   package var type: UInt32
   /// Elements of a row.
   package var columns: Int

@@ -15,11 +15,11 @@
 // A 16-row kernel unpacks a weight to lines of bytes (docs/KERNELS.md). Types whose lines have the same facts are multiplied by the
 // same functions: their kind's. KIND(kind, greatest, offset, mins, sub_scales, wide):
 //
-//   greatest    the greatest unsigned byte of a line (of wide kinds: 255)
+//   greatest    the greatest unsigned byte of a line
 //   offset      what bytes exceed the values by; even where there are sub-scales
 //   mins        whether a min is added for each 32 elements (16 with sub-scales)
 //   sub_scales  whether each 16 elements have an integer scale of their own
-//   wide        whether values need all eight bits, the sign included: the instruction set decides whether their bytes are signed
+//   wide        whether an instruction set may have signed bytes instead, which are then multiplied as such; the offset is 0 there
 #define WEIGHT_LINE_KINDS(KIND)              \
   KIND(BITS_2_SCALES_MINS, 3, 0, 1, 1, 0)    \
   KIND(BITS_3_SCALES, 7, 4, 0, 1, 0)         \
@@ -27,8 +27,11 @@
   KIND(BITS_4_MINS, 15, 0, 1, 0, 0)          \
   KIND(BITS_5, 31, 16, 0, 0, 0)              \
   KIND(BITS_5_MINS, 31, 0, 1, 0, 0)          \
+  KIND(BITS_5_SCALES, 31, 16, 0, 1, 0)       \
   KIND(BITS_6_SCALES, 63, 32, 0, 1, 0)       \
-  KIND(BITS_8, 255, 128, 0, 0, 1)
+  KIND(BITS_8, 255, 128, 0, 0, 1)            \
+  KIND(GRID, 126, 64, 0, 0, 1)               \
+  KIND(GRID_SCALES, 126, 64, 0, 1, 1)
 
 // ---- types ------------------------------------------------------------------------------------------------------------------
 //
@@ -36,51 +39,59 @@
 //
 //   PLAIN(name, number, elements, bytes, row_header)
 //     in layout `gguf` only: `elements` elements of a row take `bytes` bytes, after `row_header` bytes in front of the row
-//   FLOATS(name, number, elements, bytes, row_header, tile_blocks, head, body)
-//     in layout `r16k1`, too: its 16-row form has tiles of `tile_blocks` blocks, each of a head and a body made of fields
-//   LINES(name, number, elements, bytes, row_header, tile_blocks, head, body, kind)
+//   FLOATS(name, number, elements, bytes, row_header, since, tile_blocks, head, body)
+//     in layout `r16k1`, too, since that version of the layouts: its 16-row form has tiles of `tile_blocks` blocks, each with a head and
+//     a body made of fields
+//   LINES(name, number, elements, bytes, row_header, since, tile_blocks, head, body, kind)
 //     in layout `r16k4`, too, multiplied as that kind of lines
+//   GRIDS(…), with the same arguments
+//     the same, for types whose quants are points of a grid, which are looked up once for 32 elements
 //
 // A head or body is a run of at most four WT_FIELD(offset, bytes, unit_bits) or WT_FLIPPED(…, flip), as docs/FORMAT.md draws them: bytes
 // of the block, cut into units that are interleaved with those of 15 other rows; `flip` is combined with every byte by exclusive or.
-#define WEIGHT_TYPES(PLAIN, FLOATS, LINES)                                                                                      \
+#define WEIGHT_TYPES(PLAIN, FLOATS, LINES, GRIDS)                                                                               \
   PLAIN(F32, 0, 1, 4, 0)                                                                                                        \
-  FLOATS(F16, 1, 1, 2, 0, 2, WT_FIELDS(), WT_FIELDS(WT_FIELD(0, 2, 16)))                                                        \
-  LINES(Q4_0, 2, 32, 18, 0, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 16, 32)), BITS_4)                           \
-  LINES(Q4_1, 3, 32, 20, 0, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16)), WT_FIELDS(WT_FIELD(4, 16, 32)), BITS_4_MINS)  \
-  LINES(Q5_0, 6, 32, 22, 0, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 4, 4), WT_FIELD(6, 16, 32)), BITS_5)        \
-  LINES(Q5_1, 7, 32, 24, 0, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16)),                                               \
+  FLOATS(F16, 1, 1, 2, 0, 1, 2, WT_FIELDS(), WT_FIELDS(WT_FIELD(0, 2, 16)))                                                     \
+  LINES(Q4_0, 2, 32, 18, 0, 1, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 16, 32)), BITS_4)                        \
+  LINES(Q4_1, 3, 32, 20, 0, 1, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16)),                                            \
+        WT_FIELDS(WT_FIELD(4, 16, 32)), BITS_4_MINS)                                                                            \
+  LINES(Q5_0, 6, 32, 22, 0, 1, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 4, 4), WT_FIELD(6, 16, 32)), BITS_5)     \
+  LINES(Q5_1, 7, 32, 24, 0, 1, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16)),                                            \
         WT_FIELDS(WT_FIELD(4, 4, 4), WT_FIELD(8, 16, 32)), BITS_5_MINS)                                                         \
-  LINES(Q8_0, 8, 32, 34, 0, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FLIPPED(2, 32, 32, 0x80)), BITS_8)                   \
-  LINES(Q2_K, 10, 256, 84, 0, 1, WT_FIELDS(WT_FIELD(80, 2, 16), WT_FIELD(82, 2, 16), WT_FIELD(0, 16, 8)),                       \
+  LINES(Q8_0, 8, 32, 34, 0, 1, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FLIPPED(2, 32, 32, 0x80)), BITS_8)                \
+  LINES(Q2_K, 10, 256, 84, 0, 1, 1, WT_FIELDS(WT_FIELD(80, 2, 16), WT_FIELD(82, 2, 16), WT_FIELD(0, 16, 8)),                    \
         WT_FIELDS(WT_FIELD(16, 64, 32)), BITS_2_SCALES_MINS)                                                                    \
-  LINES(Q3_K, 11, 256, 110, 0, 2, WT_FIELDS(WT_FIELD(108, 2, 16), WT_FIELD(96, 12, 8)),                                         \
+  LINES(Q3_K, 11, 256, 110, 0, 1, 2, WT_FIELDS(WT_FIELD(108, 2, 16), WT_FIELD(96, 12, 8)),                                      \
         WT_FIELDS(WT_FIELD(0, 32, 32), WT_FIELD(32, 64, 32)), BITS_3_SCALES)                                                    \
-  LINES(Q4_K, 12, 256, 144, 0, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16), WT_FIELD(4, 12, 8)),                        \
+  LINES(Q4_K, 12, 256, 144, 0, 1, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16), WT_FIELD(4, 12, 8)),                     \
         WT_FIELDS(WT_FIELD(16, 128, 32)), BITS_4_MINS)                                                                          \
-  LINES(Q5_K, 13, 256, 176, 0, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16), WT_FIELD(4, 12, 8)),                        \
+  LINES(Q5_K, 13, 256, 176, 0, 1, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16), WT_FIELD(4, 12, 8)),                     \
         WT_FIELDS(WT_FIELD(16, 32, 32), WT_FIELD(48, 128, 32)), BITS_5_MINS)                                                    \
-  LINES(Q6_K, 14, 256, 210, 0, 2, WT_FIELDS(WT_FIELD(208, 2, 16), WT_FIELD(192, 16, 8)),                                        \
+  LINES(Q6_K, 14, 256, 210, 0, 1, 2, WT_FIELDS(WT_FIELD(208, 2, 16), WT_FIELD(192, 16, 8)),                                     \
         WT_FIELDS(WT_FIELD(0, 128, 32), WT_FIELD(128, 64, 32)), BITS_6_SCALES)                                                  \
-  PLAIN(IQ2_XXS, 16, 256, 66, 0)                                                                                                \
-  PLAIN(IQ2_XS, 17, 256, 74, 0)                                                                                                 \
-  PLAIN(IQ3_XXS, 18, 256, 98, 0)                                                                                                \
-  PLAIN(IQ1_S, 19, 256, 50, 0)                                                                                                  \
-  LINES(IQ4_NL, 20, 32, 18, 0, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 16, 32)), BITS_8)                        \
-  PLAIN(IQ3_S, 21, 256, 110, 0)                                                                                                 \
-  PLAIN(IQ2_S, 22, 256, 82, 0)                                                                                                  \
-  LINES(IQ4_XS, 23, 256, 136, 0, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16), WT_FIELD(4, 4, 8)),                       \
+  GRIDS(IQ2_XXS, 16, 256, 66, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 64, 32)), GRID)                     \
+  GRIDS(IQ2_XS, 17, 256, 74, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(66, 8, 8)),                                        \
+        WT_FIELDS(WT_FIELD(2, 64, 32)), GRID_SCALES)                                                                            \
+  GRIDS(IQ3_XXS, 18, 256, 98, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 64, 32), WT_FIELD(66, 32, 32)), GRID)\
+  GRIDS(IQ1_S, 19, 256, 50, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(34, 16, 16)), WT_FIELDS(WT_FIELD(2, 32, 32)), BITS_5)\
+  LINES(IQ4_NL, 20, 32, 18, 0, 1, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 16, 32)), BITS_8)                     \
+  GRIDS(IQ3_S, 21, 256, 110, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(66, 8, 8), WT_FIELD(106, 4, 8)),                   \
+        WT_FIELDS(WT_FIELD(2, 64, 32), WT_FIELD(74, 32, 32)), GRID)                                                             \
+  GRIDS(IQ2_S, 22, 256, 82, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(66, 8, 8), WT_FIELD(74, 8, 8)),                     \
+        WT_FIELDS(WT_FIELD(2, 32, 32), WT_FIELD(34, 32, 32)), GRID_SCALES)                                                      \
+  LINES(IQ4_XS, 23, 256, 136, 0, 1, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16), WT_FIELD(4, 4, 8)),                    \
         WT_FIELDS(WT_FIELD(8, 128, 32)), BITS_8)                                                                                \
   PLAIN(I8, 24, 1, 1, 0)                                                                                                        \
   PLAIN(I16, 25, 1, 2, 0)                                                                                                       \
   PLAIN(I32, 26, 1, 4, 0)                                                                                                       \
   PLAIN(I64, 27, 1, 8, 0)                                                                                                       \
   PLAIN(F64, 28, 1, 8, 0)                                                                                                       \
-  PLAIN(IQ1_M, 29, 256, 56, 0)                                                                                                  \
-  FLOATS(BF16, 30, 1, 2, 0, 2, WT_FIELDS(), WT_FIELDS(WT_FIELD(0, 2, 16)))                                                      \
+  GRIDS(IQ1_M, 29, 256, 56, 0, 2, 1, WT_FIELDS(WT_FIELD(48, 8, 16)),                                                            \
+        WT_FIELDS(WT_FIELD(0, 32, 32), WT_FIELD(32, 16, 16)), BITS_5_SCALES)                                                    \
+  FLOATS(BF16, 30, 1, 2, 0, 1, 2, WT_FIELDS(), WT_FIELDS(WT_FIELD(0, 2, 16)))                                                   \
   PLAIN(TQ1_0, 34, 256, 54, 0)                                                                                                  \
   PLAIN(TQ2_0, 35, 256, 66, 0)                                                                                                  \
-  LINES(MXFP4, 39, 32, 17, 0, 4, WT_FIELDS(WT_FIELD(0, 1, 8)), WT_FIELDS(WT_FIELD(1, 16, 32)), BITS_5)                          \
+  LINES(MXFP4, 39, 32, 17, 0, 1, 4, WT_FIELDS(WT_FIELD(0, 1, 8)), WT_FIELDS(WT_FIELD(1, 16, 32)), BITS_5)                       \
   PLAIN(NVFP4, 40, 64, 36, 0)                                                                                                   \
   PLAIN(Q1_0, 41, 128, 18, 0)                                                                                                   \
   PLAIN(Q2_0, 42, 64, 18, 0)
@@ -93,7 +104,7 @@
 // ggml's numbers.
 enum wt_type {
 #define WT_ENUMERATOR(name, number, ...) WT_##name = number,
-  WEIGHT_TYPES(WT_ENUMERATOR, WT_ENUMERATOR, WT_ENUMERATOR)
+  WEIGHT_TYPES(WT_ENUMERATOR, WT_ENUMERATOR, WT_ENUMERATOR, WT_ENUMERATOR)
 #undef WT_ENUMERATOR
   WT_COUNT  // one more than the greatest number
 };
@@ -121,7 +132,8 @@ typedef struct {
   uint16_t row_header;       // bytes in front of a row
   uint8_t layout;            // enum wt_layout: the layout of its 16-row form, or WT_LAYOUT_GGUF
   uint8_t kind;              // enum wt_kind
-  uint8_t tile_blocks;       // of the 16-row form
+  uint8_t since;             // the version of the layouts in which the type got its 16-row form
+  uint8_t tile_blocks;       // of that form
   wt_field head[WT_FIELDS_MAX], body[WT_FIELDS_MAX];
 } wt_facts;
 
@@ -130,12 +142,12 @@ typedef struct {
 #define WT_FIELD(offset, bytes, unit_bits) {offset, bytes, unit_bits, 0}
 #define WT_FLIPPED(offset, bytes, unit_bits, flip) {offset, bytes, unit_bits, flip}
 static const wt_facts wt_types[WT_COUNT] __attribute__((unused)) = {
-#define WT_ROW_PLAIN(name, number, elements, bytes, header) [number] = {elements, bytes, header, WT_LAYOUT_GGUF, WT_KIND_NONE, 0, {}, {}},
-#define WT_ROW_FLOATS(name, number, elements, bytes, header, tile, head, body) \
-  [number] = {elements, bytes, header, WT_LAYOUT_R16K1, WT_KIND_NONE, tile, head, body},
-#define WT_ROW_LINES(name, number, elements, bytes, header, tile, head, body, kind) \
-  [number] = {elements, bytes, header, WT_LAYOUT_R16K4, WT_KIND_##kind, tile, head, body},
-    WEIGHT_TYPES(WT_ROW_PLAIN, WT_ROW_FLOATS, WT_ROW_LINES)
+#define WT_ROW_PLAIN(name, number, elements, bytes, header) [number] = {elements, bytes, header, WT_LAYOUT_GGUF, WT_KIND_NONE, 0, 0, {}, {}},
+#define WT_ROW_FLOATS(name, number, elements, bytes, header, since, tile, head, body) \
+  [number] = {elements, bytes, header, WT_LAYOUT_R16K1, WT_KIND_NONE, since, tile, head, body},
+#define WT_ROW_LINES(name, number, elements, bytes, header, since, tile, head, body, kind) \
+  [number] = {elements, bytes, header, WT_LAYOUT_R16K4, WT_KIND_##kind, since, tile, head, body},
+    WEIGHT_TYPES(WT_ROW_PLAIN, WT_ROW_FLOATS, WT_ROW_LINES, WT_ROW_LINES)
 #undef WT_ROW_PLAIN
 #undef WT_ROW_FLOATS
 #undef WT_ROW_LINES

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+// Look-ups in grids by vpermi2b (AVX-512-VBMI), which finds 64 bytes in a table of 128 at once. What is found are a point's codes; they
+// become values when a line is made of them, by one more look-up whose index holds the sign as well.
+#ifndef CKERNELS_GRIDS_VBMI_H
+#define CKERNELS_GRIDS_VBMI_H
+
+#include <immintrin.h>
+
+#include "../ground/grids.h"
+#include "lines.h"
+
+// Four points of each of 16 rows: byte p of row r has the lower, or upper, half of the codes of point p.
+typedef struct {
+  line low, high;
+} found_codes;
+typedef found_codes found_8;  // of points of eight elements
+typedef found_codes found_4;  // of points of four
+
+// Entries `index + 256 * high` of `count` bytes.
+INLINE line look_up_plane(const uint8_t *plane, int count, line index, line high) {
+  __m512i found[16];
+  const __mmask64 bits[4] = {
+    _mm512_movepi8_mask((__m512i)index), _mm512_test_epi8_mask((__m512i)high, _mm512_set1_epi8(1)),
+    _mm512_test_epi8_mask((__m512i)high, _mm512_set1_epi8(2)), _mm512_test_epi8_mask((__m512i)high, _mm512_set1_epi8(4)),
+  };
+#pragma clang loop unroll(full)
+  for (int i = 0; i < count / 128; i++) {
+    const __m512i first = (__m512i)line_load(plane + 128 * i), second = (__m512i)line_load(plane + 128 * i + 64);
+    found[i] = _mm512_permutex2var_epi8(first, (__m512i)index, second);
+  }
+#pragma clang loop unroll(full)
+  for (int left = count / 256, bit = 0; left > 0; left /= 2, bit++) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < left; i++) found[i] = _mm512_mask_blend_epi8(bits[bit], found[2 * i], found[2 * i + 1]);
+  }
+  return (line)found[0];
+}
+
+// index: byte p of row r is the lower byte of point p's number; high: what is above it.
+#define FIND_POINTS(name, count, elements)                                            \
+  INLINE found_##elements find_##name(line index, line high) {                        \
+    return (found_codes){look_up_plane(ck_grid_planes_##name[0], count, index, high), \
+                         look_up_plane(ck_grid_planes_##name[1], count, index, high)}; \
+  }
+EVERY_GRID(FIND_POINTS)
+#undef FIND_POINTS
+
+// Eight bytes of 8 bits each from the given bit of each eight bytes of v: those of the first of two rows, the second's 32 bits further.
+INLINE line shifted_bits(line v, int b0, int b1, int b2, int b3) {
+  const uint64_t first = (uint64_t)(b0 & 63) | (uint64_t)(b1 & 63) << 8 | (uint64_t)(b2 & 63) << 16 | (uint64_t)(b3 & 63) << 24;
+  const uint64_t second = (uint64_t)((b0 + 32) & 63) | (uint64_t)((b1 + 32) & 63) << 8 | (uint64_t)((b2 + 32) & 63) << 16 |
+                          (uint64_t)((b3 + 32) & 63) << 24;
+  return (line)_mm512_multishift_epi64_epi8(_mm512_set1_epi64((int64_t)(first | second << 32)), (__m512i)v);
+}
+
+// The lower `bits` bits of a, the upper ones of b.
+INLINE line joined_bits(line a, line b, int bits) {
+  return (line)_mm512_ternarylogic_epi32((__m512i)a, (__m512i)b, _mm512_set1_epi8((char)((1 << bits) - 1)), 0xe4);
+}
+
+// Four numbers of 7 bits of each row's 32 bits; the bits above them are left.
+INLINE line sevens(line v) { return shifted_bits(v, 0, 7, 14, 21); }
+
+// The signs of 7-bit numbers.
+INLINE line even_signs(line numbers) {
+  return (line)_mm512_permutex2var_epi8((__m512i)line_load(ck_even_signs), (__m512i)numbers, (__m512i)line_load(ck_even_signs + 64));
+}
+
+// Bit 4 (l % 2) + e of sign byte l / 2 of each row, at bit `at` of byte e.
+INLINE line signs_at(line signs, int l, int at) {
+  const int first = 4 * l - at;
+  return shifted_bits(signs, first, first + 1, first + 2, first + 3);
+}
+
+// The values of codes of `bits` bits with the sign above them, as the bytes of a line of kind `kind`.
+INLINE line values_of(int grid, uint32_t kind, int bits, line index) {
+  line table;
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 64; i++) {
+    const int code = i & ((1 << bits) - 1), value = grid_value(grid, code), shift = i >> bits & 1;
+    const int with_sign = grid == grid_iq1 ? value + (shift ? -1 : 1) : shift ? -value : value;
+    table[i] = (uint8_t)(with_sign + offset_of(kind));
+  }
+  return (line)_mm512_permutexvar_epi8((__m512i)index, (__m512i)table);
+}
+
+// Line l of points of eight elements, half of number l / 2. Byte p of each row's signs has those of point p; of iq1 its lowest bit says
+// whether the point is shifted down.
+INLINE line line_of_8(int grid, uint32_t kind, found_8 points, line signs, int l) {
+  const int p = 8 * (l / 2);
+  const line codes = shifted_bits(l % 2 == 0 ? points.low : points.high, p, p + 2, p + 4, p + 6);
+  const line sign = grid == grid_iq1 ? shifted_bits(signs, p - 2, p - 2, p - 2, p - 2) : signs_at(signs, l, 2);
+  return values_of(grid, kind, 2, joined_bits(codes, sign, 2));
+}
+
+// Line l of points of four elements, the first four of them in points[0]; byte p of each row's signs has those of points 2p and 2p + 1.
+INLINE line line_of_4(int grid, uint32_t kind, const found_4 points[2], line signs, int l) {
+  line both;  // each row's point l: its lower byte twice, its upper byte twice
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 64; i++) both[i] = (uint8_t)(i / 4 * 4 + l % 4 + (i % 4 >= 2 ? 64 : 0));
+  const found_4 four = points[l / 4];
+  both = (line)_mm512_permutex2var_epi8((__m512i)four.low, (__m512i)both, (__m512i)four.high);
+  return values_of(grid, kind, 3, joined_bits(shifted_bits(both, 0, 12, 16, 28), signs_at(signs, l, 3), 3));
+}
+
+#endif
