@@ -125,7 +125,7 @@ let package = Package(
     .target(
       name: "EmulatedKernels", dependencies: ["CKernels"], path: "Tests/EmulatedKernels",
       cSettings: [.headerSearchPath("../../Sources/CKernels")] + cWarnings),
-    .testTarget(name: "RuntimeTests", dependencies: ["Doctor", "PackRuntime", "Repack", "CLinux", "TestSupport"]),
+    .testTarget(name: "RuntimeTests", dependencies: ["Doctor", "PackRuntime", "Files", "Repack", "CLinux", "TestSupport"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "GGUF", "TestSupport"]),
     .testTarget(name: "InferenceTests", dependencies: ["Inference", "Generation", "Repack", "TestSupport"]),
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "GGUF", "TestSupport"]),

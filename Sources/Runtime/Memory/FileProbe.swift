@@ -50,15 +50,16 @@ package struct FileProbe: ~Copyable {
   private func mapping(_ file: CInt, _ offset: Int, _ maySee: Bool) -> Mapping? {
     let range = window.range
     guard unsafe kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file, offset: offset) == 0 else { return nil }
-    defer { window.clear() }
+    // What was read to look at it is forgotten: the kernel reads two huge pages and marks one, and where that mark is met later,
+    // it reads on in small ones.
     let wasCached = kernel.residency(of: range)?.contains(true) ?? true
+    defer {
+      window.clear()
+      if !wasCached { posix_fadvise(file, off_t(offset), off_t(2 * MappedBlob.hugePage), POSIX_FADV_DONTNEED) }
+    }
     _ = kernel.advise(range, CL_MADV_HUGEPAGE)
     if kernel.advise(range, CL_MADV_POPULATE_READ) == 0, MemoryMap.read(range).hugeByteCount == range.count { return .huge }
     guard maySee else { return .unknownSmall }
-    if wasCached { return .cachedSmall }
-    // What was looked at must not stand in the way of the next look.
-    window.clear()
-    posix_fadvise(file, off_t(offset), off_t(MappedBlob.hugePage), POSIX_FADV_DONTNEED)
-    return .small
+    return wasCached ? .cachedSmall : .small
   }
 }

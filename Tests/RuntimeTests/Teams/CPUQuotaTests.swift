@@ -51,13 +51,14 @@ struct CPUQuotaTests {
 
   @Test("Threads or CPUs that were asked for are started, and a quota of more than all CPUs bounds nothing")
   func asked() throws {
-    let topology = Topology.read(root: try machine(["sys/fs/cgroup/cpu.max": "100000 100000"]).root, affinity: Array(0..<16))
+    let narrow = try machine(["sys/fs/cgroup/cpu.max": "100000 100000"])
+    let topology = Topology.read(root: narrow.root, affinity: Array(0..<16))
     for options in [TeamPlan.Options(threads: 8), .init(cpus: Array(0..<8))] {
       let plan = try TeamPlan(topology, options: options)
       #expect(plan.threadCount == 8 && plan.quotaNote == nil)
     }
-    let wide = Topology.read(root: try machine(["sys/fs/cgroup/cpu.max": "1600000 100000"]).root, affinity: Array(0..<16))
-    let plan = try TeamPlan(wide)
+    let wide = try machine(["sys/fs/cgroup/cpu.max": "1600000 100000"])
+    let plan = try TeamPlan(Topology.read(root: wide.root, affinity: Array(0..<16)))
     #expect(plan.threadCount == 8 && plan.quotaNote == nil)
   }
 }
