@@ -37,17 +37,21 @@ final class LoaderCrew {
         }), kernel: kernel)
   }
 
-  /// Runs `body` for each piece of `pieceByteCount` bytes of each blob's first `byteCount(blob)` bytes, on threads of the blob's node.
+  /// How many threads bring in the replicas of `node`.
+  func threadCount(on node: Int) -> Int { nodes.firstIndex(of: node).map { teams.size(of: $0) } ?? 1 }
+
+  /// Runs `body` for each piece of `pieceByteCount(blob)` bytes of each blob's first `byteCount(blob)` bytes, on threads of the blob's node.
   ///
   /// - Throws: The first error; pieces that nobody has begun are left out after it.
   func forEachPiece(
-    of blobs: [MappedBlob], pieceByteCount: Int, byteCount: (MappedBlob) -> Int,
+    of blobs: [MappedBlob], pieceByteCount: (MappedBlob) -> Int, byteCount: (MappedBlob) -> Int,
     _ body: (Piece) throws(RuntimeError) -> Void
   ) throws(RuntimeError) {
     let pieces = nodes.map { node in
       blobs.filter { $0.replica.node == node }.flatMap { blob in
-        stride(from: 0, to: byteCount(blob), by: pieceByteCount).map {
-          Piece(blob: blob, range: $0..<min($0 + pieceByteCount, byteCount(blob)))
+        let size = pieceByteCount(blob)
+        return stride(from: 0, to: byteCount(blob), by: size).map {
+          Piece(blob: blob, range: $0..<min($0 + size, byteCount(blob)))
         }
       }
     }

@@ -78,7 +78,7 @@ package struct ReplicaFiller {
       readers[ObjectIdentifier(blob)] = try UncachedFile(blob.path, links: .followed)
     }
     try crew.forEachPiece(
-      of: blobs, pieceByteCount: Self.readPiece, byteCount: { $0.replica.byteCount }
+      of: blobs, pieceByteCount: { _ in Self.readPiece }, byteCount: { $0.replica.byteCount }
     ) {
       piece throws(RuntimeError) in
       // The piece lies in its blob's reservation, which was mapped writable; no other thread has this piece.
@@ -103,8 +103,18 @@ package struct ReplicaFiller {
   }
 
   private func mapFile(_ blob: MappedBlob) throws(RuntimeError) {
-    guard blob.replica.byteCount > 0 else { return }
     let path = kind == .pinned ? blob.pinnedPath ?? blob.path : blob.path
+    let range = blob.mappedRange(kind)
+    for start in stride(from: 0, to: range.count, by: partByteCount(blob)) {
+      try mapFile(path, blob, range[start..<min(start + partByteCount(blob), range.count)], offset: start)
+    }
+    blob.isMapped(from: path)
+    // Before the first page is there, or the kernel reads it in small pieces for good.
+    _ = kernel.advise(range, CL_MADV_HUGEPAGE)
+  }
+
+  /// Maps a part of a file by an opening of its own.
+  private func mapFile(_ path: String, _ blob: MappedBlob, _ range: AddressRange, offset: Int) throws(RuntimeError) {
     // Files of a pack may be links into a download cache: the digests tell what they are.
     let file = try File<RuntimeError>(path, links: kind == .pinned ? .refused : .followed)
     let status = try file.status()
@@ -116,12 +126,9 @@ package struct ReplicaFiller {
       throw .file(
         path: path, operation: "map it", reason: "it has \(status.size) bytes, and its manifest says \(blob.replica.byteCount)")
     }
-    let range = blob.mappedRange(kind)
-    let error = unsafe kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file.descriptor.rawValue)
+    let descriptor = file.descriptor.rawValue
+    let error = unsafe kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: descriptor, offset: offset)
     guard error == 0 else { throw .file(path: path, operation: "map it", reason: Kernel.text(error)) }
-    blob.isMapped(from: path)
-    // Before the first page is there, or the kernel reads it in small pieces for good.
-    _ = kernel.advise(range, CL_MADV_HUGEPAGE)
   }
 
   // MARK: Both
@@ -130,18 +137,33 @@ package struct ReplicaFiller {
   func populate(_ advice: Int, _ progress: ProgressCount? = nil) throws(RuntimeError) {
     let kind = kind
     let collapses = kind == .anon && mode == .never
-    try crew.forEachPiece(of: blobs, pieceByteCount: Self.populatedPiece, byteCount: { $0.mappedRange(kind).count }) {
+    let isFile = advice == CL_MADV_POPULATE_READ
+    try crew.forEachPiece(
+      of: blobs, pieceByteCount: { isFile ? partByteCount($0) : Self.populatedPiece }, byteCount: { $0.mappedRange(kind).count }
+    ) {
       piece throws(RuntimeError) in
-      let range = piece.blob.reservedRange[piece.range]
-      if collapses { collapse(range) }
-      let error = kernel.advise(range, advice)
-      if Self.meansUnknown(error), kind != .hugetlb {
-        kernel.touch(range, writing: advice == CL_MADV_POPULATE_WRITE)
-      } else if error != 0 {
-        throw shortage(error, of: piece.blob, "populate")
+      for start in stride(from: piece.range.lowerBound, to: piece.range.upperBound, by: Self.populatedPiece) {
+        if start > piece.range.lowerBound, options.isInterrupted?() == true { throw .interrupted }
+        let range = piece.blob.reservedRange[start..<min(start + Self.populatedPiece, piece.range.upperBound)]
+        if collapses { collapse(range) }
+        let error = kernel.advise(range, advice)
+        if Self.meansUnknown(error), kind != .hugetlb {
+          kernel.touch(range, writing: advice == CL_MADV_POPULATE_WRITE)
+        } else if error != 0 {
+          throw shortage(error, of: piece.blob, "populate")
+        }
+        progress?.add(range.count)
       }
-      progress?.add(piece.range.count)
     }
+  }
+
+  /// What one thread brings in of a mapped file: a run of its own, because the kernel remembers for each opening where it is reading,
+  /// and threads that share one make it read in small pages.
+  private func partByteCount(_ blob: MappedBlob) -> Int {
+    let unit = MappedBlob.hugePage
+    let pages = blob.mappedRange(kind).count.roundedUp(toMultipleOf: unit) / unit
+    let threads = crew.threadCount(on: blob.replica.node)
+    return max(1, (pages + threads - 1) / threads) * unit
   }
 
   /// Whether an errno of an advice means that this kernel (before 5.14) or a container's profile has no such advice. Reserved huge
@@ -153,7 +175,8 @@ package struct ReplicaFiller {
     guard kind != .hugetlb else { return }
     let kind = kind
     let small = blobs.filter { MemoryMap.read($0.mappedRange(kind)).hugeByteCount < $0.mappedRange(kind).count }
-    try crew.forEachPiece(of: small, pieceByteCount: Self.populatedPiece, byteCount: { $0.mappedRange(kind).count }) { piece in
+    try crew.forEachPiece(of: small, pieceByteCount: { _ in Self.populatedPiece }, byteCount: { $0.mappedRange(kind).count }) {
+      piece in
       // What stays small is reported as such.
       _ = kernel.advise(piece.blob.reservedRange[piece.range], CL_MADV_COLLAPSE)
     }
