@@ -83,9 +83,10 @@ let package = Package(
       swiftSettings: safe),
 
     // What a conversation becomes: these need nothing but Swift.
+    // (Rounding a float calls the C library's mathematics, which a program that imports nothing else would not link.)
     .target(name: "JSON", swiftSettings: safe),
-    .target(name: "ChatTemplates", dependencies: ["JSON"], swiftSettings: safe),
-    .target(name: "Grammar", dependencies: ["JSON"], swiftSettings: safe),
+    .target(name: "ChatTemplates", dependencies: ["JSON"], swiftSettings: safe, linkerSettings: [.linkedLibrary("m")]),
+    .target(name: "Grammar", dependencies: ["JSON"], swiftSettings: safe, linkerSettings: [.linkedLibrary("m")]),
 
     // Programs, and what they share.
     .target(
