@@ -55,11 +55,12 @@ struct RandomWriter {
       if matcher.isComplete, isLong || Int.random(in: 0..<3, using: &random) == 0 { return text }
       let mask = matcher.allowedTokens()
       var allowed = SmallVocabulary.tokens.indices.filter { mask[$0] }
-      // Once the text is long, what closes comes first, and then what the samples' patterns wait for.
-      if isLong, let closing = "\"}])".utf8.first(where: { mask[Int($0) + 1] }) {
-        allowed = [Int(closing) + 1]
-      } else if isLong, let awaited = "ab.comrg".utf8.filter({ mask[Int($0) + 1] }).randomElement(using: &random) {
-        allowed = [Int(awaited) + 1]
+      // Once the text is long, what closes comes first, and within a string what the samples' patterns wait for.
+      if isLong {
+        let isInString = "ab.".utf8.contains { mask[Int($0) + 1] }
+        let awaited = "ab.comrg".utf8.filter { mask[Int($0) + 1] }.randomElement(using: &random)
+        let closing = (isInString ? "\"" : "}])\"").utf8.first { mask[Int($0) + 1] }
+        if let byte = closing ?? awaited { allowed = [Int(byte) + 1] }
       }
       guard let token = allowed.randomElement(using: &random), matcher.accept(token: token) else { return nil }
       text += SmallVocabulary.tokens[token]
