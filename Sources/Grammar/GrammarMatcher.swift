@@ -2,22 +2,25 @@
 
 /// Follows a text through a grammar, and says which tokens may come next.
 ///
-/// What may come next depends mostly on the element that comes next, and hardly on what lies below it in the stack. So a mask is
-/// computed once for each element, with the places in the vocabulary's tree where a token leaves the rule; only from those places
-/// on does the stack matter. Masks of whole stacks are kept, too: within a string it is one stack for many tokens.
+/// What may come next depends mostly on the top of the stack, and hardly on what lies deeper. So a mask is computed once for each top
+/// of a few elements, with the places in the vocabulary's tree where a token goes deeper; only from those places on does the rest of
+/// the stack matter. Masks of whole stacks are kept, too: within a string it is one stack for many tokens.
 public final class GrammarMatcher {
   private let trie: TokenTrie
   private var automaton: Automaton
   private var stacks: [Automaton.Node]
 
-  /// What is known of an element whatever the stack below: the tokens that stay within its rule, and the nodes of the tree at
-  /// which its rule has ended.
-  private struct ElementMask {
+  /// What is known of the top of a stack whatever lies below: the tokens that stay within it, and the nodes of the tree at which it
+  /// is used up.
+  private struct TopMask {
     var mask: TokenMask
     var exits: [Int32] = []
   }
 
-  private var elementMasks: [Int32: ElementMask] = [:]
+  /// How many elements are looked at together. A repetition may end after each byte, so one element alone says little.
+  private static let topDepth = 4
+  private static let keptTopMasks = 2048
+  private var topMasks: [[Int32]: TopMask] = [:]
   private var stackMasks: [Automaton.Node: TokenMask] = [:]
   private static let keptStackMasks = 256
 
@@ -85,24 +88,33 @@ public final class GrammarMatcher {
   private func mask(of node: Automaton.Node) -> TokenMask {
     if let mask = stackMasks[node] { return mask }
     makeRoomForSets()
-    let known = elementMask(automaton.elements[Int(node)])
+    // The top of the stack: what comes next, and where its rules return to.
+    var top = [automaton.elements[Int(node)]]
+    var below = automaton.parents[Int(node)]
+    while top.count < Self.topDepth, below > Automaton.unknown {
+      top.append(automaton.elements[Int(below)])
+      below = automaton.parents[Int(below)]
+    }
+    let known = topMask(top, isWhole: below == Automaton.bottom)
     var mask = known.mask
-    let parent = automaton.parents[Int(node)]
-    if parent != Automaton.bottom, !known.exits.isEmpty {
-      let below = number(of: automaton.resume(parent))
-      for exit in known.exits { walk(below: Int(exit), from: below, into: &mask) }
+    if !known.exits.isEmpty {
+      let set = number(of: automaton.resume(below))
+      for exit in known.exits { walk(below: Int(exit), from: set, into: &mask) }
     }
     if stackMasks.count >= Self.keptStackMasks { stackMasks = [:] }
     stackMasks[node] = mask
     return mask
   }
 
-  private func elementMask(_ element: Int32) -> ElementMask {
-    if let known = elementMasks[element] { return known }
-    var known = ElementMask(mask: TokenMask(vocabularySize: trie.vocabularySize))
-    let start = number(of: [automaton.node(Int(element), Automaton.unknown)])
-    walk(0..<trie.bytes.count, depth: 0, from: start, into: &known.mask, exits: &known.exits)
-    elementMasks[element] = known
+  private func topMask(_ top: [Int32], isWhole: Bool) -> TopMask {
+    let key = top + [isWhole ? Automaton.bottom : Automaton.unknown]
+    if let known = topMasks[key] { return known }
+    var known = TopMask(mask: TokenMask(vocabularySize: trie.vocabularySize))
+    var node = isWhole ? Automaton.bottom : Automaton.unknown
+    for element in top.reversed() { node = automaton.node(Int(element), node) }
+    walk(0..<trie.bytes.count, depth: 0, from: number(of: [node]), into: &known.mask, exits: &known.exits)
+    if topMasks.count >= Self.keptTopMasks { topMasks = [:] }
+    topMasks[key] = known
     return known
   }
 
