@@ -307,7 +307,8 @@ struct BadPackTests {
   @Test("Slices that begin where no kernel can are refused, in plain rows too", arguments: [5, 8, 17])
   func cuts(row: Int) throws {
     try SmallPack.with(PackOptions()) { pack in
-      // `last` has 48 plain rows of two blocks of 74 bytes.
+      // `last` has 48 rows of two blocks of 74 bytes; they are to be plain here.
+      try pack.change("tensors.3.slices.0.layout", to: "gguf")
       try pack.change("tensors.3.slices.0.rowCount", to: row)
       try pack.change("tensors.3.slices.0.byteCount", to: row * 148)
       let second: [String: Any] = [
