@@ -177,7 +177,7 @@ extension FilterCall {
     _ elements: [Value], descending: Bool, by key: (Value) throws(Fault) -> Value
   ) throws(Fault) -> Value {
     // Each level of the merge looks at all elements; comparing costs more than visiting.
-    let levels = 3 * (elements.count.bitWidth - elements.count.leadingZeroBitCount)
+    let levels = 6 * (elements.count.bitWidth - elements.count.leadingZeroBitCount)
     for _ in 0..<levels { for element in elements { try interpreter.measure(element) } }
     return try interpreter.makeList(elements.sorted(descending: descending, by: key))
   }
