@@ -92,7 +92,8 @@ let package = Package(
     .target(
       name: "Console",
       dependencies: [
-        "PackFormat", "GGUF", "Files", "CLinux", "JSON", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "PackFormat", "GGUF", "Files", "CLinux", "JSON", .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),
     .executableTarget(

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
-import CLinux
-import Files
 import Glibc
 
 extension ParsableCommand {
   /// Runs the program whose root command this is, and ends it: the one place where errors become lines and exit codes.
-  package static func launch() -> Never {
+  ///
+  /// - Parameter synonyms: Options of neighbouring programs, dashes included, and what they are here.
+  package static func launch(_ synonyms: [String: Synonym] = [:]) -> Never {
     StandardStream.openMissing()
     // A write beyond the limit on a file's size is an error of that write, not the end of the program.
     signal(SIGXFSZ, SIG_IGN)
     Terminal.program = _commandName
     do {
-      var command = try parseAsRoot(arguments)
+      try AddressLimit.check()
+      var command = try parse(CommandLineWords.ofProcess, synonyms)
       try command.run()
       end(.success)
     } catch {
@@ -21,11 +22,16 @@ extension ParsableCommand {
     }
   }
 
-  /// The program's arguments, as the kernel handed them over: /proc may be missing, and their bytes need not be UTF-8.
-  private static var arguments: [String] {
-    (1..<max(1, Int(cl_argument_count()))).map { index in
-      guard let argument = unsafe cl_argument(CInt(index)) else { return "" }
-      return unsafe String(pathBytes: UnsafeBufferPointer(start: argument, count: strlen(argument)).map { UInt8(bitPattern: $0) })
+  private static func parse(_ words: [String], _ synonyms: [String: Synonym]) throws -> any ParsableCommand {
+    var line = CommandLineWords(words, of: self)
+    try line.checkCommand()
+    try line.translate(synonyms)
+    do {
+      return try parseAsRoot(line.words)
+    } catch {
+      // The parser takes `-1` for an option, and `---` for none. A second try shows whether that is all that is wrong.
+      guard exitCode(for: error) == .validationFailure, let joined = line.joiningValues else { throw error }
+      return try parseAsRoot(joined)
     }
   }
 

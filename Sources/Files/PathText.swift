@@ -35,7 +35,7 @@ extension String {
   }
 
   /// Calls `body` with the path as C takes it.
-  func withPath<Result: ~Copyable, Failure: Error>(
+  package func withPath<Result: ~Copyable, Failure: Error>(
     _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     let bytes = (pathBytes + [0]).map { CChar(bitPattern: $0) }

@@ -39,6 +39,11 @@ struct ArrangementArguments: ParsableArguments {
   }
 }
 
+/// Refuses `-`, which is standard output elsewhere: what is written takes its name when it is whole.
+func checkOutput(_ output: String?) throws {
+  if output == "-" { throw ValidationError("--output -: this cannot be written to standard output; name a file or a folder") }
+}
+
 /// Options of every command that writes something.
 struct WritingArguments: ParsableArguments {
   @Flag(help: "Replace the output if it exists.")

@@ -44,7 +44,7 @@ struct ModelArguments: ParsableArguments {
 
   /// Opens the pack and checks it if asked to.
   func open() throws -> Pack {
-    let pack = try Pack.open(pack)
+    let pack = try Pack.open(named: pack)
     guard verify else { return pack }
     let verifier = PackVerifier(pack)
     let progress = Progress("verifying", showsBytes: true)

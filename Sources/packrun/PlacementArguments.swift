@@ -31,7 +31,9 @@ struct PlacementArguments: ParsableArguments {
   /// How the weights are to be placed; with a progress line unless it `isQuiet`.
   func memoryOptions(_ kind: MemoryKind?, isQuiet: Bool = false) -> MemoryOptions {
     let progress = Progress("placing the weights", showsBytes: false, isQuiet: isQuiet)
-    return MemoryOptions(kind: kind, spill: spill, nodeMap: mapNodes) { done, total in progress.show(done, of: total) }
+    var options = MemoryOptions(kind: kind, spill: spill, nodeMap: mapNodes) { done, total in progress.show(done, of: total) }
+    options.isInterrupted = { Interrupt.isRequested }
+    return options
   }
 
   private static func cpuList(_ text: String) throws -> [Int] {

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Console
+import Files
 import Glibc
 
 /// Texts from files and standard input.
 enum TextInput {
+  /// No text is longer: no context holds it, and what has no end would be read until memory ends.
+  static let limit = ByteCount(limitByteCount)
+  static let limitByteCount = 64 << 20
+
   /// The text of a file, which must be UTF-8; `-` is standard input.
   static func read(_ path: String) throws -> String {
     try decode(bytes(path), path == "-" ? "standard input" : path)
@@ -19,7 +24,7 @@ enum TextInput {
   /// All bytes of a file.
   static func bytes(_ path: String) throws -> [UInt8] {
     guard path != "-" else { return try drain(StandardStream.input.rawValue, "standard input") }
-    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    let file = unsafe path.withPath { unsafe open($0, O_RDONLY | O_CLOEXEC) }
     guard file >= 0 else { throw Failure.system(path, "open it", errno: errno) }
     defer { close(file) }
     var status = stat()
@@ -53,6 +58,7 @@ enum TextInput {
       guard count >= 0 else { throw Failure.system(name, "read it", errno: errno) }
       if count == 0 { return all }
       all += buffer[..<count]
+      guard all.count <= limitByteCount else { throw Failure("\(name): the text is longer than \(limit); give a part of it") }
     }
   }
 }

@@ -161,7 +161,7 @@ struct PackrunTests {
     let named = try place.run("packrun", ["chat", pack, "--template", "gemma"] + options, input: "Once\nupon \\\na time\n")
     #expect(named.output == result.output && !named.errors.contains("guessed"))
     let bad = try place.run("packrun", ["chat", pack, "--template", "gemma", "--ctx", "8"], input: "a long way to go for a word\n")
-    #expect(bad.code == 2 && bad.lines.count == 1 && bad.errors.contains("context of 8"), "\(bad.errors)")
+    #expect(bad.code == 0 && bad.lines.count == 1 && bad.errors.contains("context of 8"), "\(bad.errors)")
   }
 
   @Test("Perplexity is finite, and a pack does not diverge from itself")
@@ -232,7 +232,8 @@ struct PackrunTests {
     let model = try place.file("mamba.gguf", Array(bytes))
     let pack = place.folder.appending(path: "mamba.pack").path
     #expect(try place.run("ggufpack", ["convert", model, "-o", pack, "--quiet"]).code == 0)
-    let line = try complaint(["logits", pack, "--ids", "1", "-o", "/dev/null"], in: place)
+    let output = place.folder.appending(path: "logits.f32").path
+    let line = try complaint(["logits", pack, "--ids", "1", "-o", output], in: place)
     #expect(line.contains("'mamba'") && line.contains("gemma3"), "\(line)")
   }
 

@@ -38,7 +38,7 @@ struct PlacementTests {
     #expect((report["bandwidth"] as? [Any])?.isEmpty == false)
     #expect(
       try Program.packrun.run("placement", pack, "--no-bandwidth", "--require-local", "100.5")
-        .exitCode == 1)
+        .exitCode == 64)
   }
 
   @Test(

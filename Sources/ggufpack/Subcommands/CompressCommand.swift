@@ -24,6 +24,7 @@ struct CompressCommand: ParsableCommand {
   @OptionGroup var writing: WritingArguments
 
   func validate() throws {
+    try checkOutput(output)
     guard FrameCodec.levels.contains(level) else { throw ValidationError("--level takes 1 to \(FrameCodec.levels.upperBound).") }
   }
 
@@ -46,6 +47,8 @@ struct DecompressCommand: ParsableCommand {
 
   @OptionGroup var writing: WritingArguments
 
+  func validate() throws { try checkOutput(output) }
+
   func run() throws {
     try store(pack, as: output, level: nil, writing)
   }
@@ -53,7 +56,7 @@ struct DecompressCommand: ParsableCommand {
 
 /// Writes the pack at `path` with its blobs stored in another way, to `output` or in its own place.
 private func store(_ path: String, as output: String?, level: Int?, _ writing: WritingArguments) throws {
-  let pack = try Pack.open(path)
+  let pack = try Pack.open(named: path)
   if output == nil, pack.manifest.blobs.allSatisfy({ ($0.storage != nil) == (level != nil) }) {
     if !writing.quiet { Output.print("\(path.oneLine): \(level == nil ? "not compressed" : "compressed already"); nothing to do") }
     return

@@ -20,6 +20,8 @@ struct ConvertCommand: ParsableCommand {
   @OptionGroup var arrangement: ArrangementArguments
   @OptionGroup var writing: PackWritingArguments
 
+  func validate() throws { try checkOutput(output) }
+
   func run() throws {
     let source = try GGUFModel.open(model)
     let target = output ?? source.basePath + ".pack"

@@ -17,7 +17,7 @@ struct InspectCommand: ParsableCommand {
   var tensors = false
 
   func run() throws {
-    let pack = try Pack.open(pack)
+    let pack = try Pack.open(named: pack)
     var lines = header(pack) + blobs(pack.manifest)
     lines.append("tensors     \(pack.manifest.tensors.count)")
     lines += WeightSum.byType(pack.manifest).map { "  \($0)" }

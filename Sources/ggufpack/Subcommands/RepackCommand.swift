@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
+import Console
 import PackFormat
 import Repack
 
@@ -19,8 +20,10 @@ struct RepackCommand: ParsableCommand {
   @OptionGroup var arrangement: ArrangementArguments
   @OptionGroup var writing: PackWritingArguments
 
+  func validate() throws { try checkOutput(output) }
+
   func run() throws {
-    let source = try Pack.open(pack)
+    let source = try Pack.open(named: pack)
     let plan = try PackPlan(tensors: source.manifest.tensors, options: arrangement.options)
     if arrangement.plan { return show(plan, to: output) }
     try write(PackConverter(source, plan: plan), to: output, writing, verifying: source)

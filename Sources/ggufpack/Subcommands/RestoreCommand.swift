@@ -27,8 +27,10 @@ struct RestoreCommand: ParsableCommand {
 
   @OptionGroup var writing: WritingArguments
 
+  func validate() throws { try checkOutput(output) }
+
   func run() throws {
-    let pack = try Pack.open(pack)
+    let pack = try Pack.open(named: pack)
     let restorer = PackRestorer(pack)
     if check {
       try verifyFirst(pack, isQuiet: writing.quiet)

@@ -28,7 +28,7 @@ struct VerifyCommand: ParsableCommand {
 
   func run() throws {
     if json { return try runWithJSON() }
-    let opened = try Pack.open(pack)
+    let opened = try Pack.open(named: pack)
     try verifyFirst(opened, isQuiet: quiet)
     if let source { try compareSource(PackRestorer(opened), with: source, isQuiet: quiet) }
     if quiet { return }
@@ -73,7 +73,7 @@ struct VerifyCommand: ParsableCommand {
   private func runWithJSON() throws {
     var report = Report(pack: pack)
     do {
-      let opened = try Pack.open(pack)
+      let opened = try Pack.open(named: pack)
       for damage in try verify(opened, &report.byteCount) { report.add(damage) }
       if let source, report.problems.isEmpty { try compare(opened, with: source, &report) }
       if !report.problems.isEmpty { report.result = "damaged" }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Console
+import Files
 import GGUF
 import Generation
 import Inference
@@ -130,7 +131,7 @@ struct BenchCommand: ParsableCommand {
     ])
     for test in tests {
       table.append([
-        name(session), ByteCount(session.weights.byteCount).description,
+        name(session).oneLine, ByteCount(session.weights.byteCount).description,
         "\(Decimal(Double(parameters(session.pack)) / 1e6, 2)) M", session.model.kernelsName, "\(session.teams.teamCount)",
         "\(session.teams.threadCount)", test.name, "\(Decimal(test.rate.mean, 2)) ± \(Decimal(test.rate.deviation, 2))",
       ])

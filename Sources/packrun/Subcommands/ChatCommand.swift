@@ -2,8 +2,10 @@
 
 import ArgumentParser
 import Console
+import Files
 import Generation
 import Glibc
+import Inference
 import PackFormat
 import Tokenization
 
@@ -33,8 +35,9 @@ struct ChatCommand: ParsableCommand {
     let session = try model.session(pack)
     try tokenizer.check(embeddingRows: session.model.vocabularySize)
     Interrupt.watch([SIGINT], endsReads: true)
-    try talk(
-      Conversation(template, system: system, writesBeginOfText: ChatTemplate.writesBeginOfText(pack.metadata)), session, tokenizer)
+    let system = try TextInput.decode(system.pathBytes, "--system")
+    let beginning = Conversation(template, system: system, writesBeginOfText: ChatTemplate.writesBeginOfText(pack.metadata))
+    try talk(beginning, session, tokenizer)
   }
 
   /// The template asked for, else the model's own, or the one whose marks the vocabulary has.
@@ -47,17 +50,29 @@ struct ChatCommand: ParsableCommand {
     }
   }
 
-  private func talk(_ conversation: Conversation, _ session: Session, _ tokenizer: Tokenizer) throws {
-    var (conversation, reader) = (conversation, TurnReader())
+  private func talk(_ beginning: Conversation, _ session: Session, _ tokenizer: Tokenizer) throws {
+    var (conversation, reader) = (beginning, TurnReader())
     var generator = Generator(session.model, tokenizer)
-    generator.maximumTokens = sampling.number
+    generator.maximumTokens = sampling.maximumTokens
     generator.stopStrings = sampling.stop
     // The marks of its channels tell the model's thinking from its answer.
-    generator.showsControl = conversation.template == .harmony
-    var sampler = Sampler(sampling.options, vocabularySize: session.model.vocabularySize)
+    generator.showsControl = beginning.template == .harmony
+    var sampler = Sampler(
+      sampling.options(contextLength: session.model.contextLength), vocabularySize: session.model.vocabularySize)
     while !Output.hasFailed, let turn = try reader.next() {
-      let before = conversation
-      let tokens = conversation.ask(turn, tokenizer)
+      var before = conversation
+      var tokens = conversation.ask(turn, tokenizer)
+      if session.model.length(of: 0) > 0, session.model.length(of: 0) + tokens.count >= session.model.contextLength {
+        Terminal.note("the context of \(session.model.contextLength) tokens is full: the earlier turns are left out from here on")
+        session.model.truncate(0, to: 0)
+        (conversation, before) = (beginning, beginning)
+        tokens = conversation.ask(turn, tokenizer)
+      }
+      guard tokens.count < session.model.contextLength else {
+        Terminal.note(ModelError.contextFull(tokens: tokens.count, contextLength: session.model.contextLength).failure.problem)
+        conversation = before
+        continue
+      }
       let result = try generator.run(
         prompt: tokens, sampler: &sampler, isInterrupted: { Interrupt.isRequested || Output.hasFailed },
         emit: { _, text in Output.write(text) })
@@ -65,13 +80,11 @@ struct ChatCommand: ParsableCommand {
       // Interrupted before the turn was read: as if it had not been said.
       if result.reason == .interrupted, result.tokens.isEmpty { conversation = before }
       // The last token is not in the cache yet; where it ended the turn, the next question's beginning does so.
-      if let last = result.tokens.last, result.reason != .endOfText, result.reason != .context {
+      let isFull = session.model.length(of: 0) >= session.model.contextLength
+      if let last = result.tokens.last, result.reason != .endOfText, !isFull {
         try unsafe session.model.append([last]) { _, _ in }
       }
-      if session.model.length(of: 0) >= session.model.contextLength {
-        noteFullContext(session)
-        break
-      }
+      if result.reason == .context { noteFullContext(session) }
     }
   }
 }

@@ -3,6 +3,7 @@
 import ArgumentParser
 import Console
 import Doctor
+import Files
 import PackFormat
 
 /// Says what on this machine costs speed.
@@ -14,9 +15,9 @@ struct DoctorCommand: ParsableCommand {
   var pack: String?
 
   func run() throws {
-    for finding in Doctor().examine(try pack.map { try Pack.open($0) }) {
-      Output.print("\(finding.isProblem ? "fix" : "ok ")  \(finding.text)")
-      if let remedy = finding.remedy { Output.print("     \(remedy)") }
+    for finding in Doctor().examine(try pack.map { try Pack.open(named: $0) }) {
+      Output.print("\(finding.isProblem ? "fix" : "ok ")  \(finding.text.oneLine)")
+      if let remedy = finding.remedy { Output.print("     \(remedy.oneLine)") }
     }
   }
 }

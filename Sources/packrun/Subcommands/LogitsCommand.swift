@@ -20,6 +20,10 @@ struct LogitsCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "The file to write.", completion: .file())
   var output: String
 
+  func validate() throws {
+    if output == "-" { throw ValidationError("--output -: the logits cannot be written to standard output; name a file") }
+  }
+
   func run() throws {
     let tokens = try ids.split { $0 == "," || $0.isWhitespace }.map { word in
       guard let id = Int32(word) else { throw Failure("--ids: '\(word)' is not a token id") }
@@ -28,15 +32,15 @@ struct LogitsCommand: ParsableCommand {
     guard !tokens.isEmpty else { throw Failure("--ids: there is no token id in it") }
     var model = model
     model.context = model.context ?? max(tokens.count, 16)
-    let session = try model.session(model.open(), readsAllLogits: true)
-    try write(tokens, session.model)
-  }
-
-  /// The file is whole or not there.
-  private func write(_ tokens: [Int32], _ model: Model) throws {
+    let pack = try model.open()
+    Interrupt.watch([SIGINT, SIGTERM, SIGHUP])
+    // A result that cannot be written shows before the weights are read. The file is whole or not there.
     var file = try WholeFile<FileError>(output)
+    let session = try model.session(pack, readsAllLogits: true)
     var failure: FileError?
-    try unsafe model.append(tokens, logitsFrom: 0) { _, logits in
+    let isRead = try unsafe session.model.append(
+      tokens, logitsFrom: 0, isInterrupted: { Interrupt.isRequested || failure != nil }
+    ) { _, logits in
       guard failure == nil else { return }
       do throws(FileError) {
         try unsafe file.append(UnsafeRawBufferPointer(logits))
@@ -45,6 +49,7 @@ struct LogitsCommand: ParsableCommand {
       }
     }
     if let failure { throw failure }
+    guard isRead else { throw Failure("interrupted", exitCode: .interrupted) }
     try file.commit()
   }
 }

@@ -37,8 +37,9 @@ struct PerplexityCommand: ParsableCommand {
     let pack = try model.open()
     let tokenizer = try Tokenizer(metadata: pack.metadata)
     let tokens = tokenizer.encode(try TextInput.read(file), addSpecial: true, parseSpecial: false)
-    guard tokens.count >= 2 else {
-      throw Failure("\(file): the text is too short: \(Count(tokens.count, "token")), and at least 2 are needed")
+    let own = tokens.count - (tokenizer.addsBeginOfText ? 1 : 0)
+    guard own >= 2 else {
+      throw Failure("\(file): the text is too short: \(Count(own, "token")), and at least 2 are needed")
     }
     let length = try chunkLength(tokens.count)
     var arguments = model

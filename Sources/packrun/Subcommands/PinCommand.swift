@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Console
+import Files
 import Glibc
 import PackFormat
 import PackRuntime
@@ -21,13 +22,12 @@ struct PinCommand: ParsableCommand {
   var place = "auto"
 
   func run() throws {
-    let pack = try Pack.open(pack)
-    var options = arguments.memoryOptions(nil)
-    options.isInterrupted = { Interrupt.isRequested }
+    let pack = try Pack.open(named: pack)
+    let options = arguments.memoryOptions(nil)
     // What is half filled would stay in memory.
     Interrupt.watch([SIGINT, SIGTERM, SIGHUP])
     let folder = try PinnedReplicas.pin(
       pack, plan: arguments.teamPlan(pack), in: PinnedReplicas.place(named: place), options: options)
-    Output.print("pinned \(pack.path) in \(folder)")
+    Output.print("pinned \(pack.path.oneLine) in \(folder.oneLine)")
   }
 }

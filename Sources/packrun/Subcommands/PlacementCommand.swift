@@ -32,8 +32,14 @@ struct PlacementCommand: ParsableCommand {
   @Option(help: "Wait this many seconds after printing, so that other programs can look at the pages.")
   var hold: UInt32 = 0
 
+  func validate() throws {
+    if let requireLocal, !(0...100).contains(requireLocal) {
+      throw ValidationError("--require-local \(requireLocal): must be between 0 and 100")
+    }
+  }
+
   func run() throws {
-    let pack = try Pack.open(pack)
+    let pack = try Pack.open(named: pack)
     let teams = try Teams(plan: arguments.teamPlan(pack))
     let mapped = try MappedPack(pack, teams: teams, options: arguments.memoryOptions(memory.kind))
     let report = mapped.placementReport(teams, measuring: !noBandwidth)

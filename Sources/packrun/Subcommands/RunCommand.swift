@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Console
+import Files
 import Generation
 import Glibc
 import Inference
@@ -13,7 +14,7 @@ struct RunCommand: ParsableCommand {
     commandName: "run", abstract: "Continue a prompt (the default command).",
     discussion: """
       The prompt comes from -p, from -f, or from a pipe; the end of the last line is not part of it. At a terminal, packrun asks for \
-      prompts; each is answered on its own. Ctrl-C stops the answer; a second one quits. Exit code 2: the input cannot be used; 3: too \
+      prompts; each is answered on its own. A text has at most \(TextInput.limit). Ctrl-C stops the answer; a second one quits. Exit code 2: the input cannot be used; 3: too \
       little memory.
       """)
 
@@ -69,7 +70,7 @@ struct RunCommand: ParsableCommand {
 
   /// The prompt from wherever it was given; nil if a person at a terminal is to be asked.
   private func givenText() throws -> String? {
-    if let prompt { return prompt }
+    if let prompt { return try TextInput.decode(prompt.pathBytes, "-p") }
     if file == nil, StandardStream.input.isTerminal { return nil }
     return try TextInput.prompt(file ?? "-")
   }
@@ -87,10 +88,11 @@ struct RunCommand: ParsableCommand {
     let tokens = tokenizer.encode(text, addSpecial: true, parseSpecial: true)
     guard !tokens.isEmpty else { throw Failure("the prompt is empty") }
     var generator = Generator(session.model, tokenizer)
-    generator.maximumTokens = sampling.number
+    generator.maximumTokens = sampling.maximumTokens
     generator.stopStrings = sampling.stop
     generator.ignoresEnd = ignoreEos
-    var sampler = Sampler(sampling.options, vocabularySize: session.model.vocabularySize)
+    var sampler = Sampler(
+      sampling.options(contextLength: session.model.contextLength), vocabularySize: session.model.vocabularySize)
     report.begin(promptTokens: tokens.count)
     let result = try generator.run(
       prompt: tokens, sampler: &sampler, isInterrupted: { Interrupt.isRequested || Output.hasFailed }, emit: report.add)
@@ -111,13 +113,17 @@ struct RunCommand: ParsableCommand {
       throw Failure("\(file ?? "-"): line \(numbered[long].offset + 1): \(problem)")
     }
     var generator = BatchGenerator(session.group, tokenizer)
-    generator.maximumTokens = sampling.number
+    generator.maximumTokens = sampling.maximumTokens
     generator.stopStrings = sampling.stop
     generator.ignoresEnd = ignoreEos
     report.begin(promptTokens: prompts.reduce(0) { $0 + $1.count })
     var result = BatchResult(prompts: lines.count, tokens: 0, parallel: parallel, seconds: 0)
     let start = ContinuousClock.now
-    try generator.run(prompts, sampling: sampling.options, isInterrupted: { Interrupt.isRequested || Output.hasFailed }) { answer in
+    try generator.run(
+      prompts, sampling: sampling.options(contextLength: contextLength),
+      isInterrupted: { Interrupt.isRequested || Output.hasFailed }
+    ) {
+      answer in
       result.tokens += answer.tokenCount
       report.add(answer, to: lines[answer.prompt])
     }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Console
+import Files
 import PackFormat
 import Tokenization
 
@@ -23,8 +24,9 @@ struct TokenizeCommand: ParsableCommand {
   var noSpecial = false
 
   func run() throws {
-    let tokenizer = try Tokenizer(metadata: Pack.open(pack).metadata)
-    let bytes = try text.map { Array($0.utf8) } ?? TextInput.bytes(file ?? "-")
+    let tokenizer = try Tokenizer(metadata: Pack.open(named: pack).metadata)
+    if text == nil, file == nil, StandardStream.input.isTerminal { Terminal.note("reading the text from standard input") }
+    let bytes = try text.map(\.pathBytes) ?? TextInput.bytes(file ?? "-")
     let ids = tokenizer.encode(bytes: bytes, addSpecial: !noSpecial, parseSpecial: !noSpecial)
     Output.print(ids.map(String.init).joined(separator: " "))
   }

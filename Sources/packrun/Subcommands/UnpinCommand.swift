@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Console
+import Files
 import PackFormat
 import PackRuntime
 
@@ -21,8 +22,8 @@ struct UnpinCommand: ParsableCommand {
   }
 
   func run() throws {
-    let freed = try pack.map { try PinnedReplicas.unpin(Pack.open($0)) } ?? PinnedReplicas.unpinAll()
+    let freed = try pack.map { try PinnedReplicas.unpin(Pack.open(named: $0)) } ?? PinnedReplicas.unpinAll()
     if freed.isEmpty { Terminal.note("nothing is pinned") }
-    for folder in freed { Output.print("freed \(folder)") }
+    for folder in freed { Output.print("freed \(folder.oneLine)") }
   }
 }

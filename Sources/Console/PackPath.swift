@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Files
+import PackFormat
+import SystemPackage
+
+extension Pack {
+  /// Opens the pack that a person named: by its folder, or without the ending `.pack`.
+  package static func open(named name: String) throws -> Pack {
+    if let found = status(name) {
+      let neighbour = withoutEnding(name) + ".pack"
+      if found.type == .regular, neighbour != name, isFolder(neighbour) {
+        throw Failure("\(name): this is a file; the pack beside it is \(neighbour)")
+      }
+    } else if isFolder(name + ".pack") {
+      return try open(name + ".pack")
+    }
+    return try open(name)
+  }
+
+  private static func isFolder(_ path: String) -> Bool {
+    status(path)?.type == .directory
+  }
+
+  private static func status(_ path: String) -> Stat? { (try? Stat.find(path, failingAs: FileError.self)) ?? nil }
+
+  private static func withoutEnding(_ path: String) -> String {
+    path.hasSuffix(".gguf") ? String(path.dropLast(5)) : path
+  }
+}

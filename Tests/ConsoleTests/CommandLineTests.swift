@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ArgumentParser
+import Testing
+
+@testable import Console
+
+/// A program with a standard command.
+private struct Runner: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "runner", subcommands: [Run.self, Check.self], defaultSubcommand: Run.self)
+
+  struct Run: ParsableCommand {
+    @Argument var file: String
+    @Option(name: .shortAndLong, parsing: .unconditional) var prompt: String?
+    @Option(name: .shortAndLong) var number = 0
+    @Option var cache = 0
+    @Flag var json = false
+  }
+
+  struct Check: ParsableCommand {
+    @Argument var file: String
+  }
+}
+
+@Suite("The words of a command line")
+struct CommandLineTests {
+  private func translated(_ words: [String]) throws -> [String] {
+    var line = CommandLineWords(words, of: Runner.self)
+    try line.translate(["-c": .option("--cache"), "-ub": .notNeeded(takesValue: true), "--old": .notNeeded(takesValue: false)])
+    return line.words
+  }
+
+  @Test(
+    "How many letters two words differ in",
+    arguments: [("", "", 0), ("run", "rnu", 1), ("convert", "convrt", 1), ("chat", "chta", 1), ("a", "bcd", 3), ("verify", "", 6)])
+  func distance(a: String, b: String, count: Int) {
+    #expect(Spelling.distance(a, b) == count && Spelling.distance(b, a) == count)
+  }
+
+  @Test("Nothing is near to everything")
+  func nearest() {
+    #expect(Spelling.nearest(to: "rnu", among: ["run", "chat"]) == "run")
+    #expect(Spelling.nearest(to: "model", among: ["run", "chat"]) == nil)
+    #expect(Spelling.nearest(to: "chekc", among: ["run", "check", "chuck"]) == "check")
+  }
+
+  @Test(
+    "A mistyped command is named with the nearest one, and a file is not a command",
+    arguments: [(["rnu", "x"], "'rnu'"), (["chekc"], "'chekc'"), (["help", "chck"], "'chck'"), (["help", "zzz"], "'zzz'")])
+  func commands(words: [String], word: String) {
+    let failure = #expect(throws: Failure.self) { try CommandLineWords(words, of: Runner.self).checkCommand() }
+    #expect(failure?.problem.contains(word) == true && failure?.exitCode == .wrongUsage)
+    for words in [["run", "x"], ["model"], ["/rnu"], ["help"], ["help", "run"], ["-p", "rnu"], []] {
+      #expect(throws: Never.self) { try CommandLineWords(words, of: Runner.self).checkCommand() }
+    }
+  }
+
+  @Test("What comes after an option that takes a value is its value")
+  func values() {
+    func joined(_ words: [String]) -> [String]? { CommandLineWords(words, of: Runner.self).joiningValues }
+    #expect(joined(["x", "-n", "-1"]) == ["x", "-n=-1"])
+    #expect(joined(["x", "--prompt", "---", "-n", "1"]) == ["x", "--prompt=---", "-n", "1"])
+    #expect(joined(["x", "-p", "-n"]) == ["x", "-p=-n"])
+    #expect(joined(["x", "-n", "1", "--json"]) == nil)
+    #expect(joined(["x", "--", "-n", "-1"]) == nil)
+    #expect(joined(["x", "-p", "-"]) == nil)
+  }
+
+  @Test("Names that neighbouring programs use are translated, and what is not needed is left out")
+  func synonyms() throws {
+    #expect(try translated(["x", "-c", "5"]) == ["x", "--cache", "5"])
+    #expect(try translated(["x", "-c=5", "-ub", "512", "--old", "--json"]) == ["x", "--cache", "5", "--json"])
+    // What is the value of an option is no option.
+    #expect(try translated(["x", "-p", "-ub"]) == ["x", "-p", "-ub"])
+    #expect(try translated(["x", "--", "-ub"]) == ["x", "--", "-ub"])
+    #expect(try translated(["x", "-10", "-1.5"]) == ["x", "-10", "-1.5"])
+  }
+
+  @Test("Several letters behind one dash are one unknown option, not the help", arguments: ["-hf", "-json", "-ctk"])
+  func severalLetters(word: String) {
+    let failure = #expect(throws: Failure.self) { _ = try translated(["x", word, "y"]) }
+    #expect(failure?.problem.contains("'\(word)'") == true && failure?.exitCode == .wrongUsage)
+  }
+}
