@@ -155,7 +155,7 @@ struct StreamTests {
 
   @Test("A limit on addresses that is too low is a line, not a death")
   func addresses() throws {
-    let result = try shell("ulimit -v 150000; $G verify $W/m.pack")
+    let result = try shell("ulimit -v 110000; $G verify $W/m.pack")
     #expect(result.exitCode == 1 && result.errors.contains("too little memory: the limit on addresses"), "\(result.errors)")
   }
 }
