@@ -71,14 +71,14 @@ let package = Package(
       swiftSettings: safe),
     .target(name: "Tokenization", dependencies: ["GGUF", "Files"], swiftSettings: safe),
     .target(
-      name: "Inference", dependencies: ["PackRuntime", "PackFormat", "GGUF", "CKernels"], swiftSettings: fast),
+      name: "Inference", dependencies: ["PackRuntime", "PackFormat", "GGUF", "Files", "CKernels"], swiftSettings: fast),
     .target(
-      name: "Generation", dependencies: ["Inference", "Tokenization", "PackRuntime", "PackFormat", "GGUF"],
+      name: "Generation", dependencies: ["Inference", "Tokenization", "PackRuntime", "PackFormat", "GGUF", "Files"],
       swiftSettings: safe),
     .target(
       name: "Doctor",
       dependencies: [
-        "Generation", "PackRuntime", "PackFormat", "CLinux", .product(name: "SystemPackage", package: "swift-system"),
+        "Generation", "PackRuntime", "PackFormat", "Files", "CLinux", .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: safe),
 
@@ -132,7 +132,7 @@ let package = Package(
     .testTarget(name: "InferenceTests", dependencies: ["Inference", "Generation", "Repack", "TestSupport"]),
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "GGUF", "TestSupport"]),
     .testTarget(name: "ModelTests", dependencies: ["Generation", "Repack"]),
-    .testTarget(name: "ConsoleTests", dependencies: ["Console", "JSON"]),
+    .testTarget(name: "ConsoleTests", dependencies: ["Console", "Files", "JSON"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat"]),
   ],
   swiftLanguageModes: [.v6],

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import Glibc
 
 /// The limit on addresses that `ulimit -v` and batch systems set.

@@ -56,6 +56,7 @@ extension PackError: FailureConvertible {
     switch self {
     case .damaged: Failure(description, exitCode: .failed)
     case .interrupted: Failure(description, exitCode: .interrupted)
+    case .exists: Failure("\(description) (--force)")
     default: Failure(description)
     }
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import Synchronization
 
 /// A line on the terminal that shows how far a long work has come; nothing where standard error is not a terminal.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import CLinux
+import Files
 import PackFormat
 import PackRuntime
 
@@ -78,16 +79,11 @@ public struct Doctor {
   private var quota: Finding? {
     guard let quota = topology.cpuQuota else { return nil }
     let cores = topology.usableNodes.reduce(0) { $0 + $1.cores.count }
-    let text = "the cgroup's CPU quota (\(quota.path)) allows the time of \(decimal(quota.cpus)) CPUs"
+    let text = "the cgroup's CPU quota (\(quota.path)) allows the time of \(quota)"
     guard quota.threadCount < cores else { return good(text) }
     return bad(
-      "\(text), of \(cores) cores: packrun starts \(quota.threadCount == 1 ? "1 thread" : "\(quota.threadCount) threads")",
+      "\(text), of \(cores) cores: packrun starts \(Count(quota.threadCount, "thread"))",
       quota.raise(to: cores))
-  }
-
-  private func decimal(_ number: Double) -> String {
-    let tenths = Int((number * 10).rounded())
-    return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
   }
 
   private var offline: Finding? {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import PackFormat
 import PackRuntime
 import SystemPackage
@@ -30,17 +31,17 @@ extension Doctor {
       if topology.nodes.count > 1 { findings += plan.replicas.compactMap { cached($0, pack) } }
     } catch {
       let online = TextFile.read(root + "/sys/devices/system/cpu/online") ?? "0"
-      findings += [bad(error.description, "taskset -c \(online) packrun \(pack.path.shellWord)")]
+      findings += [bad(error.problem, "taskset -c \(online) packrun \(pack.path.shellWord)")]
     }
     return findings
   }
 
   /// What is said of a pack for another number of nodes: nodes left idle cost speed, several parts on one node do not.
-  private func nodeCount(_ pack: Pack, _ teams: TeamPlan, _ notes: [String]) -> [Finding] {
-    guard let idle = ReplicaPlan.idleNodes(pack.manifest, teams, topology) else { return notes.map { good($0) } }
+  private func nodeCount(_ pack: Pack, _ teams: TeamPlan, _ notes: [Note]) -> [Finding] {
+    guard let idle = ReplicaPlan.idleNodes(pack.manifest, teams, topology) else { return notes.map { good($0.description) } }
     let remedy =
       "ggufpack repack \(pack.path.shellWord) -o \(pack.path.shellWord) --force --nodes \(topology.usableNodes.count)"
-    return [bad(idle, remedy)] + notes.map { good($0) }
+    return [bad(idle.problem, remedy)] + notes.map { good($0.description) }
   }
 
   private func room(_ needed: [Int: Int], _ pack: Pack) -> Finding {
@@ -52,26 +53,26 @@ extension Doctor {
     } catch {
       // What other nodes have free does not help against a limit.
       if case .memoryLimit(_, let needed, let free) = error, let limit {
-        return bad(error.description, limit.raise(to: limit.bound + needed - free))
+        return bad(error.problem, limit.raise(to: limit.bound + needed - free))
       }
       let isPinned = PinnedReplicas.places(root: root).contains { !PinnedReplicas.entries($0).isEmpty }
-      return bad(error.description, isPinned ? "packrun unpin --all" : "packrun \(pack.path.shellWord) --spill")
+      return bad(error.problem, isPinned ? "packrun unpin --all" : "packrun \(pack.path.shellWord) --spill")
     }
   }
 
   /// What `--memory hugetlb` would take.
   private func hugePages(_ needed: [Int: Int]) -> Finding {
     let unit = MappedBlob.hugePage
-    let missing = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> String? in
+    let commands = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> String? in
       let pool = topology.node(id)?.hugePages.first { $0.pageByteCount == unit }
       let missing = bytes / unit - (pool?.free ?? 0)
       guard missing > 0 else { return nil }
       return
         "echo \((pool?.total ?? 0) + missing) | sudo tee /sys/devices/system/node/node\(id)/hugepages/hugepages-2048kB/nr_hugepages"
     }
-    return missing.isEmpty
+    return commands.isEmpty
       ? good("the reserved huge pages hold this pack")
-      : good("to have this pack in reserved huge pages (optional):", missing.joined(separator: "; "))
+      : good("to have this pack in reserved huge pages (optional):", commands.joined(separator: "; "))
   }
 
   private func filesystem(_ pack: Pack, _ plan: ReplicaPlan) -> Finding {

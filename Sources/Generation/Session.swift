@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import Inference
 import PackFormat
 import PackRuntime
@@ -69,7 +70,7 @@ public final class Session {
       return try TeamPlan(Topology.read(), nodeCount: nodeCount, options: options.teams)
     }
     guard (1...64).contains(teams) else {
-      throw .badOption(name: "--teams", value: "\(teams)", problem: "between 1 and 64 can be simulated")
+      throw .badOption(.teams, value: "\(teams)", problem: "between 1 and 64 can be simulated")
     }
     let whole = try TeamPlan(Topology.read(), nodeCount: 1, options: options.teams).teams[0]
     // All threads, divided among the teams, at least one each.
@@ -81,16 +82,16 @@ public final class Session {
       })
   }
 
-  /// What could not be arranged as it should be, and what costs speed or quality, one line each.
-  public var notes: [String] {
+  /// What could not be arranged as it should be, and what costs speed or quality.
+  public var notes: [Note] {
     var notes = weights.notes
     if options.simulatedTeams == nil, teams.plan.isOversubscribed {
       let cpus = Set(teams.plan.teams.flatMap(\.cpus)).count
-      notes.append("\(teams.threadCount) threads share \(cpus) CPUs: they wait for each other; --threads \(cpus) is faster")
+      notes.append(Note("\(teams.threadCount) threads share \(Count(cpus, "CPU")) and wait for each other", .threads(cpus)))
     }
     let trained = model.configuration.contextLength
     if model.contextLength > trained {
-      notes.append("a context of \(model.contextLength) tokens is more than the \(trained) that the model was trained on")
+      notes.append(Note("a context of \(model.contextLength) tokens is more than the \(trained) that the model was trained on"))
     }
     return notes
   }

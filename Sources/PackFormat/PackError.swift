@@ -12,6 +12,8 @@ public enum PackError: Error, Hashable, Sendable {
   case file(FileError)
   /// Something of the pack is not what its own rules or its own manifest say.
   case invalid(file: String, problem: String)
+  /// A result's name is taken, by what may be replaced.
+  case exists(path: String)
   /// The pack is of a version that this program does not know.
   case version(file: String, field: String, found: Int, known: Int)
   /// The bytes of a file do not have the digest that the pack promises; `chunk` is the number of the damaged chunk, from 0, and
@@ -44,6 +46,7 @@ extension PackError: CustomStringConvertible {
     switch self {
     case .file(let error): error.description
     case .invalid(let file, let problem): "\(file.oneLine): \(problem.oneLine)"
+    case .exists(let path): "\(path.oneLine): it exists already; choose another name, or replace it"
     case .version(let file, let field, let found, let known):
       "\(file.oneLine): \(field) is \(found), and this program knows \(known == 1 ? "1" : "1 to \(known)"); "
         + "use a newer version of it, or convert the model again"

@@ -71,15 +71,13 @@ struct Staging: ~Copyable {
     }
   }
 
-  /// Refuses to replace anything but an earlier result: `--force` with a mistyped path must not cost anybody a folder.
+  /// Refuses to replace anything but an earlier result: replacing with a mistyped path must not cost anybody a folder.
   private static func check(
     _ place: borrowing Destination<PackError>, _ result: Result, _ replacing: Bool
   ) throws(PackError) {
     guard let status = try place.existing() else { return }
     let path = place.folder.path(place.name)
-    guard replacing else {
-      throw .invalid(file: path, problem: "it exists already; choose another name, or replace it with --force")
-    }
+    guard replacing else { throw .exists(path: path) }
     let isFolder = status.type == .directory
     guard isFolder == result.isFolder else {
       throw .invalid(file: path, problem: "this is a \(isFolder ? "folder" : "file"); \(result.kind). Not replaced")

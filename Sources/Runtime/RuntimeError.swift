@@ -11,8 +11,8 @@ public enum RuntimeError: Error, Hashable, Sendable {
   case file(path: String, operation: String, reason: String)
   /// The pack itself cannot be used.
   case pack(PackError)
-  /// An option's value cannot be: what was given, and what would do.
-  case badOption(name: String, value: String, problem: String)
+  /// What was asked for cannot be: the value that was given, why not, and what would do.
+  case badOption(RuntimeOption, value: String, problem: String, remedies: [Remedy] = [])
   /// Some nodes have too little free memory for what is to lie on them.
   case shortage([NodeShortage])
   /// The cgroup at `path` leaves this process too few bytes.
@@ -23,40 +23,48 @@ public enum RuntimeError: Error, Hashable, Sendable {
   case filesystemShortage(path: String, needed: Int, free: Int, size: Int)
   /// The caller that asked for the work no longer wants it.
   case interrupted
-  /// Replicas left in memory by `packrun pin` cannot be used.
+  /// Pinned replicas cannot be used.
   case staleReplica(path: String, problem: String)
-
-  /// What a program's exit status tells of it: 3 if memory is short, 64 if an option cannot be, 2 if the pack cannot be used,
-  /// 130 after Ctrl-C, else 1.
-  public var exitCode: Int32 {
-    switch self {
-    case .shortage, .memoryLimit, .hugePageShortage, .filesystemShortage: 3
-    case .interrupted: 130
-    case .badOption: 64
-    case .pack, .file: 2
-    case .system, .staleReplica: 1
-    }
-  }
 }
 
-extension RuntimeError: CustomStringConvertible {
-  /// The problem in one line.
-  public var description: String {
+/// What a caller may ask for.
+public enum RuntimeOption: String, Sendable {
+  case threads, cpus, nodeMap = "node map", memory, place, teams
+}
+
+extension RuntimeError: Remediable {
+  /// What is wrong.
+  public var problem: String {
     switch self {
     case .system(let operation, let reason): "cannot \(operation): \(reason)"
     case .file(let path, let operation, let reason): "\(path): cannot \(operation): \(reason)"
     case .pack(let error): error.description
-    case .badOption(let name, let value, let problem): "\(name) \(value): \(problem)"
-    case .shortage(let nodes):
-      "too little free memory: \(Self.list(nodes)); free some, map the pack's nodes elsewhere (--map-nodes), or let it spill to other nodes (--spill)"
+    case .badOption(let option, let value, let problem, _): "\(option.rawValue) \(value): \(problem)"
+    case .shortage(let nodes): "too little free memory: \(Self.list(nodes))"
     case .memoryLimit(let path, let needed, let free):
-      "the cgroup \(path) leaves too little memory: \(ByteCount(needed - free)) short (\(ByteCount(needed)) needed, \(ByteCount(free)) available); raise its memory.max (docker run --memory, systemctl set-property UNIT MemoryMax=)"
-    case .hugePageShortage(let nodes):
-      "too few free huge pages: \(Self.list(nodes)); reserve more of them (packrun doctor says how) or use --memory anon"
-    case .filesystemShortage(let path, let needed, let free, let size):
-      "\(path) has too little room: \(ByteCount(needed - free)) short (\(ByteCount(needed)) needed, \(ByteCount(free)) free); enlarge it: mount -o remount,size=\((size + needed - free) >> 20 + 1)M \(path)"
+      "the cgroup \(path) leaves too little memory: \(ByteCount(needed - free)) short (\(ByteCount(needed)) needed, \(ByteCount(free)) available)"
+    case .hugePageShortage(let nodes): "too few free huge pages: \(Self.list(nodes))"
+    case .filesystemShortage(let path, let needed, let free, _):
+      "\(path) has too little room: \(ByteCount(needed - free)) short (\(ByteCount(needed)) needed, \(ByteCount(free)) free)"
     case .interrupted: "interrupted"
-    case .staleReplica(let path, let problem): "\(path): \(problem); free it with packrun unpin and pin the pack again"
+    case .staleReplica(let path, let problem): "\(path): \(problem)"
+    }
+  }
+
+  /// What would help.
+  public var remedies: [Remedy] {
+    switch self {
+    case .badOption(_, _, _, let remedies): remedies
+    // What the weights alone have room for needs no other place for them.
+    case .shortage(let nodes) where nodes.allSatisfy({ $0.needed - $0.activations <= $0.free }):
+      [.freeMemory, .shorterContext, .smallerBatch, .fewerSequences]
+    case .shortage: [.freeMemory, .mapNodes, .spill]
+    case .memoryLimit: [.raiseLimit]
+    case .hugePageShortage: [.reserveHugePages, .memory(.anon)]
+    case .filesystemShortage(let path, let needed, let free, let size):
+      [.enlarge(path: path, mebibytes: (size + needed - free) >> 20 + 1)]
+    case .staleReplica: [.pinAgain]
+    case .system, .file, .pack, .interrupted: []
     }
   }
 
@@ -64,8 +72,7 @@ extension RuntimeError: CustomStringConvertible {
     nodes.map { node in
       let part =
         node.activations > 0
-        ? ", \(ByteCount(node.activations)) of it for the KV cache and activations (--ctx, --batch, --parallel)"
-        : ""
+        ? ", \(ByteCount(node.activations)) of it for the KV cache and activations" : ""
       return
         "node \(node.node) is \(ByteCount(node.needed - node.free)) short (\(ByteCount(node.needed)) needed\(part), \(ByteCount(node.free)) free)"
     }.joined(separator: ", ")

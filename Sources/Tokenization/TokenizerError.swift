@@ -35,7 +35,6 @@ public enum TokenizerError: Error, Hashable, Sendable, CustomStringConvertible {
     case .unknownModel(let name):
       "tokenizer.ggml.model is \(name.quoted)\(Self.kinds[name].map { " (\($0))" } ?? "");"
         + " supported are: \(Tokenizer.supportedModels.joined(separator: ", "))"
-        + " (token ids can still be evaluated: packrun logits)"
     case .unknownPreTokenizer(let name):
       "tokenizer.ggml.pre is \(name.quoted); supported are: \(PreTokenizer.supportedNames.joined(separator: ", "))"
     case .lengthMismatch(let key, let count, let tokens):

@@ -7,11 +7,13 @@ import Inference
 import PackRuntime
 import Tokenization
 
-/// The one that both programs use; the library's is for its own messages.
-typealias ByteCount = Console.ByteCount
-
 extension RuntimeError: FailureConvertible {
-  package var failure: Failure { Failure(description, exitCode: status) }
+  package var failure: Failure {
+    if case .badOption(let option, let value, let problem, let remedies) = self {
+      return Failure(Note("\(option.flag) \(value): \(problem)", remedies).line, exitCode: .wrongUsage)
+    }
+    return Failure(line, exitCode: status)
+  }
 
   private var status: ExitCode {
     switch self {
@@ -28,15 +30,18 @@ extension RuntimeError: FailureConvertible {
 extension ModelError: FailureConvertible {
   package var failure: Failure {
     switch self {
-    case .noRoom: Failure(description, exitCode: .outOfMemory)
+    case .noRoom: Failure(line, exitCode: .outOfMemory)
     case .runtime(let error): error.failure
-    default: Failure(description)
+    default: Failure(line)
     }
   }
 }
 
 extension TokenizerError: FailureConvertible {
-  package var failure: Failure { Failure(description) }
+  package var failure: Failure {
+    if case .unknownModel = self { return Failure("\(self); token ids can still be evaluated (packrun logits)") }
+    return Failure(description)
+  }
 }
 
 extension ChatTemplateError: FailureConvertible {

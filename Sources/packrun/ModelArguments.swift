@@ -71,7 +71,7 @@ struct ModelArguments: ParsableArguments {
     options.model.kernels = kernels
     options.model.cacheType = kv
     let session = try Session(pack, options: options)
-    if !isQuiet { for note in session.notes { Terminal.note(note) } }
+    if !isQuiet { for note in session.notes { Terminal.note(note.line) } }
     return session
   }
 }

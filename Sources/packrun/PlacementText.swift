@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Console
+import Files
 import JSON
 import PackRuntime
 
 extension PlacementReport {
   /// The report as people read it.
   var text: String {
-    let choice = reason.map { "\(memory) (\($0))" } ?? memory
+    let choice = reason.map { "\(memory) (\($0.line))" } ?? memory
     var lines = ["memory: \(choice), pages counted by \(isFromNumaMaps ? "/proc/self/numa_maps" : "move_pages")"]
     var table = Table([
       ("blob", .left), ("node", .right), ("size", .right), ("local", .right), ("pages there", .right), ("elsewhere", .right),
@@ -38,10 +39,10 @@ extension PlacementReport {
   var document: JSONObject {
     var document = JSONObject()
     document.set("memory", memory)
-    if let reason { document.set("reason", reason) }
+    if let reason { document.set("reason", reason.line) }
     document.set("blobs", blobs.map(\.json))
     document.set("bandwidth", bandwidth.map(\.json))
-    document.set("notes", notes)
+    document.set("notes", notes.map(\.line))
     document.set("isFromNumaMaps", isFromNumaMaps)
     return document
   }

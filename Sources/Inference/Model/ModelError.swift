@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import PackRuntime
 
 /// Why a model cannot be computed from a pack.
-public enum ModelError: Error, CustomStringConvertible, Equatable {
+public enum ModelError: Error, Remediable, Equatable {
   /// The graph of this architecture is not among ours.
   case unknownArchitecture(name: String)
   /// A key that the graph needs is absent.
@@ -39,20 +40,20 @@ public enum ModelError: Error, CustomStringConvertible, Equatable {
   /// The pack, the machine or its memory failed.
   case runtime(RuntimeError)
 
-  /// The problem in one line.
-  public var description: String {
+  /// What is wrong.
+  public var problem: String {
     switch self {
     case .unknownArchitecture(let name):
       let known = Architecture.all.map(\.name).joined(separator: ", ")
-      return "architecture '\(name)' has no graph here; packrun computes \(known)"
+      return "architecture '\(name)' has no graph here; known are \(known)"
     case .missingKey(let key): return "the model's metadata has no \(key); convert a complete GGUF"
     case .badValue(let key, let value, let expected): return "the model's \(key) is \(value), expected \(expected)"
     case .unsupportedKey(let key, let value):
-      return "the model's \(key) is \(value), which packrun does not compute for this architecture"
+      return "the model's \(key) is \(value), which is not computed for this architecture"
     case .badDivision(let name, let other):
       return "the rows of tensor \(name) are divided over the nodes differently from those of \(other); convert the model again"
     case .unusedTensor(let name):
-      return "the model has a tensor \(name), which packrun does not compute for this architecture"
+      return "the model has a tensor \(name), which is not computed for this architecture"
     case .oldForm(let name, let advice): return "tensor \(name) is in the form of an older converter; \(advice)"
     case .missingTensor(let name): return "the model has no tensor \(name)"
     case .wrongShape(let name, let shape, let expected):
@@ -61,17 +62,26 @@ public enum ModelError: Error, CustomStringConvertible, Equatable {
     case .unknownKernels(let name, let available):
       return "no kernels '\(name)' for this processor; it runs \(available.joined(separator: ", "))"
     case .contextFull(let tokens, let contextLength):
-      return "\(tokens) tokens do not fit into the context of \(contextLength); shorten the prompt or raise --ctx"
+      return "\(tokens) tokens do not fit into the context of \(contextLength)"
     case .tokenOutOfRange(let token, let vocabularySize):
       return "token \(token) is outside the vocabulary of \(vocabularySize)"
     case .noRoom(let nodes, let contextLength, let sequenceCount):
       let short = nodes.map { "node \($0.node) has \(ByteCount($0.free)) free and \(ByteCount($0.needed)) are needed" }
       let sequences = sequenceCount == 1 ? "" : " for each of \(sequenceCount) sequences"
-      return "too little memory for a context of \(contextLength) tokens\(sequences): \(short.joined(separator: ", ")); lower --ctx"
-        + (sequenceCount == 1 ? "" : " or --parallel") + ", or keep 8 bits with --kv q8_0"
+      return "too little memory for a context of \(contextLength) tokens\(sequences): \(short.joined(separator: ", "))"
     case .tooLarge(let what): return "\(what) is too large for this machine"
     case .noFiniteLogit: return "the model computes no numbers; its weights are damaged, or made for another architecture"
-    case .runtime(let error): return error.description
+    case .runtime(let error): return error.problem
+    }
+  }
+
+  /// What would help.
+  public var remedies: [Remedy] {
+    switch self {
+    case .contextFull: [.shorterPrompt, .longerContext]
+    case .noRoom(_, _, let sequenceCount): [.shorterContext] + (sequenceCount == 1 ? [] : [.fewerSequences]) + [.smallerCache]
+    case .runtime(let error): error.remedies
+    default: []
     }
   }
 }

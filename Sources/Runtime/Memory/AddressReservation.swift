@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import CLinux
+import Files
 import Glibc
 
 /// A range of addresses that this process owns: nothing else can be mapped there until it is given back.

@@ -22,7 +22,7 @@ package struct FreeMemory {
   /// What stays free of a cgroup's limit.
   private static let limitMargin = 16 << 20
 
-  /// What can be had on a node: what is free, and the page cache that is given up when asked for.
+  /// What is available on a node: free memory, and page cache that the kernel gives up on demand.
   package static func available(_ node: Topology.Node) -> Int { node.freeMemory + node.reclaimableMemory }
 
   /// Checks that each node has as many bytes to give.

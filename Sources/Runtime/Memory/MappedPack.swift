@@ -11,10 +11,10 @@ public final class MappedPack {
   public let pack: Pack
   /// How the weights are held.
   public let kind: MemoryKind
-  /// Why the pack's files are not mapped as they are, if packrun chose something else itself.
-  public let reason: String?
-  /// What could not be arranged as it should be, one line each.
-  public let notes: [String]
+  /// Why the pack's files are not mapped as they are, if the best rung was something else.
+  public let reason: Note?
+  /// What could not be arranged as it should be.
+  public let notes: [Note]
 
   let blobs: [MappedBlob]
   let plan: ReplicaPlan
@@ -45,7 +45,8 @@ public final class MappedPack {
     if options.verifies { try ReplicaVerifier(pack: pack, blobs: ladder.blobs, teams: teams).run() }
     kernel = options.kernel
     spills = options.spill
-    notes = (teams.plan.quotaNote.map { [$0] } ?? []) + plan.notes + ladder.notes + (teams.pinRefusal.map { [$0] } ?? [])
+    notes =
+      [teams.plan.quotaNote].compactMap { $0 } + plan.notes + ladder.notes + [teams.pinRefusal].compactMap { $0.map { Note($0) } }
     table = unsafe WeightTable(
       pack.manifest, plan: plan, teamCount: teams.teamCount, bases: unsafe ladder.blobs.map { unsafe UnsafeRawPointer($0.base) })
   }

@@ -8,9 +8,9 @@ import PackFormat
 struct MemoryLadder {
   let blobs: [MappedBlob]
   /// What could not be arranged as it should be, one line each.
-  private(set) var notes: [String] = []
+  private(set) var notes: [Note] = []
   /// Why the files are not mapped as they are, if that was asked; nil if they are.
-  private(set) var reason: String?
+  private(set) var reason: Note?
   /// When filling began, in nanoseconds of the monotonic clock.
   private(set) var startedAt: UInt64 = 0
 
@@ -63,7 +63,7 @@ struct MemoryLadder {
       try check(.pinned)
       try fill(.pinned)
       return .pinned
-    case .unusable(let path, let problem): notes.append("\(path): \(problem), so it is not used; packrun unpin frees it")
+    case .unusable(let path, let problem): notes.append(Note("\(path): \(problem), so it is not used", .unpin))
     case .none: break
     }
     let problem = try fileProblem()
@@ -74,7 +74,7 @@ struct MemoryLadder {
       // Copies in large pages are worth more.
       for blob in blobs { blob.clear() }
     }
-    reason = problem ?? "parts of the files are cached in small pages; packrun doctor has the command that drops them"
+    reason = problem ?? Note("parts of the files are cached in small pages", .dropFromCache)
     if (try? check(.hugetlb)) != nil {
       do throws(RuntimeError) {
         try fill(.hugetlb)
@@ -91,18 +91,17 @@ struct MemoryLadder {
   /// Notes in one line what this system does not let us do.
   private mutating func noteRefusals() {
     if !topology.hasNodeFolder {
-      notes.append("the kernel shows no NUMA nodes: nothing is bound, pages lie where they were touched first")
+      notes.append(Note("the kernel shows no NUMA nodes: nothing is bound, pages lie where they were touched first"))
     }
     if options.nodeMap == nil, let idle = ReplicaPlan.idleNodes(pack.manifest, teams, topology) { notes.append(idle) }
     guard let first = blobs.first else { return }
     let probe = first.reservedRange[0..<4096]
     let error = options.kernel.bind(probe, .bind(first.replica.node))
     if error != 0, topology.hasNodeFolder {
-      notes.append(
-        "the kernel refuses to bind memory (\(Kernel.text(error))), as containers do: pages lie where the nodes' own threads touched them first"
-      )
+      let refusal = "the kernel refuses to bind memory (\(Kernel.text(error))), as containers do"
+      notes.append(Note("\(refusal): pages lie where the nodes' own threads touched them first"))
     }
-    if error == 0, let policyRefusal { notes.append(policyRefusal) }
+    if error == 0, let policyRefusal { notes.append(Note(policyRefusal)) }
     if options.kernel.refuse == nil || error == 0 {
       _ = options.kernel.bind(probe, .standard)
     }
@@ -110,30 +109,26 @@ struct MemoryLadder {
 
   // MARK: What is possible
 
-  /// Whether two nodes would have to be served from one file.
-  private var sharesFilesOfNodes: Bool { plan.sharesFiles }
-
   /// Whether the files are something else than the weights, so that they cannot be mapped as such.
   private var isCompressed: Bool { blobs.contains { $0.compressed != nil } }
 
   private func refuseImpossible(_ kind: MemoryKind) throws(RuntimeError) {
     if kind == .file, isCompressed {
       throw .badOption(
-        name: "--memory", value: "file",
-        problem: "the pack is compressed, so its files cannot be mapped; use anon or hugetlb, or ggufpack decompress")
+        .memory, value: "file", problem: "the pack is compressed, so its files cannot be mapped",
+        remedies: [.memory(.anon), .decompress])
     }
-    if kind == .file, sharesFilesOfNodes {
+    if kind == .file, plan.sharesFiles {
       throw .badOption(
-        name: "--memory", value: "file",
-        problem: "the mirror has one file for all nodes, and the page cache holds it once; use anon, or convert with --copies")
+        .memory, value: "file", problem: "the mirror has one file for all nodes, and the page cache holds it once",
+        remedies: [.memory(.anon), .copyForEachNode])
     }
     guard kind == .pinned else { return }
     switch pinned {
     case .found: return
     case .unusable(let path, let problem): throw .staleReplica(path: path, problem: problem)
     case .none:
-      throw .badOption(
-        name: "--memory", value: "pinned", problem: "no replicas of \(pack.path) are in memory; make them with packrun pin")
+      throw .badOption(.memory, value: "pinned", problem: "no replicas of \(pack.path) are in memory", remedies: [.pin])
     }
   }
 
@@ -195,18 +190,18 @@ struct MemoryLadder {
   }
 
   /// Why the files cannot be mapped in huge pages; nil if three pages of each, tried first, can.
-  private func fileProblem() throws(RuntimeError) -> String? {
-    if isCompressed { return "the pack is compressed" }
-    if sharesFilesOfNodes { return "the mirror has one file for all nodes" }
-    guard pack.manifest.alignment % MappedBlob.hugePage == 0 else { return "the pack is aligned to less than 2 MiB" }
+  private func fileProblem() throws(RuntimeError) -> Note? {
+    if isCompressed { return Note("the pack is compressed") }
+    if plan.sharesFiles { return Note("the mirror has one file for all nodes") }
+    guard pack.manifest.alignment % MappedBlob.hugePage == 0 else { return Note("the pack is aligned to less than 2 MiB") }
     let probe = try FileProbe(options.kernel)
     for blob in blobs {
       switch probe.mapping(of: blob.path, byteCount: blob.replica.byteCount, node: blob.replica.node) {
       case .huge: continue
-      case .cachedSmall: return "the files are cached in small pages; packrun doctor has the command that drops them"
-      case .unknownSmall: return "the files are mapped in small pages"
-      case .small: return "the filesystem maps files in small pages only"
-      case nil: return "a file is smaller than a huge page, or cannot be mapped"
+      case .cachedSmall: return Note("the files are cached in small pages", .dropFromCache)
+      case .unknownSmall: return Note("the files are mapped in small pages")
+      case .small: return Note("the filesystem maps files in small pages only")
+      case nil: return Note("a file is smaller than a huge page, or cannot be mapped")
       }
     }
     return nil
@@ -225,6 +220,6 @@ struct MemoryLadder {
     let crew = try LoaderCrew(plan.replicas, plan: teams, threadsPerNode: readsDisk ? 4 : 1, options: options)
     let filler = ReplicaFiller(blobs: blobs, kind: kind, crew: crew, options: options, mode: mode)
     try filler.fill()
-    if !readsDisk, topology.nodes.count > 1 { notes += try PageRepair(filler).run() }
+    if !readsDisk, topology.nodes.count > 1 { notes += try PageRepair(filler).run().map { Note($0) } }
   }
 }

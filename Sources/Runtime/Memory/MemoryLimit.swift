@@ -11,26 +11,15 @@ package struct MemoryLimit: Hashable, Sendable {
   /// Bytes of the cgroup's page cache that are given up when memory is asked for.
   package var reclaimable: Int
 
-  /// Bytes that can still be had.
+  /// The file there that holds the limit, such as `memory.max`.
+  package var file: String { (path.hasPrefix(Version.one.mount) ? Version.one : Version.two).limit }
+
+  /// Bytes that are still available.
   package var available: Int { available(keeping: 0) }
 
-  /// Bytes that can still be had if `kept` bytes of page cache must stay. Who brought them in is not known: the cgroup they count
+  /// Bytes that are still available if `kept` bytes of page cache must stay. Who brought them in is not known: the cgroup they count
   /// for may be another one, and then there is more room than this.
   package func available(keeping kept: Int) -> Int { unused + max(0, reclaimable - kept) }
-
-  /// The command that raises the limit to `byteCount`.
-  package func raise(to byteCount: Int) -> String {
-    let name = path.split(separator: "/").last ?? ""
-    if [".service", ".scope", ".slice"].contains(where: { name.hasSuffix($0) }) {
-      return "sudo systemctl set-property --runtime \(name) MemoryMax=\(byteCount)"
-    }
-    // In a container its own cgroup looks like the root.
-    if path == Version.two.mount || path == Version.one.mount {
-      return "docker update --memory \(byteCount) --memory-swap -1 CONTAINER"
-    }
-    let version = path.hasPrefix(Version.one.mount) ? Version.one : Version.two
-    return "echo \(byteCount) | sudo tee \(path)/\(version.limit)"
-  }
 
   /// The tightest limit of this process's cgroup and all above it; nil if none sets one.
   package static func read(root: String = "") -> MemoryLimit? {

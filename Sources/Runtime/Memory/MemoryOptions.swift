@@ -8,7 +8,7 @@ public enum MemoryKind: String, Sendable, Hashable, CaseIterable {
   case anon
   /// The page cache, mapped as it is: no copy, shared by all processes.
   case file
-  /// Replicas that `packrun pin` left in memory.
+  /// Replicas that `PinnedReplicas.pin` left in memory.
   case pinned
 }
 
@@ -43,14 +43,5 @@ public struct MemoryOptions: Sendable {
     self.spill = spill
     self.nodeMap = nodeMap
     self.progress = progress
-  }
-
-  /// Reads the value of `--memory`; `auto` is nil.
-  public static func kind(_ text: String) throws(RuntimeError) -> MemoryKind? {
-    if text == "auto" { return nil }
-    guard let kind = MemoryKind(rawValue: text) else {
-      throw .badOption(name: "--memory", value: text, problem: "write auto, hugetlb, anon, file or pinned")
-    }
-    return kind
   }
 }

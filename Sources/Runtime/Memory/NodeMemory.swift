@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import CLinux
+import Files
 import Glibc
 
 /// Zeroed memory on one team's node, for its KV cache and scratch.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import CLinux
+import Files
 import Glibc
 
 /// Brings cached pages of mapped files to the right nodes where somebody read them from elsewhere before.

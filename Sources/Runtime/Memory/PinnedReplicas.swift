@@ -245,25 +245,29 @@ public struct PinnedReplicas {
 }
 
 extension PinnedReplicas {
-  /// The filesystem for `auto`, `tmpfs` or `hugetlbfs`; `auto` is a hugetlbfs with pages reserved, else the tmpfs.
+  /// The kinds of filesystem in memory.
+  public enum PlaceKind: String, Sendable, CaseIterable {
+    /// A hugetlbfs if pages are reserved, otherwise the tmpfs.
+    case auto
+    case tmpfs, hugetlbfs
+  }
+
+  /// The filesystem of this kind.
   ///
   /// - Throws: `RuntimeError.badOption` if this machine has none mounted.
-  public static func place(named name: String) throws(RuntimeError) -> Place {
+  public static func place(_ kind: PlaceKind) throws(RuntimeError) -> Place {
     let places = places()
     let hasPages = Topology.read().nodes.contains {
       $0.hugePages.contains { $0.pageByteCount == MappedBlob.hugePage && $0.free > 0 }
     }
     let place =
-      switch name {
-      case "auto": places.first { !$0.isHugeTLB || hasPages }
-      case "tmpfs": places.first { !$0.isHugeTLB }
-      case "hugetlbfs": places.first { $0.isHugeTLB }
-      default: throw .badOption(name: "--place", value: name, problem: "write auto, tmpfs or hugetlbfs")
+      switch kind {
+      case .auto: places.first { !$0.isHugeTLB || hasPages }
+      case .tmpfs: places.first { !$0.isHugeTLB }
+      case .hugetlbfs: places.first { $0.isHugeTLB }
       }
     guard let place else {
-      throw .badOption(
-        name: "--place", value: name,
-        problem: "none is mounted; mount -t hugetlbfs -o pagesize=2M none /dev/hugepages, or mount -t tmpfs none /dev/shm")
+      throw .badOption(.place, value: kind.rawValue, problem: "none is mounted", remedies: [.otherPlace])
     }
     return place
   }

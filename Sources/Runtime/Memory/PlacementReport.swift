@@ -3,9 +3,9 @@
 import PackFormat
 
 /// Where a mapped pack's pages are, by the kernel's own counts, and how fast each team reads each node.
-public struct PlacementReport: Sendable, Encodable {
+public struct PlacementReport: Sendable {
   /// A blob in memory.
-  public struct Blob: Sendable, Encodable {
+  public struct Blob: Sendable {
     /// Its file in the pack.
     public var file: String
     /// The node it is to lie on.
@@ -33,7 +33,7 @@ public struct PlacementReport: Sendable, Encodable {
   }
 
   /// How fast a team reads weights on a node.
-  public struct Bandwidth: Sendable, Encodable {
+  public struct Bandwidth: Sendable {
     /// The node of the team's threads.
     public var teamNode: Int
     /// The node of the memory.
@@ -44,18 +44,16 @@ public struct PlacementReport: Sendable, Encodable {
     public var gigabytesPerSecond: Double
   }
 
-  /// The version of this document's structure.
-  public var schemaVersion = 1
   /// How the weights are held.
   public var memory: String
   /// Why the pack's files are not mapped as they are, if that was left to the program.
-  public var reason: String?
+  public var reason: Note?
   /// The blobs.
   public var blobs: [Blob]
   /// All teams times all nodes with weights.
   public var bandwidth: [Bandwidth]
   /// What could not be arranged.
-  public var notes: [String]
+  public var notes: [Note]
   /// Whether the counts are those of /proc/self/numa_maps, because move_pages is refused.
   public var isFromNumaMaps: Bool
 

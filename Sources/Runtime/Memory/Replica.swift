@@ -22,7 +22,7 @@ package struct ReplicaPlan: Sendable {
   package private(set) var replicaOfBlob: [Int] = []
   package private(set) var replicaOfTeam: [Int] = []
   /// What could not be arranged as the pack would have it, one line each.
-  package private(set) var notes: [String] = []
+  package private(set) var notes: [Note] = []
 
   /// - Parameter nodeMap: Machine nodes by pack nodes. Without it, pack node i of n goes to team i × teams / n.
   package init(_ manifest: PackManifest, teams: TeamPlan, nodeMap: [Int: Int]?) throws(RuntimeError) {
@@ -41,7 +41,7 @@ package struct ReplicaPlan: Sendable {
       if let nodeMap {
         guard let node = nodeMap[blob], let mapped = plan.teams.firstIndex(where: { $0.node == node }) else {
           throw .badOption(
-            name: "--map-nodes", value: nodeMap.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ","),
+            .nodeMap, value: TeamPlan.text(nodeMap),
             problem: "node \(blob) of the pack is not mapped; name a node of the machine for each of 0 to \(packNodes - 1)")
         }
         team = mapped
@@ -55,23 +55,25 @@ package struct ReplicaPlan: Sendable {
     if nodes.count < packNodes {
       let all = packNodes == 2 ? "both" : "all \(packNodes)"
       let held = nodes.count == 1 ? "that node holds \(all) parts" : "some nodes hold several parts"
-      notes.append("pack made for \(packNodes) nodes, running on \(nodes.count): \(held)")
+      notes.append(Note("pack made for \(packNodes) nodes, running on \(nodes.count): \(held)"))
     }
     let idle = plan.teams.indices.filter { !used.contains($0) }
     if !idle.isEmpty {
       let list = NumberList.format(Set(idle.map { plan.teams[$0].node }).sorted())
       notes.append(
-        "pack made for \(packNodes) nodes: there are no weights on node \(list); convert it with --nodes \(plan.teams.count)")
+        Note("pack made for \(packNodes) nodes: there are no weights on node \(list)", .convert(nodes: plan.teams.count)))
     }
   }
 
   /// Says that nodes of the machine are left idle because the pack is for fewer; nil if none are.
-  package static func idleNodes(_ manifest: PackManifest, _ plan: TeamPlan, _ topology: Topology) -> String? {
+  package static func idleNodes(_ manifest: PackManifest, _ plan: TeamPlan, _ topology: Topology) -> Note? {
     guard manifest.placement == .shard, plan.teams.count == manifest.nodeCount else { return nil }
     let idle = topology.usableNodes.map(\.id).filter { id in !plan.teams.contains { $0.node == id } }
     guard !idle.isEmpty else { return nil }
-    return
-      "pack made for \(manifest.nodeCount) of \(manifest.nodeCount + idle.count) nodes: node \(NumberList.format(idle)) stays idle; convert it with --nodes \(manifest.nodeCount + idle.count)"
+    let nodeCount = manifest.nodeCount + idle.count
+    return Note(
+      "pack made for \(manifest.nodeCount) of \(nodeCount) nodes: node \(NumberList.format(idle)) stays idle",
+      .convert(nodes: nodeCount))
   }
 
   private mutating func planMirror(_ manifest: PackManifest, _ plan: TeamPlan) {
@@ -88,7 +90,7 @@ package struct ReplicaPlan: Sendable {
       replicaOfTeam.append(index)
     }
     if replicaOfNode.count != manifest.nodeCount {
-      notes.append("the pack is a mirror for \(manifest.nodeCount) nodes and has \(replicaOfNode.count) replicas here")
+      notes.append(Note("the pack is a mirror for \(manifest.nodeCount) nodes and has \(replicaOfNode.count) replicas here"))
     }
   }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
+
 /// How much CPU time a cgroup, such as a container's, lets this process have.
 public struct CPUQuota: Hashable, Sendable {
   /// The file that sets it.
@@ -9,19 +11,6 @@ public struct CPUQuota: Hashable, Sendable {
 
   /// Threads that can run at the same time without being held up: a team waits for its slowest thread.
   public var threadCount: Int { max(1, Int(cpus)) }
-
-  /// The command that raises the quota to `cpus` CPUs.
-  package func raise(to cpus: Int) -> String {
-    let folder = path.split(separator: "/").dropLast().map(String.init)
-    if let unit = folder.last, [".service", ".scope", ".slice"].contains(where: { unit.hasSuffix($0) }) {
-      return "sudo systemctl set-property --runtime \(unit) CPUQuota=\(cpus * 100)%"
-    }
-    // In a container its own cgroup looks like the root.
-    let name = "/" + folder.joined(separator: "/")
-    if name == ControlGroups.mount || name == ControlGroups.mount("cpu") { return "docker update --cpus \(cpus) CONTAINER" }
-    return path.hasSuffix("cpu.max")
-      ? "echo max 100000 | sudo tee \(path)" : "echo -1 | sudo tee \(path)"
-  }
 
   /// The tightest quota of this process's cgroup and all above it; nil if there is none.
   static func read(root: String = "") -> CPUQuota? {
@@ -45,5 +34,13 @@ public struct CPUQuota: Hashable, Sendable {
     // Version 1 has -1 for no quota.
     guard numbers.count == 2, let time = numbers[0], let period = numbers[1], time > 0, period > 0 else { return nil }
     return CPUQuota(path: file, cpus: Double(time) / Double(period))
+  }
+}
+
+extension CPUQuota: CustomStringConvertible {
+  /// For example `4 CPUs` or `1.5 CPUs`.
+  public var description: String {
+    let tenths = (cpus * 10).rounded()
+    return tenths == 10 ? "1 CPU" : "\(Decimal(cpus, tenths.remainder(dividingBy: 10) == 0 ? 0 : 1)) CPUs"
   }
 }

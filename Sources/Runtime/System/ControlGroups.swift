@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 /// The cgroups that this process is in, such as a container's.
-enum ControlGroups {
+package enum ControlGroups {
   /// The two interfaces of the kernel.
   enum Version: Hashable { case one, two }
 
@@ -31,6 +31,9 @@ enum ControlGroups {
     add(.one, mount(controller), "")
     return folders
   }
+
+  /// The roots of the hierarchies that limit memory and CPU time.
+  package static var roots: [String] { [mount, mount("memory"), mount("cpu")] }
 
   /// Where version 2 is mounted.
   static let mount = "/sys/fs/cgroup"

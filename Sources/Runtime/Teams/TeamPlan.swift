@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
+
 /// Which threads run where: a team for each node, a thread for each entry of its CPUs.
 public struct TeamPlan: Sendable, Hashable {
   /// The threads of one node.
@@ -22,7 +24,7 @@ public struct TeamPlan: Sendable, Hashable {
     public var threads: Int?
     /// The CPUs to use; nil: those that the process may use.
     public var cpus: [Int]?
-    /// Machine nodes by the pack's nodes (`--map-nodes 0=0,1=2`); nil: in order.
+    /// Machine nodes by the pack's nodes; nil: in order.
     public var nodeMap: [Int: Int]?
 
     /// Everything chosen by the machine.
@@ -36,7 +38,7 @@ public struct TeamPlan: Sendable, Hashable {
   /// The teams.
   public var teams: [Team]
   /// Why there are fewer threads than cores, in one line, if that was not asked for.
-  public private(set) var quotaNote: String?
+  public private(set) var quotaNote: Note?
 
   /// A plan made by hand.
   public init(teams: [Team]) { self.teams = teams }
@@ -57,7 +59,7 @@ public struct TeamPlan: Sendable, Hashable {
   /// - Throws: `RuntimeError.badOption` if an option names CPUs or nodes that cannot be used.
   public init(_ topology: Topology, nodeCount: Int? = nil, options: Options = Options()) throws(RuntimeError) {
     if let threads = options.threads, threads < 1 || threads > 4096 {
-      throw .badOption(name: "--threads", value: "\(threads)", problem: "between 1 and 4096 can be started")
+      throw .badOption(.threads, value: "\(threads)", problem: "between 1 and 4096 can be started")
     }
     var nodes = try Self.chosenNodes(topology, options)
     if options.nodeMap == nil, let nodeCount { nodes = Array(nodes.prefix(nodeCount)) }
@@ -67,14 +69,13 @@ public struct TeamPlan: Sendable, Hashable {
       let threads = max(quota.threadCount, options.nodeMap == nil ? 1 : nodes.count)
       if threads < cores {
         options.threads = threads
-        quotaNote =
-          "the cgroup's CPU quota is \(Self.decimal(quota.cpus)) CPUs (\(quota.path)): \(threads) \(threads == 1 ? "thread" : "threads") on \(cores) cores"
+        quotaNote = Note("the cgroup's CPU quota is \(quota) (\(quota.path)): \(Count(threads, "thread")) on \(cores) cores")
       }
     }
     if let threads = options.threads {
       guard options.nodeMap == nil || threads >= nodes.count else {
         throw .badOption(
-          name: "--threads", value: "\(threads)", problem: "--map-nodes names \(nodes.count) nodes, and each needs a thread")
+          .threads, value: "\(threads)", problem: "the node map names \(nodes.count) nodes, and each needs a thread")
       }
       nodes = Array(nodes.prefix(threads))
     }
@@ -96,7 +97,7 @@ public struct TeamPlan: Sendable, Hashable {
       let missing = wanted.filter { !usable.contains($0) }
       guard missing.isEmpty, !wanted.isEmpty else {
         throw .badOption(
-          name: "--cpus", value: NumberList.format(wanted.sorted()),
+          .cpus, value: NumberList.format(wanted.sorted()),
           problem: "\(NumberList.format(missing)) cannot be used here; this process may use \(NumberList.format(usable.sorted()))")
       }
       let set = Set(wanted)
@@ -107,12 +108,10 @@ public struct TeamPlan: Sendable, Hashable {
       nodes.removeAll { $0.cores.isEmpty }
     }
     if let map = options.nodeMap {
-      let value = map.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
       let known = nodes.map(\.id)
       if let unknown = map.values.sorted().first(where: { !known.contains($0) }) {
         throw .badOption(
-          name: "--map-nodes", value: value,
-          problem: "node \(unknown) cannot be used here; usable are \(NumberList.format(known))")
+          .nodeMap, value: Self.text(map), problem: "node \(unknown) cannot be used here; usable are \(NumberList.format(known))")
       }
       nodes.removeAll { !map.values.contains($0.id) }
     }
@@ -122,37 +121,13 @@ public struct TeamPlan: Sendable, Hashable {
     return nodes
   }
 
-  private static func decimal(_ number: Double) -> String {
-    let hundredths = Int((number * 100).rounded())
-    let rest = hundredths % 100
-    if rest == 0 { return "\(hundredths / 100)" }
-    return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
+  /// A node map as a user writes it: `0=0,1=2`.
+  static func text(_ map: [Int: Int]) -> String {
+    map.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
   }
 
   private static func threadCounts(_ nodes: [Topology.Node], _ options: Options) -> [Int] {
     guard let threads = options.threads else { return nodes.map(\.cores.count) }
     return nodes.indices.map { threads / nodes.count + ($0 < threads % nodes.count ? 1 : 0) }
-  }
-
-  /// Reads the value of `--map-nodes`: pack nodes and machine nodes, `0=0,1=2`.
-  public static func nodeMap(_ text: String) throws(RuntimeError) -> [Int: Int] {
-    var map: [Int: Int] = [:]
-    for pair in text.split(separator: ",", omittingEmptySubsequences: false) {
-      let sides = pair.split(separator: "=", omittingEmptySubsequences: false)
-      guard sides.count == 2, let pack = Int(sides[0]), let machine = Int(sides[1]), pack >= 0, machine >= 0,
-        map.updateValue(machine, forKey: pack) == nil
-      else {
-        throw .badOption(name: "--map-nodes", value: text, problem: "write pack node = machine node, each once, as in 0=0,1=2")
-      }
-    }
-    return map
-  }
-
-  /// Reads the value of `--cpus`: `0-3,8`.
-  public static func cpuList(_ text: String) throws(RuntimeError) -> [Int] {
-    guard let cpus = NumberList.parse(text), !cpus.isEmpty else {
-      throw .badOption(name: "--cpus", value: text, problem: "write a list of CPUs, as in 0-3,8")
-    }
-    return cpus
   }
 }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Console
+import Files
 import Generation
 import Glibc
 import Inference

@@ -18,8 +18,8 @@ struct PinCommand: ParsableCommand {
 
   @OptionGroup var arguments: PlacementArguments
 
-  @Option(help: "Where: auto, tmpfs or hugetlbfs.")
-  var place = "auto"
+  @Option(help: "The filesystem that holds them.")
+  var place = PinnedReplicas.PlaceKind.auto
 
   func run() throws {
     let pack = try Pack.open(named: pack)
@@ -27,7 +27,9 @@ struct PinCommand: ParsableCommand {
     // What is half filled would stay in memory.
     Interrupt.watch([SIGINT, SIGTERM, SIGHUP])
     let folder = try PinnedReplicas.pin(
-      pack, plan: arguments.teamPlan(pack), in: PinnedReplicas.place(named: place), options: options)
+      pack, plan: arguments.teamPlan(pack), in: PinnedReplicas.place(place), options: options)
     Output.print("pinned \(pack.path.oneLine) in \(folder.oneLine)")
   }
 }
+
+extension PinnedReplicas.PlaceKind: ExpressibleByArgument {}

@@ -46,7 +46,7 @@ struct PlacementCommand: ParsableCommand {
     if json {
       Output.print(document: report.document)
     } else {
-      for note in report.notes { Terminal.note(note) }
+      for note in report.notes { Terminal.note(note.line) }
       Output.print(report.text)
     }
     if hold > 0 { withExtendedLifetime(mapped) { _ = sleep(hold) } }

@@ -45,7 +45,8 @@ struct CPUQuotaTests {
     #expect(plan.teams.map(\.cpus) == cpus)
     let count = cpus.joined().count
     #expect(
-      plan.quotaNote?.hasSuffix(count == 1 ? "(/sys/fs/cgroup/cpu.max): 1 thread on 8 cores" : ": \(count) threads on 8 cores")
+      plan.quotaNote?.problem.hasSuffix(
+        count == 1 ? "(/sys/fs/cgroup/cpu.max): 1 thread on 8 cores" : ": \(count) threads on 8 cores")
         == true)
   }
 

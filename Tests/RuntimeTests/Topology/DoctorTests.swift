@@ -107,7 +107,7 @@ struct DoctorTests {
     #expect(
       found.contains { $0.isProblem && $0.text.contains("Operation not permitted") && $0.remedy?.contains("SYS_NICE") == true })
     #expect(found.contains { $0.isProblem && $0.text.contains("CPUs 2-3,10-11 of node 1") })
-    #expect(found.contains { $0.text == "the cgroup /sys/fs/cgroup/box leaves 768.00 MiB" })
+    #expect(found.contains { $0.text == "the cgroup /sys/fs/cgroup/box leaves 768.0 MiB" })
   }
 
   @Test("A pack for too few nodes, huge pages to reserve, and a node with too little memory for it")
@@ -118,7 +118,7 @@ struct DoctorTests {
       try $0.addNode(1, cpus: "2-3,10-11", mebibytes: 1024, free: 40, distances: "16 10 32 32")
     }
     let lines = found.filter(\.isProblem).map(\.text)
-    #expect(lines.contains { $0.hasPrefix("too little free memory: node 1 is 10.00 MiB short (50.00 MiB needed, 40.00 MiB free)") })
+    #expect(lines.contains { $0.hasPrefix("too little free memory: node 1 is 10.0 MiB short (50.0 MiB needed, 40.0 MiB free)") })
     // Node 0 has none of 8 huge pages free, node 1 one, which is enough.
     #expect(
       found.contains { $0.remedy == "echo 9 | sudo tee /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages" })
