@@ -66,7 +66,7 @@ extension ParsableCommand {
   /// Ends the program; with another exit code if its results could not be written.
   private static func end(_ code: ExitCode) -> Never {
     if code == .success, let error = Output.error {
-      // Whoever reads our output has read enough: that is no news to anybody.
+      // The program that reads our output has closed it, as `head` does. Nobody needs a message about that.
       if error == EPIPE { Glibc.exit(128 + SIGPIPE) }
       Terminal.note("standard output: cannot write: \(errorText(error))")
       Glibc.exit(ExitCode.failed.rawValue)
