@@ -151,10 +151,7 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
   /// Bytes that the filesystem has free for this user; nil if it does not say.
   package var freeByteCount: Int? {
     var status = statvfs()
-    // A filesystem without blocks, such as a network's, has not said how many are free.
-    guard unsafe fstatvfs(descriptor.rawValue, &status) == 0, status.f_blocks > 0 else { return nil }
-    let (bytes, overflow) = Int(clamping: status.f_bavail).multipliedReportingOverflow(by: Int(clamping: status.f_frsize))
-    return overflow ? nil : bytes
+    return unsafe fstatvfs(descriptor.rawValue, &status) == 0 ? FilesystemSpace(status)?.free : nil
   }
 
   /// Waits until the disk has the names of all entries, where the filesystem can say so.

@@ -33,8 +33,9 @@ struct TensorPlacement {
     guard !fitting.isEmpty else {
       return .misplaced(tensor: tensor.name, offset: tensor.offset, end: end, how: misplacement(of: tensor))
     }
-    let (newEnd, overflow) = tensor.offset.addingReportingOverflow(tensor.byteCount)
-    guard !overflow, newEnd <= GGUFLimits.dataByteCount else { return .overflow(tensor: tensor.name) }
+    guard let newEnd = tensor.offset.adding(tensor.byteCount), newEnd <= GGUFLimits.dataByteCount else {
+      return .overflow(tensor: tensor.name)
+    }
     candidates = fitting
     previousOffset = tensor.offset
     end = newEnd

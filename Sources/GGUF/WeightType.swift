@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import WeightTypes
 
 /// The type of a tensor's elements, with ggml's number and name.
@@ -46,9 +47,7 @@ public struct WeightType: RawRepresentable, CaseIterable, Sendable, Hashable {
   public func byteCount(elements: Int) -> Int? {
     let facts = facts
     guard elements >= 0, elements % Int(facts.elements) == 0 else { return nil }
-    let (blocks, overflow) = (elements / Int(facts.elements)).multipliedReportingOverflow(by: Int(facts.bytes))
-    let (bytes, overflow2) = blocks.addingReportingOverflow(Int(facts.row_header))
-    return overflow || overflow2 ? nil : bytes
+    return (elements / Int(facts.elements)).multiplied(by: Int(facts.bytes))?.adding(Int(facts.row_header))
   }
 }
 

@@ -37,16 +37,9 @@ public struct BlobStorage: Sendable, Hashable {
     /// Bytes in the file; nil on overflow.
     public var storedByteCount: Int? {
       switch encoding {
-      case .zero: return 0
-      case .raw: return byteCount
-      case .zstd, .zstd2, .zstd4, .zstd8:
-        var sum = 0
-        for frame in frames {
-          let (next, overflow) = sum.addingReportingOverflow(frame)
-          guard !overflow else { return nil }
-          sum = next
-        }
-        return sum
+      case .zero: 0
+      case .raw: byteCount
+      case .zstd, .zstd2, .zstd4, .zstd8: frames.reduce(0) { sum, frame in sum?.adding(frame) }
       }
     }
   }
@@ -120,11 +113,8 @@ extension BlobStorage {
 
     private static func entry(_ segment: Segment, _ content: Int, _ stored: Int, _ frameByteCount: Int) -> Entry? {
       guard segment.byteCount > 0, segment.frames.allSatisfy({ $0 > 0 && $0 <= 2 * BlobStorage.frameByteCounts.upperBound }),
-        let size = segment.storedByteCount
+        let contentEnd = content.adding(segment.byteCount), let storedEnd = segment.storedByteCount?.adding(stored)
       else { return nil }
-      let (contentEnd, overflow) = content.addingReportingOverflow(segment.byteCount)
-      let (storedEnd, overflow2) = stored.addingReportingOverflow(size)
-      guard !overflow, !overflow2 else { return nil }
       let count = segment.encoding.planeCount == 0 ? 0 : segment.byteCount.pieceCount(of: frameByteCount)
       guard segment.frames.count == count else { return nil }
       let frames = segment.frames.reduce(into: [stored]) { $0.append(($0.last ?? stored) + $1) }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import GGUF
 import WeightTypes
 
@@ -69,14 +70,12 @@ public struct InterleavedForm: Sendable, Hashable {
   public func groupByteCount(blocks: Int) -> Int? {
     guard blocks >= 0 else { return nil }
     let (tiles, rest) = blocks.quotientAndRemainder(dividingBy: tileBlocks)
-    let (full, overflow) = tiles.multipliedReportingOverflow(by: tileByteCount(blocks: tileBlocks))
-    let (sum, overflow2) = full.addingReportingOverflow(tileByteCount(blocks: rest))
-    return overflow || overflow2 ? nil : sum
+    return tiles.multiplied(by: tileByteCount(blocks: tileBlocks))?.adding(tileByteCount(blocks: rest))
   }
 
   /// Bytes of a tile that covers `blocks` blocks (at most `tileBlocks`).
   public func tileByteCount(blocks: Int) -> Int {
-    (blocks * headByteCount + 63) / 64 * 64 + (blocks * bodyByteCount + 63) / 64 * 64
+    (blocks * headByteCount).roundedUp(toMultipleOf: 64) + (blocks * bodyByteCount).roundedUp(toMultipleOf: 64)
   }
 
   /// The 16-row form of `type`, or nil where it has none and stays in layout `gguf`.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import GGUF
 
 /// A tensor of a pack: what it is, and where its rows lie.
-public struct PackTensor: Sendable, Hashable {
+public struct PackTensor: ShapedTensor, Sendable, Hashable {
   /// The tensor's name in the GGUF.
   public var name: String
   /// The type of its elements.
@@ -27,17 +28,7 @@ public struct PackTensor: Sendable, Hashable {
   /// Whether it has any data: sizes of 0 mark a feature in some files.
   public var hasElements: Bool { !dimensions.contains(0) }
   /// Bytes of its data in the GGUF; nil if a row is not whole blocks, or on overflow.
-  package var byteCount: Int? {
-    dimensions.dropFirst().reduce(type.byteCount(elements: rowElements)) { bytes, size in
-      bytes.flatMap { $0.multipliedReportingOverflow(by: size).overflow ? nil : $0 * size }
-    }
-  }
-  /// Elements of one row.
-  public var rowElements: Int { dimensions[0] }
-  /// Rows of one expert.
-  public var rowCount: Int { dimensions.count > 1 ? dimensions[1] : 1 }
-  /// Stacked matrices; 1 for a plain one.
-  public var expertCount: Int { dimensions.dropFirst(2).reduce(1, *) }
+  package var byteCount: Int? { type.byteCount(dimensions: dimensions) }
 }
 
 /// Consecutive rows of a tensor in one blob: the same rows of every expert.
@@ -70,10 +61,9 @@ public struct TensorSlice: Sendable, Hashable {
 
   /// The bytes of the blob from the first expert's first to the last one's last; nil on overflow.
   public func extent(expertCount: Int) -> Range<Int>? {
-    let (before, overflow) = expertStride.multipliedReportingOverflow(by: expertCount - 1)
-    let (size, overflow2) = before.addingReportingOverflow(byteCount)
-    let (end, overflow3) = offset.addingReportingOverflow(size)
-    guard !overflow, !overflow2, !overflow3, offset >= 0, size >= 0 else { return nil }
+    guard let size = expertStride.multiplied(by: expertCount - 1)?.adding(byteCount), size >= 0,
+      let end = offset.adding(size), offset >= 0
+    else { return nil }
     return offset..<end
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ArgumentParser
+import Files
 import PackFormat
 
 extension PackManifest.Placement: ExpressibleByArgument {}
@@ -21,8 +22,7 @@ struct Alignment: ExpressibleByArgument {
     let units: [Character: Int] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30]
     let unit = argument.last.flatMap { units[Character($0.uppercased())] }
     guard let number = Int(unit == nil ? argument : String(argument.dropLast())), number > 0, number <= 1 << 30 else { return nil }
-    let (bytes, overflow) = number.multipliedReportingOverflow(by: unit ?? 1)
-    guard !overflow, bytes & (bytes - 1) == 0, (4096...(1 << 30)).contains(bytes) else { return nil }
+    guard let bytes = number.multiplied(by: unit ?? 1), bytes.isPowerOfTwo, (4096...(1 << 30)).contains(bytes) else { return nil }
     byteCount = bytes
   }
 
