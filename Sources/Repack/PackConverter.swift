@@ -4,13 +4,13 @@ import Files
 import GGUF
 import PackFormat
 
-/// Writes a pack: of a model, or of another pack in another arrangement or another storage.
+/// Writes a pack: of a model, or of another pack, for other nodes or in another storage.
 ///
 /// The blobs are made chunk by chunk on all CPUs: read, interleave, hash and write overlap, and memory holds a chunk and the rows
 /// that it is made of for each thread, whatever the model's size.
 public struct PackConverter: Sendable {
   private let source: any PackSource
-  private let arrangement: Arrangement
+  private let draft: ManifestDraft
   /// What the manifest calls the writer.
   public var writer = "ggufpack"
   /// Threads that work: as many as 512 MiB of memory allow, unless set.
@@ -25,27 +25,27 @@ public struct PackConverter: Sendable {
 
   /// A converter of `model` as `plan` says.
   public init(_ model: GGUFModel, plan: PackPlan) {
-    self.init(ModelSource(model: model), Arrangement(plan, chunkByteCount: Self.chunkByteCount))
+    self.init(ModelSource(model: model), ManifestDraft(plan, chunkByteCount: Self.chunkByteCount))
   }
 
   /// A converter of `pack`, without its source, as `plan` says.
   public init(_ pack: Pack, plan: PackPlan) {
-    self.init(PackRows(pack: pack), Arrangement(plan, chunkByteCount: Self.chunkByteCount))
+    self.init(PackRows(pack: pack), ManifestDraft(plan, chunkByteCount: Self.chunkByteCount))
   }
 
   /// A converter of `pack` that keeps the content of its blobs, and stores it compressed or as it is.
   public init(storing pack: Pack) {
-    self.init(PackBlobs(pack: pack), Arrangement(pack.manifest))
+    self.init(PackBlobs(pack: pack), ManifestDraft(pack.manifest))
   }
 
-  private init(_ source: any PackSource, _ arrangement: Arrangement) {
+  private init(_ source: any PackSource, _ draft: ManifestDraft) {
     self.source = source
-    self.arrangement = arrangement
-    threads = Scratch.threads(for: arrangement.tensors)
+    self.draft = draft
+    threads = Scratch.threads(for: draft.tensors)
   }
 
   /// Bytes of blobs that `run` makes.
-  public var byteCount: Int { arrangement.byteCount }
+  public var byteCount: Int { draft.byteCount }
 
   /// Writes the pack to the folder `path`.
   ///
@@ -69,7 +69,7 @@ public struct PackConverter: Sendable {
     func check() throws(PackError) { try progress(0) }
     var digests = [Pack.FileName.header: try header.copy(to: Pack.FileName.header, in: staging.folder, check)]
     // Zeros are not worth a file, unless they are so many that a reader would not believe it.
-    let data = arrangement.tensors.reduce(0) { $0 + ($1.byteCount ?? 0) }
+    let data = draft.tensors.reduce(0) { $0 + ($1.byteCount ?? 0) }
     let keepsGaps = gaps.byteCount - data > PackManifest.impliedZeroLimit ? true : !(try gaps.isZero(check))
     if keepsGaps {
       try staging.requireSpace(byteCount + header.byteCount + gaps.byteCount)
@@ -77,11 +77,11 @@ public struct PackConverter: Sendable {
     }
 
     var written: [WrittenBlob] = []
-    for (index, blob) in arrangement.blobs.enumerated() {
+    for (index, blob) in draft.blobs.enumerated() {
       written.append(try write(index, in: staging.folder, journal, progress))
       digests[blob.file] = written[index].digest
     }
-    let manifest = arrangement.manifest(
+    let manifest = draft.manifest(
       writer: writer, source: source.parts, gapByteCount: keepsGaps ? gaps.byteCount : 0, blobs: written
     ).json
     digests[Pack.FileName.manifest] = Digest(of: manifest)
@@ -95,33 +95,33 @@ public struct PackConverter: Sendable {
   private func write(
     _ index: Int, in folder: borrowing Folder<PackError>, _ journal: Journal?, _ progress: (Int) throws(PackError) -> Void
   ) throws(PackError) -> WrittenBlob {
-    let blob = arrangement.blobs[index]
-    let content = try source.content(of: index, arrangement)
+    let blob = draft.blobs[index]
+    let content = try source.content(of: index, draft)
     let file = try folder.file(blob.file, for: resumes ? .updating : .creating)
     guard let compressionLevel else {
       let earlier = journal?.written.chunks[index] ?? [:]
       let writer = PlainBlobWriter(
-        byteCount: blob.byteCount, chunkByteCount: arrangement.chunkByteCount, threads: threads, written: earlier)
+        byteCount: blob.byteCount, chunkByteCount: draft.chunkByteCount, threads: threads, written: earlier)
       return try writer.write(content, to: file) { (chunk, digest, count) throws(PackError) in
         if earlier[chunk] != digest { try journal?.note(blob: index, chunk: chunk, digest) }
         try progress(count)
       }
     }
     let writer = CompressedBlobWriter(
-      chunkByteCount: arrangement.chunkByteCount, threads: threads, level: compressionLevel,
+      chunkByteCount: draft.chunkByteCount, threads: threads, level: compressionLevel,
       written: journal?.written.sections[index] ?? [:])
     func note(_ section: Int, _ written: Journal.WrittenSection) throws(PackError) {
       try journal?.note(blob: index, section: section, written)
     }
     return try writer.write(
-      content, sections: arrangement.sections(of: blob.content), to: file, note: journal == nil ? nil : note, finished: progress)
+      content, sections: draft.sections(of: blob.content), to: file, note: journal == nil ? nil : note, finished: progress)
   }
 
-  /// What a journal must agree on: the arrangement, the source, and how it is stored.
+  /// What a journal must agree on: the draft, the source, and how it is stored.
   private func purpose(_ header: Excerpt) throws(PackError) -> Digest {
     let nothing = WrittenBlob(chunks: [], digest: Digest(of: []), storage: nil)
-    let manifest = arrangement.manifest(
-      writer: writer, source: source.parts, gapByteCount: 0, blobs: arrangement.blobs.map { _ in nothing })
+    let manifest = draft.manifest(
+      writer: writer, source: source.parts, gapByteCount: 0, blobs: draft.blobs.map { _ in nothing })
     let storage = compressionLevel.map { "zstd \($0)" } ?? ""
     return Digest(of: manifest.json + Array((try header.digest().hex + storage + source.identity).utf8))
   }

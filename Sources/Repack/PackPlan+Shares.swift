@@ -23,8 +23,8 @@ extension PackPlan {
   ///
   /// - Complexity: O(slices × files).
   public var shares: [Share] {
-    let arrangement = Arrangement(self, chunkByteCount: PackConverter.chunkByteCount)
-    return arrangement.blobs.map { blob in
+    let draft = ManifestDraft(self, chunkByteCount: PackConverter.chunkByteCount)
+    return draft.blobs.map { blob in
       var (used, tensorCount, rows) = (0, 0, 0)
       for tensor in tensors {
         let slices = tensor.slices.filter { $0.blob == blob.content }

@@ -36,7 +36,7 @@ public struct PackPlan: Sendable {
   public init(tensors: [PackTensor], options: PackOptions) throws(PackError) {
     var planned = tensors
     for index in planned.indices { planned[index].slices = try Self.slices(of: tensors[index], options) }
-    let arranger = BlobArranger(alignment: options.alignment)
+    let allocator = OffsetAllocator(alignment: options.alignment)
     let order = tensors.indices.sorted { UseOrder(tensors[$0].name, index: $0) < UseOrder(tensors[$1].name, index: $1) }
     var sizes: [Int] = []
     for blob in 0..<(options.placement == .shard ? options.nodeCount : 1) {
@@ -46,15 +46,15 @@ public struct PackPlan: Sendable {
       let requests = places.map { tensor, slice in
         // `slices(of:)` has found that it does not overflow.
         let experts = planned[tensor].expertCount
-        return BlobArranger.Request(
+        return OffsetAllocator.Request(
           extent: planned[tensor].slices[slice].extent(expertCount: experts)?.count ?? 0, isStacked: experts > 1)
       }
-      guard let (offsets, end) = arranger.places(of: requests) else {
+      guard let (offsets, end) = allocator.places(of: requests) else {
         throw .invalid(file: "the model", problem: "with its tensors a blob would have more than 2^61 bytes")
       }
       for ((tensor, slice), offset) in zip(places, offsets) { planned[tensor].slices[slice].offset = offset }
       // Blobs end on a page, so that mapping one whole needs no special case.
-      sizes.append(end.roundedUp(toMultipleOf: BlobArranger.pageByteCount))
+      sizes.append(end.roundedUp(toMultipleOf: OffsetAllocator.pageByteCount))
     }
     self.options = options
     self.tensors = planned
@@ -108,7 +108,7 @@ public struct PackPlan: Sendable {
         guard let bytes = layout.byteCount(type: tensor.type, elements: tensor.rowElements, rows: rows.count), bytes < Int.max / 8
         else { throw tooLarge(tensor) }
         // An expert of less than a page would grow manifold; it begins on a cache line.
-        let unit = bytes < BlobArranger.pageByteCount ? BlobArranger.smallestAlignment : BlobArranger.pageByteCount
+        let unit = bytes < OffsetAllocator.pageByteCount ? OffsetAllocator.smallestAlignment : OffsetAllocator.pageByteCount
         let slice = TensorSlice(
           blob: blob, layout: layout, offset: 0, byteCount: bytes,
           expertStride: experts > 1 ? bytes.roundedUp(toMultipleOf: unit) : 0, rowBegin: rows.lowerBound, rowCount: rows.count)

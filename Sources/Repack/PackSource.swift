@@ -14,8 +14,8 @@ protocol PackSource: Sendable {
   var parts: [PackManifest.SourcePart] { get }
   /// What tells this source from one with the same headers.
   var identity: String { get }
-  /// The content of blob `index` of `arrangement`.
-  func content(of index: Int, _ arrangement: Arrangement) throws(PackError) -> any BlobContent
+  /// The content of blob `index` of `draft`.
+  func content(of index: Int, _ draft: ManifestDraft) throws(PackError) -> any BlobContent
   /// Throws if a file has been changed since the source was opened.
   func checkUnchanged() throws(PackError)
 }
@@ -39,8 +39,8 @@ struct ModelSource: PackSource {
 
   var identity: String { model.parts.map { "\($0.path) \($0.identity)" }.joined(separator: " ") }
 
-  func content(of index: Int, _ arrangement: Arrangement) throws(PackError) -> any BlobContent {
-    ArrangedContent(try GGUFTensors(model), tensors: arrangement.tensors, blob: arrangement.blobs[index].content)
+  func content(of index: Int, _ draft: ManifestDraft) throws(PackError) -> any BlobContent {
+    RowContent(try GGUFTensors(model), tensors: draft.tensors, blob: draft.blobs[index].content)
   }
 
   func checkUnchanged() throws(PackError) {
@@ -72,12 +72,12 @@ extension ExistingPack {
   }
 }
 
-/// A pack whose rows are arranged again.
+/// A pack whose rows are laid out again.
 struct PackRows: ExistingPack {
   let pack: Pack
 
-  func content(of index: Int, _ arrangement: Arrangement) throws(PackError) -> any BlobContent {
-    ArrangedContent(try PackTensors(pack), tensors: arrangement.tensors, blob: arrangement.blobs[index].content)
+  func content(of index: Int, _ draft: ManifestDraft) throws(PackError) -> any BlobContent {
+    RowContent(try PackTensors(pack), tensors: draft.tensors, blob: draft.blobs[index].content)
   }
 }
 
@@ -85,7 +85,7 @@ struct PackRows: ExistingPack {
 struct PackBlobs: ExistingPack {
   let pack: Pack
 
-  func content(of index: Int, _ arrangement: Arrangement) throws(PackError) -> any BlobContent {
+  func content(of index: Int, _ draft: ManifestDraft) throws(PackError) -> any BlobContent {
     try ExistingContent(pack, blob: index)
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import PackFormat
 
 /// Memory that a thread keeps while it converts one range after another.
@@ -10,7 +11,7 @@ struct Scratch: ~Copyable {
   var undoing = GroupBuffers()
   var codec: FrameCodec
 
-  /// Bytes of rows that are read and rearranged at a time: they stay in the second-level cache meanwhile.
+  /// Bytes of rows that are read and converted at a time: they stay in the second-level cache meanwhile.
   static let batchByteCount = 1 << 18
 
   /// Threads that convert `tensors` at a time: as many as the memory for their row groups allows, and as keep a disk busy.
@@ -20,8 +21,8 @@ struct Scratch: ~Copyable {
       return max(widest, GroupTransform(type: tensor.type, elements: tensor.rowElements)?.groupByteCount ?? 0)
     }
     // Of a pack that is repacked, a thread keeps a chunk, and up to seven row groups in the buffers above.
-    let (groups, overflow) = widest.multipliedReportingOverflow(by: 7)
-    let each = overflow ? memoryLimit : PackConverter.chunkByteCount + min(groups, memoryLimit)
+    let groups = widest.multiplied(by: 7) ?? memoryLimit
+    let each = PackConverter.chunkByteCount + min(groups, memoryLimit)
     return max(1, min(OrderedWork.availableThreads, mostThreads, memoryLimit / each))
   }
 

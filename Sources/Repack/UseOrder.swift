@@ -3,6 +3,8 @@
 import PackFormat
 
 /// The order in which decoding reads tensors: what comes before the layers, layer after layer, what comes after them.
+///
+/// It decides which weights are neighbours on the disk, and nothing else: tensors with names that are not here come last in their layer.
 struct UseOrder: Comparable {
   private let layer: Int
   private let step: Int
@@ -25,7 +27,7 @@ struct UseOrder: Comparable {
   }
 
   /// Beginnings of the names within a layer; a longer one stands before those it begins with.
-  private static let steps = [
+  static let steps = [
     "attn_norm", "attn_qkv", "attn_q_a", "attn_q_b", "attn_q", "attn_kv", "attn_k", "attn_v", "attn_sinks", "attn_output",
     "attn_post",
     "post_attention_norm", "ffn_norm", "ffn_gate_inp", "exp_probs", "ffn_gate_up", "ffn_gate", "ffn_up", "ffn_down", "ffn_post",

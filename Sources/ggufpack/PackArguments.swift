@@ -6,8 +6,8 @@ import Files
 import PackFormat
 import Repack
 
-/// Options of every command that arranges a pack.
-struct ArrangementArguments: ParsableArguments {
+/// What a pack is to be like, for every command that lays one out.
+struct PackShapeArguments: ParsableArguments {
   @Option(help: "How many NUMA nodes the pack is for, 1 to 1024.")
   var nodes = 1
 

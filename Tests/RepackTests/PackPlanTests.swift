@@ -43,6 +43,14 @@ struct PackPlanTests {
     }
   }
 
+  @Test("Each tensor of a layer has its place in the order of use", arguments: TestModels.fixtures)
+  func useOrder(path: String) throws {
+    let names = try GGUFModel.open(path).tensors.map { $0.info.name.split(separator: ".") }
+    let unknown = names.filter { $0.first == "blk" }.map { $0[2] }.filter { part in !UseOrder.steps.contains { part.hasPrefix($0) }
+    }
+    #expect(Set(unknown).subtracting(["nextn"]).isEmpty)
+  }
+
   @Test("A pack of a model of ordinary sizes grows by less than 2 %", arguments: [1, 2, 4], [1 << 16, 2 << 20])
   func growth(nodes: Int, align: Int) throws {
     // The shape of Qwen3 1.7B, whose slices are just above 2 MiB: the worst there is for that alignment.
@@ -65,11 +73,11 @@ struct PackPlanTests {
   @Test("Large slices begin on units, small ones fill the gaps, nothing overlaps")
   func gaps() {
     let unit = 1 << 20
-    let arranger = BlobArranger(alignment: unit)
-    func request(_ bytes: Int) -> BlobArranger.Request { .init(extent: bytes, isStacked: false) }
+    let allocator = OffsetAllocator(alignment: unit)
+    func request(_ bytes: Int) -> OffsetAllocator.Request { .init(extent: bytes, isStacked: false) }
     // Three units less 10 000 bytes each time, and small ones that fit after them.
     let sizes = (0..<40).flatMap { _ in [3 * unit - 10_000, 4000, 5000] }
-    let places = arranger.places(of: sizes.map(request))
+    let places = allocator.places(of: sizes.map(request))
     #expect(places?.end ?? 0 <= 40 * 3 * unit)
     let ranges = zip(places?.offsets ?? [], sizes).map { $0..<$0 + $1 }.sorted { $0.lowerBound < $1.lowerBound }
     #expect(zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound })

@@ -107,8 +107,8 @@ struct WritingTests {
     }
   }
 
-  @Test("A resumed run does not use what was written for another arrangement")
-  func otherArrangement() throws {
+  @Test("A resumed run does not use what was written for a pack of another shape")
+  func otherShape() throws {
     try withTemporaryFolder { folder in
       let model = try write(to: folder + "/model.gguf")
       let target = folder + "/model.pack"

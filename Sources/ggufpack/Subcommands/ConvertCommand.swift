@@ -17,7 +17,7 @@ struct ConvertCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "The pack to write. (default: the model's name with the ending .pack)", completion: .directory)
   var output: String?
 
-  @OptionGroup var arrangement: ArrangementArguments
+  @OptionGroup var shape: PackShapeArguments
   @OptionGroup var writing: PackWritingArguments
 
   func validate() throws { try checkOutput(output) }
@@ -25,8 +25,8 @@ struct ConvertCommand: ParsableCommand {
   func run() throws {
     let source = try GGUFModel.open(model)
     let target = output ?? source.basePath + ".pack"
-    let plan = try PackPlan(source, options: arrangement.options)
-    if arrangement.plan { return show(plan, to: target) }
+    let plan = try PackPlan(source, options: shape.options)
+    if shape.plan { return show(plan, to: target) }
     try write(PackConverter(source, plan: plan), to: target, writing)
   }
 }

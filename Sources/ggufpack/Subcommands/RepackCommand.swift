@@ -17,15 +17,15 @@ struct RepackCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "The pack to write.", completion: .directory)
   var output: String
 
-  @OptionGroup var arrangement: ArrangementArguments
+  @OptionGroup var shape: PackShapeArguments
   @OptionGroup var writing: PackWritingArguments
 
   func validate() throws { try checkOutput(output) }
 
   func run() throws {
     let source = try Pack.open(named: pack)
-    let plan = try PackPlan(tensors: source.manifest.tensors, options: arrangement.options)
-    if arrangement.plan { return show(plan, to: output) }
+    let plan = try PackPlan(tensors: source.manifest.tensors, options: shape.options)
+    if shape.plan { return show(plan, to: output) }
     try write(PackConverter(source, plan: plan), to: output, writing, verifying: source)
   }
 }

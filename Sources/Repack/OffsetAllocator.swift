@@ -6,7 +6,7 @@ import Files
 ///
 /// A slice of at least one alignment unit begins at a multiple of the unit, and smaller ones fill the gaps between such slices. Where
 /// that would cost more than the pack may grow, slices begin at smaller powers of two instead, which take a 64th of each at most.
-struct BlobArranger {
+struct OffsetAllocator {
   /// A slice that needs a place.
   struct Request {
     /// Bytes from the first expert's rows to the end of the last one's.
@@ -27,12 +27,8 @@ struct BlobArranger {
 
   /// The offsets of `requests`, in their order, and where the last of them ends; nil on overflow.
   func places(of requests: [Request]) -> (offsets: [Int], end: Int)? {
-    var total = 0
-    for request in requests {
-      let (sum, overflow) = total.addingReportingOverflow(request.extent + Self.pageByteCount)
-      guard !overflow, sum < Int.max / 4 else { return nil }
-      total = sum
-    }
+    let total = requests.reduce(0) { sum, request in sum?.adding(request.extent + Self.pageByteCount) }
+    guard let total, total < Int.max / 4 else { return nil }
     let used = requests.reduce(0) { $0 + $1.extent }
     let strict = fill(requests)
     if strict.end - used <= used / Self.growthDivisor { return strict }

@@ -4,7 +4,7 @@ import GGUF
 import PackFormat
 
 /// What a pack will be like, before any weight is written: what a plan says, or a pack that is stored in another way.
-struct Arrangement: Sendable {
+struct ManifestDraft: Sendable {
   /// A file of weights to be written.
   struct Blob: Sendable {
     let file: String

@@ -5,7 +5,7 @@ import GGUF
 import PackFormat
 
 /// The content of a blob, made of the rows that it holds.
-final class ArrangedContent: BlobContent {
+final class RowContent: BlobContent {
   /// One slice of a tensor.
   private struct Piece: Sendable {
     let tensor: Int
