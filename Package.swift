@@ -107,6 +107,7 @@ let package = Package(
       name: "packrun",
       dependencies: [
         "Console", "Doctor", "Generation", "Inference", "Tokenization", "PackRuntime", "PackFormat", "GGUF", "Files", "JSON",
+        .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),

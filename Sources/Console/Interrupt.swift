@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import CLinux
 import Glibc
 import Synchronization
 
@@ -28,7 +29,10 @@ package enum Interrupt {
         // A handler may do little more than store a value.
         Interrupt.last.store(number, ordering: .relaxed)
         let (exchanged, _) = Interrupt.signal.compareExchange(expected: 0, desired: number, ordering: .relaxed)
-        if !exchanged { _exit(128 + number) }
+        if !exchanged {
+          cl_restore_terminal()
+          _exit(128 + number)
+        }
       }
       action.sa_flags = endsReads ? 0 : SA_RESTART
       _ = unsafe sigaction(number, &action, nil)

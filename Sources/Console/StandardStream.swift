@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Glibc
+import SystemPackage
 
 /// One of the three descriptors that a program starts with.
 package enum StandardStream: CInt, CaseIterable, Sendable {
@@ -19,6 +20,26 @@ package enum StandardStream: CInt, CaseIterable, Sendable {
     for stream in allCases where fcntl(stream.rawValue, F_GETFD) < 0 && errno == EBADF {
       // The lowest free number is given out, which is this one.
       _ = unsafe open("/dev/null", O_RDWR)
+    }
+  }
+
+  /// Reads what there is, at most `limit` bytes, and waits until there is some.
+  ///
+  /// - Returns: The bytes; none at the end.
+  /// - Throws: `Errno.interrupted` if a signal came first, of those watched so that they end reads.
+  package func read(upTo limit: Int) throws(Errno) -> [UInt8] {
+    var buffer = [UInt8](repeating: 0, count: limit)
+    while true {
+      let count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(rawValue, $0.baseAddress, $0.count) }
+      if count >= 0 {
+        buffer.removeSubrange(count...)
+        return buffer
+      }
+      let error = Errno(rawValue: errno)
+      guard error == .resourceTemporarilyUnavailable else { throw error }
+      // Another process made it non-blocking, for us too.
+      var input = pollfd(fd: rawValue, events: Int16(POLLIN), revents: 0)
+      guard unsafe poll(&input, 1, -1) >= 0 else { throw Errno(rawValue: errno) }
     }
   }
 

@@ -3,12 +3,14 @@
 import Console
 import Files
 import Glibc
+import SystemPackage
 
 /// Texts from files and standard input.
 enum TextInput {
   /// No text is longer: no context holds it, and what has no end would be read until memory ends.
   static let limit = ByteCount(limitByteCount)
   static let limitByteCount = 64 << 20
+  private static let pieceByteCount = 1 << 16
 
   /// The text of a file, which must be UTF-8; `-` is standard input.
   static func read(_ path: String) throws -> String {
@@ -23,7 +25,9 @@ enum TextInput {
 
   /// All bytes of a file.
   static func bytes(_ path: String) throws -> [UInt8] {
-    guard path != "-" else { return try drain(StandardStream.input.rawValue, "standard input") }
+    guard path != "-" else {
+      return try drain("standard input") { () throws(Errno) in try StandardStream.input.read(upTo: pieceByteCount) }
+    }
     let file = unsafe path.withPath { unsafe open($0, O_RDONLY | O_CLOEXEC) }
     guard file >= 0 else { throw Failure.system(path, "open it", errno: errno) }
     defer { close(file) }
@@ -31,7 +35,7 @@ enum TextInput {
     guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
       throw Failure("\(path): this is a folder, not a text file")
     }
-    return try drain(file, path)
+    return try drain(path) { () throws(Errno) in try read(file) }
   }
 
   /// The text that consists of these bytes.
@@ -49,16 +53,28 @@ enum TextInput {
     return count
   }
 
-  private static func drain(_ file: CInt, _ name: String) throws -> [UInt8] {
+  /// All that `read` gives, a piece at a time, up to the first empty one.
+  private static func drain(_ name: String, _ read: () throws(Errno) -> [UInt8]) throws -> [UInt8] {
     var all: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {
-      let count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(file, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw Failure.system(name, "read it", errno: errno) }
-      if count == 0 { return all }
-      all += buffer[..<count]
+      do {
+        let piece = try read()
+        if piece.isEmpty { return all }
+        all += piece
+      } catch .interrupted {
+        continue
+      } catch {
+        throw Failure.system(name, "read it", errno: error.rawValue)
+      }
       guard all.count <= limitByteCount else { throw Failure("\(name): the text is longer than \(limit); give a part of it") }
     }
+  }
+
+  private static func read(_ file: CInt) throws(Errno) -> [UInt8] {
+    var buffer = [UInt8](repeating: 0, count: pieceByteCount)
+    let count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(file, $0.baseAddress, $0.count) }
+    guard count >= 0 else { throw Errno(rawValue: errno) }
+    buffer.removeSubrange(count...)
+    return buffer
   }
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Console
-import Glibc
 
 /// What a person types at the terminal, or what comes through a pipe, a turn at a time.
-struct TurnReader {
-  private var pending: [UInt8] = []
+///
+/// Made before the weights are read, so that a long text pasted in the meantime arrives whole.
+struct TurnReader: ~Copyable {
+  private let terminal = UnbufferedTerminal()
+  private var pending: ArraySlice<UInt8> = []
   private var lineNumber = 0
 
   private enum Line {
@@ -18,12 +20,12 @@ struct TurnReader {
   ///
   /// Ctrl-C at the prompt says how to leave; the next one leaves, and so does one right after the one that stopped an answer (see
   /// `Interrupt`).
-  /// - Throws: `Failure` for a line of a pipe that is not UTF-8; a person at a terminal is asked again.
+  /// - Throws: `Failure` for a line that is too long, and for one of a pipe that is not UTF-8; a person at a terminal is asked again.
   mutating func next() throws -> String? {
     var turn = ""
     prompt("> ")
     while true {
-      switch readLine() {
+      switch try readLine() {
       case .end:
         if isAtTerminal { Output.write("\n") }
         return turn.isEmpty ? nil : turn
@@ -61,27 +63,65 @@ struct TurnReader {
   private func prompt(_ text: String) { if isAtTerminal { Output.write(text) } }
 
   /// A line without its end.
-  private mutating func readLine() -> Line {
-    var buffer = [UInt8](repeating: 0, count: 4096)
+  private mutating func readLine() throws -> Line {
+    if terminal != nil { return try readTypedLine() }
+    var line: [UInt8] = []
     while true {
       if let end = pending.firstIndex(of: UInt8(ascii: "\n")) {
-        var line = Array(pending[..<end])
-        pending.removeSubrange(...end)
+        line += pending[..<end]
+        pending = pending[(end + 1)...]
         if line.last == UInt8(ascii: "\r") { line.removeLast() }
         return .bytes(line)
       }
-      let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(STDIN_FILENO, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR {
-        guard Interrupt.isRequested else { continue }
-        pending.removeAll()
-        return .interrupted
+      line += pending
+      pending = []
+      try checkLength(line)
+      switch try fill() {
+      case .bytes: continue
+      case .interrupted: return .interrupted
+      case .end: return line.isEmpty ? .end : .bytes(line)
       }
-      guard count > 0 else {
-        guard !pending.isEmpty else { return .end }
-        defer { pending.removeAll() }
-        return .bytes(pending)
+    }
+  }
+
+  private mutating func readTypedLine() throws -> Line {
+    terminal?.resume()
+    var line = TypedLine()
+    while true {
+      let end = line.take(&pending)
+      terminal?.show(line.takeEcho())
+      switch end {
+      case .line: return .bytes(line.bytes)
+      case .input: return .end
+      case nil: break
       }
-      pending += buffer[..<count]
+      try checkLength(line.bytes)
+      switch try fill() {
+      case .bytes: continue
+      case .interrupted: return .interrupted
+      case .end: return line.bytes.isEmpty ? .end : .bytes(line.bytes)
+      }
+    }
+  }
+
+  private func checkLength(_ line: [UInt8]) throws {
+    guard line.count > TextInput.limitByteCount else { return }
+    throw Failure("line \(lineNumber + 1): it is longer than \(TextInput.limit); give a part of it")
+  }
+
+  /// Reads what there is into `pending`, which is empty. A signal that asks for it discards everything.
+  private mutating func fill() throws -> Line {
+    while true {
+      do {
+        pending = try StandardStream.input.read(upTo: 1 << 16)[...]
+        return pending.isEmpty ? .end : .bytes([])
+      } catch .interrupted {
+        if Interrupt.isRequested { return .interrupted }
+      } catch {
+        // What a terminal says once it has been closed.
+        if terminal != nil, error == .ioError { return .end }
+        throw Failure.system("standard input", "read it", errno: error.rawValue)
+      }
     }
   }
 }

@@ -7,5 +7,6 @@
 #include "CLinuxMemory.h"
 #include "CLinuxMultiplying.h"
 #include "CLinuxReading.h"
+#include "CLinuxTerminal.h"
 #include "CLinuxThreads.h"
 #endif

@@ -32,12 +32,13 @@ struct ChatCommand: ParsableCommand {
     let pack = try model.open()
     let tokenizer = try Tokenizer(metadata: pack.metadata)
     let template = try chosenTemplate(pack, tokenizer)
+    var reader = TurnReader()
     let session = try model.session(pack)
     try tokenizer.check(embeddingRows: session.model.vocabularySize)
     Interrupt.watch([SIGINT], endsReads: true)
     let system = try TextInput.decode(system.pathBytes, "--system")
     let beginning = Conversation(template, system: system, writesBeginOfText: ChatTemplate.writesBeginOfText(pack.metadata))
-    try talk(beginning, session, tokenizer)
+    try talk(beginning, &reader, session, tokenizer)
   }
 
   /// The template asked for, else the model's own, or the one whose marks the vocabulary has.
@@ -50,8 +51,10 @@ struct ChatCommand: ParsableCommand {
     }
   }
 
-  private func talk(_ beginning: Conversation, _ session: Session, _ tokenizer: Tokenizer) throws {
-    var (conversation, reader) = (beginning, TurnReader())
+  private func talk(
+    _ beginning: Conversation, _ reader: inout TurnReader, _ session: Session, _ tokenizer: Tokenizer
+  ) throws {
+    var conversation = beginning
     var generator = Generator(session.model, tokenizer)
     generator.maximumTokens = sampling.maximumTokens
     generator.stopStrings = sampling.stop

@@ -55,6 +55,7 @@ struct RunCommand: ParsableCommand {
     let tokenizer = try Tokenizer(metadata: pack.metadata)
     let text = try givenText()
     if let text, text.isEmpty { throw Failure("the prompt is empty") }
+    var reader = text == nil ? TurnReader() : nil
     let session = try model.session(pack, sequences: parallel ?? 1, isQuiet: quiet)
     try tokenizer.check(embeddingRows: session.model.vocabularySize)
     Interrupt.watch([SIGINT], endsReads: true)
@@ -64,7 +65,10 @@ struct RunCommand: ParsableCommand {
     } else if let text {
       try answer(text, session, tokenizer, report)
     } else {
-      try converse(session, tokenizer, report)
+      while !Output.hasFailed, let prompt = try reader?.next() {
+        session.model.truncate(0, to: 0)
+        do { try answer(prompt, session, tokenizer, report) } catch let error as ModelError { Terminal.note(error.failure.problem) }
+      }
     }
   }
 
@@ -73,15 +77,6 @@ struct RunCommand: ParsableCommand {
     if let prompt { return try TextInput.decode(prompt.pathBytes, "-p") }
     if file == nil, StandardStream.input.isTerminal { return nil }
     return try TextInput.prompt(file ?? "-")
-  }
-
-  /// Asks for prompts until the input ends.
-  private func converse(_ session: Session, _ tokenizer: Tokenizer, _ report: any AnswerReport) throws {
-    var reader = TurnReader()
-    while !Output.hasFailed, let prompt = try reader.next() {
-      session.model.truncate(0, to: 0)
-      do { try answer(prompt, session, tokenizer, report) } catch let error as ModelError { Terminal.note(error.failure.problem) }
-    }
   }
 
   private func answer(_ text: String, _ session: Session, _ tokenizer: Tokenizer, _ report: any AnswerReport) throws {

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Foundation
+import Testing
+
+@Suite("packrun at a terminal", .timeLimit(.minutes(2)))
+struct TerminalTests {
+  private let place: TemporaryFolder
+  private let pack: String
+
+  init() throws {
+    place = try TemporaryFolder()
+    pack = place.file("model.pack")
+    let result = try Program.ggufpack.run("convert", Fixture.path("gemma3-tiny.gguf"), "-o", pack, "--quiet")
+    try #require(result.exitCode == 0, "\(result.errors)")
+  }
+
+  @Test("A line that is longer than a terminal's own arrives whole, also when it is typed while another is answered")
+  func longLine() throws {
+    let line = String(repeating: "once upon a time ", count: 600)
+    let ids = try Program.packrun.run("tokenize", pack, line)
+    let count = ids.text.matches(of: /\d+/).count
+    try #require(count > 1000)
+    let conversation = try Conversation([pack, "-n", "1", "--ctx", "16384"])
+    #expect(conversation.expect("> "))
+    for _ in 0..<2 { conversation.type(line) }
+    for _ in 0..<2 { #expect(conversation.expect("prompt \(count) tokens")) }
+  }
+
+  @Test("Keys edit the line, and are shown once")
+  func editing() throws {
+    let conversation = try Conversation([pack, "-n", "1"])
+    #expect(conversation.expect("> "))
+    conversation.type("wrong\u{15}Once\u{1B}[D upom\u{7F}n")
+    #expect(conversation.expect("prompt "))
+    #expect(conversation.skipped.contains("Once upom\u{8} \u{8}n\r\n"), "\(conversation.skipped)")
+  }
+
+  @Test("The terminal gets its own state back, whatever ends the program", arguments: [SIGINT, SIGTERM, SIGHUP, 0])
+  func state(signal: Int32) throws {
+    let conversation = try Conversation([pack, "-n", "1"])
+    #expect(conversation.expect("> "))
+    #expect(!conversation.isAsItWas)
+    if signal == 0 {
+      conversation.type("\u{4}")
+    } else {
+      kill(conversation.process.processIdentifier, signal)
+      // The first Ctrl-C only says how to leave.
+      if signal == SIGINT {
+        #expect(conversation.expect("Ctrl-D, quits"))
+        kill(conversation.process.processIdentifier, signal)
+      }
+    }
+    conversation.process.waitUntilExit()
+    #expect(conversation.isAsItWas)
+    switch signal {
+    case 0: #expect(conversation.process.terminationStatus == 0)
+    case SIGINT: #expect(conversation.process.terminationStatus == 130)
+    default: #expect(conversation.process.terminationReason == .uncaughtSignal && conversation.process.terminationStatus == signal)
+    }
+  }
+}
