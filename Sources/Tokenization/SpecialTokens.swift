@@ -34,6 +34,8 @@ struct SpecialTokens: Sendable {
     link(depths)
   }
 
+  private typealias Match = (index: Int, token: Int32)
+
   /// What a text falls into.
   enum Part: Equatable {
     case text(Range<Int>)
@@ -45,14 +47,47 @@ struct SpecialTokens: Sendable {
   /// - Parameter parsingControl: Whether control tokens count; user-defined ones always do.
   /// - Complexity: O(n) for n bytes.
   func split(_ text: Span<UInt8>, parsingControl: Bool, _ body: (Part) -> Void) {
+    split(text, matches(text, parsingControl), body)
+  }
+
+  /// Divides `text` into special tokens and what lies between them, where some of it comes from strangers.
+  ///
+  /// - Parameters:
+  ///   - trusted: Rising ranges of `text`. A control token has to lie within one of them.
+  ///   - marks: User-defined tokens for which the same holds; all others count everywhere.
+  /// - Complexity: O(n) for n bytes.
+  func split(_ text: Span<UInt8>, trusted: [Range<Int>], marks: Set<Int32>, _ body: (Part) -> Void) {
+    // Both lists go from the end of the text to its beginning, and where both have a token, the longer one counts.
+    var everywhere = matches(text, false).filter { !marks.contains($0.token) }[...]
+    var merged: [Match] = []
+    for range in trusted.reversed() {
+      for match in matches(text.extracting(range), true) {
+        let index = match.index + range.lowerBound
+        while let other = everywhere.first, other.index > index { merged.append(everywhere.removeFirst()) }
+        if let other = everywhere.first, other.index == index {
+          everywhere.removeFirst()
+          if length(other.token) > length(match.token) {
+            merged.append(other)
+            continue
+          }
+        }
+        merged.append((index, match.token))
+      }
+    }
+    split(text, merged + everywhere, body)
+  }
+
+  private func split(_ text: Span<UInt8>, _ matches: [Match], _ body: (Part) -> Void) {
     var begin = 0
-    for (index, token) in matches(text, parsingControl).reversed() where index >= begin {
+    for (index, token) in matches.reversed() where index >= begin {
       if begin < index { body(.text(begin..<index)) }
       body(.token(token))
-      begin = index + strings.range(Int(token)).count
+      begin = index + length(token)
     }
     if begin < text.count { body(.text(begin..<text.count)) }
   }
+
+  private func length(_ token: Int32) -> Int { strings.range(Int(token)).count }
 
   /// Whether `text` is a special token.
   func contains(_ text: String) -> Bool {
@@ -66,8 +101,8 @@ struct SpecialTokens: Sendable {
   }
 
   /// Where tokens begin, from the end of the text on, and the longest one of each place.
-  private func matches(_ text: Span<UInt8>, _ parsingControl: Bool) -> [(index: Int, token: Int32)] {
-    var matches: [(index: Int, token: Int32)] = []
+  private func matches(_ text: Span<UInt8>, _ parsingControl: Bool) -> [Match] {
+    var matches: [Match] = []
     guard edges.count > 1 else { return matches }
     let outputs = parsingControl ? tokens : userDefinedTokens
     var node: UInt32 = 0

@@ -7,6 +7,7 @@
 public struct TokenStream: Sendable {
   private let tokenizer: Tokenizer
   private let showsControl: Bool
+  private let shown: Set<Int32>
   private var pending: [UInt8] = []
   private var dropsSpace: Bool
 
@@ -14,17 +15,19 @@ public struct TokenStream: Sendable {
   ///
   /// - Parameters:
   ///   - showsControl: Whether control tokens appear as their text; else they print nothing.
+  ///   - shown: Control tokens that appear as their text even so.
   ///   - beginsText: Whether the first token begins a text. The space that the tokenizer puts in front of a text is then dropped.
   ///     False when the tokens continue a prompt.
-  public init(_ tokenizer: Tokenizer, showsControl: Bool = false, beginsText: Bool = false) {
+  public init(_ tokenizer: Tokenizer, showsControl: Bool = false, shown: Set<Int32> = [], beginsText: Bool = false) {
     self.tokenizer = tokenizer
     self.showsControl = showsControl
+    self.shown = shown
     dropsSpace = beginsText && tokenizer.addsSpacePrefix
   }
 
   /// The text that becomes complete with `token`; empty while a character is incomplete.
   public mutating func append(_ token: Int32) -> String {
-    var bytes = tokenizer.bytes(of: token, showsControl: showsControl)
+    var bytes = tokenizer.bytes(of: token, showsControl: showsControl || shown.contains(token))
     if dropsSpace, !bytes.isEmpty {
       dropsSpace = false
       if bytes.first == 0x20 { bytes = bytes.dropFirst() }

@@ -102,25 +102,72 @@ public struct Tokenizer: Sendable {
     var tokens: [Int32] = []
     tokens.reserveCapacity(bytes.count / 3 + 8)
     if addSpecial, addsBeginOfText, let beginOfText { tokens.append(beginOfText) }
-    var merger = SymbolMerger()
-    var followsSpecial = true
+    var parts = Parts()
     let text = bytes.span
-    special.split(text, parsingControl: parseSpecial) { part in
-      switch part {
-      case .token(let token):
-        tokens.append(token)
-        followsSpecial = true
-      case .text(let range):
-        switch model {
-        case .sentencePiece(let model):
-          model.encode(text.extracting(range), addingSpace: addsSpacePrefix && followsSpecial, into: &tokens, &merger)
-        case .bytePair(let model): model.encode(text.extracting(range), into: &tokens, &merger)
-        }
-        followsSpecial = false
-      }
-    }
+    special.split(text, parsingControl: parseSpecial) { append($0, of: text, to: &tokens, &parts) }
     if addSpecial, addsEndOfText, let endOfText { tokens.append(endOfText) }
     return tokens
+  }
+
+  /// The token ids of a prompt of which only parts may become special tokens; no token is added.
+  ///
+  /// Between special tokens the text is encoded as one, across the ends of ranges. So the ids are those of the whole text unless
+  /// the parts that are not trusted have the text of a special token in them.
+  ///
+  /// - Parameters:
+  ///   - trusted: Rising ranges of `bytes`; a control token has to lie within one of them.
+  ///   - marks: User-defined tokens for which the same holds (`userDefinedTokens`). All others are text, and count everywhere.
+  /// - Precondition: fewer than 2^29 bytes.
+  public func encode(bytes: [UInt8], trusted: [Range<Int>], marks: Set<Int32> = []) -> [Int32] {
+    var tokens: [Int32] = []
+    tokens.reserveCapacity(bytes.count / 3 + 8)
+    var parts = Parts()
+    let text = bytes.span
+    special.split(text, trusted: trusted, marks: marks) { append($0, of: text, to: &tokens, &parts) }
+    return tokens
+  }
+
+  /// What the parts of a text share while they are encoded.
+  private struct Parts {
+    var merger = SymbolMerger()
+    var followsSpecial = true
+  }
+
+  private func append(_ part: SpecialTokens.Part, of text: Span<UInt8>, to tokens: inout [Int32], _ parts: inout Parts) {
+    switch part {
+    case .token(let token):
+      tokens.append(token)
+      parts.followsSpecial = true
+    case .text(let range):
+      switch model {
+      case .sentencePiece(let model):
+        let addsSpace = addsSpacePrefix && parts.followsSpecial
+        model.encode(text.extracting(range), addingSpace: addsSpace, into: &tokens, &parts.merger)
+      case .bytePair(let model): model.encode(text.extracting(range), into: &tokens, &parts.merger)
+      }
+      parts.followsSpecial = false
+    }
+  }
+
+  /// The user-defined tokens in a text, but for those that are white space alone.
+  public func userDefinedTokens(in text: String) -> Set<Int32> {
+    var found: Set<Int32> = []
+    let bytes = Array(text.utf8)
+    special.split(bytes.span, parsingControl: false) { part in
+      if case .token(let token) = part, !pieces[Int(token)].allSatisfy({ $0 == 0x20 || (0x09...0x0d).contains($0) }) {
+        found.insert(token)
+      }
+    }
+    return found
+  }
+
+  /// The control tokens whose text satisfies `isWanted`.
+  public func controlTokens(where isWanted: (String) -> Bool) -> Set<Int32> {
+    var found: Set<Int32> = []
+    for id in kinds.indices where kinds[id] == .control && isWanted(String(decoding: pieces[id], as: UTF8.self)) {
+      found.insert(Int32(id))
+    }
+    return found
   }
 
   /// The bytes that a token prints as; possibly a part of a character (`TokenStream` joins them).
@@ -134,6 +181,9 @@ public struct Tokenizer: Sendable {
     case .control, .unknown, .unused: return showsControl ? pieces[Int(token)] : []
     }
   }
+
+  /// The text of a token, whatever it is for; what is not UTF-8 in it becomes U+FFFD.
+  public func text(of token: Int32) -> String { String(decoding: bytes(of: token, showsControl: true), as: UTF8.self) }
 
   /// The text of a sequence of tokens from its beginning.
   public func decode(_ tokens: some Sequence<Int32>, showsControl: Bool = false) -> String {

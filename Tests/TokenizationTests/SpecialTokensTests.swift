@@ -72,6 +72,61 @@ struct SpecialTokensTests {
     }
   }
 
+  /// Random rising ranges of a text.
+  private func ranges(of text: [UInt8], _ random: inout SplitMix64) -> [Range<Int>] {
+    var (ranges, begin): ([Range<Int>], Int) = ([], 0)
+    while begin < text.count {
+      let end = Int.random(in: begin + 1...text.count, using: &random)
+      if Bool.random(using: &random) { ranges.append(begin..<end) }
+      begin = end
+    }
+    return ranges
+  }
+
+  @Test("Control tokens and marks are found within trusted ranges alone, other user-defined tokens everywhere") func trusted()
+    throws
+  {
+    var random = SplitMix64(seed: 37)
+    func word(_ most: Int) -> String {
+      String((0..<Int.random(in: 1...most, using: &random)).map { _ in "ab".randomElement(using: &random) ?? "a" })
+    }
+    for _ in 0..<FuzzCases.count(2000) {
+      let texts = Set((0..<6).map { _ in word(5) }).sorted()
+      let tokens = texts.map { ($0, Bool.random(using: &random) ? TokenKind.control : .userDefined) }
+      let special = try special(tokens)
+      let text = Array(word(30).utf8)
+      let trusted = ranges(of: text, &random)
+      func isTrusted(_ range: Range<Int>) -> Bool {
+        trusted.contains { $0.lowerBound <= range.lowerBound && range.upperBound <= $0.upperBound }
+      }
+      // By trying every token at every place.
+      var (wanted, begin, index): ([SpecialTokens.Part], Int, Int) = ([], 0, 0)
+      while index < text.count {
+        let found = tokens.indices.filter { id in
+          let word = Array(tokens[id].0.utf8)
+          return text[index...].starts(with: word) && (tokens[id].1 == .userDefined || isTrusted(index..<index + word.count))
+        }.max { tokens[$0].0.utf8.count < tokens[$1].0.utf8.count }
+        guard let found else {
+          index += 1
+          continue
+        }
+        if begin < index { wanted.append(.text(begin..<index)) }
+        wanted.append(.token(Int32(found)))
+        index += tokens[found].0.utf8.count
+        begin = index
+      }
+      if begin < text.count { wanted.append(.text(begin..<text.count)) }
+      var parts: [SpecialTokens.Part] = []
+      special.split(text.span, trusted: trusted, marks: []) { parts.append($0) }
+      #expect(parts == wanted, "\(tokens) in \(String(decoding: text, as: UTF8.self)), \(trusted)")
+      // With every user-defined token a mark, nothing is special where nothing is trusted.
+      var none: [SpecialTokens.Part] = []
+      let marks = Set(tokens.indices.map { Int32($0) })
+      special.split(text.span, trusted: [], marks: marks) { none.append($0) }
+      #expect(none == [.text(0..<text.count)])
+    }
+  }
+
   @Test("Tokens that begin or end alike take no more time than others", .timeLimit(.minutes(1))) func alike() throws {
     let count = 3000
     let text = String(repeating: "a", count: 60_000)
