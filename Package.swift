@@ -73,7 +73,10 @@ let package = Package(
     .target(
       name: "Inference", dependencies: ["PackRuntime", "PackFormat", "GGUF", "Files", "CKernels"], swiftSettings: fast),
     .target(
-      name: "Generation", dependencies: ["Inference", "Tokenization", "PackRuntime", "PackFormat", "GGUF", "Files"],
+      name: "Generation",
+      dependencies: [
+        "Inference", "Tokenization", "ChatTemplates", "Grammar", "JSON", "PackRuntime", "PackFormat", "GGUF", "Files",
+      ],
       swiftSettings: safe),
     .target(
       name: "Doctor",
@@ -106,8 +109,8 @@ let package = Package(
     .executableTarget(
       name: "packrun",
       dependencies: [
-        "Console", "Doctor", "Generation", "Inference", "Tokenization", "PackRuntime", "PackFormat", "GGUF", "Files", "JSON",
-        .product(name: "SystemPackage", package: "swift-system"),
+        "Console", "Doctor", "Generation", "Inference", "Tokenization", "ChatTemplates", "Grammar", "PackRuntime", "PackFormat",
+        "GGUF", "Files", "JSON", .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),
@@ -131,7 +134,7 @@ let package = Package(
     .testTarget(name: "RuntimeTests", dependencies: ["Doctor", "PackRuntime", "Files", "Repack", "CLinux", "TestSupport"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "GGUF", "TestSupport"]),
     .testTarget(name: "InferenceTests", dependencies: ["Inference", "Generation", "Repack", "TestSupport"]),
-    .testTarget(name: "GenerationTests", dependencies: ["Generation", "GGUF", "TestSupport"]),
+    .testTarget(name: "GenerationTests", dependencies: ["Generation", "ChatTemplates", "JSON", "GGUF", "TestSupport"]),
     .testTarget(name: "ModelTests", dependencies: ["Generation", "Repack"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Files", "JSON"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat"]),

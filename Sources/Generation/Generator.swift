@@ -52,8 +52,8 @@ public struct Generator {
   public var maximumTokens: Int?
   /// Texts that end an answer.
   public var stopStrings: [String] = []
-  /// Whether control tokens are printed.
-  public var showsControl = false
+  /// Control tokens that are printed.
+  public var shownControl: Set<Int32> = []
   /// Whether to go on after the model's end tokens.
   public var ignoresEnd = false
 
@@ -91,7 +91,7 @@ public struct Generator {
     let decodeStart = clock.now
     result.promptSeconds = (decodeStart - start) / .seconds(1)
     result.promptCrossedByteCount = model.crossedByteCount - crossedBefore
-    var stream = TokenStream(tokenizer, showsControl: showsControl)
+    var stream = TokenStream(tokenizer, shown: shownControl)
     var stops = StopMatcher(stopStrings)
     while true {
       guard let token = next else { throw .noFiniteLogit }

@@ -45,5 +45,10 @@ extension TokenizerError: FailureConvertible {
 }
 
 extension ChatTemplateError: FailureConvertible {
-  package var failure: Failure { Failure(description) }
+  package var failure: Failure {
+    switch self {
+    case .program, .refused: Failure(description, exitCode: .failed)
+    default: Failure(description)
+    }
+  }
 }

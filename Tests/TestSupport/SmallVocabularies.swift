@@ -25,9 +25,23 @@ package enum SmallVocabulary {
     return metadata
   }
 
+  private static let merges = [
+    "h e", "l l", "he ll", "hell o", "Ġ w", "o r", "Ġw or", "Ġwor ld", "l d", "Ã ©", "1 2", "12 3", "Ċ Ċ",
+  ]
+
+  /// Byte-level BPE: all bytes, a few merges, and some control tokens, by their number the begin-of-text and end-of-text tokens.
+  package static func byteLevel(control: [String], begin: Int, end: Int, pre: String = "qwen2") -> GGUFMetadata {
+    let plain = letters + merges.map { $0.replacing(" ", with: "") }
+    var metadata = byteLevel(pre: pre)
+    metadata["tokenizer.ggml.tokens"] = .array(MetadataArray(strings: plain + control))
+    metadata["tokenizer.ggml.bos_token_id"] = .uint32(UInt32(plain.count + begin))
+    metadata["tokenizer.ggml.eos_token_id"] = .uint32(UInt32(plain.count + end))
+    metadata["tokenizer.ggml.token_type"] = .array(MetadataArray(int32s: plain.map { _ in 1 } + control.map { _ in 3 }))
+    return metadata
+  }
+
   /// Byte-level BPE: all bytes, a few merges, and two control tokens.
   package static func byteLevel(pre: String = "llama-bpe") -> GGUFMetadata {
-    let merges = ["h e", "l l", "he ll", "hell o", "Ġ w", "o r", "Ġw or", "Ġwor ld", "l d", "Ã ©", "1 2", "12 3", "Ċ Ċ"]
     let tokens = letters + merges.map { $0.replacing(" ", with: "") } + ["<|im_end|>", "<|begin|>"]
     var metadata = GGUFMetadata()
     metadata["tokenizer.ggml.model"] = .text("gpt2")

@@ -35,6 +35,21 @@ enum CallSyntax: Sendable {
     let valueEnd: String
     let close: String
   }
+
+  /// The texts around a call's parts.
+  var marks: [String] {
+    switch self {
+    case .object, .keyedObject: []
+    case .named(let call): [call.open, call.nameEnd, call.close]
+    case .tagged(let call):
+      call.nameEnds
+        + [
+          call.open, call.nameAttributesEnd, call.keyOpen, call.keyEnd, call.attributesEnd, call.valueOpen, call.valueEnd,
+          call.close,
+        ]
+    case .gemma: ["<|tool_call>", "<tool_call|>", "<|\"|>"]
+    }
+  }
 }
 
 /// What became of an attempt to read something from the bytes that have come so far.

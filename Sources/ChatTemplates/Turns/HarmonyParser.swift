@@ -24,6 +24,9 @@ struct HarmonyParser: Sendable {
 
   private var state = State.start
 
+  /// The texts between messages and their parts.
+  static let marks = ["<|start|>", "<|channel|>", "<|constrain|>", "<|message|>", "<|end|>", "<|call|>", "<|return|>"]
+
   private static let ends = ["<|end|>", "<|call|>", "<|return|>"].map { Array($0.utf8) }
   private static let begin = Array("<|start|>".utf8)
   private static let message = Array("<|message|>".utf8)

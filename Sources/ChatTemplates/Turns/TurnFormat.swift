@@ -47,6 +47,31 @@ public struct TurnFormat: Sendable {
     self = TurnFormat(row, reasoning: marks)
   }
 
+  /// Whether the text of a token is in one of the format's marks, so that a parser has to see it.
+  public func contains(mark: String) -> Bool { !mark.isEmpty && marks.contains { $0.utf8.firstRange(of: mark.utf8) != nil } }
+
+  /// Whether an output goes on with reasoning that its prompt has begun: it closes what it does not open.
+  public func continuesReasoning(_ output: String) -> Bool {
+    guard let reasoning, let close = output.utf8.firstRange(of: reasoning.close.utf8) else { return false }
+    return output.utf8[..<close.lowerBound].firstRange(of: reasoning.open.utf8) == nil
+  }
+
+  /// The mark that opens reasoning; nil if the format has none.
+  public var reasoningOpening: String? { reasoning?.open }
+
+  /// All texts that mean something to a parser.
+  private var marks: [String] {
+    var marks = framing + (reasoning.map { [$0.open, $0.close] } ?? [])
+    switch calls {
+    case .none: break
+    case .section(let open, let close, let syntax): marks += open + close + syntax.marks
+    case .single(let mark, let syntax): marks += [mark] + syntax.marks
+    case .wholeAnswer(let mark): marks.append(mark)
+    case .harmony: marks += HarmonyParser.marks
+    }
+    return marks
+  }
+
   private init(_ row: TurnFormatTable.Row, reasoning: Marks?) {
     name = row.name
     self.reasoning = reasoning

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Inference
+
+/// What a model's sequence holds, so that of a prompt only what is new has to be computed.
+public struct CachedSequence: Sendable {
+  /// The sequence's tokens.
+  public private(set) var tokens: [Int32] = []
+  /// The sequence's number.
+  public let sequence: Int
+
+  /// A sequence that is empty.
+  public init(sequence: Int = 0) { self.sequence = sequence }
+
+  /// Cuts the sequence back to where a prompt differs from it.
+  ///
+  /// - Returns: The tokens of the prompt that are still to be computed: at least the last one, whose logits are wanted.
+  public mutating func rest(of prompt: [Int32], in model: Model) -> [Int32] {
+    let sequence = sequence
+    return rest(of: prompt) { model.truncate(sequence, to: $0) }
+  }
+
+  /// The same with any way to cut a sequence back: it says how many tokens are left, which may be fewer than it was asked for.
+  mutating func rest(of prompt: [Int32], truncate: (_ length: Int) -> Int) -> [Int32] {
+    let same = zip(tokens, prompt.dropLast()).prefix { $0 == $1 }.count
+    let kept = truncate(same)
+    tokens.removeLast(tokens.count - kept)
+    return Array(prompt[kept...])
+  }
+
+  /// Notes what was computed since: tokens of the prompt, then of the answer, as many of them as the sequence holds.
+  public mutating func note(_ added: [Int32], in model: Model) {
+    note(added, length: model.length(of: sequence))
+  }
+
+  mutating func note(_ added: [Int32], length: Int) { tokens += added.prefix(length - tokens.count) }
+}

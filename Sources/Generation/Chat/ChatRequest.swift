@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import JSON
+
+/// A conversation, and what a template is to know in addition.
+public struct ChatRequest: Sendable, Equatable {
+  /// The turns, in OpenAI's form: objects with `role`, `content`, `tool_calls` and so on. They reach the template as they are.
+  public var messages: [JSONValue]
+  /// The functions that the model may call, in OpenAI's form; nil for none.
+  public var tools: JSONValue?
+  /// Whether the model is to reply.
+  public var addsGenerationPrompt: Bool
+  /// Further variables of the template, such as `enable_thinking`.
+  public var variables: JSONObject
+
+  /// A conversation.
+  public init(
+    messages: [JSONValue], tools: JSONValue? = nil, addsGenerationPrompt: Bool = true, variables: JSONObject = JSONObject()
+  ) {
+    self.messages = messages
+    self.tools = tools
+    self.addsGenerationPrompt = addsGenerationPrompt
+    self.variables = variables
+  }
+
+  /// Variables that the request itself sets: a template's arguments may not contradict it.
+  private static let ownVariables = ["messages", "tools", "add_generation_prompt", "bos_token", "eos_token"]
+
+  /// Reads a request: `messages`, and optionally `tools`, `documents`, `add_generation_prompt` (true unless given) and
+  /// `chat_template_kwargs`.
+  ///
+  /// - Throws: `ChatTemplateError.badRequest`, also for any other member: nothing is ignored.
+  public init(_ json: JSONValue) throws(ChatTemplateError) {
+    guard let object = json.object else { throw .badRequest("it is not an object with \"messages\"") }
+    self.init(messages: [])
+    var documents: JSONValue?
+    for (name, value) in object.members {
+      switch name {
+      case "messages":
+        guard let messages = value.array, messages.allSatisfy({ $0.object != nil }) else {
+          throw .badRequest("\"messages\" is not an array of objects")
+        }
+        self.messages = messages
+      case "tools":
+        guard value == .null || value.array != nil else { throw .badRequest("\"tools\" is not an array") }
+        tools = value == .null ? nil : value
+      case "documents": documents = value
+      case "add_generation_prompt":
+        guard let flag = value.bool else { throw .badRequest("\"add_generation_prompt\" is neither true nor false") }
+        addsGenerationPrompt = flag
+      case "chat_template_kwargs": variables = try Self.variables(value, "\"chat_template_kwargs\"")
+      default: throw .badRequest("\"\(name)\" is not supported")
+      }
+    }
+    guard object["messages"] != nil else { throw .badRequest("it has no \"messages\"") }
+    if let documents { variables["documents"] = documents }
+  }
+
+  /// The variables of an object.
+  ///
+  /// - Parameter name: What a message calls the object.
+  public static func variables(_ json: JSONValue, _ name: String) throws(ChatTemplateError) -> JSONObject {
+    guard let object = json.object else { throw .badRequest("\(name) is not an object") }
+    for own in ownVariables where object[own] != nil { throw .badRequest("\(name) may not set \"\(own)\"") }
+    return object
+  }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ChatTemplates
+
+/// Why a conversation does not become a prompt.
+public enum ChatTemplateError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// Neither the model nor this package has a template with this name.
+  case unknownName(String, known: [String])
+  /// The model has no template, and its vocabulary shows none.
+  case absent(known: [String])
+  /// A key of the model that should hold a template holds something else.
+  case notText(key: String)
+  /// The template's program is not well formed, fails, or takes too much time or memory.
+  case program(JinjaError)
+  /// The template refuses the conversation, in its author's words.
+  case refused(String)
+  /// A template that is only texts has none for this.
+  case unsupported(template: String, what: String)
+  /// A request is not what it should be.
+  case badRequest(String)
+
+  init(_ error: JinjaError) { self = error.kind == .raised ? .refused(error.message) : .program(error) }
+
+  /// The line to print.
+  public var description: String {
+    switch self {
+    case .unknownName(let name, let known):
+      "there is no chat template \"\(name)\"; known are: \(known.joined(separator: ", "))"
+    case .absent(let known):
+      "the model has no chat template, and its vocabulary shows none; choose one by name: \(known.joined(separator: ", "))"
+    case .notText(let key): "the model's key \(key) is not a text in UTF-8, so there is no chat template in it"
+    case .program(let error): "the chat template fails: \(error)"
+    case .refused(let message): "the chat template refuses the conversation: \(message)"
+    case .unsupported(let template, let what): "the chat template \"\(template)\" has no form for \(what)"
+    case .badRequest(let problem): "the request cannot be used: \(problem)"
+    }
+  }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ArgumentParser
+import ChatTemplates
+import Console
+import Glibc
+import JSON
+
+/// What of a model's thinking is printed.
+enum ReasoningDisplay: String, CaseIterable, ExpressibleByArgument {
+  case show
+  case dim
+  case hide
+}
+
+/// Prints a reply as it comes: what the model thinks, what it answers, which functions it calls.
+struct AnswerDisplay {
+  private let reasoning: ReasoningDisplay
+  private let isTerminal: Bool
+  private let hasColor: Bool
+  private var isThinking = false
+  private var endsWithLineEnd = true
+  private var hasText = false
+
+  /// - Parameter reasoning: Dimming needs a terminal, and NO_COLOR turns it off; what cannot be dimmed is shown.
+  init(_ reasoning: ReasoningDisplay) {
+    isTerminal = StandardStream.output.isTerminal
+    hasColor = isTerminal && Environment.allowsColor
+    self.reasoning = reasoning
+  }
+
+  /// Prints a part of the reply.
+  mutating func show(_ event: TurnEvent) {
+    switch event {
+    case .reasoning(let text):
+      guard reasoning != .hide else { return }
+      if !isThinking {
+        isThinking = true
+        if reasoning == .dim, hasColor { Output.write("\u{1B}[2m") }
+      }
+      write(text)
+    case .content(let text):
+      endReasoning()
+      write(text)
+    case .call(let call):
+      endReasoning()
+      if !endsWithLineEnd { write("\n") }
+      let document: JSONValue = ["name": .string(call.name), "arguments": .object(call.arguments)]
+      write("\(document)\n")
+    }
+  }
+
+  /// Ends the reply: what is printed next begins on a line of its own.
+  mutating func finish() {
+    endReasoning()
+    if !endsWithLineEnd || !hasText { Output.write("\n") }
+  }
+
+  private mutating func endReasoning() {
+    guard isThinking else { return }
+    isThinking = false
+    if reasoning == .dim, hasColor { Output.write("\u{1B}[22m") }
+    write(endsWithLineEnd ? "\n" : "\n\n")
+  }
+
+  private mutating func write(_ text: String) {
+    guard !text.isEmpty else { return }
+    hasText = true
+    endsWithLineEnd = text.utf8.last == UInt8(ascii: "\n")
+    Output.write(isTerminal ? Self.harmless(text) : text)
+  }
+
+  /// The text without the characters that drive a terminal.
+  private static func harmless(_ text: String) -> String {
+    func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
+      scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
+    }
+    guard text.unicodeScalars.contains(where: isHarmful) else { return text }
+    return String(String.UnicodeScalarView(text.unicodeScalars.map { isHarmful($0) ? "\u{FFFD}" : $0 }))
+  }
+}
+
+/// What the person who runs the program has set.
+enum Environment {
+  /// The value of a variable; nil if it is not set or empty.
+  static func value(_ name: String) -> String? {
+    let value = unsafe getenv(name).map { unsafe String(cString: $0) }
+    return value?.isEmpty == false ? value : nil
+  }
+
+  /// Whether text may be dimmed or coloured: not where NO_COLOR is set (no-color.org), nor at a terminal that cannot.
+  static var allowsColor: Bool { value("NO_COLOR") == nil && value("TERM") != "dumb" }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ChatTemplates
+import Console
+import Files
+import Generation
+import Inference
+import JSON
+import Tokenization
+
+/// A conversation under way: what was said, what of it the model has computed, and how it answers.
+struct Talk {
+  let session: Session
+  private let tokenizer: Tokenizer
+  private let generator: Generator
+  var conversation: Conversation
+  private var cache = CachedSequence()
+  private var sampler: Sampler
+  private let reasoning: ReasoningDisplay
+  /// The last reply, as the model wrote it.
+  private(set) var lastResult: GenerationResult?
+  /// What that reply means.
+  private(set) var lastTurn = Turn()
+
+  init(
+    _ conversation: Conversation, _ session: Session, _ tokenizer: Tokenizer, _ sampling: SamplingArguments,
+    reasoning: ReasoningDisplay
+  ) {
+    self.session = session
+    self.tokenizer = tokenizer
+    self.conversation = conversation
+    self.reasoning = reasoning
+    var generator = Generator(session.model, tokenizer)
+    generator.maximumTokens = sampling.maximumTokens
+    generator.stopStrings = sampling.stop
+    generator.shownControl = conversation.turnTokens
+    self.generator = generator
+    sampler = Sampler(
+      sampling.options(contextLength: session.model.contextLength), vocabularySize: session.model.vocabularySize)
+  }
+
+  private var contextLength: Int { session.model.contextLength }
+
+  /// Adds the user's turn and the model's reply, which is printed as it comes.
+  ///
+  /// A turn that the template refuses, that the context cannot hold, or that is interrupted before the model has read it, is as if it
+  /// had not been said.
+  ///
+  /// - Returns: False in that case.
+  mutating func answer(_ text: String) throws -> Bool {
+    let before = conversation
+    conversation.append("user", text)
+    guard try reply() else {
+      conversation = before
+      return false
+    }
+    return true
+  }
+
+  /// Lets the model reply to the turns so far; false if nothing came of it.
+  mutating func reply() throws -> Bool {
+    guard let prompt = try fittingPrompt() else { return false }
+    let rest = cache.rest(of: prompt.tokens, in: session.model)
+    let (model, held) = (session.model, session.model.length(of: cache.sequence))
+    let progress = Progress("reading the prompt", showsBytes: false)
+    var (parser, turn, display, isReading) = (conversation.parser(for: prompt), Turn(), AnswerDisplay(reasoning), true)
+    func show(_ events: [TurnEvent]) {
+      for event in events {
+        turn.append(event)
+        display.show(event)
+      }
+    }
+    let result = try generator.run(prompt: rest, sequence: cache.sequence, sampler: &sampler) {
+      if isReading { progress.show(model.length(of: 0) - held, of: rest.count) }
+      return Interrupt.isRequested || Output.hasFailed
+    } emit: { _, text in
+      if isReading { progress.finish() }
+      isReading = false
+      show(parser.append(text.utf8))
+    }
+    progress.finish()
+    show(parser.finish())
+    display.finish()
+    cache.note(rest + result.tokens, in: model)
+    (lastResult, lastTurn) = (result, turn)
+    guard !result.tokens.isEmpty else { return result.reason != .interrupted }
+    conversation.append(reply: turn, result.tokens, to: prompt)
+    if result.reason == .context { noteFullContext(session) }
+    return true
+  }
+
+  /// The prompt of the turns so far, without the earliest ones where the context cannot hold all; nil if it cannot hold the last one, or
+  /// if the template refuses it, which is said.
+  private mutating func fittingPrompt() throws -> Conversation.Prompt? {
+    do throws(ChatTemplateError) {
+      var prompt = try conversation.prompt()
+      // Room for an answer; and once turns have to go, so many that not every further turn costs the whole prompt again.
+      guard prompt.tokens.count + min(generator.maximumTokens ?? .max, contextLength / 4) >= contextLength else { return prompt }
+      var (shorter, dropped) = (conversation, 0)
+      while prompt.tokens.count > contextLength / 2 {
+        let count = shorter.dropEarliest()
+        if count == 0 { break }
+        dropped += count
+        prompt = try shorter.prompt()
+      }
+      guard prompt.tokens.count < contextLength else {
+        Terminal.note(ModelError.contextFull(tokens: prompt.tokens.count, contextLength: contextLength).failure.problem)
+        return nil
+      }
+      if dropped > 0 {
+        Terminal.note(
+          "the context of \(Count(contextLength, "token")) is full: the earliest \(Count(dropped, "turn")) "
+            + "\(dropped == 1 ? "is" : "are") left out from here on")
+        conversation = shorter
+      }
+      return prompt
+    } catch {
+      guard case .refused = error else { throw error }
+      Terminal.note(error.failure.problem)
+      return nil
+    }
+  }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ArgumentParser
+import ChatTemplates
+import Console
+import Files
+import Generation
+import Glibc
+import JSON
+import PackFormat
+import Tokenization
+
+/// How conversations become prompts.
+struct TemplateArguments: ParsableArguments {
+  @Option(
+    help: """
+      The chat template: one of those that the model names, or \(ChatTemplate.builtInNames.joined(separator: ", ")). (default: the \
+      model's own)
+      """)
+  var template: String?
+
+  @Option(help: "Read the chat template, a Jinja program, from this file.", completion: .file())
+  var templateFile: String?
+
+  @Option(help: "Variables of the chat template as a JSON object, such as '{\"enable_thinking\": false}'.")
+  var templateArgs: String?
+
+  @Option(help: "The date that the template is told, such as 2026-03-01 or 2026-03-01T12:30:00. (default: now)")
+  var date: String?
+
+  func validate() throws {
+    if template != nil, templateFile != nil { throw ValidationError("give --template or --template-file, not both") }
+    if let date, TemplateDate(iso: date) == nil {
+      throw ValidationError("--date \(date): write a date such as 2026-03-01, or with a time, 2026-03-01T12:30:00")
+    }
+  }
+
+  /// The template asked for, else the model's own, or the one whose tokens the vocabulary has.
+  func template(_ pack: Pack, _ tokenizer: Tokenizer) throws -> ChatTemplate {
+    var template: ChatTemplate
+    if let templateFile {
+      template = try ChatTemplate(source: TextInput.read(templateFile))
+      template.beginOfText = tokenizer.beginOfText.map(tokenizer.text) ?? ""
+      template.endOfText = tokenizer.endOfText.map(tokenizer.text) ?? ""
+    } else {
+      template = try ChatTemplate(self.template, metadata: pack.metadata, tokenizer: tokenizer)
+    }
+    if self.template == nil, let name = template.builtInName {
+      Terminal.note("the model has no chat template; using the \(name) template, guessed from the vocabulary")
+    }
+    template.date = chosenDate
+    return template
+  }
+
+  /// What templates are told when they ask for the present.
+  var chosenDate: TemplateDate? { date.flatMap { TemplateDate(iso: $0) } ?? .now }
+
+  /// The variables given with `--template-args`.
+  func variables() throws -> JSONObject {
+    guard let templateArgs else { return JSONObject() }
+    let text = try TextInput.decode(templateArgs.pathBytes, "--template-args")
+    do {
+      return try ChatRequest.variables(JSONValue(parsing: text), "--template-args")
+    } catch let error as JSONError {
+      throw Failure("--template-args: not JSON: \(error)", exitCode: .wrongUsage)
+    }
+  }
+}
+
+extension TemplateDate {
+  /// The present, by the clock and the time zone of this machine.
+  static var now: TemplateDate? {
+    var seconds = time(nil)
+    var local = unsafe tm()
+    guard unsafe localtime_r(&seconds, &local) != nil else { return nil }
+    let (year, month, day) = unsafe (local.tm_year, local.tm_mon, local.tm_mday)
+    let (hour, minute, second) = unsafe (local.tm_hour, local.tm_min, local.tm_sec)
+    return TemplateDate(
+      year: Int(year) + 1900, month: Int(month) + 1, day: Int(day), hour: Int(hour), minute: Int(minute),
+      second: Int(min(second, 59)))
+  }
+
+  /// A date as `2026-03-01`, or with a time as `2026-03-01T12:30:00`; nil if it is neither.
+  init?(iso text: String) {
+    let parts = text.split(separator: "T", maxSplits: 1, omittingEmptySubsequences: false)
+    func numbers(_ part: Substring, _ separator: Character) -> [Int]? {
+      let fields = part.split(separator: separator, omittingEmptySubsequences: false)
+      let numbers = fields.compactMap { $0.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains) ? Int($0) : nil }
+      return fields.count == 3 && numbers.count == 3 ? numbers : nil
+    }
+    guard let day = numbers(parts[0], "-"), let time = parts.count == 2 ? numbers(parts[1], ":") : [0, 0, 0] else { return nil }
+    self.init(year: day[0], month: day[1], day: day[2], hour: time[0], minute: time[1], second: time[2])
+  }
+}
