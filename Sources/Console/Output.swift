@@ -21,9 +21,12 @@ package enum Output {
   package static var hasFailed: Bool { error != nil }
 
   /// Writes `text` at once, as it is.
-  package static func write(_ text: String) {
-    guard !hasFailed, !text.isEmpty else { return }
-    let error = StandardStream.output.write(Array(text.utf8))
+  package static func write(_ text: String) { write(Array(text.utf8)) }
+
+  /// Writes `bytes` at once, as they are.
+  package static func write(_ bytes: [UInt8]) {
+    guard !hasFailed, !bytes.isEmpty else { return }
+    let error = StandardStream.output.write(bytes)
     if error != 0 { failure.store(error, ordering: .relaxed) }
   }
 

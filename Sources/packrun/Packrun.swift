@@ -13,7 +13,8 @@ struct Packrun: ParsableCommand {
     discussion: "packrun MODEL.pack -p PROMPT continues a prompt. Without -p, it asks for prompts, or reads one from a pipe.",
     version: Version.description,
     subcommands: [
-      RunCommand.self, ChatCommand.self, BenchCommand.self, PerplexityCommand.self, TokenizeCommand.self, LogitsCommand.self,
+      RunCommand.self, ChatCommand.self, BenchCommand.self, PerplexityCommand.self, TemplateCommand.self, TokenizeCommand.self,
+      LogitsCommand.self,
       PlacementCommand.self, DoctorCommand.self, PinCommand.self, UnpinCommand.self,
     ],
     defaultSubcommand: RunCommand.self)

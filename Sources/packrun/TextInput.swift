@@ -23,6 +23,20 @@ enum TextInput {
     return text.last == "\n" || text.last == "\r\n" ? String(text.dropLast()) : text
   }
 
+  /// Token ids, separated by commas or white space; `-` reads them from standard input.
+  ///
+  /// - Parameter limit: What the ids must be less than; nil where that shows later.
+  static func tokenIDs(_ list: String, below limit: Int? = nil) throws -> [Int32] {
+    let list = list == "-" ? try read(list) : list
+    return try list.split { $0 == "," || $0.isWhitespace }.map { word in
+      guard let id = Int32(word) else { throw Failure("--ids: '\(word)' is not a token id") }
+      if let limit, id < 0 || Int(id) >= limit {
+        throw Failure("--ids: \(id) is not a token: the vocabulary has tokens 0 to \(limit - 1)")
+      }
+      return id
+    }
+  }
+
   /// All bytes of a file.
   static func bytes(_ path: String) throws -> [UInt8] {
     guard path != "-" else {

@@ -52,6 +52,14 @@ public struct ChatTemplate: Sendable {
     turnFormat = TurnFormat(named: template.turns) ?? TurnFormat(recognizedIn: "")
   }
 
+  /// A built-in template.
+  ///
+  /// - Throws: `ChatTemplateError.unknownName` if there is none with this name.
+  public init(builtIn name: String) throws(ChatTemplateError) {
+    guard let template = WrittenTemplate(named: name) else { throw .unknownName(name, known: Self.builtInNames) }
+    self.init(template)
+  }
+
   /// The template of a model.
   ///
   /// - Parameters:

@@ -52,6 +52,15 @@ struct TemplateArguments: ParsableArguments {
     return template
   }
 
+  /// The template asked for, where there is no model: from a file, or one that is built in.
+  func templateWithoutModel() throws -> ChatTemplate {
+    var chosen =
+      try template.map { name throws in try ChatTemplate(builtIn: name) }
+      ?? ChatTemplate(source: TextInput.read(templateFile ?? "-"))
+    chosen.date = chosenDate
+    return chosen
+  }
+
   /// What templates are told when they ask for the present.
   var chosenDate: TemplateDate? { date.flatMap { TemplateDate(iso: $0) } ?? .now }
 

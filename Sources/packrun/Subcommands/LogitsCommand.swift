@@ -25,10 +25,7 @@ struct LogitsCommand: ParsableCommand {
   }
 
   func run() throws {
-    let tokens = try ids.split { $0 == "," || $0.isWhitespace }.map { word in
-      guard let id = Int32(word) else { throw Failure("--ids: '\(word)' is not a token id") }
-      return id
-    }
+    let tokens = try TextInput.tokenIDs(ids)
     guard !tokens.isEmpty else { throw Failure("--ids: there is no token id in it") }
     var model = model
     model.context = model.context ?? max(tokens.count, 16)

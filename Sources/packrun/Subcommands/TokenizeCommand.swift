@@ -9,7 +9,7 @@ import Tokenization
 /// `packrun tokenize`: the ids of a text.
 struct TokenizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "tokenize", abstract: "Print the token ids of a text on one line.")
+    commandName: "tokenize", abstract: "Print the token ids of a text on one line, or the text of token ids.")
 
   @Argument(help: "The pack.", completion: .directory)
   var pack: String
@@ -23,11 +23,37 @@ struct TokenizeCommand: ParsableCommand {
   @Flag(help: "Neither add nor parse special tokens.")
   var noSpecial = false
 
+  @Option(help: "Print the text of these token ids, separated by commas or spaces; - reads them from standard input.")
+  var ids: String?
+
+  func validate() throws {
+    if ids != nil, text != nil || file != nil { throw ValidationError("give --ids or a text, not both") }
+  }
+
   func run() throws {
     let tokenizer = try Tokenizer(metadata: Pack.open(named: pack).metadata)
+    if let ids {
+      return Output.write(try Self.text(of: TextInput.tokenIDs(ids, below: tokenizer.count), tokenizer, hasAdded: !noSpecial))
+    }
     if text == nil, file == nil, StandardStream.input.isTerminal { Terminal.note("reading the text from standard input") }
     let bytes = try text.map(\.pathBytes) ?? TextInput.bytes(file ?? "-")
     let ids = tokenizer.encode(bytes: bytes, addSpecial: !noSpecial, parseSpecial: !noSpecial)
     Output.print(ids.map(String.init).joined(separator: " "))
+  }
+}
+
+extension TokenizeCommand {
+  /// The bytes of the text that has these ids: nothing is added. Tokens that the model wants around a text are left out, as they are
+  /// added to one, unless nothing is said to be added.
+  private static func text(of ids: [Int32], _ tokenizer: Tokenizer, hasAdded: Bool) -> [UInt8] {
+    var ids = ids[...]
+    if hasAdded {
+      if tokenizer.addsBeginOfText, let begin = tokenizer.beginOfText, ids.first == begin { ids.removeFirst() }
+      if tokenizer.addsEndOfText, let end = tokenizer.endOfText, ids.last == end { ids.removeLast() }
+    }
+    var bytes: [UInt8] = []
+    for id in ids { bytes += tokenizer.bytes(of: id, showsControl: true) }
+    if tokenizer.addsSpacePrefix, bytes.first == 0x20 { bytes.removeFirst() }
+    return bytes
   }
 }
