@@ -28,6 +28,9 @@ struct OpsTests {
     run("silu_multiply") { table.silu_multiply(a, b, size, &$0) }
     run("gelu_multiply") { table.gelu_multiply(a, b, size, &$0) }
     run("swiglu_clamped") { table.swiglu_clamped(a, b, 1.702, 7, size, &$0) }
+    run("swiglu_limited") { table.swiglu_limited(a, b, 2, size, &$0) }
+    run("logistic_multiply") { table.logistic_multiply(a, b, size, &$0) }
+    run("center") { table.center(a, size, &$0) }
     run("rms_norm") { table.rms_norm(a, b, 1e-6, size, &$0) }
     run("rms_norm without weight") { table.rms_norm(a, nil, 1e-6, size, &$0) }
     run("softmax") { out in
@@ -84,6 +87,12 @@ struct OpsTests {
         let g = min(gate, 7)
         return product(g, logistic: Double(Float(1.702)) * g) * (max(-7, min(7, up)) + 1)
       }
+    case "swiglu_limited":
+      return zip(a, b).map { gate, up in min(product(gate, logistic: gate), 2) * max(-2, min(2, up)) }
+    case "logistic_multiply": return zip(a, b).map { product($0, logistic: $1) }
+    case "center":
+      let mean = a.reduce(0, +) / Double(n)
+      return a.map { $0 - mean }
     case "rms_norm", "rms_norm without weight":
       let s = 1 / (a.reduce(0) { $0 + $1 * $1 } / Double(n) + 1e-6).squareRoot()
       return zip(a, b).map { name == "rms_norm" ? $0 * s * $1 : $0 * s }
@@ -130,6 +139,8 @@ struct OpsTests {
       ("add_scaled", { table.add_scaled($0, $1, 0.5, size, $2) }),
       ("scale", { x, _, out in table.scale(x, 0.5, size, out) }),
       ("silu_multiply", { table.silu_multiply($0, $1, size, $2) }),
+      ("logistic_multiply", { table.logistic_multiply($0, $1, size, $2) }),
+      ("center", { x, _, out in table.center(x, size, out) }),
       ("rms_norm", { table.rms_norm($0, $1, 1e-5, size, $2) }),
     ]
     for (name, operation) in operations {

@@ -77,6 +77,26 @@ typedef struct {
   const uint8_t *q8_values;
 } ck_attention;
 
+// ---- recurrences ----------------------------------------------------------------------------------------------------
+
+// One token's step of a linear recurrence of one head, whose state S is [key_dim][value_dim]:
+//   S[i][j] *= decays ? decays[i] : decay
+//   u[j] = beta * (value[j] - (corrects ? sum over i of key[i] * S[i][j] : 0))
+//   S[i][j] += key[i] * u[j];  output[j] = sum over i of query[i] * S[i][j]
+// With `corrects` it is the gated delta rule (https://arxiv.org/abs/2412.06464), without it that of Mamba 2
+// (https://arxiv.org/abs/2405.21060; its B is the key, its C the query).
+// Order: each sum is one chain of fma over i in order, from 0; S[i][j] is fma(key[i], u[j], S[i][j]).
+typedef struct {
+  float *state;
+  int64_t key_dim, value_dim;  // value_dim is a multiple of 16
+  const float *key, *query;    // [key_dim]
+  const float *value;          // [value_dim]
+  const float *decays;         // NULL, or [key_dim]
+  float decay, beta;
+  int32_t corrects;
+  float *output;               // [value_dim]
+} ck_recurrence;
+
 // ---- the table ------------------------------------------------------------------------------------------------------
 
 typedef struct {
@@ -106,10 +126,20 @@ typedef struct {
   void (*rope_halves)(float *head, const float *cosines, const float *sines, int64_t dimensions);    // pairs (i, i + dimensions / 2)
   void (*rope_adjacent)(float *head, const float *cosines, const float *sines, int64_t dimensions);  // pairs (2i, 2i + 1)
   void (*softmax)(float *x, int64_t n);
+  void (*center)(const float *x, int64_t n, float *out);                           // out = x - mean(x); out may be x
   void (*silu_multiply)(const float *gate, const float *up, int64_t n, float *out);   // out = gate * sigmoid(gate) * up; out may be gate
   void (*gelu_multiply)(const float *gate, const float *up, int64_t n, float *out);   // tanh form of GELU, as ggml's GEGLU
   // gpt-oss: g = min(gate, limit), u = clamp(up, ±limit), out = g * sigmoid(alpha * g) * (u + 1)
   void (*swiglu_clamped)(const float *gate, const float *up, float alpha, float limit, int64_t n, float *out);
+  // Step 3.5: out = min(gate * sigmoid(gate), limit) * clamp(up, ±limit); out may be gate
+  void (*swiglu_limited)(const float *gate, const float *up, float limit, int64_t n, float *out);
+  void (*logistic_multiply)(const float *x, const float *gate, int64_t n, float *out);  // out = x * sigmoid(gate); out may be x or gate
+  // A causal convolution of each of n channels by itself. state: the taps - 1 inputs before x, oldest first, `stride` elements
+  // from one to the next, which afterwards ends with x. weights: [taps][stride]; bias: [n] or NULL.
+  // Order: fma of the inputs in order, oldest first, from the bias or 0. out may be x.
+  void (*convolve)(
+      float *state, const float *x, const float *weights, const float *bias, int64_t taps, int64_t stride, int64_t n, float *out);
+  void (*recur)(const ck_recurrence *);
   void (*attention)(const ck_attention *);
   void (*to_f16)(const float *x, int64_t n, uint16_t *out);
   void (*from_f16)(const uint16_t *x, int64_t n, float *out);

@@ -51,6 +51,23 @@ INLINE v16 swiglu_of(v16 gate, v16 up, float alpha, float limit) {
   return v_logistic_product(g, g * alpha) * (u + 1.0f);
 }
 
+INLINE v16 swiglu_limited_of(v16 gate, v16 up, float limit, float t) {
+  (void)t;
+  v16 g = v_logistic_product(gate, gate);
+  g = g > limit ? v_set(limit) : g;
+  v16 u = up > limit ? v_set(limit) : up;
+  u = u < -limit ? v_set(-limit) : u;
+  return g * u;
+}
+INLINE v16 logistic_of(v16 x, v16 gate, float s, float t) {
+  (void)s, (void)t;
+  return v_logistic_product(x, gate);
+}
+INLINE v16 less_of(v16 a, v16 b, float s, float t) {
+  (void)b, (void)t;
+  return a - s;
+}
+
 static void add(const float *a, const float *b, int64_t n, float *out) { map(add_of, a, b, 0, 0, n, out); }
 static void add_scaled(const float *a, const float *b, float s, int64_t n, float *out) { map(add_scaled_of, a, b, s, 0, n, out); }
 static void scale(const float *x, float s, int64_t n, float *out) { map(scale_of, x, x, s, 0, n, out); }
@@ -58,6 +75,20 @@ static void silu_multiply(const float *gate, const float *up, int64_t n, float *
 static void gelu_multiply(const float *gate, const float *up, int64_t n, float *out) { map(gelu_of, gate, up, 0, 0, n, out); }
 static void swiglu_clamped(const float *gate, const float *up, float alpha, float limit, int64_t n, float *out) {
   map(swiglu_of, gate, up, alpha, limit, n, out);
+}
+
+static void swiglu_limited(const float *gate, const float *up, float limit, int64_t n, float *out) {
+  map(swiglu_limited_of, gate, up, limit, 0, n, out);
+}
+static void logistic_multiply(const float *x, const float *gate, int64_t n, float *out) { map(logistic_of, x, gate, 0, 0, n, out); }
+
+// Order: the sum in 16 lanes, by addition; x - sum / n.
+static void center(const float *x, int64_t n, float *out) {
+  v16 sums = v_set(0);
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) sums += v_load(x + i);
+  if (i < n) sums += v_load_part(x + i, n - i);
+  map(less_of, x, x, v_sum(sums) / (float)n, 0, n, out);
 }
 
 // Order: sum of squares in 16 lanes; s = 1 / sqrt(sum / n + epsilon); out = (x * s) * weight.

@@ -19,6 +19,7 @@
 #include "../plain/matmul_plain_body.h"
 #include "attention_body.h"
 #include "ops_body.h"
+#include "recurrence_body.h"
 
 static void fill(ck_table *table) {
   for (int type = 0; type < WT_COUNT; type++) table->matmul_plain[type] = dequantizers[type] != NULL ? matmul_plain : NULL;
@@ -32,7 +33,12 @@ static void fill(ck_table *table) {
   table->softmax = softmax;
   table->silu_multiply = silu_multiply;
   table->gelu_multiply = gelu_multiply;
+  table->center = center;
   table->swiglu_clamped = swiglu_clamped;
+  table->swiglu_limited = swiglu_limited;
+  table->logistic_multiply = logistic_multiply;
+  table->convolve = convolve;
+  table->recur = recur;
   table->attention = attention;
   table->to_f16 = to_f16;
   table->from_f16 = from_f16;

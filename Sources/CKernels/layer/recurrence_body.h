@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+// What layers do that keep a state of one size instead of keys and values. Included by one file per instruction set.
+#ifndef CKERNELS_RECURRENCE_BODY_H
+#define CKERNELS_RECURRENCE_BODY_H
+
+#include "CKernels.h"
+#include "../ground/v16.h"
+
+// `count` channels, at most 16, from channel i on.
+INLINE void convolve_channels(
+    float *state, const float *x, const float *weights, const float *bias, int64_t taps, int64_t stride, int64_t i, int64_t count,
+    float *out) {
+  v16 sum = bias ? v_load_part(bias + i, count) : v_set(0);
+  v16 input = v_load_part(x + i, count);
+  for (int64_t t = 0; t + 1 < taps; t++) {
+    float *kept = state + t * stride + i;
+    sum = v_fma(v_load_part(kept, count), v_load_part(weights + t * stride + i, count), sum);
+    v_store_part(kept, t + 2 < taps ? v_load_part(kept + stride, count) : input, count);
+  }
+  v_store_part(out + i, v_fma(input, v_load_part(weights + (taps - 1) * stride + i, count), sum), count);
+}
+
+static void convolve(
+    float *state, const float *x, const float *weights, const float *bias, int64_t taps, int64_t stride, int64_t n, float *out) {
+  for (int64_t i = 0; i < n; i += 16) convolve_channels(state, x, weights, bias, taps, stride, i, n - i < 16 ? n - i : 16, out);
+}
+
+// `vectors` vectors of columns of the state, from column j on: their second pass finds them in the nearest cache.
+INLINE void recur_columns(const ck_recurrence *r, int64_t j, int vectors) {
+  float *state = r->state + j;
+  v16 u[4], output[4];
+  for (int k = 0; k < vectors; k++) u[k] = output[k] = v_set(0);
+  if (r->corrects) {
+    for (int64_t i = 0; i < r->key_dim; i++) {
+      float decay = r->decays ? r->decays[i] : r->decay;
+      v16 key = v_set(r->key[i]);
+      float *row = state + i * r->value_dim;
+      for (int k = 0; k < vectors; k++) {
+        v16 s = v_load(row + 16 * k) * decay;
+        v_store(row + 16 * k, s);
+        u[k] = v_fma(key, s, u[k]);
+      }
+    }
+  }
+  for (int k = 0; k < vectors; k++) u[k] = (v_load(r->value + j + 16 * k) - u[k]) * r->beta;
+  for (int64_t i = 0; i < r->key_dim; i++) {
+    float decay = r->corrects ? 1.0f : r->decays ? r->decays[i] : r->decay;
+    v16 key = v_set(r->key[i]), query = v_set(r->query[i]);
+    float *row = state + i * r->value_dim;
+    for (int k = 0; k < vectors; k++) {
+      v16 s = v_fma(key, u[k], v_load(row + 16 * k) * decay);
+      v_store(row + 16 * k, s);
+      output[k] = v_fma(query, s, output[k]);
+    }
+  }
+  for (int k = 0; k < vectors; k++) v_store(r->output + j + 16 * k, output[k]);
+}
+
+static void recur(const ck_recurrence *r) {
+  int64_t j = 0;
+  for (; j + 64 <= r->value_dim; j += 64) recur_columns(r, j, 4);
+  for (; j + 16 <= r->value_dim; j += 16) recur_columns(r, j, 1);
+}
+
+#endif
