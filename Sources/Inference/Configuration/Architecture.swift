@@ -8,26 +8,67 @@ public struct Architecture: Sendable {
   public let name: String
   /// What the layers mix tokens with.
   var mixers = Mixers.attention
-  var pairing = RotaryPairing.halves
-  var activation = Activation.swiGLU
-  var queryKeyNorm = QueryKeyNorm.none
+
+  // MARK: Norms and the residual
+
+  /// Mixer and network read the residual normalised.
+  var normalisesInputs = true
   /// The outputs of mixer and network are normalised before they are added to the residual.
   var normalisesOutputs = false
   /// The norm in front of the network is called `post_attention_norm`.
   var networkNormIsPostAttention = false
+  /// Norms of the residual subtract the mean first (LayerNorm).
+  var subtractsMean = false
+  /// The network reads what the mixer reads, and not what the mixer has changed.
+  var hasParallelNetwork = false
   /// Embeddings are multiplied by the square root of their length.
   var scalesEmbedding = false
-  /// Every n-th layer sees everything, the others a window; 0: all layers see everything.
-  var windowPeriod = 0
+  /// Keys that only some graphs honour, and this one does.
+  var keys: Set<OptionalKey> = []
+  /// Logits are divided by the key `logit_scale`, not multiplied.
+  var dividesLogits = false
+
+  // MARK: Attention
+
+  var pairing = RotaryPairing.halves
+  /// Where the file divides RoPE's pairs among sections for images, pairs are halves, whatever `pairing` is.
+  var sectionsPairHalves = false
+  var queryKeyNorm = QueryKeyNorm.none
+  /// RoPE comes before the norms of queries and keys.
+  var rotatesBeforeNorm = false
+  /// Which layers see a window only.
+  var windows = Windows.none
+  /// Models of this architecture with another number of layers have no windows.
+  var layerCountWithWindows: Int?
+  /// Positions of a window, where the file does not say.
+  var defaultWindow = 0
+  /// Windows are chunks: a token sees what lies in its own, from the chunk's beginning on.
+  var windowsAreChunks = false
   /// RoPE base of the layers with a window, where the file names none; nil: the same as elsewhere.
   var windowRotaryBase: Float?
+  /// RoPE of the layers with a window is never stretched for long contexts.
+  var windowRotaryIsPlain = false
+  /// RoPE's factors (`rope_freqs`) are those of the layers that see everything.
+  var windowRotaryIgnoresFactors = false
+  /// In models with windows, RoPE is left out where a layer sees everything.
+  var fullLayersRotate = true
+  /// What a layer that sees everything rotates of a head, where the file does not say: one of so many parts.
+  var fullRotaryDivisor = 1
+  /// How scores sharpen with the position in the layers without RoPE, whatever the file says.
+  var temperature: Temperature?
   /// With so many layers, scores are divided by the square root of embedding length / heads, which the file does not say.
   var layerCountScaledByEmbedding: Int?
   /// Scores join a learned logit that attends to nothing.
   var hasSinks = false
+  /// What the output of a head is multiplied by before the last projection.
+  var outputGate = OutputGate.none
   /// Attention's products read activations of 16 bits. Its experts are so nearly tied that with 8 bits too many tokens go to others:
   /// two of the 32 of its oracle, as in llama.cpp.
   var usesTwoPartActivations = false
+
+  // MARK: Networks
+
+  var activation = Activation.swiGLU
   /// The gate used where the file names none.
   var gating = ExpertGating.softmax
   /// Models whose files name no gate and which have another one.
@@ -36,12 +77,49 @@ public struct Architecture: Sendable {
   var normalisesExpertWeights = true
   /// Whether the file may say otherwise.
   var readsExpertWeightsNorm = false
+  /// Experts are chosen by their scores before the gate.
+  var choosesBeforeGate = false
+  /// An expert's weight is applied to its input, not to its output.
+  var weighsExpertInputs = false
+  /// The shared expert's output is multiplied by a gate of its own.
+  var gatesSharedExpert = false
+  /// Every mixture has a shared expert, of an expert's length.
+  var alwaysSharesExpert = false
+  /// The key for the shared expert's length is that of one of `expert_shared_count`.
+  var sharedLengthIsPerExpert = false
+  /// Which layers have experts is not in the metadata: those with a router.
+  var routersTellExperts = false
 
   /// Which mixer each layer has.
-  enum Mixers: Sendable {
+  enum Mixers: Sendable, Equatable {
     case attention
     /// Keys and values are expanded from one compressed vector (MLA).
     case latent
+    /// Delta nets, and attention in every n-th layer.
+    case deltaNets(DeltaNet.HeadOrder)
+  }
+
+  /// Which layers see a window only.
+  enum Windows: Sendable, Equatable {
+    /// None.
+    case none
+    /// All but every n-th one, unless the file has a pattern.
+    case period(Int)
+    /// Those that the file's pattern names.
+    case pattern
+  }
+
+  /// Keys that change what only some graphs compute.
+  enum OptionalKey: String, Sendable {
+    case attentionSoftcap = "attn_logit_softcapping"
+    case temperature = "attention.temperature_scale"
+    case valueScale = "attention.value_scale"
+    case embeddingScale = "embedding_scale"
+    case residualScale = "residual_scale"
+    case logitScale = "logit_scale"
+    case expertPeriod = "interleave_moe_layer_step"
+    case expertClamp = "swiglu_clamp_exp"
+    case sharedClamp = "swiglu_clamp_shexp"
   }
 
   /// Models of an architecture that are told from the others by their sizes.
@@ -50,30 +128,6 @@ public struct Architecture: Sendable {
     let vocabularySize: Int
     let gating: ExpertGating
   }
-
-  /// Every architecture that is computed.
-  public static let all = [
-    Architecture(name: "llama", pairing: .adjacent),
-    Architecture(name: "qwen2"),
-    Architecture(name: "qwen3", queryKeyNorm: .perHead),
-    Architecture(name: "qwen3moe", queryKeyNorm: .perHead),
-    Architecture(
-      name: "gemma3", activation: .geGLU, queryKeyNorm: .perHead, normalisesOutputs: true, scalesEmbedding: true, windowPeriod: 6,
-      // The 27B model.
-      windowRotaryBase: 10_000, layerCountScaledByEmbedding: 62),
-    Architecture(
-      name: "gpt-oss", activation: .clampedSwiGLU, networkNormIsPostAttention: true, windowPeriod: 2, hasSinks: true,
-      usesTwoPartActivations: true, gating: .softmaxOfChosen, normalisesExpertWeights: false),
-    Architecture(
-      name: "glm4moe", networkNormIsPostAttention: true, gating: .sigmoid, normalisesExpertWeights: false,
-      readsExpertWeightsNorm: true),
-    Architecture(name: "minimax-m2", queryKeyNorm: .wholeProjection, gating: .sigmoid),
-    Architecture(
-      name: "deepseek2", mixers: .latent, pairing: .adjacent,
-      // GLM 4.7 Flash; DeepSeek V2 and V2.5 have softmax.
-      gatingException: GatingException(layerCounts: 47...48, vocabularySize: 154_880, gating: .sigmoid),
-      normalisesExpertWeights: false, readsExpertWeightsNorm: true),
-  ]
 
   /// The architecture of that name.
   static func named(_ name: String) throws(ModelError) -> Architecture {
@@ -91,13 +145,15 @@ enum RotaryPairing: Sendable {
 }
 
 /// What stands between the two projections of a feed-forward network.
-enum Activation: Sendable {
+enum Activation: Sendable, Equatable {
   /// gate · sigmoid(gate) · up
   case swiGLU
   /// GELU(gate) · up, in the tanh form.
   case geGLU
   /// SwiGLU with clamped inputs and a shifted `up`, as gpt-oss has it.
   case clampedSwiGLU
+  /// SwiGLU whose two factors are limited: the first from above, `up` on both sides.
+  case limitedSwiGLU(Float)
 }
 
 /// How expert scores become weights; the raw values are those of the key `expert_gating_func`.
@@ -108,10 +164,29 @@ enum ExpertGating: Int, Sendable {
   case softmaxOfChosen = 3
 }
 
-/// Over what queries and keys are normalised before RoPE.
+/// Over what queries and keys are normalised.
 enum QueryKeyNorm: Sendable {
   case none
   case perHead
   /// Over the whole projection, all heads together.
   case wholeProjection
+  /// Over each head, after RoPE and without weights; not where the model has so many experts.
+  case perHeadUnlessExperts(Int)
+
+  var isWhole: Bool { if case .wholeProjection = self { true } else { false } }
+  var hasWeights: Bool {
+    switch self {
+    case .perHead, .wholeProjection: true
+    case .none, .perHeadUnlessExperts: false
+    }
+  }
+}
+
+/// What the output of a head is multiplied by: the logistic function of something.
+enum OutputGate: Sendable {
+  case none
+  /// Of the second half of what the query's projection gives for the head, element by element.
+  case inQuery
+  /// Of one number for each head, which `attn_gate` gives.
+  case perHead
 }

@@ -67,9 +67,10 @@ final class MetadataReader {
     }
   }
 
-  /// An array of truth values, one for each layer, or nil where the key is absent or no such array.
+  /// An array of truth values (or of zeros and others), one for each layer, or nil where the key is absent or no such array.
   func flags(_ name: String) throws(ModelError) -> [Bool]? {
-    guard let values = metadata.bools(key(name)) else { return nil }
+    guard let values = metadata.bools(key(name)) ?? metadata.integers(key(name))?.map({ $0 != 0 }) else { return nil }
+    _ = has(name)
     try checkCount(values.count, name)
     return Array(values.prefix(layerCount))
   }
@@ -87,6 +88,23 @@ final class MetadataReader {
     guard value.isFinite else { throw .badValue(key: key(name), value: "\(value)", expected: "a finite number") }
     guard value >= least else { throw .badValue(key: key(name), value: "\(value)", expected: "at least \(least)") }
     return value
+  }
+
+  /// A layer's number, of at least `least`: the key holds one for all layers, or an array with one for each.
+  func number(_ name: String, layer: Int, from least: Float) throws(ModelError) -> Float? {
+    guard has(name), metadata.float(key(name)) == nil else { return try number(name, from: least) }
+    guard let values = metadata.floats(key(name)) else { throw notA("number or an array of numbers", name) }
+    try checkCount(values.count, name)
+    guard values[layer].isFinite, values[layer] >= least else {
+      throw .badValue(key: key(name), value: "\(values[layer])", expected: "at least \(least)")
+    }
+    return values[layer]
+  }
+
+  /// What something is multiplied by, if the architecture honours the key; 0 means 1.
+  func scale(_ key: Architecture.OptionalKey, _ architecture: Architecture) throws(ModelError) -> Float? {
+    guard architecture.keys.contains(key), let value = try number(key.rawValue) else { return nil }
+    return value == 0 ? 1 : value
   }
 
   func flag(_ name: String) throws(ModelError) -> Bool? {

@@ -14,17 +14,25 @@ public struct ModelConfiguration: Sendable {
   public let layerCount: Int
   /// Tokens the model was trained on at once.
   public let contextLength: Int
-  /// Epsilon of every RMSNorm.
+  /// Epsilon of every norm.
   public let normEpsilon: Float
 
   /// Each layer's sizes.
   let layers: [LayerConfiguration]
   /// The rotary embeddings of all layers, each once.
   let rotaries: [RotaryConfiguration]
+  /// What embeddings, outputs of mixers and networks, and logits are multiplied by.
+  let embeddingScale: Float
+  let residualScale: Float
+  /// What mixers' outputs are multiplied by in addition.
+  let valueScale: Float
+  let logitScale: Float
   /// 0: none; c: logits are c · tanh(logit / c).
   let logitSoftcap: Float
+  /// Tokens that the model's RoPE was first made for.
+  let originalContextLength: Int
 
-  var hasExperts: Bool { layers.contains { if case .experts = $0.network { true } else { false } } }
+  var hasExperts: Bool { layers.contains { if case .dense = $0.network { false } else { true } } }
 
   /// Reads `metadata`.
   ///
@@ -45,11 +53,19 @@ public struct ModelConfiguration: Sendable {
     layerCount = reader.layerCount
     embeddingLength = try reader.requiredSize("embedding_length")
     contextLength = try reader.requiredSize("context_length")
-    normEpsilon = try reader.number("attention.layer_norm_rms_epsilon", from: 0) ?? 1e-5
+    let epsilon = architecture.subtractsMean ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"
+    normEpsilon = try reader.number(epsilon, from: 0) ?? 1e-5
+    let ownScale = architecture.scalesEmbedding ? Float(embeddingLength).squareRoot() : 1
+    embeddingScale = try reader.scale(.embeddingScale, architecture) ?? ownScale
+    residualScale = try reader.scale(.residualScale, architecture) ?? 1
+    valueScale = try reader.scale(.valueScale, architecture) ?? 1
+    let logits = try reader.scale(.logitScale, architecture) ?? 1
+    logitScale = architecture.dividesLogits ? 1 / logits : logits
+    originalContextLength = try reader.size("rope.scaling.original_context_length") ?? contextLength
     logitSoftcap = try reader.number("final_logit_softcapping", from: 0) ?? 0
     layers = try LayerConfiguration.all(reader, architecture, embeddingLength: embeddingLength)
     try GraphKeys.check(reader)
-    rotaries = layers.reduce(into: []) { if !$0.contains($1.mixer.rotary) { $0.append($1.mixer.rotary) } }
+    rotaries = layers.compactMap(\.mixer.rotary).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
 }
 
@@ -61,35 +77,41 @@ struct LayerConfiguration: Sendable, Equatable {
   static func all(
     _ reader: MetadataReader, _ architecture: Architecture, embeddingLength: Int
   ) throws(ModelError) -> [LayerConfiguration] {
-    let seesAll = try windowPattern(reader, architecture)
+    let windows = try AttentionWindows(reader, architecture)
+    let recurrent = try recurrentLayers(reader, architecture)
     let experts = try Routing(reader, architecture)
     let leadingDenseLayers = try reader.size("leading_dense_block_count") ?? 0
+    let period = architecture.keys.contains(.expertPeriod) ? try reader.size("interleave_moe_layer_step") ?? 1 : 1
     var layers: [LayerConfiguration] = []
     for layer in 0..<reader.layerCount {
-      let mixer: Mixer.Configuration =
-        switch architecture.mixers {
-        case .attention:
-          .attention(
-            try Attention.Configuration(
-              reader, architecture, layer: layer, embeddingLength: embeddingLength, seesAll: seesAll[layer]))
-        case .latent: .latent(try LatentAttention.Configuration(reader, architecture, layer: layer))
-        }
-      let network: Network.Configuration =
-        if let experts, layer >= leadingDenseLayers {
-          .experts(try Mixture.Configuration(reader, experts, layer: layer))
-        } else {
-          .dense(try GatedNetwork.Configuration(reader, layer: layer))
-        }
+      let mixer: Mixer.Configuration
+      switch architecture.mixers {
+      case .latent: mixer = .latent(try LatentAttention.Configuration(reader, architecture, layer: layer))
+      case .deltaNets(let order) where recurrent[layer]: mixer = .delta(try DeltaNet.Configuration(reader, order: order))
+      case .attention, .deltaNets:
+        mixer = .attention(
+          try Attention.Configuration(reader, architecture, layer: layer, embeddingLength: embeddingLength, windows))
+      }
+      let network: Network.Configuration
+      if let experts, layer >= leadingDenseLayers, period < 2 || layer % period == period - 1 {
+        let mixture = try Mixture.Configuration(reader, architecture, experts, layer: layer)
+        network =
+          architecture.routersTellExperts
+          ? .either(try GatedNetwork.Configuration(reader, architecture, layer: layer), mixture) : .experts(mixture)
+      } else {
+        network = .dense(try GatedNetwork.Configuration(reader, architecture, layer: layer))
+      }
       layers.append(LayerConfiguration(mixer: mixer, network: network))
     }
     return layers
   }
 
-  /// Which layers see all positions: said by an array, by a period, or by the architecture's habit.
-  private static func windowPattern(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) -> [Bool] {
-    let name = "attention.sliding_window_pattern"
-    if let hasWindow = try reader.flags(name) { return hasWindow.map { !$0 } }
-    let period = reader.metadata.integer(reader.key(name)) ?? architecture.windowPeriod
-    return (0..<reader.layerCount).map { period > 0 && $0 % period == period - 1 }
+  /// Which layers have a delta net: said by an array, or all but every n-th one.
+  private static func recurrentLayers(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) -> [Bool] {
+    guard case .deltaNets = architecture.mixers else { return [] }
+    let period = try reader.size("full_attention_interval") ?? 4
+    if let flags = try reader.flags("attention.recurrent_layers") { return flags }
+    guard period > 0 else { throw .badValue(key: reader.key("full_attention_interval"), value: "0", expected: "at least 1") }
+    return (0..<reader.layerCount).map { $0 % period != period - 1 }
   }
 }

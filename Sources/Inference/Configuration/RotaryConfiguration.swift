@@ -18,6 +18,10 @@ struct RotaryConfiguration: Sendable, Equatable {
   var magnitude: Float = 1
   /// What scores are multiplied by beyond 1/sqrt(key length).
   var scoreFactor: Float = 1
+  /// Elements of a head, those included that do not turn.
+  var headLength: Int
+  /// Whether angles are divided by the model's factors.
+  var usesFactors = true
 
   struct Yarn: Sendable, Equatable {
     var originalContextLength: Int
@@ -29,12 +33,19 @@ struct RotaryConfiguration: Sendable, Equatable {
   init(
     _ reader: MetadataReader, _ architecture: Architecture, headLength: Int, hasWindow: Bool
   ) throws(ModelError) {
-    dimensions = try reader.size("rope.dimension_count") ?? headLength
+    self.headLength = headLength
+    let own = hasWindow ? try reader.size("rope.dimension_count_swa") : nil
+    let divisor = hasWindow ? 1 : architecture.fullRotaryDivisor
+    let named = try reader.size("rope.dimension_count")
+    dimensions = own ?? named ?? headLength / divisor
     guard dimensions > 0, dimensions <= headLength, dimensions % 2 == 0 else {
       throw .badValue(
         key: reader.key("rope.dimension_count"), value: "\(dimensions)", expected: "an even number up to \(headLength)")
     }
-    pairing = architecture.pairing
+    let sections = reader.metadata.integers(reader.key("rope.dimension_sections")) ?? []
+    pairing = architecture.sectionsPairHalves && sections.contains { $0 != 0 } ? .halves : architecture.pairing
+    // Layers with a window have angles of their own.
+    usesFactors = !hasWindow || !architecture.windowRotaryIgnoresFactors
     base = try reader.number("rope.freq_base") ?? 10_000
     guard base > 1 else { throw .badValue(key: reader.key("rope.freq_base"), value: "\(base)", expected: "more than 1") }
     try stretch(reader, architecture)
@@ -72,6 +83,10 @@ struct RotaryConfiguration: Sendable, Equatable {
   private mutating func setYarnMagnitude(_ reader: MetadataReader, scalesScores: Bool) throws(ModelError) {
     let logarithm = scale < 1 ? logf(1 / scale) : 0
     magnitude = 1 + 0.1 * logarithm
+    // Some files name what follows from the factor.
+    if let named = try reader.number("rope.scaling.yarn_attn_factor"), named != 1, abs(named - magnitude) > 1e-4 {
+      throw .unsupportedKey(key: reader.key("rope.scaling.yarn_attn_factor"), value: "\(named)")
+    }
     let multiplier = try reader.number("rope.scaling.yarn_log_multiplier") ?? 0
     if scalesScores {
       let factor = multiplier == 0 ? magnitude : 1 + multiplier * logarithm
@@ -84,11 +99,12 @@ struct RotaryConfiguration: Sendable, Equatable {
 
   /// Layers with a window have a base of their own in some models.
   private mutating func shrinkToWindow(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) {
-    guard let own = try reader.number("rope.freq_base_swa") ?? architecture.windowRotaryBase else { return }
-    guard own > 1 else { throw .badValue(key: reader.key("rope.freq_base_swa"), value: "\(own)", expected: "more than 1") }
-    base = own
-    // A base of its own means a short range, which was never stretched.
-    if architecture.windowRotaryBase != nil { (scale, yarn, magnitude) = (1, nil, 1) }
+    if let own = try reader.number("rope.freq_base_swa") ?? architecture.windowRotaryBase {
+      guard own > 1 else { throw .badValue(key: reader.key("rope.freq_base_swa"), value: "\(own)", expected: "more than 1") }
+      base = own
+    }
+    // A short range, which was never stretched.
+    if architecture.windowRotaryIsPlain { (scale, yarn, magnitude) = (1, nil, 1) }
   }
 
   /// The angle of each pair at position 1.

@@ -13,28 +13,49 @@ struct Attention: MixerPart {
   let outputForm: ActivationForm
   let queryNorm: Vector
   let keyNorm: Vector
-  /// Whether the norms are over the whole projection, all heads together, and not over each head.
-  let normalisesWholeProjection: Bool
+  let order: NormOrder
+  /// One number for each query head, whose logistic function the head's output is multiplied by; nil: none.
+  let headGate: Matrix?
+  /// Whether the query's projection gives such numbers for each element, too: after each head's query, as many.
+  let hasGateInQuery: Bool
   /// One logit for each head that takes part in the softmax and attends to nothing.
   let sinks: Vector
-  /// Which of the model's rotary embeddings.
-  let rotary: Int
-  let window: Int
+  /// Which of the model's rotary embeddings; nil: none.
+  let rotary: Int?
+  let window: Window
   let scale: Float
+  let scoreCap: Float
+  let temperature: Temperature?
   /// Whether its products read activations of 16 bits: two columns of 8 bits for each token.
   let usesTwoPartActivations: Bool
+
+  /// What is done to queries and keys, and in which order.
+  enum NormOrder {
+    /// A norm over each head (where the model has one), then RoPE.
+    case headThenRotate
+    /// A norm over the whole projection, all heads together, then RoPE.
+    case wholeThenRotate
+    /// RoPE, then a norm over each head.
+    case rotateThenHead
+    /// RoPE, then a norm over each head whose weights are all one.
+    case rotateThenUnit
+  }
 
   /// What the metadata says of one layer's attention.
   struct Configuration: Sendable, Equatable {
     let heads: Heads
-    /// Positions a token sees, itself included; 0: all before it.
-    let window: Int
-    let rotary: RotaryConfiguration
+    let window: Window
+    let rotary: RotaryConfiguration?
     /// What scores are multiplied by.
     let scale: Float
+    /// 0: none; c: scores are c · tanh(score / c).
+    let scoreCap: Float
+    let temperature: Temperature?
+    /// Queries and keys are normalised with weights of one after RoPE.
+    let hasUnitNorm: Bool
 
     init(
-      _ reader: MetadataReader, _ architecture: Architecture, layer: Int, embeddingLength: Int, seesAll: Bool
+      _ reader: MetadataReader, _ architecture: Architecture, layer: Int, embeddingLength: Int, _ windows: AttentionWindows
     ) throws(ModelError) {
       guard let headCount = try reader.size("attention.head_count", layer: layer) else {
         throw .missingKey(key: reader.key("attention.head_count"))
@@ -55,15 +76,31 @@ struct Attention: MixerPart {
           key: reader.key("attention.key_length"), value: "\(keyLength), value_length \(valueLength)",
           expected: "an even number, and both 1 to 65536")
       }
-      try reader.checkHeads(headCount, longest: max(keyLength, valueLength), layer: layer)
+      let hasGate = architecture.outputGate == .inQuery
+      guard !hasGate || keyLength == valueLength else {
+        throw .badValue(
+          key: reader.key("attention.value_length"), value: "\(valueLength)", expected: "attention.key_length, \(keyLength)")
+      }
+      try reader.checkHeads(headCount, longest: max(keyLength, valueLength) * (hasGate ? 2 : 1), layer: layer)
       heads = Heads(queryCount: headCount, keyValueCount: keyValueCount, keyLength: keyLength, valueLength: valueLength)
-      let period = architecture.windowPeriod
-      window = seesAll || period == 0 ? 0 : try reader.size("attention.sliding_window") ?? 0
-      rotary = try RotaryConfiguration(reader, architecture, headLength: keyLength, hasWindow: window > 0)
+      window = Window(length: windows.lengths[layer], isChunk: architecture.windowsAreChunks)
+      let isRotated = window.length > 0 || architecture.fullLayersRotate || !windows.exist
+      let rotary = try RotaryConfiguration(reader, architecture, headLength: keyLength, hasWindow: window.length > 0)
+      self.rotary = isRotated ? rotary : nil
+      let named = try Temperature(reader, architecture)
+      temperature = isRotated ? named : architecture.temperature
+      let cap = Architecture.OptionalKey.attentionSoftcap
+      scoreCap = architecture.keys.contains(cap) ? try reader.number(cap.rawValue, from: 0) ?? 0 : 0
+      if case .perHeadUnlessExperts(let count) = architecture.queryKeyNorm {
+        let experts = try reader.size("expert_count")
+        hasUnitNorm = isRotated && experts != count
+      } else {
+        hasUnitNorm = false
+      }
       let isScaledByEmbedding = architecture.layerCountScaledByEmbedding == reader.layerCount
       let length = isScaledByEmbedding ? embeddingLength / headCount : keyLength
       let plain = try reader.number("attention.scale") ?? 1 / Float(length).squareRoot()
-      scale = plain * rotary.scoreFactor
+      scale = plain * (isRotated ? rotary.scoreFactor : 1)
     }
   }
 
@@ -72,9 +109,11 @@ struct Attention: MixerPart {
   ) throws(ModelError) {
     let (architecture, length) = (model.architecture, model.embeddingLength)
     heads = configuration.heads
-    let (queries, keys) = (heads.queryCount * heads.keyLength, heads.keyValueCount * heads.keyLength)
+    hasGateInQuery = architecture.outputGate == .inQuery
+    let queries = heads.queryCount * heads.keyLength * (hasGateInQuery ? 2 : 1)
+    let keys = heads.keyValueCount * heads.keyLength
     let values = heads.keyValueCount * heads.valueLength
-    if let fused = try binder.find("\(prefix)attn_qkv", columns: length, rows: queries + keys + values) {
+    if !hasGateInQuery, let fused = try binder.find("\(prefix)attn_qkv", columns: length, rows: queries + keys + values) {
       query = binder.rows(0..<queries, of: fused)
       key = binder.rows(queries..<queries + keys, of: fused)
       value = binder.rows(queries + keys..<fused.rows, of: fused)
@@ -87,21 +126,31 @@ struct Attention: MixerPart {
     let isQuantised = output.readsQuants && heads.valueLength % 32 == 0
     outputForm = ActivationForm(quantised: isQuantised, plain: !isQuantised || output.readsFloats)
     sinks = try binder.vector("\(prefix)attn_sinks.weight", count: heads.queryCount, isRequired: architecture.hasSinks)
-    let isWhole = architecture.queryKeyNorm == .wholeProjection
-    let isRequired = architecture.queryKeyNorm != .none
+    let isWhole = architecture.queryKeyNorm.isWhole
+    let isRequired = architecture.queryKeyNorm.hasWeights
     queryNorm = try binder.vector(
       "\(prefix)attn_q_norm.weight", count: isWhole ? queries : heads.keyLength, isRequired: isRequired)
-    keyNorm = try binder.vector("\(prefix)attn_k_norm.weight", count: isWhole ? keys : heads.keyLength, isRequired: isRequired)
     // A model may have these norms without its architecture asking for them (GLM 4.5).
-    normalisesWholeProjection = isWhole
-    rotary = model.rotaries.firstIndex(of: configuration.rotary) ?? 0
+    keyNorm = try binder.vector("\(prefix)attn_k_norm.weight", count: isWhole ? keys : heads.keyLength, isRequired: isRequired)
+    order =
+      if configuration.hasUnitNorm { .rotateThenUnit } else if architecture.rotatesBeforeNorm { .rotateThenHead } else if isWhole {
+        .wholeThenRotate
+      } else { .headThenRotate }
+    headGate =
+      architecture.outputGate == .perHead ? try binder.matrix("\(prefix)attn_gate", columns: length, rows: heads.queryCount) : nil
+    // What its bias would be added to has two parts.
+    guard !(hasGateInQuery && query.bias.isPresent) else { throw .unusedTensor(name: "\(prefix)attn_q.bias") }
+    guard headGate?.bias.isPresent != true else { throw .unusedTensor(name: "\(prefix)attn_gate.bias") }
+    rotary = configuration.rotary.flatMap { model.rotaries.firstIndex(of: $0) }
     window = configuration.window
     scale = configuration.scale
+    scoreCap = configuration.scoreCap
+    temperature = configuration.temperature
     usesTwoPartActivations = architecture.usesTwoPartActivations
   }
 
-  var readsQuants: Bool { query.readsQuants || key.readsQuants || value.readsQuants }
-  var readsFloats: Bool { query.readsFloats || key.readsFloats || value.readsFloats }
+  var readsQuants: Bool { query.readsQuants || key.readsQuants || value.readsQuants || headGate?.readsQuants ?? false }
+  var readsFloats: Bool { query.readsFloats || key.readsFloats || value.readsFloats || headGate?.readsFloats ?? false }
   var outputBias: Vector { output.bias }
   var longestRow: Int { max(query.rows, key.rows * 2, output.columns) }
   var history: History { .positions }
@@ -120,6 +169,8 @@ struct Attention: MixerPart {
     let queries: Rows
     let keys: Rows
     let values: Rows
+    /// A number for each head [token][head].
+    let headGates: Rows
     /// The output [token][head][value length].
     let attended: Columns
     /// Queries as `HeadAttention` reads them. Written after the barrier that follows the projections, read before the one in front
@@ -132,8 +183,9 @@ struct Attention: MixerPart {
       queries = room.parts.rows(columns, length: attention.query.rows)
       keys = room.parts.rows(columns, length: attention.key.rows)
       values = room.parts.rows(columns, length: attention.value.rows)
+      headGates = room.parts.rows(attention.headGate == nil ? 0 : columns, length: attention.heads.queryCount)
       attended = room.parts.columns(columns, length: attention.output.columns, keepsPlain: attention.outputForm.plain)
-      rotated = room.output.floats(sizes.batch * attention.query.rows)
+      rotated = room.output.floats(sizes.batch * attention.heads.queryCount * attention.heads.keyLength)
     }
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Glibc
 import PackRuntime
 
 /// Attention of one layer on one thread, from the normalised residual to the output in `projected`.
@@ -18,7 +19,7 @@ struct AttentionStep {
     var scratch = thread.scratch
     core = HeadAttention(
       thread: thread, cache: thread.keyValueCache(attention.heads, layer: layer), queries: buffers.rotated,
-      window: attention.window, scale: attention.scale, sinks: thread.vector(attention.sinks),
+      window: attention.window, scale: attention.scale, scoreCap: attention.scoreCap, sinks: thread.vector(attention.sinks),
       scratch: HeadAttention.Scratch(&scratch, valueLength: attention.heads.valueLength))
   }
 
@@ -40,11 +41,15 @@ struct AttentionStep {
     let input = thread.normed
     let (team, inTwoParts) = (thread.worker.team, attention.usesTwoPartActivations)
     let (queries, keys) = (attention.query.unitCount(team: team), attention.key.unitCount(team: team))
-    let all = queries + keys + attention.value.unitCount(team: team)
+    let values = attention.value.unitCount(team: team)
+    let all = queries + keys + values + (attention.headGate?.unitCount(team: team) ?? 0)
     thread.worker.forEachPart(of: all, .projections) { part in
       thread.project(attention.query, first: 0, part, input, inTwoParts: inTwoParts, into: buffers.queries)
       thread.project(attention.key, first: queries, part, input, inTwoParts: inTwoParts, into: buffers.keys)
       thread.project(attention.value, first: queries + keys, part, input, inTwoParts: inTwoParts, into: buffers.values)
+      if let gate = attention.headGate {
+        thread.project(gate, first: queries + keys + values, part, input, inTwoParts: inTwoParts, into: buffers.headGates)
+      }
     }
     thread.worker.barrier(after: .projections)
   }
@@ -63,8 +68,7 @@ struct AttentionStep {
     let (keyLength, valueLength) = (attention.heads.keyLength, attention.heads.valueLength)
     let (sequence, position) = (thread.step.sequence(of: token), Int(thread.step.positions[token]))
     let key = thread.own.column[..<keyLength]
-    finish(buffers.keys[token], head: head, attention.key.bias, attention.keyNorm, into: key)
-    thread.rotate(key, attention.rotary, token: token)
+    finish(buffers.keys[token], head: head, attention.key.bias, attention.keyNorm, into: key, token: token)
     core.cache.store(thread.kernels, key: key, sequence: sequence, head: head, position: position)
 
     let elements = head * valueLength..<(head + 1) * valueLength
@@ -82,37 +86,71 @@ struct AttentionStep {
     let heads = core.cache.heads.queries(of: head)
     for query in heads {
       let target = core.query(query, of: heads, token: token)
-      finish(buffers.queries[token], head: query, attention.query.bias, attention.queryNorm, into: target)
-      thread.rotate(target, attention.rotary, token: token)
+      // Where gates stand between queries, these are every second head.
+      let place = attention.hasGateInQuery ? 2 * query : query
+      finish(buffers.queries[token], head: place, attention.query.bias, attention.queryNorm, into: target, token: token)
+      if let factor = attention.temperature?.factor(at: thread.step.positions[token]), factor != 1 {
+        thread.kernels.scale(target, by: factor)
+      }
     }
   }
 
-  /// One head of a projection with its bias and norm. The norm over the whole projection needs all heads of the token.
-  private func finish(_ projection: Row, head: Int, _ bias: Vector, _ norm: Vector, into target: Row) {
+  /// One head of a projection with its bias, normalised and rotated.
+  private func finish(_ projection: Row, head: Int, _ bias: Vector, _ norm: Vector, into target: Row, token: Int) {
     let kernels = thread.kernels
     let elements = head * target.count..<(head + 1) * target.count
-    if attention.normalisesWholeProjection {
-      let whole = thread.own.column2[..<projection.count]
-      var source = projection
-      if let bias = thread.vector(bias) {
-        kernels.add(projection, bias, into: whole)
-        source = whole
-      }
-      kernels.normalize(source, weights: thread.vector(norm), epsilon: thread.pass.normEpsilon, into: whole)
-      return target.copy(whole[elements])
-    }
-    if let bias = thread.vector(bias) {
+    if case .wholeThenRotate = attention.order {
+      normalizeWhole(projection, bias, norm, elements, into: target)
+    } else if let bias = thread.vector(bias) {
       kernels.add(projection[elements], bias[elements], into: target)
     } else {
       target.copy(projection[elements])
     }
-    if let norm = thread.vector(norm) {
-      kernels.normalize(target, weights: norm, epsilon: thread.pass.normEpsilon, into: target)
+    switch attention.order {
+    case .wholeThenRotate: rotate(target, token: token)
+    case .headThenRotate:
+      if let norm = thread.vector(norm) {
+        kernels.normalize(target, weights: norm, epsilon: thread.pass.normEpsilon, into: target)
+      }
+      rotate(target, token: token)
+    case .rotateThenHead:
+      rotate(target, token: token)
+      kernels.normalize(target, weights: thread.vector(norm), epsilon: thread.pass.normEpsilon, into: target)
+    case .rotateThenUnit:
+      rotate(target, token: token)
+      kernels.normalize(target, weights: nil, epsilon: thread.pass.normEpsilon, into: target)
+    }
+  }
+
+  /// Some elements of a projection with its bias, normalised over all of its heads.
+  private func normalizeWhole(_ projection: Row, _ bias: Vector, _ norm: Vector, _ elements: Range<Int>, into target: Row) {
+    let whole = thread.own.column2[..<projection.count]
+    var source = projection
+    if let bias = thread.vector(bias) {
+      thread.kernels.add(projection, bias, into: whole)
+      source = whole
+    }
+    thread.kernels.normalize(source, weights: thread.vector(norm), epsilon: thread.pass.normEpsilon, into: whole)
+    target.copy(whole[elements])
+  }
+
+  private func rotate(_ head: Row, token: Int) {
+    if let rotary = attention.rotary { thread.rotate(head, rotary, token: token) }
+  }
+
+  /// Multiplies one head's output of one token by its gate.
+  private func applyGate(_ output: Row, token: Int, head: Int) {
+    if attention.hasGateInQuery {
+      let gate = buffers.queries[token][(2 * head + 1) * output.count..<(2 * head + 2) * output.count]
+      thread.kernels.multiply(output, byLogisticOf: gate, into: output)
+    } else if attention.headGate != nil {
+      thread.kernels.scale(output, by: Float(1 / (1 + exp(-Double(buffers.headGates[token][head])))))
     }
   }
 
   /// Hands one head's output of one token to every team.
   private func publish(_ output: Row, token: Int, head: Int) {
+    applyGate(output, token: token, head: head)
     thread.publish(
       output, as: attention.outputForm, to: buffers.attended, column: token, from: head * output.count,
       inTwoParts: attention.usesTwoPartActivations)

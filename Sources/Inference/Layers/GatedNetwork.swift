@@ -17,8 +17,10 @@ struct GatedNetwork: LayerPart {
   struct Configuration: Sendable, Equatable {
     /// Elements between the projections.
     let hiddenLength: Int
+    let activation: Activation
 
-    init(_ reader: MetadataReader, layer: Int) throws(ModelError) {
+    init(_ reader: MetadataReader, _ architecture: Architecture, layer: Int) throws(ModelError) {
+      activation = try architecture.activation(limitedBy: .sharedClamp, reader, layer: layer)
       guard let length = try reader.size("feed_forward_length", layer: layer), length > 0 else {
         throw .missingKey(key: reader.key("feed_forward_length"))
       }
@@ -29,7 +31,7 @@ struct GatedNetwork: LayerPart {
   init(
     _ configuration: Configuration, _ model: ModelConfiguration, _ name: String, _ binder: inout WeightBinder
   ) throws(ModelError) {
-    try self.init(hiddenLength: configuration.hiddenLength, model, name, &binder)
+    try self.init(hiddenLength: configuration.hiddenLength, configuration.activation, model, name, &binder)
   }
 
   /// - Parameters:
@@ -37,12 +39,15 @@ struct GatedNetwork: LayerPart {
   ///   - suffix: What follows these.
   ///   - count: How many there are in the stack; biases are one row for each.
   init(
-    hiddenLength: Int, count: Int = 1, _ model: ModelConfiguration, _ name: String, suffix: String = "",
+    hiddenLength: Int, _ activation: Activation, count: Int = 1, _ model: ModelConfiguration, _ name: String, suffix: String = "",
     _ binder: inout WeightBinder
   ) throws(ModelError) {
     let length = model.embeddingLength
-    if let fused = try binder.find("\(name)_gate_up\(suffix)", columns: length, rows: 2 * hiddenLength, experts: count) {
-      guard count == 1 || !fused.bias.isPresent else { throw .unusedTensor(name: "\(name)_gate_up\(suffix).bias") }
+    let (whole, fusedName) = ("\(name)_gate_up\(suffix)", "\(name)_up\(suffix)")
+    // Some files have the gate's rows in front of those of `up`, under its name.
+    let isUnderUp = binder.shape("\(name)_gate\(suffix).weight") == nil && binder.shape("\(fusedName).weight")?.rows == 2 * hiddenLength
+    if let fused = try binder.find(isUnderUp ? fusedName : whole, columns: length, rows: 2 * hiddenLength, experts: count) {
+      guard count == 1 || !fused.bias.isPresent else { throw .unusedTensor(name: "\(isUnderUp ? fusedName : whole).bias") }
       gate = binder.rows(0..<hiddenLength, of: fused)
       up = binder.rows(hiddenLength..<2 * hiddenLength, of: fused)
     } else {
@@ -50,7 +55,7 @@ struct GatedNetwork: LayerPart {
       up = try binder.matrix("\(name)_up\(suffix)", columns: length, rows: hiddenLength, experts: count)
     }
     down = try binder.matrix("\(name)_down\(suffix)", columns: hiddenLength, rows: length, experts: count)
-    activation = model.architecture.activation
+    self.activation = activation
     let (gate, up) = (gate, up)
     isApart = (0..<binder.teamCount).contains { gate.rowRanges(of: $0) != up.rowRanges(of: $0) }
     // Where cuts between teams run through a block of 32, no thread has all of the block.
@@ -106,6 +111,14 @@ struct GatedNetwork: LayerPart {
       gate = arena.rows(sizes.batch, length: PassSizes.tileRows)
       up = arena.rows(sizes.batch, length: PassSizes.tileRows)
     }
+  }
+}
+
+extension Architecture {
+  /// The activation of a layer's network, with the limit that the file may set to it; 0 means none.
+  func activation(limitedBy key: OptionalKey, _ reader: MetadataReader, layer: Int) throws(ModelError) -> Activation {
+    guard keys.contains(key), let limit = try reader.number(key.rawValue, layer: layer, from: 0), limit > 0 else { return activation }
+    return .limitedSwiGLU(limit)
   }
 }
 
@@ -176,11 +189,18 @@ extension PassThread {
   }
 
   /// The activation of this thread's part of some columns; the barrier that follows is the caller's.
-  func activateApart(_ network: GatedNetwork, of expert: Int = 0, _ columns: Range<Int>, _ hidden: GatedNetwork.Hidden) {
+  func activateApart(
+    _ network: GatedNetwork, of expert: Int = 0, _ columns: Range<Int>, weights: Mixture.InputWeights? = nil,
+    _ hidden: GatedNetwork.Hidden
+  ) {
     let gateBias = vector(network.gate.bias.row(expert, length: network.hiddenLength))
     let upBias = vector(network.up.bias.row(expert, length: network.hiddenLength))
     for index in part(of: columns.count) {
       let column = columns.lowerBound + index
+      if let weight = weights?[index] {
+        kernels.scale(hidden.gate[column], by: weight)
+        kernels.scale(hidden.up[column], by: weight)
+      }
       if let gateBias { kernels.add(hidden.gate[column], gateBias, into: hidden.gate[column]) }
       if let upBias { kernels.add(hidden.up[column], upBias, into: hidden.up[column]) }
       kernels.activate(network.activation, gate: hidden.gate[column], up: hidden.up[column])
@@ -192,7 +212,7 @@ extension PassThread {
   @inline(__always)
   func activate(
     _ network: GatedNetwork, of expert: Int = 0, _ rows: Range<Int>, _ input: Columns, count: Int,
-    map: UnsafePointer<Int32>? = nil, in tile: GatedNetwork.Tile
+    map: UnsafePointer<Int32>? = nil, weights: Mixture.InputWeights? = nil, in tile: GatedNetwork.Tile
   ) {
     network.gate.multiply(
       rows, of: expert, team: worker.team, input, count: count, map: map, into: tile.gate, first: rows.lowerBound)
@@ -201,6 +221,11 @@ extension PassThread {
     let upBias = vector(network.up.bias.row(expert, length: network.hiddenLength)[rows])
     for column in 0..<count {
       let (gate, up) = (tile.gate[column][..<rows.count], tile.up[column][..<rows.count])
+      if let weight = weights?[column] {
+        // Both are linear in the input.
+        kernels.scale(gate, by: weight)
+        kernels.scale(up, by: weight)
+      }
       if let gateBias { kernels.add(gate, gateBias, into: gate) }
       if let upBias { kernels.add(up, upBias, into: up) }
       kernels.activate(network.activation, gate: gate, up: up)

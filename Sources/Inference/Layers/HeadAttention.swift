@@ -9,10 +9,11 @@ struct HeadAttention {
   let cache: KeyValueCache
   /// Rotated queries, for each head of keys and values [token][head of the group][key length].
   let queries: UnsafeMutablePointer<Float>
-  /// Positions that a token sees, itself included; 0: all before it.
-  let window: Int
+  let window: Window
   /// What scores are multiplied by.
   let scale: Float
+  /// 0: none; c: scores are c · tanh(score / c).
+  var scoreCap: Float = 0
   /// One logit for each query head.
   let sinks: Row?
   let scratch: Scratch
@@ -80,7 +81,7 @@ struct HeadAttention {
   private func attend(_ head: Int, _ heads: Range<Int>, sequence: Int, _ block: Range<Int>) {
     for (index, query) in block.enumerated() {
       let position = thread.step.positions[query / heads.count]
-      scratch.begin[index] = window > 0 ? max(0, position - Int32(window) + 1) : 0
+      scratch.begin[index] = window.first(for: position)
       scratch.end[index] = position + 1
       if let sinks { scratch.sinks[index] = sinks[heads.lowerBound + query % heads.count] }
     }
@@ -99,7 +100,7 @@ struct HeadAttention {
     }
     call.key_dim = Int64(cache.keyLength)
     call.value_dim = Int64(cache.valueLength)
-    call.scale = scale
+    (call.scale, call.softcap) = (scale, scoreCap)
     call.sinks = sinks == nil ? nil : UnsafePointer(scratch.sinks.start)
     call.output = scratch.outputs.start
     call.output_stride = Int64(cache.valueLength)

@@ -49,3 +49,18 @@ struct TeamHeads: Equatable {
     return low..<max(low, min(queries.upperBound, (key + 1) * groupSize))
   }
 }
+
+/// Which of the positions before it a token sees.
+struct Window: Sendable, Equatable {
+  /// Positions, the token's own included; 0: all.
+  var length = 0
+  /// Whether a token sees its chunk of `length` positions, from the chunk's beginning on.
+  var isChunk = false
+
+  /// The first position that the token at `position` sees.
+  @inline(__always)
+  func first(for position: Int32) -> Int32 {
+    if length == 0 { return 0 }
+    return isChunk ? position - position % Int32(length) : max(0, position - Int32(length) + 1)
+  }
+}

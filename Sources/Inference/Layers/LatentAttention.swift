@@ -52,6 +52,7 @@ struct LatentAttention: MixerPart {
     let rotary: RotaryConfiguration
     /// What scores are multiplied by.
     let scale: Float
+    let temperature: Temperature?
 
     /// Elements of what the cache keeps of a token as its key.
     var cachedLength: Int { rank + rotaryLength }
@@ -88,6 +89,7 @@ struct LatentAttention: MixerPart {
       }
       try reader.checkHeads(headCount, longest: max(rank + rotaryLength, keyLength, valueLength), layer: layer)
       rotary = try RotaryConfiguration(reader, architecture, headLength: rotaryLength, hasWindow: false)
+      temperature = try Temperature(reader, architecture)
       scale = (try reader.number("attention.scale") ?? 1 / Float(keyLength).squareRoot()) * rotary.scoreFactor
     }
   }

@@ -21,7 +21,7 @@ struct LatentAttentionStep {
     var arena = thread.scratch
     scratch = LatentAttention.Scratch(&arena, attention, thread.pass.sizes)
     core = HeadAttention(
-      thread: thread, cache: thread.keyValueCache(attention.sizes.heads, layer: layer), queries: buffers.rotated, window: 0,
+      thread: thread, cache: thread.keyValueCache(attention.sizes.heads, layer: layer), queries: buffers.rotated, window: Window(),
       scale: attention.sizes.scale, sinks: nil, scratch: scratch.core)
   }
 
@@ -100,6 +100,7 @@ struct LatentAttentionStep {
     for item in thread.part(of: step.count * sizes.headCount) {
       let (head, token) = (item / step.count, item % step.count)
       let source = buffers.queries[token][head * sizes.queryLength..<(head + 1) * sizes.queryLength]
+      if let factor = sizes.temperature?.factor(at: step.positions[token]), factor != 1 { thread.kernels.scale(source, by: factor) }
       let plain = source[..<sizes.plainLength]
       buffers.plainQueries[item].copy(plain)
       if attention.keyExpand.readsQuants { buffers.plainQueries.quantize(thread.kernels, plain, column: item) }

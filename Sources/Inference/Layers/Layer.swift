@@ -1,28 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// One layer: what it mixes tokens with, then a network, each after a norm and added to the residual.
+/// One layer: what it mixes tokens with, then a network, each (in most models) after a norm and added to the residual.
 ///
 /// Plain data, read by all threads.
 struct Layer {
-  let mixerNorm: Vector
+  let mixerNorm: Norm
   let mixer: Mixer
   /// Norm of the mixer's output before it is added to the residual; none in most models.
   let mixerOutputNorm: Vector
-  let networkNorm: Vector
+  /// Nil: the network reads what the mixer reads.
+  let networkNorm: Norm?
   let network: Network
   let networkOutputNorm: Vector
+  /// What the outputs are multiplied by.
+  let mixerScale: Float
+  let networkScale: Float
 
   init(_ configuration: ModelConfiguration, _ index: Int, _ binder: inout WeightBinder) throws(ModelError) {
     let (architecture, length) = (configuration.architecture, configuration.embeddingLength)
     let prefix = "blk.\(index)."
-    mixerNorm = try binder.vector("\(prefix)attn_norm.weight", count: length)
+    mixerNorm = try Norm("\(prefix)attn_norm.weight", configuration, &binder)
     mixer = try Mixer(configuration, index, prefix, &binder)
     let normalises = architecture.normalisesOutputs
     mixerOutputNorm = normalises ? try binder.vector("\(prefix)post_attention_norm.weight", count: length) : .none
     networkOutputNorm = normalises ? try binder.vector("\(prefix)post_ffw_norm.weight", count: length) : .none
     let norm = architecture.networkNormIsPostAttention ? "post_attention_norm" : "ffn_norm"
-    networkNorm = try binder.vector("\(prefix)\(norm).weight", count: length)
+    networkNorm = architecture.hasParallelNetwork ? nil : try Norm("\(prefix)\(norm).weight", configuration, &binder)
     network = try Network(configuration, index, prefix, &binder)
+    networkScale = configuration.residualScale
+    mixerScale = configuration.residualScale * configuration.valueScale
+  }
+
+  /// Whether some product of what the mixer reads (and the network, where it reads the same) reads it quantised.
+  var mixerInputIsQuantised: Bool { mixer.readsQuants || networkNorm == nil && network.readsQuants }
+}
+
+/// What is done to the residual before a mixer or a network reads it.
+enum Norm {
+  /// Nothing.
+  case none
+  /// RMSNorm.
+  case meanSquare(Vector)
+  /// LayerNorm: the mean is subtracted first.
+  case variance(Vector)
+
+  /// The norm that the architecture has in front of its layers' parts.
+  init(_ name: String, _ model: ModelConfiguration, _ binder: inout WeightBinder) throws(ModelError) {
+    self = model.architecture.normalisesInputs ? try Norm(always: name, model, &binder) : .none
+  }
+
+  /// The architecture's kind of norm, as the one after the last layer.
+  init(always name: String, _ model: ModelConfiguration, _ binder: inout WeightBinder) throws(ModelError) {
+    let weights = try binder.vector(name, count: model.embeddingLength)
+    self = model.architecture.subtractsMean ? .variance(weights) : .meanSquare(weights)
   }
 }
 
@@ -78,16 +108,19 @@ struct StateSizes {
 enum Mixer {
   case attention(Attention)
   case latent(LatentAttention)
+  case delta(DeltaNet)
 
   /// Its kind and sizes.
   enum Configuration: Sendable, Equatable {
     case attention(Attention.Configuration)
     case latent(LatentAttention.Configuration)
+    case delta(DeltaNet.Configuration)
 
-    var rotary: RotaryConfiguration {
+    var rotary: RotaryConfiguration? {
       switch self {
       case .attention(let attention): attention.rotary
       case .latent(let attention): attention.rotary
+      case .delta: nil
       }
     }
 
@@ -96,6 +129,7 @@ enum Mixer {
       switch self {
       case .attention(let attention): attention.heads.numbersPerPosition
       case .latent(let attention): attention.heads.numbersPerPosition
+      case .delta: 0
       }
     }
   }
@@ -104,6 +138,15 @@ enum Mixer {
     switch model.layers[layer].mixer {
     case .attention(let configuration): self = .attention(try Attention(configuration, model, prefix, &binder))
     case .latent(let configuration): self = .latent(try LatentAttention(configuration, model, prefix, &binder))
+    case .delta(let configuration): self = .delta(try DeltaNet(configuration, model, prefix, &binder))
+    }
+  }
+
+  var readsQuants: Bool {
+    switch self {
+    case .attention(let attention): attention.readsQuants
+    case .latent(let attention): attention.readsQuants
+    case .delta(let net): net.readsQuants
     }
   }
 
@@ -112,6 +155,7 @@ enum Mixer {
     switch self {
     case .attention(let attention): attention
     case .latent(let attention): attention
+    case .delta(let net): net
     }
   }
 }
@@ -125,12 +169,25 @@ enum Network {
   enum Configuration: Sendable, Equatable {
     case dense(GatedNetwork.Configuration)
     case experts(Mixture.Configuration)
+    /// Of experts where the layer has a router.
+    case either(GatedNetwork.Configuration, Mixture.Configuration)
   }
 
   init(_ model: ModelConfiguration, _ layer: Int, _ prefix: String, _ binder: inout WeightBinder) throws(ModelError) {
     switch model.layers[layer].network {
     case .dense(let configuration): self = .dense(try GatedNetwork(configuration, model, "\(prefix)ffn", &binder))
     case .experts(let configuration): self = .experts(try Mixture(configuration, model, prefix, &binder))
+    case .either(let dense, let experts):
+      self =
+        binder.shape("\(prefix)ffn_gate_inp.weight") == nil
+        ? .dense(try GatedNetwork(dense, model, "\(prefix)ffn", &binder)) : .experts(try Mixture(experts, model, prefix, &binder))
+    }
+  }
+
+  var readsQuants: Bool {
+    switch self {
+    case .dense(let network): network.readsQuants
+    case .experts(let mixture): mixture.readsQuants
     }
   }
 
@@ -146,25 +203,29 @@ enum Network {
 extension PassThread {
   /// Runs one layer, from the residual to the residual.
   func run(_ layer: UnsafePointer<Layer>, _ index: Int) {
+    let isQuantised = layer.pointee.mixerInputIsQuantised
     switch layer.pointee.mixer {
     case .attention(let attention):
-      normalize(layer.pointee.mixerNorm, quantizing: attention.readsQuants, inTwoParts: attention.usesTwoPartActivations)
+      normalize(layer.pointee.mixerNorm, quantizing: isQuantised, inTwoParts: attention.usesTwoPartActivations)
       AttentionStep(self, attention, layer: index).run()
-      addToResidual(attention.outputBias, layer.pointee.mixerOutputNorm)
+      addToResidual(attention.outputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
     case .latent(let attention):
-      normalize(layer.pointee.mixerNorm, quantizing: attention.readsQuants)
+      normalize(layer.pointee.mixerNorm, quantizing: isQuantised)
       LatentAttentionStep(self, attention, layer: index).run()
-      addToResidual(attention.outputBias, layer.pointee.mixerOutputNorm)
+      addToResidual(attention.outputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
+    case .delta(let net):
+      normalize(layer.pointee.mixerNorm, quantizing: isQuantised)
+      DeltaNetStep(self, net, layer: index).run()
+      addToResidual(net.outputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
     }
+    if let norm = layer.pointee.networkNorm { normalize(norm, quantizing: layer.pointee.network.readsQuants) }
     switch layer.pointee.network {
     case .dense(let network):
-      normalize(layer.pointee.networkNorm, quantizing: network.readsQuants)
       GatedNetworkStep(self, network).run()
-      addToResidual(network.outputBias, layer.pointee.networkOutputNorm)
+      addToResidual(network.outputBias, layer.pointee.networkOutputNorm, scale: layer.pointee.networkScale)
     case .experts(let mixture):
-      normalize(layer.pointee.networkNorm, quantizing: mixture.readsQuants)
       MixtureStep(self, mixture).run()
-      addToResidual(mixture.outputBias, layer.pointee.networkOutputNorm)
+      addToResidual(mixture.outputBias, layer.pointee.networkOutputNorm, scale: layer.pointee.networkScale)
     }
   }
 }

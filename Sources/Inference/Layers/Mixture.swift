@@ -10,6 +10,10 @@ struct Mixture: LayerPart {
   let selectionBias: Vector
   let experts: GatedNetwork
   let shared: GatedNetwork?
+  /// One number, whose logistic function the shared expert's output is multiplied by; nil: none.
+  let sharedGate: Matrix?
+  /// Whether an expert's weight is applied to its input, not to its output.
+  let weighsInputs: Bool
 
   /// What the metadata says of one layer's experts.
   struct Configuration: Sendable, Equatable {
@@ -19,15 +23,27 @@ struct Mixture: LayerPart {
     let sharedCount: Int
     /// Rows of the shared expert's; nil: those of an expert for each of `sharedCount`.
     let sharedHiddenLength: Int?
+    let activation: Activation
+    let sharedActivation: Activation
 
-    init(_ reader: MetadataReader, _ routing: Routing, layer: Int) throws(ModelError) {
+    init(_ reader: MetadataReader, _ architecture: Architecture, _ routing: Routing, layer: Int) throws(ModelError) {
       self.routing = routing
+      activation = try architecture.activation(limitedBy: .expertClamp, reader, layer: layer)
+      sharedActivation = try architecture.activation(limitedBy: .sharedClamp, reader, layer: layer)
       hiddenLength = try reader.size("expert_feed_forward_length", layer: layer)
-      sharedCount = try reader.size("expert_shared_count") ?? 0
-      sharedHiddenLength = try reader.size("expert_shared_feed_forward_length")
-      guard sharedCount <= 65536 else {
-        throw .badValue(key: reader.key("expert_shared_count"), value: "\(sharedCount)", expected: "at most 65536")
+      let count = try reader.size("expert_shared_count") ?? 0
+      guard count <= 65536 else {
+        throw .badValue(key: reader.key("expert_shared_count"), value: "\(count)", expected: "at most 65536")
       }
+      sharedCount = architecture.alwaysSharesExpert ? max(1, count) : count
+      let length = try reader.size("expert_shared_feed_forward_length")
+      let (product, isTooLarge) = (length ?? 0).multipliedReportingOverflow(by: architecture.sharedLengthIsPerExpert ? max(1, count) : 1)
+      guard !isTooLarge, product <= MetadataReader.largestSize else {
+        throw .badValue(
+          key: reader.key("expert_shared_feed_forward_length"), value: "\(length ?? 0) for each of \(count)",
+          expected: "at most \(MetadataReader.largestSize) together")
+      }
+      sharedHiddenLength = length == nil ? nil : product
     }
   }
 
@@ -40,10 +56,19 @@ struct Mixture: LayerPart {
     guard let length = configuration.hiddenLength ?? Self.hiddenLength(prefix, binder) else {
       throw .missingTensor(name: "\(prefix)ffn_up_exps.weight")
     }
-    experts = try GatedNetwork(hiddenLength: length, count: routing.count, model, "\(prefix)ffn", suffix: "_exps", &binder)
+    experts = try GatedNetwork(
+      hiddenLength: length, configuration.activation, count: routing.count, model, "\(prefix)ffn", suffix: "_exps", &binder)
     let sharedLength = configuration.sharedHiddenLength ?? configuration.sharedCount * length
     shared =
-      sharedLength == 0 ? nil : try GatedNetwork(hiddenLength: sharedLength, model, "\(prefix)ffn", suffix: "_shexp", &binder)
+      sharedLength == 0
+      ? nil
+      : try GatedNetwork(
+        hiddenLength: sharedLength, configuration.sharedActivation, model, "\(prefix)ffn", suffix: "_shexp", &binder)
+    sharedGate =
+      shared != nil && model.architecture.gatesSharedExpert
+      ? try binder.matrix("\(prefix)ffn_gate_inp_shexp", columns: model.embeddingLength, rows: 1) : nil
+    guard sharedGate?.bias.isPresent != true else { throw .unusedTensor(name: "\(prefix)ffn_gate_inp_shexp.bias") }
+    weighsInputs = model.architecture.weighsExpertInputs
     // A team adds the rows of the one to those of the others.
     for team in 0..<binder.teamCount {
       guard let shared, shared.down.rowRanges(of: team) != experts.down.rowRanges(of: team) else { continue }
@@ -57,8 +82,12 @@ struct Mixture: LayerPart {
       ?? binder.shape("\(prefix)ffn_gate_up_exps.weight").map { $0.rows / 2 }
   }
 
-  var readsQuants: Bool { router.readsQuants || experts.readsQuants || shared?.readsQuants ?? false }
-  var readsFloats: Bool { router.readsFloats || experts.readsFloats || shared?.readsFloats ?? false }
+  var readsQuants: Bool {
+    router.readsQuants || experts.readsQuants || shared?.readsQuants ?? false || sharedGate?.readsQuants ?? false
+  }
+  var readsFloats: Bool {
+    router.readsFloats || experts.readsFloats || shared?.readsFloats ?? false || sharedGate?.readsFloats ?? false
+  }
   /// The experts' own biases are added to each one's output.
   var outputBias: Vector { shared?.down.bias ?? .none }
   var longestRow: Int { max(experts.hiddenLength, shared?.hiddenLength ?? 0) }
@@ -79,6 +108,16 @@ struct Mixture: LayerPart {
     }
   }
 
+  /// What the inputs of one expert's tokens are multiplied by.
+  struct InputWeights {
+    let choices: Choices
+    /// The expert's places among the sorted choices.
+    let placed: UnsafePointer<Int32>
+
+    @inline(__always)
+    subscript(index: Int) -> Float { choices.weights[Int(placed[index])] }
+  }
+
   /// What a team's threads keep from one barrier to the next.
   struct Buffers {
     /// What the last projections read: the shared expert's [token], the others' [token's expert].
@@ -86,6 +125,8 @@ struct Mixture: LayerPart {
     let hidden: GatedNetwork.Hidden
     /// The experts' scores [token][expert].
     let scores: Rows
+    /// The shared expert's gate before the logistic function [token][1].
+    let sharedGates: Rows
     /// Of steps too large for every thread to choose for itself.
     let choices: Choices
 
@@ -95,6 +136,7 @@ struct Mixture: LayerPart {
       sharedHidden = mixture.shared.map { GatedNetwork.Hidden(&room, $0, count: batch) }
       hidden = GatedNetwork.Hidden(&room, mixture.experts, count: batch * mixture.routing.usedCount)
       scores = room.parts.rows(batch, length: mixture.routing.count)
+      sharedGates = room.parts.rows(mixture.sharedGate == nil ? 0 : batch, length: 1)
       choices = Choices(&room.parts, mixture.routing, count: batch)
     }
   }

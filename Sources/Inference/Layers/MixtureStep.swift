@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Glibc
 import PackRuntime
 
 /// A mixture of experts of one layer on one thread, from the normalised residual to the output in `projected`.
@@ -26,8 +27,10 @@ struct MixtureStep {
   private var choices: Mixture.Choices { thread.keepsResidual ? scratch.choices : buffers.choices }
 
   func run() {
-    let part = thread.part(of: mixture.router.unitCount(team: thread.worker.team))
+    let units = mixture.router.unitCount(team: thread.worker.team)
+    let part = thread.part(of: units + (mixture.sharedGate?.unitCount(team: thread.worker.team) ?? 0))
     thread.project(mixture.router, first: 0, part, thread.normed, into: buffers.scores)
+    if let gate = mixture.sharedGate { thread.project(gate, first: units, part, thread.normed, into: buffers.sharedGates) }
     if let shared = mixture.shared, let hidden = buffers.sharedHidden { thread.computeHidden(shared, hidden, scratch.tile) }
     thread.worker.barrier(after: .hidden)
 
@@ -43,7 +46,7 @@ struct MixtureStep {
   }
 
   private func finishHidden() {
-    if experts.isApart { forEachExpert { thread.activateApart(experts, of: $0, $1, buffers.hidden) } }
+    if experts.isApart { forEachExpert { thread.activateApart(experts, of: $0, $1, weights: inputWeights($1), buffers.hidden) } }
     if let shared = mixture.shared, let hidden = buffers.sharedHidden {
       if shared.isApart { thread.activateApart(shared, 0..<thread.step.count, hidden) }
       if shared.isApart || experts.isApart { thread.worker.teamBarrier() }
@@ -52,6 +55,12 @@ struct MixtureStep {
       thread.worker.teamBarrier()
     }
     thread.quantizeHidden(experts, buffers.hidden, count: thread.step.count * routing.usedCount)
+  }
+
+  /// What an expert's inputs are multiplied by, where they are.
+  private func inputWeights(_ places: Range<Int>) -> Mixture.InputWeights? {
+    mixture.weighsInputs
+      ? Mixture.InputWeights(choices: choices, placed: UnsafePointer(scratch.placed + places.lowerBound)) : nil
   }
 
   private func choose(token: Int) {
@@ -121,7 +130,7 @@ struct MixtureStep {
       }
       experts.gate.forEachTile(team: thread.worker.team, unit: 32, part: low..<high) { rows in
         thread.activate(
-          experts, of: expert, rows, thread.normed, count: count, map: map, in: scratch.tile)
+          experts, of: expert, rows, thread.normed, count: count, map: map, weights: inputWeights(places), in: scratch.tile)
         for index in 0..<count {
           thread.publish(
             scratch.tile.gate[index][..<rows.count], as: experts.hiddenForm, to: buffers.hidden.columns,
@@ -155,12 +164,15 @@ struct MixtureStep {
       for (index, place) in places.enumerated() {
         let column = tile[index][..<rows.count]
         if let bias { kernels.add(column, bias, into: column) }
-        let weight = choices.weights[Int(scratch.placed[place])]
+        let weight = mixture.weighsInputs ? 1 : choices.weights[Int(scratch.placed[place])]
         kernels.add(column, times: weight, to: output[Int(scratch.tokens[place])][rows])
       }
     }
     guard let shared = mixture.shared, let hidden = buffers.sharedHidden else { return }
     shared.down.multiply(rows, team: team, hidden.columns, count: count, into: tile, first: rows.lowerBound)
-    for token in 0..<count { kernels.add(output[token][rows], tile[token][..<rows.count], into: output[token][rows]) }
+    for token in 0..<count {
+      let weight = mixture.sharedGate == nil ? 1 : Float(1 / (1 + exp(-Double(buffers.sharedGates[token][0]))))
+      kernels.add(tile[token][..<rows.count], times: weight, to: output[token][rows])
+    }
   }
 }

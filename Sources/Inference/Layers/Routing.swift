@@ -7,6 +7,8 @@ struct Routing: Sendable, Equatable {
   let count: Int
   let usedCount: Int
   let gating: ExpertGating
+  /// Experts are chosen by their scores before the gate.
+  let choosesBeforeGate: Bool
   let normalisesWeights: Bool
   let weightsScale: Float
   /// Experts are chosen within the best of these groups; 1: no groups.
@@ -30,6 +32,7 @@ struct Routing: Sendable, Equatable {
     } else {
       gating = Self.unnamedGating(reader, architecture)
     }
+    choosesBeforeGate = architecture.choosesBeforeGate
     let saysNorm = architecture.readsExpertWeightsNorm ? try reader.flag("expert_weights_norm") : nil
     normalisesWeights = saysNorm ?? architecture.normalisesExpertWeights
     let scale = try reader.number("expert_weights_scale") ?? 1
@@ -82,12 +85,14 @@ struct Routing: Sendable, Equatable {
   ) {
     let (probabilities, selection) = (scratch.probabilities, scratch.selection)
     if let bias { kernels.add(scores, bias, into: probabilities) } else { probabilities.copy(scores) }
+    if choosesBeforeGate { selection.copy(probabilities) }
     switch gating {
     case .softmax: kernels.softmax(probabilities)
     case .sigmoid: sigmoid(probabilities)
     case .softmaxOfChosen: break
     }
-    if let selectionBias { kernels.add(probabilities, selectionBias, into: selection) } else { selection.copy(probabilities) }
+    if !choosesBeforeGate { selection.copy(probabilities) }
+    if let selectionBias { kernels.add(selection, selectionBias, into: selection) }
     // Minus infinity marks those that cannot be chosen, so nothing else may be it.
     let limit = Float.greatestFiniteMagnitude
     for index in 0..<count where !(selection[index].magnitude <= limit) { selection[index] = selection[index] > 0 ? limit : -limit }

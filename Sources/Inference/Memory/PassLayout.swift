@@ -96,6 +96,8 @@ struct PassLayout {
   let sizes: PassSizes
   let state: StateSizes
   let teams: TeamPlan
+  /// Tokens that a sequence may have.
+  let contextLength: Int
   private let weights: ModelWeights
   /// Elements of all the model's vectors, of which each team has a copy.
   let vectorLength: Int
@@ -114,6 +116,7 @@ struct PassLayout {
     self.sizes = sizes
     self.weights = weights
     self.teams = teams
+    contextLength = limits.contextLength
     self.vectorLength = vectorLength
     state = StateSizes(
       cacheType: options.cacheType, positions: (limits.contextLength + 15) / 16 * 16, sequences: options.sequenceCount)

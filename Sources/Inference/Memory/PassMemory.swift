@@ -29,8 +29,9 @@ final class PassMemory {
     let tables = layout.tables(&arena)
     tables.layers.initialize(from: weights.layers, count: weights.layers.count)
     let pairs = layout.sizes.rotaryPairs
+    let factors = weights.rotaryFactors.of(contextLength: layout.contextLength)
     for (index, rotary) in configuration.rotaries.enumerated() {
-      let frequencies = rotary.frequencies(factors: weights.rotaryFactors)
+      let frequencies = rotary.frequencies(factors: rotary.usesFactors ? factors : [])
       (tables.frequencies + index * pairs).initialize(from: frequencies, count: frequencies.count)
       (tables.rotations + index).initialize(
         to: Rotation(
@@ -109,8 +110,8 @@ final class PassMemory {
     Pass(
       kernels: kernels, sizes: layout.sizes, state: layout.state, layers: UnsafePointer(tables.layers),
       layerCount: weights.layers.count, embedding: weights.embedding, outputNorm: weights.outputNorm, output: weights.output,
-      embeddingScale: configuration.architecture.scalesEmbedding ? Float(configuration.embeddingLength).squareRoot() : 1,
-      normEpsilon: configuration.normEpsilon, logitSoftcap: configuration.logitSoftcap,
+      embeddingScale: configuration.embeddingScale, normEpsilon: configuration.normEpsilon, logitScale: configuration.logitScale,
+      logitSoftcap: configuration.logitSoftcap,
       rotations: UnsafePointer(tables.rotations), teams: UnsafePointer(tables.teams), threads: UnsafePointer(tables.threads),
       vectors: UnsafePointer(tables.vectors), states: UnsafePointer(tables.states), outputOffset: layout.outputOffset,
       partsOffset: layout.partsOffset, step: step, logits: logits)

@@ -4,26 +4,20 @@
 struct ModelWeights {
   let embedding: Matrix
   let layers: [Layer]
-  let outputNorm: Vector
+  let outputNorm: Norm
   /// The embedding's matrix again where the model has none of its own.
   let output: Matrix
-  /// What each pair's angle is divided by; empty: nothing.
-  let rotaryFactors: [Float]
+  let rotaryFactors: RotaryFactors
 
   init(_ configuration: ModelConfiguration, _ binder: inout WeightBinder) throws(ModelError) {
     let length = configuration.embeddingLength
     let vocabulary = binder.shape("token_embd.weight")?.rows ?? 0
     embedding = try binder.matrix("token_embd", columns: length, rows: vocabulary)
-    outputNorm = try binder.vector("output_norm.weight", count: length)
+    outputNorm = try Norm(always: "output_norm.weight", configuration, &binder)
     var output = try binder.find("output", columns: length, rows: vocabulary) ?? embedding
     output.bias = try binder.vector("output.bias", count: vocabulary, isRequired: false)
     self.output = output
-    let pairs = configuration.rotaries[0].dimensions / 2
-    let factors = try binder.vector("rope_freqs.weight", count: pairs, isRequired: false)
-    rotaryFactors = binder.values(factors)
-    for factor in rotaryFactors where !(factor.isFinite && factor > 0) {
-      throw .badValue(key: "rope_freqs.weight", value: "\(factor)", expected: "positive numbers")
-    }
+    rotaryFactors = try RotaryFactors(configuration, &binder)
     var layers: [Layer] = []
     for index in 0..<configuration.layerCount { layers.append(try Layer(configuration, index, &binder)) }
     self.layers = layers

@@ -91,6 +91,20 @@ struct Kernels {
     table.pointee.rms_norm(x.start, weights?.start, epsilon, Int64(out.count), out.start)
   }
 
+  /// Subtracts the mean; `out` may be `x`.
+  @inline(__always)
+  func center(_ x: Row, into out: Row) {
+    assert(x.count == out.count)
+    table.pointee.center(x.start, Int64(out.count), out.start)
+  }
+
+  /// `x` times the logistic function of `gate`; `out` may be either.
+  @inline(__always)
+  func multiply(_ x: Row, byLogisticOf gate: Row, into out: Row) {
+    assert(x.count == out.count && gate.count == out.count)
+    table.pointee.logistic_multiply(x.start, gate.start, Int64(out.count), out.start)
+  }
+
   @inline(__always)
   func softmax(_ x: Row) { table.pointee.softmax(x.start, Int64(x.count)) }
 
@@ -103,8 +117,25 @@ struct Kernels {
     case .swiGLU: table.pointee.silu_multiply(gate.start, up.start, count, gate.start)
     case .geGLU: table.pointee.gelu_multiply(gate.start, up.start, count, gate.start)
     case .clampedSwiGLU: table.pointee.swiglu_clamped(gate.start, up.start, 1.702, 7, count, gate.start)
+    case .limitedSwiGLU(let limit): table.pointee.swiglu_limited(gate.start, up.start, limit, count, gate.start)
     }
   }
+
+  // MARK: Recurrences
+
+  /// One token's causal convolution of each channel by itself; see `ck_table`. `out` may be `x`.
+  @inline(__always)
+  func convolve(
+    _ x: Row, with inputs: UnsafeMutablePointer<Float>, weights: UnsafePointer<Float>, bias: Row? = nil, taps: Int, stride: Int,
+    into out: Row
+  ) {
+    assert(x.count == out.count && bias?.count ?? x.count == x.count)
+    table.pointee.convolve(
+      inputs, x.start, weights, bias.map { UnsafePointer($0.start) }, Int64(taps), Int64(stride), Int64(out.count), out.start)
+  }
+
+  @inline(__always)
+  func recur(_ call: inout ck_recurrence) { table.pointee.recur(&call) }
 
   // MARK: Attention
 

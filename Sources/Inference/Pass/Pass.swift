@@ -10,10 +10,11 @@ struct Pass {
   let layers: UnsafePointer<Layer>
   let layerCount: Int
   let embedding: Matrix
-  let outputNorm: Vector
+  let outputNorm: Norm
   let output: Matrix
   let embeddingScale: Float
   let normEpsilon: Float
+  let logitScale: Float
   /// 0: none; c: logits are c · tanh(logit / c).
   let logitSoftcap: Float
   let rotations: UnsafePointer<Rotation>

@@ -68,10 +68,14 @@ struct PassThread {
   @inline(__always)
   func vector(_ vector: Vector) -> Row? { vector.isPresent ? Row(vectors + vector.offset, count: vector.count) : nil }
 
+  /// Where what the team keeps for one layer begins.
+  @inline(__always)
+  func state(ofLayer layer: Int) -> Arena { Arena(base: pass.states[worker.team * pass.layerCount + layer]) }
+
   /// The team's keys and values of one layer.
   @inline(__always)
   func keyValueCache(_ heads: Heads, layer: Int) -> KeyValueCache {
-    var arena = Arena(base: pass.states[worker.team * pass.layerCount + layer])
+    var arena = state(ofLayer: layer)
     return KeyValueCache(&arena, heads, pass.state, team: worker.team, teamCount: worker.teamCount)
   }
 
@@ -115,8 +119,8 @@ struct PassThread {
       head, rotation.pairing, cosines: buffers.cosines[row][..<rotation.pairs], sines: buffers.sines[row][..<rotation.pairs])
   }
 
-  /// Adds a part's output (with its bias, normalised where the model does so) to this thread's residual.
-  func addToResidual(_ bias: Vector, _ norm: Vector) {
+  /// Adds a part's output (with its bias, normalised where the model does so, and scaled) to this thread's residual.
+  func addToResidual(_ bias: Vector, _ norm: Vector, scale: Float = 1) {
     let scratch = own.column[..<pass.sizes.embedding]
     for token in tokens {
       var source = buffers.projected[token]
@@ -128,12 +132,16 @@ struct PassThread {
         kernels.normalize(source, weights: norm, epsilon: pass.normEpsilon, into: scratch)
         source = scratch
       }
-      kernels.add(residual[token], source, into: residual[token])
+      if scale == 1 {
+        kernels.add(residual[token], source, into: residual[token])
+      } else {
+        kernels.add(source, times: scale, to: residual[token])
+      }
     }
   }
 
   /// Normalises this thread's residual for the next products, and waits for the team's other threads where they share it.
-  func normalize(_ norm: Vector, quantizing: Bool, inTwoParts: Bool = false) {
+  func normalize(_ norm: Norm, quantizing: Bool, inTwoParts: Bool = false) {
     for token in tokens {
       let out = normalized(token, norm, column: token)
       if quantizing, inTwoParts {
@@ -147,9 +155,16 @@ struct PassThread {
 
   /// A token's residual, normalised: in its column, or where columns are kept quantised only, in this thread's own until the next.
   @inline(__always)
-  private func normalized(_ token: Int, _ norm: Vector, column: Int) -> Row {
+  private func normalized(_ token: Int, _ norm: Norm, column: Int) -> Row {
     let out = pass.sizes.keepsNormed ? normed[column] : own.column[..<pass.sizes.embedding]
-    kernels.normalize(residual[token], weights: vector(norm), epsilon: pass.normEpsilon, into: out)
+    switch norm {
+    case .none: out.copy(residual[token])
+    case .meanSquare(let weights):
+      kernels.normalize(residual[token], weights: vector(weights), epsilon: pass.normEpsilon, into: out)
+    case .variance(let weights):
+      kernels.center(residual[token], into: out)
+      kernels.normalize(out, weights: vector(weights), epsilon: pass.normEpsilon, into: out)
+    }
     return out
   }
 
@@ -172,13 +187,14 @@ struct PassThread {
     worker.barrier(after: .logits)
   }
 
-  /// Adds the output's bias and bends logits where the model does.
+  /// Adds the output's bias, and scales and bends logits where the model does.
   private func finishLogits(_ rows: Range<Int>) {
-    let (cap, bias) = (pass.logitSoftcap, vector(pass.output.bias[rows]))
-    guard cap != 0 || bias != nil else { return }
+    let (scale, cap, bias) = (pass.logitScale, pass.logitSoftcap, vector(pass.output.bias[rows]))
+    guard scale != 1 || cap != 0 || bias != nil else { return }
     for index in 0..<step.wantedCount {
       let row = pass.logits[index][rows]
       if let bias { kernels.add(row, bias, into: row) }
+      if scale != 1 { kernels.scale(row, by: scale) }
       guard cap != 0 else { continue }
       for at in 0..<row.count { row[at] = cap * Float(tanh(Double(row[at] / cap))) }
     }

@@ -160,7 +160,20 @@ struct WeightBinder {
     guard weight.columns * weight.rows * weight.experts == count else {
       throw .wrongShape(name: name, shape: [weight.columns, weight.rows, weight.experts], expected: [count])
     }
+    return append(try values(name, weight), count: count)
+  }
+
+  /// The small matrix `name`, column by column.
+  mutating func transposed(_ name: String, columns: Int, rows: Int) throws(ModelError) -> Vector {
+    guard let weight = take(name) else { throw .missingTensor(name: name) }
+    try check(name, [weight.columns, weight.rows, weight.experts], [columns, rows, 1])
     let values = try values(name, weight)
+    guard readsWeights else { return append([], count: columns * rows) }
+    return append((0..<columns * rows).map { values[$0 % rows * columns + $0 / rows] }, count: columns * rows)
+  }
+
+  /// - Parameter values: `count` elements, or none where the weights are not read.
+  private mutating func append(_ values: [Float], count: Int) -> Vector {
     // Each vector starts at a multiple of 64 bytes.
     let offset = (vectorLength + 15) / 16 * 16
     vectorLength = offset + count

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+extension Architecture {
+  /// Every architecture that is computed.
+  public static let all = llamas + qwens + qwenHybrids + gemmas + others + mixtures + latents
+
+  /// Llama, and what differs from it by little.
+  private static let llamas = [
+    Architecture(name: "llama", pairing: .adjacent),
+    Architecture(name: "mistral3", keys: [.temperature], pairing: .adjacent),
+    Architecture(
+      name: "llama4", keys: [.expertPeriod], pairing: .adjacent, queryKeyNorm: .perHeadUnlessExperts(128), windows: .period(4),
+      defaultWindow: 8192, windowsAreChunks: true, fullLayersRotate: false,
+      temperature: Temperature(scale: 0.1, length: 8192, offset: 1), gating: .sigmoid, normalisesExpertWeights: false,
+      choosesBeforeGate: true, weighsExpertInputs: true, alwaysSharesExpert: true),
+  ]
+
+  private static let qwens = [
+    Architecture(name: "qwen2"),
+    Architecture(name: "qwen2moe", normalisesExpertWeights: false, gatesSharedExpert: true),
+    Architecture(name: "qwen3", queryKeyNorm: .perHead),
+    Architecture(name: "qwen3moe", queryKeyNorm: .perHead),
+    Architecture(name: "qwen3vl", queryKeyNorm: .perHead),
+    Architecture(name: "qwen3vlmoe", queryKeyNorm: .perHead),
+  ]
+
+  /// Qwen's models with delta nets.
+  private static let qwenHybrids = [
+    Architecture(
+      name: "qwen35", mixers: .deltaNets(.tiled), networkNormIsPostAttention: true, queryKeyNorm: .perHead, outputGate: .inQuery),
+    Architecture(
+      name: "qwen35moe", mixers: .deltaNets(.tiled), networkNormIsPostAttention: true, queryKeyNorm: .perHead, outputGate: .inQuery,
+      gatesSharedExpert: true),
+    Architecture(
+      name: "qwen3next", mixers: .deltaNets(.grouped), networkNormIsPostAttention: true, queryKeyNorm: .perHead,
+      outputGate: .inQuery, gatesSharedExpert: true),
+  ]
+
+  private static let gemmas = [
+    Architecture(
+      name: "gemma2", normalisesOutputs: true, scalesEmbedding: true, keys: [.attentionSoftcap], windows: .period(2),
+      // The 27B model.
+      defaultWindow: 4096, layerCountScaledByEmbedding: 46, activation: .geGLU),
+    Architecture(
+      name: "gemma3", normalisesOutputs: true, scalesEmbedding: true, queryKeyNorm: .perHead, windows: .period(6),
+      // The 27B model.
+      windowRotaryBase: 10_000, windowRotaryIsPlain: true, layerCountScaledByEmbedding: 62, activation: .geGLU),
+  ]
+
+  /// Dense models.
+  private static let others = [
+    Architecture(
+      name: "cohere2", subtractsMean: true, hasParallelNetwork: true, keys: [.logitScale], pairing: .adjacent, windows: .period(4),
+      fullLayersRotate: false),
+    Architecture(
+      name: "exaone4", normalisesInputs: false, normalisesOutputs: true, queryKeyNorm: .perHead, windows: .period(4),
+      layerCountWithWindows: 64, defaultWindow: 4096, fullLayersRotate: false),
+    Architecture(name: "glm4", normalisesOutputs: true, pairing: .adjacent, sectionsPairHalves: true),
+    Architecture(
+      name: "olmo2", normalisesInputs: false, normalisesOutputs: true, queryKeyNorm: .wholeProjection, windows: .period(4),
+      windowRotaryIsPlain: true),
+    Architecture(name: "phi3"),
+    Architecture(name: "seed_oss", networkNormIsPostAttention: true),
+  ]
+
+  /// Models of experts.
+  private static let mixtures = [
+    Architecture(
+      name: "bailingmoe2", queryKeyNorm: .perHead, gating: .sigmoid, normalisesExpertWeights: false, readsExpertWeightsNorm: true,
+      sharedLengthIsPerExpert: true),
+    Architecture(
+      name: "dots1", queryKeyNorm: .perHead, gating: .sigmoid, normalisesExpertWeights: false, readsExpertWeightsNorm: true),
+    Architecture(name: "ernie4_5-moe", keys: [.expertPeriod], pairing: .adjacent),
+    Architecture(
+      name: "glm4moe", networkNormIsPostAttention: true, gating: .sigmoid, normalisesExpertWeights: false,
+      readsExpertWeightsNorm: true),
+    Architecture(
+      name: "gpt-oss", networkNormIsPostAttention: true, windows: .period(2), hasSinks: true, usesTwoPartActivations: true,
+      activation: .clampedSwiGLU, gating: .softmaxOfChosen, normalisesExpertWeights: false),
+    Architecture(name: "hunyuan-moe", queryKeyNorm: .perHead, rotatesBeforeNorm: true, alwaysSharesExpert: true),
+    Architecture(
+      name: "mimo2", keys: [.valueScale], windows: .pattern, gating: .sigmoid, routersTellExperts: true),
+    Architecture(name: "minimax-m2", queryKeyNorm: .wholeProjection, gating: .sigmoid),
+    Architecture(name: "olmoe", queryKeyNorm: .wholeProjection, normalisesExpertWeights: false),
+    Architecture(
+      name: "step35", keys: [.expertClamp, .sharedClamp], queryKeyNorm: .perHead, windows: .pattern,
+      windowRotaryIgnoresFactors: true, fullRotaryDivisor: 2,
+      outputGate: .perHead, gating: .sigmoid, normalisesExpertWeights: false, readsExpertWeightsNorm: true),
+  ]
+
+  /// Models with latent attention.
+  private static let latents = [
+    Architecture(
+      name: "deepseek2", mixers: .latent, keys: [.temperature], pairing: .adjacent,
+      // GLM 4.7 Flash; DeepSeek V2 and V2.5 have softmax.
+      gatingException: GatingException(layerCounts: 47...48, vocabularySize: 154_880, gating: .sigmoid),
+      normalisesExpertWeights: false, readsExpertWeightsNorm: true),
+    Architecture(
+      name: "mistral4", mixers: .latent, keys: [.temperature], pairing: .adjacent, normalisesExpertWeights: false,
+      readsExpertWeightsNorm: true),
+  ]
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import PackRuntime
+
+/// Linear attention by the gated delta rule (https://arxiv.org/abs/2412.06464), as Qwen3-Next and Qwen 3.5 have it.
+///
+/// Each value head keeps a matrix that maps keys to values. A token's step makes it forget a little, corrects what it gives for
+/// the token's key towards the token's value, and asks it for the token's query. The inputs have gone through a short causal
+/// convolution. What is kept has one size whatever the length of a sequence, and cannot be cut back.
+struct DeltaNet: MixerPart {
+  let sizes: Configuration
+  /// From the residual to queries and keys of all key heads, and values of all value heads: the channels.
+  let channels: Matrix
+  /// What the output of each head is multiplied by, before SiLU.
+  let gate: Matrix
+  let strengths: Strengths
+  /// [tap][channel]
+  let convolution: Vector
+  /// For each value head what softplus is multiplied by, and what is added before it.
+  let decay: Vector
+  let decayBias: Vector
+  /// Of each head's output.
+  let norm: Vector
+  let output: Matrix
+  /// How the thread that has a head's output hands it on.
+  let outputForm: ActivationForm
+
+  /// How much each value head corrects and forgets.
+  enum Strengths {
+    case apart(correct: Matrix, forget: Matrix)
+    /// For each key head the rows of its value heads' correcting, then those of their forgetting.
+    case together(Matrix)
+
+    var first: Matrix {
+      switch self {
+      case .apart(let correct, _): correct
+      case .together(let both): both
+      }
+    }
+
+    var second: Matrix? {
+      switch self {
+      case .apart(_, let forget): forget
+      case .together: nil
+      }
+    }
+  }
+
+  /// Which key head a value head uses.
+  enum HeadOrder: Sendable, Equatable {
+    /// Value head j uses key head j mod keys.
+    case tiled
+    /// Neighbouring value heads share a key head.
+    case grouped
+  }
+
+  /// What the metadata says.
+  struct Configuration: Sendable, Equatable {
+    let keyHeadCount: Int
+    let valueHeadCount: Int
+    let keyLength: Int
+    let valueLength: Int
+    /// Tokens that the convolution sees, the token's own included.
+    let taps: Int
+    let order: HeadOrder
+
+    var keysLength: Int { keyHeadCount * keyLength }
+    var valuesLength: Int { valueHeadCount * valueLength }
+    var channelCount: Int { 2 * keysLength + valuesLength }
+
+    /// Columns of a head's state that lie together: one thread's work.
+    var tileLength: Int { valueLength % 64 == 0 ? 64 : valueLength }
+    var tileCount: Int { valueLength / tileLength }
+
+    init(_ reader: MetadataReader, order: HeadOrder) throws(ModelError) {
+      self.order = order
+      keyLength = try reader.requiredSize("ssm.state_size")
+      keyHeadCount = try reader.requiredSize("ssm.group_count")
+      valueHeadCount = try reader.requiredSize("ssm.time_step_rank")
+      let inner = try reader.requiredSize("ssm.inner_size")
+      taps = try reader.requiredSize("ssm.conv_kernel")
+      valueLength = inner / valueHeadCount
+      guard inner % valueHeadCount == 0, valueLength % 16 == 0, valueLength <= 4096 else {
+        throw .badValue(
+          key: reader.key("ssm.inner_size"), value: "\(inner)",
+          expected: "a multiple of 16 times ssm.time_step_rank, \(valueHeadCount), of at most 4096 for each")
+      }
+      guard keyLength <= 4096, valueHeadCount % keyHeadCount == 0, taps <= 64 else {
+        throw .badValue(
+          key: reader.key("ssm.state_size"), value: "\(keyLength), group_count \(keyHeadCount), conv_kernel \(taps)",
+          expected: "at most 4096, a divisor of ssm.time_step_rank, at most 64")
+      }
+      let largest = MetadataReader.largestSize / 128
+      guard keyHeadCount <= largest / keyLength, valueHeadCount <= largest / valueLength / keyLength else {
+        throw .badValue(
+          key: reader.key("ssm.time_step_rank"), value: "\(valueHeadCount)", expected: "states of at most \(largest) elements")
+      }
+    }
+
+    /// The value heads whose states a team keeps.
+    @inline(__always)
+    func heads(team: Int, teamCount: Int) -> Range<Int> {
+      valueHeadCount * team / teamCount..<valueHeadCount * (team + 1) / teamCount
+    }
+
+    /// The key head that a value head uses.
+    @inline(__always)
+    func keyHead(of head: Int) -> Int {
+      switch order {
+      case .tiled: head % keyHeadCount
+      case .grouped: head / (valueHeadCount / keyHeadCount)
+      }
+    }
+  }
+
+  init(
+    _ configuration: Configuration, _ model: ModelConfiguration, _ prefix: String, _ binder: inout WeightBinder
+  ) throws(ModelError) {
+    let (sizes, length) = (configuration, model.embeddingLength)
+    self.sizes = sizes
+    guard binder.shape("\(prefix)ssm_in.weight") == nil else {
+      throw .oldForm(
+        name: "\(prefix)ssm_in.weight", advice: "convert the model with a converter that writes attn_qkv and attn_gate (since 2026)")
+    }
+    channels = try binder.matrix("\(prefix)attn_qkv", columns: length, rows: sizes.channelCount)
+    gate = try binder.matrix("\(prefix)attn_gate", columns: length, rows: sizes.valuesLength)
+    let count = sizes.valueHeadCount
+    if let both = try binder.find("\(prefix)ssm_ba", columns: length, rows: 2 * count) {
+      strengths = .together(both)
+    } else {
+      strengths = .apart(
+        correct: try binder.matrix("\(prefix)ssm_beta", columns: length, rows: count),
+        forget: try binder.matrix("\(prefix)ssm_alpha", columns: length, rows: count))
+    }
+    convolution = try binder.transposed("\(prefix)ssm_conv1d.weight", columns: sizes.taps, rows: sizes.channelCount)
+    decay = try binder.vector("\(prefix)ssm_a", count: count)
+    decayBias = try binder.vector("\(prefix)ssm_dt.bias", count: count)
+    norm = try binder.vector("\(prefix)ssm_norm.weight", count: sizes.valueLength)
+    output = try binder.matrix("\(prefix)ssm_out", columns: sizes.valuesLength, rows: length)
+    let isQuantised = output.readsQuants && sizes.valueLength % 32 == 0
+    outputForm = ActivationForm(quantised: isQuantised, plain: !isQuantised || output.readsFloats)
+    let names = ["attn_qkv", "attn_gate", "ssm_beta", "ssm_alpha", "ssm_ba"]
+    let biases = [channels.bias, gate.bias, strengths.first.bias, strengths.second?.bias ?? .none]
+    guard !biases.contains(where: \.isPresent) else {
+      let name = names.map { "\(prefix)\($0).bias" }.first { binder.shape($0) != nil }
+      throw .unusedTensor(name: name ?? "\(prefix)attn_qkv.bias")
+    }
+  }
+
+  private var inputs: [Matrix] { [channels, gate, strengths.first] + (strengths.second.map { [$0] } ?? []) }
+
+  var readsQuants: Bool {
+    channels.readsQuants || gate.readsQuants || strengths.first.readsQuants || strengths.second?.readsQuants ?? false
+  }
+  var readsFloats: Bool { inputs.contains(where: \.readsFloats) }
+  var outputBias: Vector { output.bias }
+  var longestRow: Int { max(sizes.channelCount, sizes.valuesLength) }
+  var history: History { .state }
+
+  func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
+
+  func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) {}
+
+  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
+    _ = States(&arena, sizes, state, team: team, teamCount: teamCount)
+  }
+
+  /// What one team keeps of each sequence.
+  struct States {
+    /// The value heads whose states these are.
+    let heads: Range<Int>
+    private let sizes: Configuration
+    /// Inputs of the convolution before the next token [sequence][tap][channel], oldest first. Every team has all channels.
+    private let inputs: UnsafeMutablePointer<Float>
+    /// [sequence][head][tile][key][column of the tile]
+    private let states: UnsafeMutablePointer<Float>
+
+    @inline(__always)
+    init(_ arena: inout Arena, _ sizes: Configuration, _ state: StateSizes, team: Int, teamCount: Int) {
+      self.sizes = sizes
+      heads = sizes.heads(team: team, teamCount: teamCount)
+      inputs = arena.floats(state.sequences * (sizes.taps - 1) * sizes.channelCount)
+      states = arena.floats(state.sequences * heads.count * sizes.keyLength * sizes.valueLength)
+    }
+
+    /// The oldest of a sequence's inputs, from a channel on; the next one lies `channelCount` elements further.
+    @inline(__always)
+    func inputs(sequence: Int, channel: Int) -> UnsafeMutablePointer<Float> {
+      inputs + sequence * (sizes.taps - 1) * sizes.channelCount + channel
+    }
+
+    /// The state of one tile of a sequence's head.
+    @inline(__always)
+    func tile(_ tile: Int, of head: Int, sequence: Int) -> Row {
+      let place = (sequence * heads.count + head - heads.lowerBound) * sizes.tileCount + tile
+      let count = sizes.keyLength * sizes.tileLength
+      return Row(states + place * count, count: count)
+    }
+  }
+
+  /// What a team's threads keep from one barrier to the next.
+  struct Buffers {
+    /// [token][channel]; the outputs of the team's heads take the place of their values.
+    let channels: Rows
+    /// [token][value head][value length]
+    let gates: Rows
+    let correct: Rows
+    let forget: Rows
+    /// The output [token][value head][value length].
+    let attended: Columns
+
+    @inline(__always)
+    init(_ room: inout TeamRoom, _ net: DeltaNet, _ pass: PassSizes) {
+      channels = room.parts.rows(pass.batch, length: net.sizes.channelCount)
+      gates = room.parts.rows(pass.batch, length: net.sizes.valuesLength)
+      correct = room.parts.rows(pass.batch, length: net.strengths.first.rows)
+      forget = room.parts.rows(pass.batch, length: net.strengths.second?.rows ?? 0)
+      attended = room.parts.columns(pass.batch, length: net.sizes.valuesLength, keepsPlain: net.outputForm.plain)
+    }
+  }
+}
