@@ -28,6 +28,11 @@ struct ModelArguments: ParsableArguments {
   @Option(help: "How keys and values are stored: f16, or q8_0, which takes about half the memory.")
   var kv = CacheType.f16
 
+  @Option(
+    name: .customLong("checkpoints"),
+    help: "Of layers that keep a state, a copy every so many tokens to go back to; 0 for none.")
+  var checkpointInterval = 256
+
   @Option(help: "Instruction set of the kernels, such as avx2. (default: the best one that this CPU has)")
   var kernels: String?
 
@@ -39,6 +44,9 @@ struct ModelArguments: ParsableArguments {
 
   func validate() throws {
     if let context, context < 1 || context > 1 << 28 { throw ValidationError("--ctx must be between 1 and 268435456") }
+    if checkpointInterval < 0 || checkpointInterval > 1 << 28 {
+      throw ValidationError("--checkpoints must be between 0 and 268435456")
+    }
     if batch < 1 || batch > 4096 { throw ValidationError("--batch must be between 1 and 4096") }
   }
 
@@ -70,6 +78,7 @@ struct ModelArguments: ParsableArguments {
     if !readsAllLogits { options.model.logitRows = sequences }
     options.model.kernels = kernels
     options.model.cacheType = kv
+    options.model.checkpointInterval = checkpointInterval
     let session = try Session(pack, options: options)
     if !isQuiet { for note in session.notes { Terminal.note(note.line) } }
     return session

@@ -11,7 +11,9 @@ struct AttentionWindows: Equatable {
 
   init(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) {
     lengths = Array(repeating: 0, count: reader.layerCount)
-    guard architecture.windows != .none, architecture.layerCountWithWindows ?? reader.layerCount == reader.layerCount else { return }
+    guard architecture.windows != .none, architecture.layerCountWithWindows ?? reader.layerCount == reader.layerCount else {
+      return
+    }
     let named = try reader.size("attention.sliding_window")
     // The chunks of Llama 4 are as long as they are; 0 means none.
     let length = architecture.windowsAreChunks && named != 0 ? architecture.defaultWindow : named ?? architecture.defaultWindow

@@ -68,6 +68,9 @@ struct DeltaNet: MixerPart {
     var valuesLength: Int { valueHeadCount * valueLength }
     var channelCount: Int { 2 * keysLength + valuesLength }
 
+    /// Elements of a sequence's state.
+    var stateLength: Int { valueHeadCount * valueLength * keyLength + (taps - 1) * channelCount }
+
     /// Columns of a head's state that lie together: one thread's work.
     var tileLength: Int { valueLength % 64 == 0 ? 64 : valueLength }
     var tileCount: Int { valueLength / tileLength }
@@ -120,7 +123,8 @@ struct DeltaNet: MixerPart {
     self.sizes = sizes
     guard binder.shape("\(prefix)ssm_in.weight") == nil else {
       throw .oldForm(
-        name: "\(prefix)ssm_in.weight", advice: "convert the model with a converter that writes attn_qkv and attn_gate (since 2026)")
+        name: "\(prefix)ssm_in.weight", advice: "convert the model with a converter that writes attn_qkv and attn_gate (since 2026)"
+      )
     }
     channels = try binder.matrix("\(prefix)attn_qkv", columns: length, rows: sizes.channelCount)
     gate = try binder.matrix("\(prefix)attn_gate", columns: length, rows: sizes.valuesLength)
@@ -170,29 +174,35 @@ struct DeltaNet: MixerPart {
     /// The value heads whose states these are.
     let heads: Range<Int>
     private let sizes: Configuration
-    /// Inputs of the convolution before the next token [sequence][tap][channel], oldest first. Every team has all channels.
+    /// States of each sequence, copies included.
+    private let stateCount: Int
+    /// Inputs of the convolution before the next token [sequence][state][tap][channel], oldest first. Every team has all channels.
     private let inputs: UnsafeMutablePointer<Float>
-    /// [sequence][head][tile][key][column of the tile]
+    /// [sequence][state][head][tile][key][column of the tile]
     private let states: UnsafeMutablePointer<Float>
 
     @inline(__always)
     init(_ arena: inout Arena, _ sizes: Configuration, _ state: StateSizes, team: Int, teamCount: Int) {
       self.sizes = sizes
       heads = sizes.heads(team: team, teamCount: teamCount)
-      inputs = arena.floats(state.sequences * (sizes.taps - 1) * sizes.channelCount)
-      states = arena.floats(state.sequences * heads.count * sizes.keyLength * sizes.valueLength)
+      stateCount = state.stateCount
+      let count = state.sequences * stateCount
+      inputs = arena.floats(count * (sizes.taps - 1) * sizes.channelCount)
+      states = arena.floats(count * heads.count * sizes.keyLength * sizes.valueLength)
     }
 
     /// The oldest of a sequence's inputs, from a channel on; the next one lies `channelCount` elements further.
+    ///
+    /// - Parameter copy: 0 for the state as it is.
     @inline(__always)
-    func inputs(sequence: Int, channel: Int) -> UnsafeMutablePointer<Float> {
-      inputs + sequence * (sizes.taps - 1) * sizes.channelCount + channel
+    func inputs(sequence: Int, copy: Int = 0, channel: Int) -> UnsafeMutablePointer<Float> {
+      inputs + (sequence * stateCount + copy) * (sizes.taps - 1) * sizes.channelCount + channel
     }
 
     /// The state of one tile of a sequence's head.
     @inline(__always)
-    func tile(_ tile: Int, of head: Int, sequence: Int) -> Row {
-      let place = (sequence * heads.count + head - heads.lowerBound) * sizes.tileCount + tile
+    func tile(_ tile: Int, of head: Int, sequence: Int, copy: Int = 0) -> Row {
+      let place = ((sequence * stateCount + copy) * heads.count + head - heads.lowerBound) * sizes.tileCount + tile
       let count = sizes.keyLength * sizes.tileLength
       return Row(states + place * count, count: count)
     }

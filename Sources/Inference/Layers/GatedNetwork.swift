@@ -45,7 +45,8 @@ struct GatedNetwork: LayerPart {
     let length = model.embeddingLength
     let (whole, fusedName) = ("\(name)_gate_up\(suffix)", "\(name)_up\(suffix)")
     // Some files have the gate's rows in front of those of `up`, under its name.
-    let isUnderUp = binder.shape("\(name)_gate\(suffix).weight") == nil && binder.shape("\(fusedName).weight")?.rows == 2 * hiddenLength
+    let isUnderUp =
+      binder.shape("\(name)_gate\(suffix).weight") == nil && binder.shape("\(fusedName).weight")?.rows == 2 * hiddenLength
     if let fused = try binder.find(isUnderUp ? fusedName : whole, columns: length, rows: 2 * hiddenLength, experts: count) {
       guard count == 1 || !fused.bias.isPresent else { throw .unusedTensor(name: "\(isUnderUp ? fusedName : whole).bias") }
       gate = binder.rows(0..<hiddenLength, of: fused)
@@ -117,7 +118,9 @@ struct GatedNetwork: LayerPart {
 extension Architecture {
   /// The activation of a layer's network, with the limit that the file may set to it; 0 means none.
   func activation(limitedBy key: OptionalKey, _ reader: MetadataReader, layer: Int) throws(ModelError) -> Activation {
-    guard keys.contains(key), let limit = try reader.number(key.rawValue, layer: layer, from: 0), limit > 0 else { return activation }
+    guard keys.contains(key), let limit = try reader.number(key.rawValue, layer: layer, from: 0), limit > 0 else {
+      return activation
+    }
     return .limitedSwiGLU(limit)
   }
 }

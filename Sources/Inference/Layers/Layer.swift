@@ -84,14 +84,16 @@ protocol MixerPart: LayerPart {
 enum History: Sendable, Equatable {
   /// Something for each position: any number of them can be dropped from the end.
   case positions
-  /// A state that every token changes: back to an empty sequence, and to no position between.
+  /// A state that every token changes: back to where a copy of it was made, or to an empty sequence.
   case state
 
   /// The last position, at most `position`, from which a sequence of `length` tokens can go on.
-  func restart(at position: Int, length: Int) -> Int {
+  ///
+  /// - Parameter copies: The positions of which there are copies of states.
+  func restart(at position: Int, length: Int, copies: some Sequence<Int> = EmptyCollection()) -> Int {
     switch self {
     case .positions: min(position, length)
-    case .state: position < length ? 0 : length
+    case .state: position < length ? copies.filter { $0 <= position }.max() ?? 0 : length
     }
   }
 }
@@ -102,6 +104,27 @@ struct StateSizes {
   /// Positions of each sequence: a multiple of 16.
   let positions: Int
   let sequences: Int
+  /// Tokens from one copy of a state to the next; 0: none are made on the way.
+  let checkpointInterval: Int
+  /// Copies kept on the way; the oldest makes room for the next.
+  let checkpointCount: Int
+
+  /// A sequence's states: the one as it is, the copies made on the way, and one of before the last prompt.
+  var stateCount: Int { checkpointCount + 2 }
+
+  /// The copy that is made after the token at `position`; 0: none.
+  @inline(__always)
+  func copy(after position: Int32) -> Int {
+    guard checkpointInterval > 0, (Int(position) + 1) % checkpointInterval == 0 else { return 0 }
+    return copy(at: Int(position) + 1)
+  }
+
+  /// The copy that belongs to a sequence of so many tokens, a multiple of the interval.
+  @inline(__always)
+  func copy(at length: Int) -> Int { 1 + length / checkpointInterval % checkpointCount }
+
+  /// The copy of before the last prompt.
+  var lastCopy: Int { stateCount - 1 }
 }
 
 /// What a layer mixes tokens with.
@@ -130,6 +153,14 @@ enum Mixer {
       case .attention(let attention): attention.heads.numbersPerPosition
       case .latent(let attention): attention.heads.numbersPerPosition
       case .delta: 0
+      }
+    }
+
+    /// Elements of what a sequence has that does not grow with it.
+    var stateLength: Int {
+      switch self {
+      case .attention, .latent: 0
+      case .delta(let net): net.stateLength
       }
     }
   }

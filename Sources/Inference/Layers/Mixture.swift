@@ -37,7 +37,8 @@ struct Mixture: LayerPart {
       }
       sharedCount = architecture.alwaysSharesExpert ? max(1, count) : count
       let length = try reader.size("expert_shared_feed_forward_length")
-      let (product, isTooLarge) = (length ?? 0).multipliedReportingOverflow(by: architecture.sharedLengthIsPerExpert ? max(1, count) : 1)
+      let (product, isTooLarge) = (length ?? 0).multipliedReportingOverflow(
+        by: architecture.sharedLengthIsPerExpert ? max(1, count) : 1)
       guard !isTooLarge, product <= MetadataReader.largestSize else {
         throw .badValue(
           key: reader.key("expert_shared_feed_forward_length"), value: "\(length ?? 0) for each of \(count)",

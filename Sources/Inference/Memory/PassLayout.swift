@@ -119,7 +119,11 @@ struct PassLayout {
     contextLength = limits.contextLength
     self.vectorLength = vectorLength
     state = StateSizes(
-      cacheType: options.cacheType, positions: (limits.contextLength + 15) / 16 * 16, sequences: options.sequenceCount)
+      cacheType: options.cacheType, positions: (limits.contextLength + 15) / 16 * 16, sequences: options.sequenceCount,
+      checkpointInterval: options.checkpointInterval,
+      // No more than a sequence comes by.
+      checkpointCount: options.checkpointInterval == 0
+        ? 0 : max(1, min(options.checkpointCount, limits.contextLength / options.checkpointInterval)))
 
     outputOffset = Arena.measure { _ = TeamBuffers(&$0, sizes) }
     var (outputs, parts, scratch) = (sizes.batch * sizes.columnsPerToken * sizes.embedding * 4, 0, 0)

@@ -24,6 +24,7 @@ public final class Model {
   public let kernelsName: String
 
   private var lengths: [Int]
+  private var checkpoints: [Checkpoints]
   private let teams: Teams
   private let weights: ModelWeights
   private let memory: PassMemory
@@ -51,6 +52,7 @@ public final class Model {
     kernelsName = kernels.name
     lengths = Array(repeating: 0, count: options.sequenceCount)
     let layout = PassLayout(configuration, weights, limits, options, teams: teams.plan, vectorLength: binder.vectorLength)
+    checkpoints = Array(repeating: Checkpoints(layout.state, weights.history), count: options.sequenceCount)
     do {
       memory = try PassMemory(layout, configuration, weights, binder, teams: teams, source: source, table: table)
     } catch .runtime(.shortage(let nodes)) {
@@ -105,7 +107,7 @@ public final class Model {
   ///   those after them again.
   @discardableResult
   public func truncate(_ sequence: Int, to length: Int) -> Int {
-    lengths[sequence] = weights.restart(at: max(0, length), length: lengths[sequence])
+    lengths[sequence] = checkpoints[sequence].cut(at: max(0, length), length: lengths[sequence])
     return lengths[sequence]
   }
 
@@ -139,7 +141,9 @@ public final class Model {
         memory.step.tokens[index] = tokens[begin + index]
         memory.step.positions[index] = Int32(position + index)
       }
-      memory.step.runs[0] = SequenceRun(sequence: sequence, begin: 0, count: count)
+      // Only an append of several steps can be interrupted between them.
+      memory.step.runs[0] = checkpoints[sequence].run(
+        of: sequence, begin: 0, count: count, length: position, saves: begin == 0 && count < tokens.count)
       let skipped = min(count, max(0, firstWanted - begin))
       for index in skipped..<count { memory.step.wanted[index - skipped] = Int32(index) }
       compute(count: count, runs: 1, wanted: count - skipped)
@@ -163,7 +167,7 @@ public final class Model {
     for (index, (sequence, token)) in tokens.enumerated() {
       memory.step.tokens[index] = token
       memory.step.positions[index] = Int32(lengths[sequence])
-      memory.step.runs[index] = SequenceRun(sequence: sequence, begin: index, count: 1)
+      memory.step.runs[index] = checkpoints[sequence].run(of: sequence, begin: index, count: 1, length: lengths[sequence])
       memory.step.wanted[index] = Int32(index)
       lengths[sequence] += 1
     }

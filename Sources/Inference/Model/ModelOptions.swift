@@ -12,6 +12,10 @@ public struct ModelOptions: Sendable {
   public var logitRows: Int?
   /// How keys and values are kept; models whose heads do not allow 8 bits keep F16.
   public var cacheType = CacheType.f16
+  /// In models some of whose layers keep a state that cannot be cut back: tokens from one copy of it to the next; 0: none are made.
+  public var checkpointInterval = 256
+  /// Copies kept of each sequence's states; the oldest makes room for the next.
+  public var checkpointCount = 8
   /// The instruction set: a kernel table's name, or nil for the best this processor runs.
   public var kernels: String?
 

@@ -34,8 +34,6 @@ struct ModelWeights {
     layers.contains { if case .attention(let attention) = $0.mixer { attention.usesTwoPartActivations } else { false } }
   }
 
-  /// The last position, at most `position`, from which a sequence of `length` tokens can go on in all layers.
-  func restart(at position: Int, length: Int) -> Int {
-    layers.reduce(min(position, length)) { min($0, $1.mixer.part.history.restart(at: $0, length: length)) }
-  }
+  /// How far back the layers' states can go.
+  var history: History { layers.contains { $0.mixer.part.history == .state } ? .state : .positions }
 }

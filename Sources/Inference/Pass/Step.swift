@@ -6,6 +6,10 @@ struct SequenceRun {
   /// First token of the run in the step.
   var begin: Int
   var count: Int
+  /// The copy of the sequence's state to begin with; 0: the state as it is.
+  var restoredCopy = 0
+  /// The copy to make before the run; 0: none.
+  var savedCopy = 0
 }
 
 /// One step's input, written by the caller before the threads wake and read by all of them.
