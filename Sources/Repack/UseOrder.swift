@@ -28,8 +28,9 @@ struct UseOrder: Comparable {
 
   /// Beginnings of the names within a layer; a longer one stands before those it begins with.
   static let steps = [
-    "attn_norm", "attn_qkv", "attn_q_a", "attn_q_b", "attn_q", "attn_kv", "attn_k", "attn_v", "attn_sinks", "attn_output",
-    "attn_post",
+    "attn_norm", "attn_qkv", "attn_q_a", "attn_q_b", "attn_q", "attn_kv", "attn_k", "attn_v", "attn_gate", "attn_sinks",
+    "shortconv", "ssm_in", "ssm_ba", "ssm_beta", "ssm_alpha", "ssm_conv1d", "ssm_dt", "ssm_a", "ssm_d", "ssm_norm", "ssm_out",
+    "indexer", "attn_output", "attn_post",
     "post_attention_norm", "ffn_norm", "ffn_gate_inp", "exp_probs", "ffn_gate_up", "ffn_gate", "ffn_up", "ffn_down", "ffn_post",
     "post_ffw_norm",
   ]
