@@ -21,10 +21,14 @@ struct Division: Sendable, CustomTestStringConvertible {
 
 @Suite("The same bits however the work is divided")
 struct IdentityTests {
-  /// One model of each architecture, and types with and without a 16-row form.
+  /// At least one model of each architecture, and types with and without a 16-row form.
   static let models = [
     "gemma3.Q4_K_M", "llama.Q5_0", "llama.IQ3_S", "llama.F16", "qwen2.Q4_K_M", "qwen3.Q4_K_M", "qwen3moe.Q4_K_M",
-    "gpt-oss-5.MXFP4_MOE", "glm4moe-5.F16", "minimax-m2-5.F16", "deepseek2-5.F16",
+    "gpt-oss-5.MXFP4_MOE", "glm4moe-5.F16", "minimax-m2-5.F16", "deepseek2-5.F16", "bailingmoe2-5.F16", "cohere2-5.F16",
+    "dots1-5.F16", "ernie4_5-moe-5.F16", "exaone4-5.F16", "gemma2-5.F16", "glm4-5.F16", "hunyuan-moe-5.F16", "llama4-5.F16",
+    "mimo2-5.F16", "mistral3-5.F16", "mistral-large3-5.F16", "mistral4-5.F16", "olmo2-5.F16", "olmo3-5.F16", "olmoe-5.F16",
+    "phi3-5.F16", "qwen2moe-5.F16", "qwen3vlmoe-5.F16", "seed_oss-5.F16", "step35-5.F16", "qwen35-5.F16", "qwen35moe-5.F16",
+    "qwen3next-5.F16",
   ].filter { Oracles.tiny.contains($0) }
 
   static let divisions: [Division] = {
@@ -83,7 +87,10 @@ struct IdentityTests {
     var alone: [[Float]] = []
     for (sequence, prompt) in prompts.enumerated() { alone.append(try model.allLogits(prompt, sequence: sequence)) }
     // All but the last token of each prompt again, then the last ones together.
-    for (sequence, prompt) in prompts.enumerated() { model.truncate(sequence, to: prompt.count - 1) }
+    for (sequence, prompt) in prompts.enumerated() {
+      let left = model.truncate(sequence, to: prompt.count - 1)
+      try model.append(Array(prompt[left..<prompt.count - 1]), to: sequence) { _, _ in }
+    }
     var together: [[Float]] = []
     try model.step(prompts.indices.map { ($0, prompts[$0][prompts[$0].count - 1]) }) { _, logits in
       together.append(Array(logits))
@@ -95,15 +102,65 @@ struct IdentityTests {
 
   @Test(
     "Forgetting a sequence's end and saying it again gives the same logits",
-    .enabled(if: Oracles.folder != nil, Oracles.absence))
-  func truncation() throws {
+    .enabled(if: Oracles.folder != nil, Oracles.absence),
+    arguments: ["gemma3.Q4_K_M", "qwen35-5.F16", "qwen3next-5.F16", "mimo2-5.F16"], [0, 4, 16])
+  func truncation(_ name: String, interval: Int) throws {
     var options = ModelOptions()
-    options.contextLength = 64
-    let model = try PackedModel(Oracles.tinyFile("gemma3.Q4_K_M.gguf").path).model(options: options)
+    (options.contextLength, options.batchSize) = (64, 16)
+    (options.checkpointInterval, options.checkpointCount) = (interval, 2)
+    let model = try PackedModel(Oracles.tinyFile(name + ".gguf").path, nodes: 2).model(options: options)
     let tokens = (0..<40).map { Int32($0 * 11 % 509 + 1) }
     let first = try model.allLogits(tokens)
-    model.truncate(0, to: 13)
-    let again = try model.allLogits(Array(tokens[13...]))
-    #expect(again == Array(first[(13 * model.vocabularySize)...]))
+    let vocabulary = model.vocabularySize
+    // Back by a little, by more, and then by less than that, each time as far as there is something to go back to.
+    for length in [37, 13, 36, 39, 0, 20] {
+      let left = model.truncate(0, to: length)
+      #expect(left <= length && left == model.length(of: 0))
+      if name.hasPrefix("gemma3") || name.hasPrefix("mimo2") { #expect(left == length) }
+      if name.hasPrefix("qwen"), length == 37 { #expect(left == [0: 0, 4: 36, 16: 32][interval]) }
+      let again = try model.allLogits(Array(tokens[left...]))
+      #expect(again == Array(first[(left * vocabulary)...]), "cut to \(length), went on from \(left)")
+    }
+  }
+
+  @Test(
+    "A prompt that is interrupted leaves the sequence as it was", .enabled(if: Oracles.folder != nil, Oracles.absence),
+    arguments: ["gemma3.Q4_K_M", "qwen35moe-5.F16"], [0, 8])
+  func interruption(_ name: String, interval: Int) throws {
+    var options = ModelOptions()
+    (options.contextLength, options.batchSize, options.checkpointInterval) = (96, 7, interval)
+    let model = try PackedModel(Oracles.tinyFile(name + ".gguf").path).model(options: options)
+    let tokens = (0..<60).map { Int32($0 * 11 % 509 + 1) }
+    let whole = try model.allLogits(tokens)
+    model.truncate(0, to: 0)
+    try model.append(Array(tokens[..<21])) { _, _ in }
+    var steps = 0
+    let other = (0..<30).map { Int32($0 * 7 % 509 + 1) }
+    let isRead = try model.append(
+      other,
+      isInterrupted: {
+        steps += 1; return steps == 4
+      }
+    ) { _, _ in }
+    #expect(!isRead && model.length(of: 0) == 21)
+    #expect(try model.allLogits(Array(tokens[21...])) == Array(whole[(21 * model.vocabularySize)...]))
+  }
+
+  @Test(
+    "A place that another sequence has had gives the same logits as a new one",
+    .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: ["gemma3.Q4_K_M", "qwen35-5.F16", "qwen35moe-5.F16"])
+  func usedPlace(_ name: String) throws {
+    var options = ModelOptions()
+    (options.contextLength, options.sequenceCount, options.checkpointInterval) = (64, 3, 8)
+    let file = try PackedModel(Oracles.tinyFile(name + ".gguf").path)
+    let (used, new) = (try file.model(options: options), try file.model(options: options))
+    let prompts = (0..<3).map { sequence in (0..<20 + sequence).map { Int32(($0 * 31 + sequence * 7) % 509 + 1) } }
+    for (sequence, prompt) in prompts.enumerated() { _ = try used.allLogits(prompt, sequence: sequence) }
+    used.truncate(1, to: 0)
+    #expect(try used.allLogits(prompts[2], sequence: 1) == new.allLogits(prompts[2], sequence: 0))
+    // The others go on as if nothing had happened.
+    let more: [Int32] = [5, 6, 7]
+    _ = try new.allLogits(prompts[0], sequence: 2)
+    #expect(try used.allLogits(more, sequence: 0) == new.allLogits(more, sequence: 2))
   }
 }

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Foundation
+import GGUF
+import Testing
+
+@testable import Inference
+
+@Suite("What no oracle's file says", .enabled(if: Oracles.folder != nil, Oracles.absence))
+struct TraitTests {
+  static func model(_ name: String) throws -> EditedModel { try EditedModel(Oracles.tinyFile(name + ".gguf").path) }
+
+  @Test("RoPE's long factors are those of a context beyond the original one, the short ones of others")
+  func longFactors() throws {
+    let short = try Self.model("phi3-5.F16")
+    // Contexts of these tests have 64 tokens.
+    var long = short
+    long.set("rope.scaling.original_context_length", .uint32(63))
+    var exchanged = short
+    let factors = try #require(short["rope_factors_long.weight"]?.bytes)
+    exchanged.remove { $0 == "rope_factors_short.weight" }
+    exchanged.add("rope_factors_short.weight", factors.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) })
+    #expect(try long.logits() == exchanged.logits())
+    #expect(try long.logits() != short.logits())
+  }
+
+  @Test("A model of EXAONE 4 with another number of layers has no windows")
+  func windowsByLayerCount() throws {
+    var model = try Self.model("exaone4-5.F16")
+    model.remove { name in name.split(separator: ".").dropFirst().first.flatMap { Int($0) }.map { $0 >= 4 } ?? false }
+    model.set("block_count", .uint32(4))
+    var wide = model
+    wide.set("attention.sliding_window", .uint32(1000))
+    #expect(try model.logits() == wide.logits())
+  }
+
+  @Test("A window of 0 turns off the chunks, the temperature and the layers without RoPE of Llama 4")
+  func chunksOff() throws {
+    let model = try Self.model("llama4-5.F16")
+    var off = model
+    off.set("attention.sliding_window", .uint32(0))
+    let layers = try ModelConfiguration(off.metadata).layers
+    for layer in layers {
+      guard case .attention(let attention) = layer.mixer else {
+        Issue.record("not attention")
+        return
+      }
+      #expect(attention.window.length == 0 && attention.rotary != nil && attention.temperature == nil)
+    }
+    #expect(try off.logits() != model.logits())
+  }
+
+  @Test("A token sees its chunk from the beginning on, and no more")
+  func chunks() {
+    let chunk = Window(length: 8, isChunk: true)
+    #expect(
+      (0..<20).map { chunk.first(for: $0) } == [Int32](repeating: 0, count: 8) + [Int32](repeating: 8, count: 8) + [16, 16, 16, 16])
+    #expect((0..<4).map { Window(length: 3).first(for: $0) } == [0, 0, 0, 1])
+    #expect(Window().first(for: 1000) == 0)
+  }
+
+  @Test("Scores sharpen by steps of the position")
+  func temperature() {
+    let temperature = Temperature(scale: 0.1, length: 8, offset: 1)
+    #expect(temperature.factor(at: 6) == 1)
+    #expect(temperature.factor(at: 7) == Float(1 + Double(Float(0.1)) * log(2)))
+    #expect(temperature.factor(at: 22) == Float(1 + Double(Float(0.1)) * log(3)))
+  }
+
+  @Test(
+    "Keys that only some graphs honour stop the others",
+    arguments: [
+      "attn_logit_softcapping", "attention.temperature_scale", "attention.value_scale", "embedding_scale", "residual_scale",
+    ])
+  func foreignKeys(key: String) throws {
+    var model = try Self.model("seed_oss-5.F16")
+    model.set(key, .float32(3))
+    #expect(throws: ModelError.unsupportedKey(key: "seed_oss.\(key)", value: "3.0")) { try ModelConfiguration(model.metadata) }
+  }
+
+  @Test("A factor of YaRN's magnitude that does not follow from the scale is refused")
+  func foreignMagnitude() throws {
+    var model = try Self.model("olmo3-5.F16")
+    model.set("rope.scaling.yarn_attn_factor", .float32(1.5))
+    #expect(throws: ModelError.unsupportedKey(key: "olmo2.rope.scaling.yarn_attn_factor", value: "1.5")) {
+      try ModelConfiguration(model.metadata)
+    }
+  }
+}
