@@ -140,6 +140,16 @@ typedef struct {
   void (*convolve)(
       float *state, const float *x, const float *weights, const float *bias, int64_t taps, int64_t stride, int64_t n, float *out);
   void (*recur)(const ck_recurrence *);
+  // An indexer's scores of `positions` positions, a multiple of 16: out[p] = sum over heads of weights[h] * max(0, query h · key p).
+  // queries: [heads][dim]; keys: [position / 16][dim][16]. Order: each product is one chain of fma over the elements, the sum one
+  // over the heads.
+  void (*index)(
+      const float *queries, const float *weights, int64_t heads, int64_t dim, const float *keys, int64_t positions, float *out);
+  // Copies the keys and values (as ck_attention has them) of the `count` positions listed to positions 0, 1, …; what follows them
+  // in their group of 16 becomes 0.
+  void (*gather)(
+      const int32_t *list, int64_t count, const uint16_t *keys, int64_t key_dim, const uint16_t *values, int64_t value_dim,
+      uint16_t *out_keys, uint16_t *out_values);
   void (*attention)(const ck_attention *);
   void (*to_f16)(const float *x, int64_t n, uint16_t *out);
   void (*from_f16)(const uint16_t *x, int64_t n, float *out);

@@ -20,6 +20,7 @@
 #include "attention_body.h"
 #include "ops_body.h"
 #include "recurrence_body.h"
+#include "choice_body.h"
 
 static void fill(ck_table *table) {
   for (int type = 0; type < WT_COUNT; type++) table->matmul_plain[type] = dequantizers[type] != NULL ? matmul_plain : NULL;
@@ -39,6 +40,8 @@ static void fill(ck_table *table) {
   table->logistic_multiply = logistic_multiply;
   table->convolve = convolve;
   table->recur = recur;
+  table->index = index_positions;
+  table->gather = gather;
   table->attention = attention;
   table->to_f16 = to_f16;
   table->from_f16 = from_f16;

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+// Scores by which attention chooses positions, and copies of those chosen. Included by one file per instruction set.
+#ifndef CKERNELS_CHOICE_BODY_H
+#define CKERNELS_CHOICE_BODY_H
+
+#include <string.h>
+
+#include "CKernels.h"
+#include "../ground/v16.h"
+
+// Adds what `heads` heads give for 16 positions to `sum`, in order.
+INLINE v16 index_heads(const float *queries, const float *weights, int heads, int64_t dim, const float *keys, v16 sum) {
+  v16 dots[4];
+  for (int h = 0; h < heads; h++) dots[h] = v_set(0);
+  for (int64_t d = 0; d < dim; d++) {
+    v16 key = v_load(keys + d * 16);
+    for (int h = 0; h < heads; h++) dots[h] = v_fma(v_set(queries[h * dim + d]), key, dots[h]);
+  }
+  for (int h = 0; h < heads; h++) sum = v_fma(v_set(weights[h]), v_max(dots[h], v_set(0)), sum);
+  return sum;
+}
+
+static void index_positions(
+    const float *queries, const float *weights, int64_t heads, int64_t dim, const float *keys, int64_t positions, float *out) {
+  for (int64_t p = 0; p < positions; p += 16) {
+    v16 sum = v_set(0);
+    int64_t h = 0;
+    for (; h + 4 <= heads; h += 4) sum = index_heads(queries + h * dim, weights + h, 4, dim, keys + p * dim, sum);
+    for (; h < heads; h++) sum = index_heads(queries + h * dim, weights + h, 1, dim, keys + p * dim, sum);
+    v_store(out + p, sum);
+  }
+}
+
+static void gather(
+    const int32_t *list, int64_t count, const uint16_t *keys, int64_t key_dim, const uint16_t *values, int64_t value_dim,
+    uint16_t *out_keys, uint16_t *out_values) {
+  for (int64_t first = 0; first < count; first += 16) {
+    const uint16_t *sources[16];
+    int64_t here = count - first < 16 ? count - first : 16;
+    for (int64_t i = 0; i < here; i++) {
+      int64_t position = list[first + i];
+      sources[i] = keys + position / 16 * key_dim * 16 + position % 16;
+      memcpy(out_values + (first + i) * value_dim, values + position * value_dim, (size_t)value_dim * sizeof(uint16_t));
+    }
+    uint16_t *out = out_keys + first * key_dim;
+    for (int64_t d = 0; d < key_dim; d++) {
+      for (int64_t i = 0; i < 16; i++) out[d * 16 + i] = i < here ? sources[i][d * 16] : 0;
+    }
+    for (int64_t i = here; i < 16; i++) memset(out_values + (first + i) * value_dim, 0, (size_t)value_dim * sizeof(uint16_t));
+  }
+}
+
+#endif
