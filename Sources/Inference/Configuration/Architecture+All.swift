@@ -45,6 +45,10 @@ extension Architecture {
       name: "gemma3", normalisesOutputs: true, scalesEmbedding: true, queryKeyNorm: .perHead, windows: .period(6),
       // The 27B model.
       windowRotaryBase: 10_000, windowRotaryIsPlain: true, layerCountScaledByEmbedding: 62, activation: .geGLU),
+    Architecture(
+      name: "gemma4", normalisesOutputs: true, scalesEmbedding: true, scalesLayers: true, keys: [.sharedCaches, .layerInputs],
+      queryKeyNorm: .perHead, windows: .pattern, windowRotaryIgnoresFactors: true, scoreScale: 1, normalisesValues: true,
+      valuesMayBeKeys: true, activation: .geGLU, hasDenseBesideExperts: true),
   ]
 
   /// Dense models.
@@ -94,6 +98,14 @@ extension Architecture {
       name: "deepseek2", mixers: .latent, keys: [.temperature], pairing: .adjacent,
       // GLM 4.7 Flash; DeepSeek V2 and V2.5 have softmax.
       gatingException: GatingException(layerCounts: 47...48, vocabularySize: 154_880, gating: .sigmoid),
+      normalisesExpertWeights: false, readsExpertWeightsNorm: true),
+    Architecture(
+      name: "deepseek32", mixers: .latent, pairing: .adjacent,
+      indexer: Indexer.Traits(pairing: .halves, epsilon: 1e-6, sharingContextLength: nil), gating: .sigmoid,
+      normalisesExpertWeights: false, readsExpertWeightsNorm: true),
+    Architecture(
+      name: "glm-dsa", mixers: .latent, pairing: .adjacent,
+      indexer: Indexer.Traits(pairing: .adjacent, epsilon: 0, sharingContextLength: 1 << 20), gating: .sigmoid,
       normalisesExpertWeights: false, readsExpertWeightsNorm: true),
     Architecture(
       name: "mistral4", mixers: .latent, keys: [.temperature], pairing: .adjacent, normalisesExpertWeights: false,

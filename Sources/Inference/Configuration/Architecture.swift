@@ -23,6 +23,8 @@ public struct Architecture: Sendable {
   var hasParallelNetwork = false
   /// Embeddings are multiplied by the square root of their length.
   var scalesEmbedding = false
+  /// A layer may multiply the residual by a number of its own at its end.
+  var scalesLayers = false
   /// Keys that only some graphs honour, and this one does.
   var keys: Set<OptionalKey> = []
   /// Logits are divided by the key `logit_scale`, not multiplied.
@@ -54,10 +56,18 @@ public struct Architecture: Sendable {
   var fullLayersRotate = true
   /// What a layer that sees everything rotates of a head, where the file does not say: one of so many parts.
   var fullRotaryDivisor = 1
+  /// What scores are multiplied by, where the file does not say; nil: by 1 / √(key length).
+  var scoreScale: Float?
+  /// Values are normalised, with weights of one.
+  var normalisesValues = false
+  /// Where a layer has no projection to values, these are what its projection to keys gives.
+  var valuesMayBeKeys = false
   /// How scores sharpen with the position in the layers without RoPE, whatever the file says.
   var temperature: Temperature?
   /// With so many layers, scores are divided by the square root of embedding length / heads, which the file does not say.
   var layerCountScaledByEmbedding: Int?
+  /// What chooses the positions that are attended to; nil: all are.
+  var indexer: Indexer.Traits?
   /// Scores join a learned logit that attends to nothing.
   var hasSinks = false
   /// What the output of a head is multiplied by before the last projection.
@@ -77,6 +87,8 @@ public struct Architecture: Sendable {
   var normalisesExpertWeights = true
   /// Whether the file may say otherwise.
   var readsExpertWeightsNorm = false
+  /// Layers with experts have a dense network beside them, each with norms of its own.
+  var hasDenseBesideExperts = false
   /// Experts are chosen by their scores before the gate.
   var choosesBeforeGate = false
   /// An expert's weight is applied to its input, not to its output.
@@ -117,6 +129,8 @@ public struct Architecture: Sendable {
     case embeddingScale = "embedding_scale"
     case residualScale = "residual_scale"
     case logitScale = "logit_scale"
+    case sharedCaches = "attention.shared_kv_layers"
+    case layerInputs = "embedding_length_per_layer_input"
     case expertPeriod = "interleave_moe_layer_step"
     case expertClamp = "swiglu_clamp_exp"
     case sharedClamp = "swiglu_clamp_shexp"

@@ -22,6 +22,21 @@ struct AttentionWindows: Equatable {
     for (layer, hasWindow) in try Self.pattern(reader, architecture).enumerated() where hasWindow { lengths[layer] = length }
   }
 
+  /// The layer whose keys and values a layer reads instead of its own, where the last ones share those of the last of their kind before.
+  func sharedLayer(for layer: Int, _ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) -> Int? {
+    let key = Architecture.OptionalKey.sharedCaches
+    guard architecture.keys.contains(key), let count = try reader.size(key.rawValue), count > 0 else { return nil }
+    let first = lengths.count - count
+    guard first > 0 else {
+      throw .badValue(key: reader.key(key.rawValue), value: "\(count)", expected: "less than block_count, \(lengths.count)")
+    }
+    guard layer >= first else { return nil }
+    guard let source = (0..<first).last(where: { (lengths[$0] > 0) == (lengths[layer] > 0) }) else {
+      throw .badValue(key: reader.key(key.rawValue), value: "\(count)", expected: "a layer before them that is like layer \(layer)")
+    }
+    return source
+  }
+
   /// Which layers have a window: said by an array, by a period, or by the architecture's habit.
   private static func pattern(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) -> [Bool] {
     let name = "attention.sliding_window_pattern"

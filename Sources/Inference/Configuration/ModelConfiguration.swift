@@ -21,6 +21,12 @@ public struct ModelConfiguration: Sendable {
   let layers: [LayerConfiguration]
   /// The rotary embeddings of all layers, each once.
   let rotaries: [RotaryConfiguration]
+  /// Positions that are attended to at most, where there is an indexer; 0: all.
+  var chosenCount: Int {
+    layers.reduce(0) { if case .latent(let attention) = $1.mixer { max($0, attention.indexer?.count ?? 0) } else { $0 } }
+  }
+  /// Elements of the input that each layer has for itself; 0: none.
+  let layerInputLength: Int
   /// What embeddings, outputs of mixers and networks, and logits are multiplied by.
   let embeddingScale: Float
   let residualScale: Float
@@ -63,6 +69,12 @@ public struct ModelConfiguration: Sendable {
     logitScale = architecture.dividesLogits ? 1 / logits : logits
     originalContextLength = try reader.size("rope.scaling.original_context_length") ?? contextLength
     logitSoftcap = try reader.number("final_logit_softcapping", from: 0) ?? 0
+    let inputs = Architecture.OptionalKey.layerInputs
+    layerInputLength = architecture.keys.contains(inputs) ? try reader.size(inputs.rawValue) ?? 0 : 0
+    guard layerInputLength <= MetadataReader.largestSize / layerCount else {
+      throw .badValue(
+        key: reader.key(inputs.rawValue), value: "\(layerInputLength)", expected: "at most 2^30 elements for \(layerCount) layers")
+    }
     layers = try LayerConfiguration.all(reader, architecture, embeddingLength: embeddingLength)
     try GraphKeys.check(reader)
     rotaries = layers.compactMap(\.mixer.rotary).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
@@ -95,11 +107,22 @@ struct LayerConfiguration: Sendable, Equatable {
       let network: Network.Configuration
       if let experts, layer >= leadingDenseLayers, period < 2 || layer % period == period - 1 {
         let mixture = try Mixture.Configuration(reader, architecture, experts, layer: layer)
-        network =
-          architecture.routersTellExperts
-          ? .either(try GatedNetwork.Configuration(reader, architecture, layer: layer), mixture) : .experts(mixture)
+        if architecture.routersTellExperts || architecture.hasDenseBesideExperts {
+          let dense = try GatedNetwork.Configuration(reader, architecture, layer: layer)
+          network = architecture.hasDenseBesideExperts ? .both(dense, mixture) : .either(dense, mixture)
+        } else {
+          network = .experts(mixture)
+        }
       } else {
         network = .dense(try GatedNetwork.Configuration(reader, architecture, layer: layer))
+      }
+      if case .attention(let own) = mixer, let source = own.source, case .attention(let other) = layers[source].mixer,
+        other.heads.keyValueCount != own.heads.keyValueCount || other.heads.keyLength != own.heads.keyLength
+          || other.heads.valueLength != own.heads.valueLength || other.heads.queryCount != own.heads.queryCount
+      {
+        throw .badValue(
+          key: reader.key("attention.head_count_kv"), value: "\(own.heads.keyValueCount) (layer \(layer))",
+          expected: "the heads of layer \(source), whose keys and values it reads")
       }
       layers.append(LayerConfiguration(mixer: mixer, network: network))
     }

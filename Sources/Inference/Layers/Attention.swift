@@ -6,8 +6,14 @@ import PackRuntime
 struct Attention: MixerPart {
   let heads: Heads
   let query: Matrix
-  let key: Matrix
-  let value: Matrix
+  /// Nil: keys and values are those of another layer.
+  let key: Matrix?
+  /// Nil: values are what the projection to keys gives.
+  let value: Matrix?
+  /// The layer whose keys and values are kept for this one; nil: its own.
+  let source: Int?
+  /// Values are normalised, with weights of one.
+  let normalisesValues: Bool
   let output: Matrix
   /// How the thread that attends with a head hands its output on.
   let outputForm: ActivationForm
@@ -53,10 +59,14 @@ struct Attention: MixerPart {
     let temperature: Temperature?
     /// Queries and keys are normalised with weights of one after RoPE.
     let hasUnitNorm: Bool
+    /// The layer whose keys and values it reads; nil: its own.
+    let source: Int?
 
     init(
       _ reader: MetadataReader, _ architecture: Architecture, layer: Int, embeddingLength: Int, _ windows: AttentionWindows
     ) throws(ModelError) {
+      window = Window(length: windows.lengths[layer], isChunk: architecture.windowsAreChunks)
+      source = try windows.sharedLayer(for: layer, reader, architecture)
       guard let headCount = try reader.size("attention.head_count", layer: layer) else {
         throw .missingKey(key: reader.key("attention.head_count"))
       }
@@ -69,8 +79,8 @@ struct Attention: MixerPart {
           key: reader.key("attention.head_count"), value: "\(headCount) (layer \(layer))",
           expected: "a multiple of attention.head_count_kv, \(keyValueCount)")
       }
-      let keyLength = try reader.size("attention.key_length") ?? embeddingLength / headCount
-      let valueLength = try reader.size("attention.value_length") ?? embeddingLength / headCount
+      let keyLength = try Self.length("attention.key_length", reader, window) ?? embeddingLength / headCount
+      let valueLength = try Self.length("attention.value_length", reader, window) ?? embeddingLength / headCount
       guard (1...65536).contains(keyLength), (1...65536).contains(valueLength), keyLength % 2 == 0 else {
         throw .badValue(
           key: reader.key("attention.key_length"), value: "\(keyLength), value_length \(valueLength)",
@@ -83,7 +93,6 @@ struct Attention: MixerPart {
       }
       try reader.checkHeads(headCount, longest: max(keyLength, valueLength) * (hasGate ? 2 : 1), layer: layer)
       heads = Heads(queryCount: headCount, keyValueCount: keyValueCount, keyLength: keyLength, valueLength: valueLength)
-      window = Window(length: windows.lengths[layer], isChunk: architecture.windowsAreChunks)
       let isRotated = window.length > 0 || architecture.fullLayersRotate || !windows.exist
       let rotary = try RotaryConfiguration(reader, architecture, headLength: keyLength, hasWindow: window.length > 0)
       self.rotary = isRotated ? rotary : nil
@@ -99,8 +108,15 @@ struct Attention: MixerPart {
       }
       let isScaledByEmbedding = architecture.layerCountScaledByEmbedding == reader.layerCount
       let length = isScaledByEmbedding ? embeddingLength / headCount : keyLength
-      let plain = try reader.number("attention.scale") ?? 1 / Float(length).squareRoot()
+      let plain = try reader.number("attention.scale") ?? architecture.scoreScale ?? 1 / Float(length).squareRoot()
       scale = plain * (isRotated ? rotary.scoreFactor : 1)
+    }
+
+    /// A head's length, which layers with a window may have for themselves.
+    private static func length(_ name: String, _ reader: MetadataReader, _ window: Window) throws(ModelError) -> Int? {
+      let own = window.length > 0 ? try reader.size("\(name)_swa") : nil
+      let named = try reader.size(name)
+      return own ?? named
     }
   }
 
@@ -113,14 +129,22 @@ struct Attention: MixerPart {
     let queries = heads.queryCount * heads.keyLength * (hasGateInQuery ? 2 : 1)
     let keys = heads.keyValueCount * heads.keyLength
     let values = heads.keyValueCount * heads.valueLength
-    if !hasGateInQuery, let fused = try binder.find("\(prefix)attn_qkv", columns: length, rows: queries + keys + values) {
+    source = configuration.source
+    normalisesValues = architecture.normalisesValues
+    if source != nil {
+      query = try binder.matrix("\(prefix)attn_q", columns: length, rows: queries)
+      (key, value) = (nil, nil)
+      // They are in files, and of no use.
+      for name in ["attn_k", "attn_v", "attn_k_norm"] { binder.skip("\(prefix)\(name).weight") }
+    } else if !hasGateInQuery, let fused = try binder.find("\(prefix)attn_qkv", columns: length, rows: queries + keys + values) {
       query = binder.rows(0..<queries, of: fused)
       key = binder.rows(queries..<queries + keys, of: fused)
       value = binder.rows(queries + keys..<fused.rows, of: fused)
     } else {
       query = try binder.matrix("\(prefix)attn_q", columns: length, rows: queries)
       key = try binder.matrix("\(prefix)attn_k", columns: length, rows: keys)
-      value = try binder.matrix("\(prefix)attn_v", columns: length, rows: values)
+      let isKey = architecture.valuesMayBeKeys && binder.shape("\(prefix)attn_v.weight") == nil && values == keys
+      value = isKey ? nil : try binder.matrix("\(prefix)attn_v", columns: length, rows: values)
     }
     output = try binder.matrix("\(prefix)attn_output", columns: heads.queryCount * heads.valueLength, rows: length)
     let isQuantised = output.readsQuants && heads.valueLength % 32 == 0
@@ -131,7 +155,10 @@ struct Attention: MixerPart {
     queryNorm = try binder.vector(
       "\(prefix)attn_q_norm.weight", count: isWhole ? queries : heads.keyLength, isRequired: isRequired)
     // A model may have these norms without its architecture asking for them (GLM 4.5).
-    keyNorm = try binder.vector("\(prefix)attn_k_norm.weight", count: isWhole ? keys : heads.keyLength, isRequired: isRequired)
+    keyNorm =
+      source != nil
+      ? .none
+      : try binder.vector("\(prefix)attn_k_norm.weight", count: isWhole ? keys : heads.keyLength, isRequired: isRequired)
     order =
       if configuration.hasUnitNorm { .rotateThenUnit } else if architecture.rotatesBeforeNorm { .rotateThenHead } else if isWhole {
         .wholeThenRotate
@@ -149,10 +176,14 @@ struct Attention: MixerPart {
     usesTwoPartActivations = architecture.usesTwoPartActivations
   }
 
-  var readsQuants: Bool { query.readsQuants || key.readsQuants || value.readsQuants || headGate?.readsQuants ?? false }
-  var readsFloats: Bool { query.readsFloats || key.readsFloats || value.readsFloats || headGate?.readsFloats ?? false }
+  var readsQuants: Bool {
+    query.readsQuants || key?.readsQuants ?? false || value?.readsQuants ?? false || headGate?.readsQuants ?? false
+  }
+  var readsFloats: Bool {
+    query.readsFloats || key?.readsFloats ?? false || value?.readsFloats ?? false || headGate?.readsFloats ?? false
+  }
   var outputBias: Vector { output.bias }
-  var longestRow: Int { max(query.rows, key.rows * 2, output.columns) }
+  var longestRow: Int { max(query.rows, heads.keyValueCount * heads.keyLength * 2, output.columns) }
   var history: History { .positions }
 
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
@@ -160,7 +191,7 @@ struct Attention: MixerPart {
   func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) { _ = HeadAttention.Scratch(&arena, valueLength: heads.valueLength) }
 
   func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
-    _ = KeyValueCache(&arena, heads, state, team: team, teamCount: teamCount)
+    if source == nil { _ = KeyValueCache(&arena, heads, state, team: team, teamCount: teamCount) }
   }
 
   /// What a team's threads keep from one barrier to the next.
@@ -181,8 +212,8 @@ struct Attention: MixerPart {
     init(_ room: inout TeamRoom, _ attention: Attention, _ sizes: PassSizes) {
       let columns = sizes.batch * (attention.usesTwoPartActivations ? 2 : 1)
       queries = room.parts.rows(columns, length: attention.query.rows)
-      keys = room.parts.rows(columns, length: attention.key.rows)
-      values = room.parts.rows(columns, length: attention.value.rows)
+      keys = room.parts.rows(columns, length: attention.key?.rows ?? 0)
+      values = room.parts.rows(columns, length: attention.value?.rows ?? 0)
       headGates = room.parts.rows(attention.headGate == nil ? 0 : columns, length: attention.heads.queryCount)
       attended = room.parts.columns(columns, length: attention.output.columns, keepsPlain: attention.outputForm.plain)
       rotated = room.output.floats(sizes.batch * attention.heads.queryCount * attention.heads.keyLength)

@@ -18,7 +18,7 @@ struct AttentionStep {
     buffers = Attention.Buffers(&room, attention, thread.pass.sizes)
     var scratch = thread.scratch
     core = HeadAttention(
-      thread: thread, cache: thread.keyValueCache(attention.heads, layer: layer), queries: buffers.rotated,
+      thread: thread, cache: thread.keyValueCache(attention.heads, layer: attention.source ?? layer), queries: buffers.rotated,
       window: attention.window, scale: attention.scale, scoreCap: attention.scoreCap, sinks: thread.vector(attention.sinks),
       scratch: HeadAttention.Scratch(&scratch, valueLength: attention.heads.valueLength))
   }
@@ -40,13 +40,15 @@ struct AttentionStep {
   private func project() {
     let input = thread.normed
     let (team, inTwoParts) = (thread.worker.team, attention.usesTwoPartActivations)
-    let (queries, keys) = (attention.query.unitCount(team: team), attention.key.unitCount(team: team))
-    let values = attention.value.unitCount(team: team)
+    let queries = attention.query.unitCount(team: team)
+    let (keys, values) = (attention.key?.unitCount(team: team) ?? 0, attention.value?.unitCount(team: team) ?? 0)
     let all = queries + keys + values + (attention.headGate?.unitCount(team: team) ?? 0)
     thread.worker.forEachPart(of: all, .projections) { part in
       thread.project(attention.query, first: 0, part, input, inTwoParts: inTwoParts, into: buffers.queries)
-      thread.project(attention.key, first: queries, part, input, inTwoParts: inTwoParts, into: buffers.keys)
-      thread.project(attention.value, first: queries + keys, part, input, inTwoParts: inTwoParts, into: buffers.values)
+      if let key = attention.key { thread.project(key, first: queries, part, input, inTwoParts: inTwoParts, into: buffers.keys) }
+      if let value = attention.value {
+        thread.project(value, first: queries + keys, part, input, inTwoParts: inTwoParts, into: buffers.values)
+      }
       if let gate = attention.headGate {
         thread.project(gate, first: queries + keys + values, part, input, inTwoParts: inTwoParts, into: buffers.headGates)
       }
@@ -59,24 +61,28 @@ struct AttentionStep {
     let heads = core.cache.heads.keys
     for item in thread.part(of: thread.step.count * heads.count) {
       let (token, head) = (item / heads.count, heads.lowerBound + item % heads.count)
-      store(token: token, head: head)
+      if let key = attention.key { store(key, token: token, head: head) }
       rotateQueries(token: token, head: head)
     }
   }
 
-  private func store(token: Int, head: Int) {
+  private func store(_ projection: Matrix, token: Int, head: Int) {
     let (keyLength, valueLength) = (attention.heads.keyLength, attention.heads.valueLength)
     let (sequence, position) = (thread.step.sequence(of: token), Int(thread.step.positions[token]))
     let key = thread.own.column[..<keyLength]
-    finish(buffers.keys[token], head: head, attention.key.bias, attention.keyNorm, into: key, token: token)
+    finish(buffers.keys[token], head: head, projection.bias, attention.keyNorm, into: key, token: token)
     core.cache.store(thread.kernels, key: key, sequence: sequence, head: head, position: position)
 
     let elements = head * valueLength..<(head + 1) * valueLength
-    var value = buffers.values[token][elements]
-    if let bias = thread.vector(attention.value.bias) {
-      let sum = thread.own.column[..<valueLength]
-      thread.kernels.add(value, bias[elements], into: sum)
-      value = sum
+    var value = (attention.value == nil ? buffers.keys : buffers.values)[token][elements]
+    let finished = thread.own.column[..<valueLength]
+    if let bias = thread.vector((attention.value ?? projection).bias) {
+      thread.kernels.add(value, bias[elements], into: finished)
+      value = finished
+    }
+    if attention.normalisesValues {
+      thread.kernels.normalize(value, weights: nil, epsilon: thread.pass.normEpsilon, into: finished)
+      value = finished
     }
     core.cache.store(thread.kernels, value: value, sequence: sequence, head: head, position: position)
   }

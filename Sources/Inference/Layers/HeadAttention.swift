@@ -17,6 +17,8 @@ struct HeadAttention {
   /// One logit for each query head.
   let sinks: Row?
   let scratch: Scratch
+  /// The positions that tokens with more than so many before them attend to; nil: all.
+  var chosen: ChosenPositions?
 
   /// One block of queries: the positions that each sees, its sink, and its output.
   struct Scratch {
@@ -24,9 +26,16 @@ struct HeadAttention {
     let end: UnsafeMutablePointer<Int32>
     let sinks: Row
     let outputs: Rows
+    /// Keys and values of chosen positions, as the cache has them.
+    let chosenKeys: UnsafeMutablePointer<UInt16>
+    let chosenValues: UnsafeMutablePointer<UInt16>
 
+    /// - Parameter keyLength: Of keys of chosen positions; 0 where all are attended to.
     @inline(__always)
-    init(_ arena: inout Arena, valueLength: Int) {
+    init(_ arena: inout Arena, keyLength: Int = 0, valueLength: Int, chosenCount: Int = 0) {
+      let positions = keyLength == 0 ? 0 : (chosenCount + 63) / 64 * 64
+      chosenKeys = arena.take(positions * keyLength, of: UInt16.self)
+      chosenValues = arena.take(keyLength == 0 ? 0 : positions * valueLength, of: UInt16.self)
       begin = arena.integers(PassSizes.queryBlock)
       end = arena.integers(PassSizes.queryBlock)
       sinks = arena.row(PassSizes.queryBlock)
@@ -61,7 +70,9 @@ struct HeadAttention {
         var first = run.begin * heads.count
         let end = (run.begin + run.count) * heads.count
         while first < end {
-          let count = min(block, end - first)
+          var count = min(block, end - first)
+          // Tokens choose for themselves.
+          if chosen != nil { count = min(count, heads.count - first % heads.count) }
           if item == next {
             attend(head, heads, sequence: run.sequence, first..<first + count)
             for index in 0..<count {
@@ -98,6 +109,9 @@ struct HeadAttention {
       call.keys = UnsafePointer(keys.assumingMemoryBound(to: UInt16.self))
       call.values = UnsafePointer(values.assumingMemoryBound(to: UInt16.self))
     }
+    if let chosen, Int(scratch.end[0]) > chosen.count {
+      attendToChosen(chosen, token: block.lowerBound / heads.count, block.count, &call)
+    }
     call.key_dim = Int64(cache.keyLength)
     call.value_dim = Int64(cache.valueLength)
     (call.scale, call.softcap) = (scale, scoreCap)
@@ -105,5 +119,15 @@ struct HeadAttention {
     call.output = scratch.outputs.start
     call.output_stride = Int64(cache.valueLength)
     thread.kernels.attention(&call)
+  }
+
+  /// Has a call read copies of the positions that its token has chosen, in half precision.
+  private func attendToChosen(_ chosen: ChosenPositions, token: Int, _ count: Int, _ call: inout ck_attention) {
+    guard let keys = call.keys, let values = call.values else { return }
+    thread.kernels.gather(
+      chosen[token], count: chosen.count, keys: keys, keyLength: cache.keyLength, values: values, valueLength: cache.valueLength,
+      into: (scratch.chosenKeys, scratch.chosenValues))
+    (call.keys, call.values) = (UnsafePointer(scratch.chosenKeys), UnsafePointer(scratch.chosenValues))
+    for index in 0..<count { (scratch.begin[index], scratch.end[index]) = (0, Int32(chosen.count)) }
   }
 }

@@ -20,6 +20,8 @@ struct LatentAttention: MixerPart {
   /// For each head, from the compressed vector to its value.
   let valueExpand: Matrix
   let output: Matrix
+  /// Nil: the layer has none of its own.
+  let indexer: Indexer?
   /// Which of the model's rotary embeddings.
   let rotary: Int
 
@@ -53,6 +55,10 @@ struct LatentAttention: MixerPart {
     /// What scores are multiplied by.
     let scale: Float
     let temperature: Temperature?
+    /// What chooses positions; nil: nothing does.
+    let indexer: Indexer.Configuration?
+    /// Whether the layer chooses for itself, and not as the one before.
+    let choosesItself: Bool
 
     /// Elements of what the cache keeps of a token as its key.
     var cachedLength: Int { rank + rotaryLength }
@@ -90,6 +96,9 @@ struct LatentAttention: MixerPart {
       try reader.checkHeads(headCount, longest: max(rank + rotaryLength, keyLength, valueLength), layer: layer)
       rotary = try RotaryConfiguration(reader, architecture, headLength: rotaryLength, hasWindow: false)
       temperature = try Temperature(reader, architecture)
+      indexer = try Indexer.Configuration(reader, architecture, rotaryLength: rotaryLength)
+      choosesItself = try Indexer.Configuration.isOwn(reader, architecture, layer: layer)
+      guard indexer == nil || queryRank > 0 else { throw .missingKey(key: reader.key("attention.q_lora_rank")) }
       scale = (try reader.number("attention.scale") ?? 1 / Float(keyLength).squareRoot()) * rotary.scoreFactor
     }
   }
@@ -122,13 +131,23 @@ struct LatentAttention: MixerPart {
       query = .direct(try binder.matrix("\(prefix)attn_q", columns: length, rows: queries))
     }
     output = try binder.matrix("\(prefix)attn_output", columns: sizes.headCount * sizes.valueLength, rows: length)
+    if let choice = sizes.indexer, sizes.choosesItself {
+      indexer = try Indexer(choice, model, queryRank: sizes.queryRank, prefix, &binder)
+    } else {
+      indexer = nil
+      // Some files have them in every layer.
+      let names = ["attn_q_b.weight", "attn_k.weight", "k_norm.weight", "k_norm.bias", "proj.weight"]
+      if sizes.indexer != nil { for name in names { binder.skip("\(prefix)indexer.\(name)") } }
+    }
     rotary = model.rotaries.firstIndex(of: sizes.rotary) ?? 0
   }
 
-  var readsQuants: Bool { query.first.readsQuants || compress.readsQuants }
-  var readsFloats: Bool { query.first.readsFloats || compress.readsFloats }
+  var readsQuants: Bool { query.first.readsQuants || compress.readsQuants || indexer?.readsQuants ?? false }
+  var readsFloats: Bool { query.first.readsFloats || compress.readsFloats || indexer?.readsFloats ?? false }
   var outputBias: Vector { output.bias }
-  var longestRow: Int { max(sizes.headCount * max(sizes.queryLength, sizes.valueLength), sizes.cachedLength * 2) }
+  var longestRow: Int {
+    max(sizes.headCount * max(sizes.queryLength, sizes.valueLength), sizes.cachedLength * 2, sizes.indexer?.length ?? 0)
+  }
   var history: History { .positions }
 
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
@@ -137,6 +156,7 @@ struct LatentAttention: MixerPart {
 
   func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
     _ = KeyValueCache(&arena, sizes.heads, state, team: team, teamCount: teamCount)
+    if let indexer { _ = Indexer.Keys(&arena, indexer.sizes, state) }
   }
 
   /// What a team's threads keep from one barrier to the next.
@@ -153,6 +173,7 @@ struct LatentAttention: MixerPart {
     let latentAttended: Columns
     /// The output [token][head][value length].
     let attended: Columns
+    let indexer: Indexer.Buffers?
     /// Queries as `HeadAttention` reads them. Written after the barrier that follows the first products, read before the one in
     /// front of the output.
     let rotated: UnsafeMutablePointer<Float>
@@ -166,6 +187,7 @@ struct LatentAttention: MixerPart {
       compressedQuery = room.parts.columns(batch, length: sizes.queryRank)
       plainQueries = room.parts.columns(batch * sizes.headCount, length: sizes.plainLength)
       latentAttended = room.parts.columns(batch * sizes.headCount, length: sizes.rank)
+      indexer = attention.indexer.map { Indexer.Buffers(&room, $0.sizes, pass) }
       rotated = room.output.floats(batch * sizes.headCount * sizes.cachedLength * 2)
     }
   }
@@ -175,10 +197,15 @@ struct LatentAttention: MixerPart {
     let core: HeadAttention.Scratch
     /// A tile of absorbed queries [token][row of the tile].
     let tile: Rows
+    let indexer: Indexer.Scratch?
 
     @inline(__always)
     init(_ arena: inout Arena, _ attention: LatentAttention, _ sizes: PassSizes) {
-      core = HeadAttention.Scratch(&arena, valueLength: attention.sizes.rank * 2)
+      let heads = attention.sizes.heads
+      let keyLength = attention.sizes.indexer == nil ? 0 : heads.keyLength * heads.numbersPerElement
+      core = HeadAttention.Scratch(
+        &arena, keyLength: keyLength, valueLength: heads.valueLength * heads.numbersPerElement, chosenCount: sizes.chosenCount)
+      indexer = attention.indexer.map { _ in Indexer.Scratch(&arena, sizes) }
       tile = arena.rows(sizes.batch, length: PassSizes.tileRows)
     }
   }

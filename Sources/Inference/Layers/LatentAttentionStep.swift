@@ -9,6 +9,7 @@ struct LatentAttentionStep {
   private let buffers: LatentAttention.Buffers
   private let scratch: LatentAttention.Scratch
   private let core: HeadAttention
+  private let indexer: IndexerStep?
 
   private var sizes: LatentAttention.Configuration { attention.sizes }
 
@@ -20,9 +21,18 @@ struct LatentAttentionStep {
     buffers = LatentAttention.Buffers(&room, attention, thread.pass.sizes)
     var arena = thread.scratch
     scratch = LatentAttention.Scratch(&arena, attention, thread.pass.sizes)
+    var state = thread.state(ofLayer: layer)
+    let cache = KeyValueCache(
+      &state, attention.sizes.heads, thread.pass.state, team: thread.worker.team, teamCount: thread.worker.teamCount)
     core = HeadAttention(
-      thread: thread, cache: thread.keyValueCache(attention.sizes.heads, layer: layer), queries: buffers.rotated, window: Window(),
-      scale: attention.sizes.scale, sinks: nil, scratch: scratch.core)
+      thread: thread, cache: cache, queries: buffers.rotated, window: Window(), scale: attention.sizes.scale, sinks: nil,
+      scratch: scratch.core, chosen: attention.sizes.indexer == nil ? nil : thread.buffers.chosen)
+    if let own = attention.indexer, let buffers = buffers.indexer, let scratch = scratch.indexer {
+      let keys = Indexer.Keys(&state, own.sizes, thread.pass.state)
+      indexer = IndexerStep(thread, own, rotary: attention.rotary, buffers, keys, scratch)
+    } else {
+      indexer = nil
+    }
   }
 
   func run() {
@@ -31,9 +41,13 @@ struct LatentAttentionStep {
     if case .compressed(_, let norm, let expand) = attention.query { expandQueries(norm, expand) }
     store()
     thread.worker.barrier()
+    // The keys of the step's tokens are there, and their queries.
+    indexer?.store()
+    indexer?.rotateQueries()
     splitQueries()
     thread.worker.teamBarrier()
     absorb()
+    indexer?.choose()
     thread.worker.barrier()
     core.run { output, token, head in publish(output, token: token, head: head) }
     thread.worker.barrier(after: .attention)
@@ -46,13 +60,15 @@ struct LatentAttentionStep {
   /// The compressed query (or, where queries are not compressed, the queries) and the compressed keys and values.
   private func compress() {
     let units = attention.query.first.unitCount(team: thread.worker.team)
-    let part = thread.part(of: units + attention.compress.unitCount(team: thread.worker.team))
+    let own = units + attention.compress.unitCount(team: thread.worker.team)
+    let part = thread.part(of: own + (indexer?.unitCount ?? 0))
     switch attention.query {
     case .direct(let matrix): thread.project(matrix, first: 0, part, thread.normed, into: buffers.queries)
     case .compressed(let matrix, _, _):
       if let rows = buffers.compressedQuery.plain { thread.project(matrix, first: 0, part, thread.normed, into: rows) }
     }
     thread.project(attention.compress, first: units, part, thread.normed, into: buffers.keys)
+    indexer?.project(part, first: own)
   }
 
   private func expandQueries(_ norm: Vector, _ expand: Matrix) {
@@ -65,6 +81,7 @@ struct LatentAttentionStep {
     thread.worker.teamBarrier()
     let part = thread.part(of: expand.unitCount(team: thread.worker.team))
     thread.project(expand, first: 0, part, columns, into: buffers.queries)
+    indexer?.expand(columns)
   }
 
   /// Each team keeps all compressed vectors, as all its heads read them.

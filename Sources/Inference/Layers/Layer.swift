@@ -15,6 +15,10 @@ struct Layer {
   /// What the outputs are multiplied by.
   let mixerScale: Float
   let networkScale: Float
+  /// Nil: the layer has no input of its own.
+  let input: LayerInput?
+  /// What the residual is multiplied by in the end.
+  let residualScale: Float
 
   init(_ configuration: ModelConfiguration, _ index: Int, _ binder: inout WeightBinder) throws(ModelError) {
     let (architecture, length) = (configuration.architecture, configuration.embeddingLength)
@@ -29,6 +33,10 @@ struct Layer {
     network = try Network(configuration, index, prefix, &binder)
     networkScale = configuration.residualScale
     mixerScale = configuration.residualScale * configuration.valueScale
+    input = configuration.layerInputLength > 0 ? try LayerInput(configuration, index, prefix, &binder) : nil
+    let scale =
+      architecture.scalesLayers ? try binder.vector("\(prefix)layer_output_scale.weight", count: 1, isRequired: false) : .none
+    residualScale = binder.values(scale).first ?? 1
   }
 
   /// Whether some product of what the mixer reads (and the network, where it reads the same) reads it quantised.
@@ -150,8 +158,8 @@ enum Mixer {
     /// F16 numbers that one position takes in the cache.
     var numbersPerPosition: Int {
       switch self {
-      case .attention(let attention): attention.heads.numbersPerPosition
-      case .latent(let attention): attention.heads.numbersPerPosition
+      case .attention(let attention): attention.source == nil ? attention.heads.numbersPerPosition : 0
+      case .latent(let attention): attention.heads.numbersPerPosition + 2 * (attention.indexer?.length ?? 0)
       case .delta: 0
       }
     }
@@ -195,6 +203,7 @@ enum Mixer {
 enum Network {
   case dense(GatedNetwork)
   case experts(Mixture)
+  case both(DenseBesideExperts)
 
   /// Its kind and sizes.
   enum Configuration: Sendable, Equatable {
@@ -202,12 +211,17 @@ enum Network {
     case experts(Mixture.Configuration)
     /// Of experts where the layer has a router.
     case either(GatedNetwork.Configuration, Mixture.Configuration)
+    /// Both, where the layer has a router.
+    case both(GatedNetwork.Configuration, Mixture.Configuration)
   }
 
   init(_ model: ModelConfiguration, _ layer: Int, _ prefix: String, _ binder: inout WeightBinder) throws(ModelError) {
     switch model.layers[layer].network {
     case .dense(let configuration): self = .dense(try GatedNetwork(configuration, model, "\(prefix)ffn", &binder))
     case .experts(let configuration): self = .experts(try Mixture(configuration, model, prefix, &binder))
+    case .both(let dense, _) where binder.shape("\(prefix)ffn_gate_inp.weight") == nil:
+      self = .dense(try GatedNetwork(dense, model, "\(prefix)ffn", &binder))
+    case .both(let dense, let experts): self = .both(try DenseBesideExperts(dense, experts, model, prefix, &binder))
     case .either(let dense, let experts):
       self =
         binder.shape("\(prefix)ffn_gate_inp.weight") == nil
@@ -219,6 +233,7 @@ enum Network {
     switch self {
     case .dense(let network): network.readsQuants
     case .experts(let mixture): mixture.readsQuants
+    case .both(let both): both.readsQuants
     }
   }
 
@@ -227,6 +242,7 @@ enum Network {
     switch self {
     case .dense(let network): network
     case .experts(let mixture): mixture
+    case .both(let both): both
     }
   }
 }
@@ -249,6 +265,22 @@ extension PassThread {
       DeltaNetStep(self, net, layer: index).run()
       addToResidual(net.outputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
     }
+    runNetwork(layer)
+    if let input = layer.pointee.input {
+      normalize(.none, quantizing: input.readsQuants)
+      run(input)
+      addToResidual(input.outputBias, input.norm)
+    }
+    if layer.pointee.residualScale != 1 {
+      for token in tokens { kernels.scale(residual[token], by: layer.pointee.residualScale) }
+    }
+  }
+
+  private func runNetwork(_ layer: UnsafePointer<Layer>) {
+    if case .both(let both) = layer.pointee.network {
+      return run(
+        both, layer.pointee.networkNorm ?? .none, outputNorm: layer.pointee.networkOutputNorm, scale: layer.pointee.networkScale)
+    }
     if let norm = layer.pointee.networkNorm { normalize(norm, quantizing: layer.pointee.network.readsQuants) }
     switch layer.pointee.network {
     case .dense(let network):
@@ -257,6 +289,7 @@ extension PassThread {
     case .experts(let mixture):
       MixtureStep(self, mixture).run()
       addToResidual(mixture.outputBias, layer.pointee.networkOutputNorm, scale: layer.pointee.networkScale)
+    case .both: break
     }
   }
 }

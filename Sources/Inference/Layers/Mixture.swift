@@ -6,6 +6,8 @@ import PackRuntime
 struct Mixture: LayerPart {
   let routing: Routing
   let router: Matrix
+  /// Where it is present, the router reads the residual normalised with these weights over √(its length), not what the experts read.
+  let routerNorm: Vector
   /// Added to the experts' scores for choosing them, not for weighing them.
   let selectionBias: Vector
   let experts: GatedNetwork
@@ -52,7 +54,10 @@ struct Mixture: LayerPart {
     _ configuration: Configuration, _ model: ModelConfiguration, _ prefix: String, _ binder: inout WeightBinder
   ) throws(ModelError) {
     routing = configuration.routing
-    router = try binder.matrix("\(prefix)ffn_gate_inp", columns: model.embeddingLength, rows: routing.count)
+    let hasRouterNorm = model.architecture.hasDenseBesideExperts
+    routerNorm = hasRouterNorm ? try binder.vector("\(prefix)ffn_gate_inp.scale", count: model.embeddingLength) : .none
+    router = try binder.matrix(
+      "\(prefix)ffn_gate_inp", columns: model.embeddingLength, rows: routing.count, hasFactors: !hasRouterNorm)
     selectionBias = try binder.vector("\(prefix)exp_probs_b.bias", count: routing.count, isRequired: false)
     guard let length = configuration.hiddenLength ?? Self.hiddenLength(prefix, binder) else {
       throw .missingTensor(name: "\(prefix)ffn_up_exps.weight")
@@ -84,10 +89,12 @@ struct Mixture: LayerPart {
   }
 
   var readsQuants: Bool {
-    router.readsQuants || experts.readsQuants || shared?.readsQuants ?? false || sharedGate?.readsQuants ?? false
+    !routerNorm.isPresent && router.readsQuants || experts.readsQuants || shared?.readsQuants ?? false
+      || sharedGate?.readsQuants ?? false
   }
   var readsFloats: Bool {
-    router.readsFloats || experts.readsFloats || shared?.readsFloats ?? false || sharedGate?.readsFloats ?? false
+    !routerNorm.isPresent && router.readsFloats || experts.readsFloats || shared?.readsFloats ?? false
+      || sharedGate?.readsFloats ?? false
   }
   /// The experts' own biases are added to each one's output.
   var outputBias: Vector { shared?.down.bias ?? .none }
@@ -124,6 +131,8 @@ struct Mixture: LayerPart {
     /// What the last projections read: the shared expert's [token], the others' [token's expert].
     let sharedHidden: GatedNetwork.Hidden?
     let hidden: GatedNetwork.Hidden
+    /// What the router reads, where it reads something of its own [token][embedding].
+    let routerInput: Columns
     /// The experts' scores [token][expert].
     let scores: Rows
     /// The shared expert's gate before the logistic function [token][1].
@@ -136,6 +145,7 @@ struct Mixture: LayerPart {
       let batch = sizes.batch
       sharedHidden = mixture.shared.map { GatedNetwork.Hidden(&room, $0, count: batch) }
       hidden = GatedNetwork.Hidden(&room, mixture.experts, count: batch * mixture.routing.usedCount)
+      routerInput = room.parts.columns(mixture.routerNorm.isPresent ? batch : 0, length: sizes.embedding)
       scores = room.parts.rows(batch, length: mixture.routing.count)
       sharedGates = room.parts.rows(mixture.sharedGate == nil ? 0 : batch, length: 1)
       choices = Choices(&room.parts, mixture.routing, count: batch)

@@ -27,9 +27,11 @@ struct MixtureStep {
   private var choices: Mixture.Choices { thread.keepsResidual ? scratch.choices : buffers.choices }
 
   func run() {
+    if mixture.routerNorm.isPresent { prepareRouterInput() }
+    let input = mixture.routerNorm.isPresent ? buffers.routerInput : thread.normed
     let units = mixture.router.unitCount(team: thread.worker.team)
     let part = thread.part(of: units + (mixture.sharedGate?.unitCount(team: thread.worker.team) ?? 0))
-    thread.project(mixture.router, first: 0, part, thread.normed, into: buffers.scores)
+    thread.project(mixture.router, first: 0, part, input, into: buffers.scores)
     if let gate = mixture.sharedGate { thread.project(gate, first: units, part, thread.normed, into: buffers.sharedGates) }
     if let shared = mixture.shared, let hidden = buffers.sharedHidden { thread.computeHidden(shared, hidden, scratch.tile) }
     thread.worker.barrier(after: .hidden)
@@ -43,6 +45,19 @@ struct MixtureStep {
     finishHidden()
     computeOutput()
     thread.worker.barrier(after: .output)
+  }
+
+  /// The residual as the router reads it.
+  private func prepareRouterInput() {
+    let kernels = thread.kernels
+    for token in thread.part(of: thread.step.count) {
+      let row = buffers.routerInput[token]
+      kernels.normalize(
+        thread.residual[token], weights: thread.vector(mixture.routerNorm), epsilon: thread.pass.normEpsilon, into: row)
+      kernels.scale(row, by: 1 / Float(row.count).squareRoot())
+      if mixture.router.readsQuants { buffers.routerInput.quantize(kernels, row, column: token) }
+    }
+    thread.worker.teamBarrier()
   }
 
   private func finishHidden() {

@@ -19,6 +19,14 @@ struct PassSizes {
   let rotaryCount: Int
   /// Pairs of elements that RoPE turns, at most.
   let rotaryPairs: Int
+  /// Positions that are attended to at most, where there is an indexer; 0: all.
+  let chosenCount: Int
+  /// Positions of a sequence: a multiple of 16.
+  let positions: Int
+  /// Whether some layer has two networks, one of whose outputs waits for the other's.
+  let keepsSideOutputs: Bool
+  /// Elements of all layers' inputs of a token; 0: there are none.
+  let layerInputLength: Int
 
   /// Steps of up to this many tokens keep the residual in every thread, which saves the barriers of sharing it.
   static let tokensPerThread = 4
@@ -33,9 +41,14 @@ struct PassSizes {
     logitRows = limits.logitRows
     vocabulary = weights.vocabularySize
     embedding = configuration.embeddingLength
-    keepsNormed = weights.output.readsFloats || parts.contains(where: \.readsFloats)
+    chosenCount = configuration.chosenCount
+    keepsSideOutputs = weights.layers.contains { if case .both = $0.network { true } else { false } }
+    positions = (limits.contextLength + 15) / 16 * 16
+    let inputs = weights.layerInputs
+    layerInputLength = inputs?.length ?? 0
+    keepsNormed = weights.output.readsFloats || inputs?.projection.readsFloats ?? false || parts.contains(where: \.readsFloats)
     columnsPerToken = weights.usesTwoPartActivations ? 2 : 1
-    longestRow = max(embedding, parts.map(\.longestRow).max() ?? 0)
+    longestRow = max(embedding, layerInputLength, parts.map(\.longestRow).max() ?? 0)
     rotaryCount = configuration.rotaries.count
     rotaryPairs = (configuration.rotaries.map(\.dimensions).max() ?? 0) / 2
   }
@@ -52,6 +65,12 @@ struct TeamBuffers {
   /// Cosines [embedding of the model · token][pair], and sines.
   let cosines: Rows
   let sines: Rows
+  /// The output of the first of two networks, where the residual is shared [token][embedding].
+  let sideOutputs: Rows
+  /// Where an indexer has chosen; the layers after it may use its choice.
+  let chosen: ChosenPositions
+  /// All layers' inputs [token][layer][width].
+  let layerInputs: Rows
   /// Outputs of a part, before they are added to the residual [token][embedding].
   let projected: Rows
 
@@ -62,6 +81,9 @@ struct TeamBuffers {
     normed = arena.columns(columns, length: sizes.embedding, keepsPlain: sizes.keepsNormed)
     cosines = arena.rows(sizes.batch * sizes.rotaryCount, length: sizes.rotaryPairs)
     sines = arena.rows(sizes.batch * sizes.rotaryCount, length: sizes.rotaryPairs)
+    sideOutputs = arena.rows(sizes.keepsSideOutputs ? sizes.batch : 0, length: sizes.embedding)
+    chosen = ChosenPositions(&arena, sizes)
+    layerInputs = arena.rows(sizes.layerInputLength == 0 ? 0 : sizes.batch, length: sizes.layerInputLength)
     var output = arena.rest
     projected = output.rows(columns, length: sizes.embedding)
   }
@@ -119,7 +141,7 @@ struct PassLayout {
     contextLength = limits.contextLength
     self.vectorLength = vectorLength
     state = StateSizes(
-      cacheType: options.cacheType, positions: (limits.contextLength + 15) / 16 * 16, sequences: options.sequenceCount,
+      cacheType: options.cacheType, positions: sizes.positions, sequences: options.sequenceCount,
       checkpointInterval: options.checkpointInterval,
       // No more than a sequence comes by.
       checkpointCount: options.checkpointInterval == 0

@@ -109,7 +109,8 @@ final class PassMemory {
   func pass(_ configuration: ModelConfiguration, _ weights: ModelWeights, _ kernels: Kernels) -> Pass {
     Pass(
       kernels: kernels, sizes: layout.sizes, state: layout.state, layers: UnsafePointer(tables.layers),
-      layerCount: weights.layers.count, embedding: weights.embedding, outputNorm: weights.outputNorm, output: weights.output,
+      layerCount: weights.layers.count, embedding: weights.embedding, layerInputs: weights.layerInputs,
+      outputNorm: weights.outputNorm, output: weights.output,
       embeddingScale: configuration.embeddingScale, normEpsilon: configuration.normEpsilon, logitScale: configuration.logitScale,
       logitSoftcap: configuration.logitSoftcap,
       rotations: UnsafePointer(tables.rotations), teams: UnsafePointer(tables.teams), threads: UnsafePointer(tables.threads),

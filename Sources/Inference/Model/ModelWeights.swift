@@ -4,6 +4,7 @@
 struct ModelWeights {
   let embedding: Matrix
   let layers: [Layer]
+  let layerInputs: LayerInputSource?
   let outputNorm: Norm
   /// The embedding's matrix again where the model has none of its own.
   let output: Matrix
@@ -18,6 +19,7 @@ struct ModelWeights {
     output.bias = try binder.vector("output.bias", count: vocabulary, isRequired: false)
     self.output = output
     rotaryFactors = try RotaryFactors(configuration, &binder)
+    layerInputs = try LayerInputSource(configuration, &binder)
     var layers: [Layer] = []
     for index in 0..<configuration.layerCount { layers.append(try Layer(configuration, index, &binder)) }
     self.layers = layers
@@ -27,7 +29,7 @@ struct ModelWeights {
   var vocabularySize: Int { embedding.rows }
 
   /// All mixers and networks.
-  var parts: [any LayerPart] { layers.flatMap { [$0.mixer.part, $0.network.part] } }
+  var parts: [any LayerPart] { layers.flatMap { [$0.mixer.part, $0.network.part] + ($0.input.map { [$0] } ?? []) } }
 
   /// Whether some attention reads and writes two columns for each token.
   var usesTwoPartActivations: Bool {

@@ -139,6 +139,24 @@ struct Kernels {
 
   // MARK: Attention
 
+  /// An indexer's scores of whole groups of 16 positions; see `ck_table`.
+  @inline(__always)
+  func index(_ queries: Row, weights: Row, length: Int, keys: UnsafePointer<Float>, into scores: Row) {
+    assert(queries.count == weights.count * length && scores.count % 16 == 0)
+    table.pointee.index(
+      queries.start, weights.start, Int64(weights.count), Int64(length), keys, Int64(scores.count), scores.start)
+  }
+
+  /// Copies some positions' keys and values to positions 0, 1, …; see `ck_table`.
+  @inline(__always)
+  func gather(
+    _ positions: UnsafePointer<Int32>, count: Int, keys: UnsafePointer<UInt16>, keyLength: Int, values: UnsafePointer<UInt16>,
+    valueLength: Int, into scratch: (keys: UnsafeMutablePointer<UInt16>, values: UnsafeMutablePointer<UInt16>)
+  ) {
+    table.pointee.gather(
+      positions, Int64(count), keys, Int64(keyLength), values, Int64(valueLength), scratch.keys, scratch.values)
+  }
+
   /// Turns the leading elements of a head, two for each of `cosines`.
   @inline(__always)
   func rotate(_ head: Row, _ pairing: RotaryPairing, cosines: Row, sines: Row) {

@@ -10,6 +10,7 @@ struct Pass {
   let layers: UnsafePointer<Layer>
   let layerCount: Int
   let embedding: Matrix
+  let layerInputs: LayerInputSource?
   let outputNorm: Norm
   let output: Matrix
   let embeddingScale: Float

@@ -19,7 +19,7 @@ struct PassThread {
   /// Its team's.
   let buffers: TeamBuffers
   /// What this thread has for itself within a part.
-  let scratch: Arena
+  var scratch: Arena
   /// What the team's threads share within a part.
   let room: TeamRoom
   private let vectors: UnsafeMutablePointer<Float>
@@ -82,6 +82,7 @@ struct PassThread {
   /// Runs the whole step on this thread; all threads of all teams call it together.
   func run() {
     embed()
+    makeLayerInputs()
     computeRotaryAngles()
     for index in 0..<pass.layerCount { run(pass.layers + index, index) }
     computeLogits()
@@ -112,11 +113,14 @@ struct PassThread {
   }
 
   /// Turns the leading elements of a head by the angles of a token's position.
+  ///
+  /// - Parameter pairing: Of the elements; nil: as the rotary embedding has it.
   @inline(__always)
-  func rotate(_ head: Row, _ rotary: Int, token: Int) {
+  func rotate(_ head: Row, _ rotary: Int, token: Int, _ pairing: RotaryPairing? = nil) {
     let (rotation, row) = (pass.rotations[rotary], rotary * pass.sizes.batch + token)
     kernels.rotate(
-      head, rotation.pairing, cosines: buffers.cosines[row][..<rotation.pairs], sines: buffers.sines[row][..<rotation.pairs])
+      head, pairing ?? rotation.pairing, cosines: buffers.cosines[row][..<rotation.pairs],
+      sines: buffers.sines[row][..<rotation.pairs])
   }
 
   /// Adds a part's output (with its bias, normalised where the model does so, and scaled) to this thread's residual.

@@ -42,18 +42,24 @@ struct WeightBinder {
   // MARK: Matrices
 
   /// The matrix `name`.weight of that shape with its scale and its bias, where there are such, or nil where the model has none.
-  mutating func find(_ name: String, columns: Int, rows: Int, experts: Int = 1) throws(ModelError) -> Matrix? {
+  ///
+  /// - Parameter hasFactors: Whether a tensor `name`.scale is what its rows are multiplied by.
+  mutating func find(
+    _ name: String, columns: Int, rows: Int, experts: Int = 1, hasFactors: Bool = true
+  ) throws(ModelError) -> Matrix? {
     guard let weight = take("\(name).weight") else { return nil }
     try check("\(name).weight", [weight.columns, weight.rows, weight.experts], [columns, rows, experts])
     var matrix = try matrix("\(name).weight", weight)
-    matrix.factors = try factors(name, count: experts)
+    if hasFactors { matrix.factors = try factors(name, count: experts) }
     matrix.bias = try vector("\(name).bias", count: rows * experts, isRequired: false)
     return matrix
   }
 
   /// The same, of a model that must have it.
-  mutating func matrix(_ name: String, columns: Int, rows: Int, experts: Int = 1) throws(ModelError) -> Matrix {
-    if let matrix = try find(name, columns: columns, rows: rows, experts: experts) { return matrix }
+  mutating func matrix(
+    _ name: String, columns: Int, rows: Int, experts: Int = 1, hasFactors: Bool = true
+  ) throws(ModelError) -> Matrix {
+    if let matrix = try find(name, columns: columns, rows: rows, experts: experts, hasFactors: hasFactors) { return matrix }
     guard experts > 1, let matrix = try unstacked(name, columns: columns, rows: rows, experts: experts) else {
       throw .missingTensor(name: "\(name).weight")
     }

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// Finds the positions with the best scores, of equal ones the first; NaN is the worst.
+///
+/// The smallest score that is chosen is found digit by digit, by counting: three passes, whatever the scores are.
+struct BestPositions {
+  /// How many are chosen.
+  let count: Int
+  /// Room for 2048 numbers.
+  let counts: UnsafeMutablePointer<Int32>
+
+  /// A prefix of the smallest score that is chosen, as a number that orders scores.
+  private struct Threshold {
+    var prefix: UInt32 = 0
+    var mask: UInt32 = 0
+    /// How many of the scores that begin so are chosen.
+    var left: Int
+  }
+
+  /// Writes the positions, ascending.
+  ///
+  /// - Precondition: There are more than `count` scores.
+  func choose(_ scores: Row, into positions: UnsafeMutablePointer<Int32>) {
+    var threshold = Threshold(left: count)
+    narrow(&threshold, scores, shift: 21, bits: 11)
+    narrow(&threshold, scores, shift: 10, bits: 11)
+    narrow(&threshold, scores, shift: 0, bits: 10)
+    var place = 0
+    for position in 0..<scores.count where place < count {
+      let order = Self.order(scores[position])
+      guard order > threshold.prefix || order == threshold.prefix && threshold.left > 0 else { continue }
+      if order == threshold.prefix { threshold.left -= 1 }
+      positions[place] = Int32(position)
+      place += 1
+    }
+  }
+
+  /// Finds the next digit.
+  private func narrow(_ threshold: inout Threshold, _ scores: Row, shift: UInt32, bits: Int) {
+    let last = 1 << bits - 1
+    counts.update(repeating: 0, count: last + 1)
+    for position in 0..<scores.count {
+      let order = Self.order(scores[position])
+      if order & threshold.mask == threshold.prefix { counts[Int(order >> shift) & last] += 1 }
+    }
+    var digit = last
+    while digit > 0, threshold.left > Int(counts[digit]) {
+      threshold.left -= Int(counts[digit])
+      digit -= 1
+    }
+    threshold.prefix |= UInt32(digit) << shift
+    threshold.mask |= UInt32(last) << shift
+  }
+
+  /// A number that orders floats as they are ordered.
+  @inline(__always)
+  private static func order(_ x: Float) -> UInt32 {
+    guard x == x else { return 0 }
+    // Both zeros are equal.
+    let bits = (x + 0).bitPattern
+    return bits >> 31 == 0 ? bits | 1 << 31 : ~bits
+  }
+}

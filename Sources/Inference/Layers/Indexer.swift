@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// What chooses the positions that latent attention attends to, where there are more than it may (DeepSeek V3.2).
+///
+/// A position's score for a token is the sum, over the indexer's heads, of weight · max(0, query · key). Queries come from the
+/// compressed query; the key is common to all heads, and the cache keeps it in single precision.
+struct Indexer {
+  let sizes: Configuration
+  let query: Matrix
+  let key: Matrix
+  let keyNorm: Vector
+  let keyBias: Vector
+  /// From the residual to the heads' weights.
+  let weights: Matrix
+
+  /// What sets an architecture's indexers apart.
+  struct Traits: Sendable, Equatable {
+    let pairing: RotaryPairing
+    /// Of the key's LayerNorm.
+    let epsilon: Float
+    /// In models of such a context or a longer one, some layers use the choice of the one before, where the file does not say which.
+    let sharingContextLength: Int?
+  }
+
+  /// What the metadata says.
+  struct Configuration: Sendable, Equatable {
+    let headCount: Int
+    let length: Int
+    /// Positions that are attended to at most.
+    let count: Int
+    let traits: Traits
+
+    init?(_ reader: MetadataReader, _ architecture: Architecture, rotaryLength: Int) throws(ModelError) {
+      guard let traits = architecture.indexer else { return nil }
+      self.traits = traits
+      headCount = try reader.requiredSize("attention.indexer.head_count")
+      length = try reader.requiredSize("attention.indexer.key_length")
+      count = try reader.requiredSize("attention.indexer.top_k")
+      guard headCount <= 4096, length <= 4096, length >= rotaryLength, count <= 1 << 20 else {
+        throw .badValue(
+          key: reader.key("attention.indexer.key_length"), value: "\(length), head_count \(headCount), top_k \(count)",
+          expected: "at least rope.dimension_count, \(rotaryLength), both at most 4096, and at most 1048576")
+      }
+    }
+
+    /// Whether a layer chooses for itself, and not as the one before.
+    static func isOwn(_ reader: MetadataReader, _ architecture: Architecture, layer: Int) throws(ModelError) -> Bool {
+      let flags = try reader.flags("attention.indexer.types")
+      guard let context = architecture.indexer?.sharingContextLength else { return true }
+      if let flags { return flags[layer] || layer == 0 }
+      // The first three, then every fourth one: as GLM 5.2 has it, the first files of which do not say so.
+      return try reader.requiredSize("context_length") < context || layer < 3 || layer % 4 == 2
+    }
+  }
+
+  init(
+    _ sizes: Configuration, _ model: ModelConfiguration, queryRank: Int, _ prefix: String, _ binder: inout WeightBinder
+  ) throws(ModelError) {
+    self.sizes = sizes
+    let name = "\(prefix)indexer."
+    query = try binder.matrix("\(name)attn_q_b", columns: queryRank, rows: sizes.headCount * sizes.length)
+    key = try binder.matrix("\(name)attn_k", columns: model.embeddingLength, rows: sizes.length)
+    keyNorm = try binder.vector("\(name)k_norm.weight", count: sizes.length)
+    keyBias = try binder.vector("\(name)k_norm.bias", count: sizes.length)
+    weights = try binder.matrix("\(name)proj", columns: model.embeddingLength, rows: sizes.headCount)
+    guard !query.bias.isPresent, !key.bias.isPresent, !weights.bias.isPresent else {
+      throw .unusedTensor(name: "\(name)attn_k.bias, or one of its kind,")
+    }
+  }
+
+  var readsQuants: Bool { key.readsQuants || weights.readsQuants }
+  var readsFloats: Bool { key.readsFloats || weights.readsFloats }
+
+  /// One layer's keys on one team [sequence][position / 16][element][16 positions].
+  struct Keys {
+    private let start: UnsafeMutablePointer<Float>
+    private let length: Int
+    private let stride: Int
+
+    @inline(__always)
+    init(_ arena: inout Arena, _ sizes: Configuration, _ state: StateSizes) {
+      length = sizes.length
+      stride = state.positions * sizes.length
+      start = arena.floats(state.sequences * stride)
+    }
+
+    /// All of a sequence's, as `ck_table.index` reads them.
+    @inline(__always)
+    func of(_ sequence: Int) -> UnsafeMutablePointer<Float> { start + sequence * stride }
+
+    /// Keeps one position's key.
+    @inline(__always)
+    func store(_ key: Row, sequence: Int, position: Int) {
+      let target = of(sequence) + position / 16 * 16 * length + position % 16
+      for index in 0..<length { target[index * 16] = key[index] }
+    }
+  }
+
+  /// What a team's threads keep from one barrier to the next.
+  struct Buffers {
+    /// [token][head][length]
+    let queries: Rows
+    /// [token][length]
+    let keys: Rows
+    /// [token][head]
+    let weights: Rows
+    /// Of small steps, whose scores all threads compute together [token][position].
+    let scores: Rows
+
+    @inline(__always)
+    init(_ room: inout TeamRoom, _ sizes: Configuration, _ pass: PassSizes) {
+      queries = room.parts.rows(pass.batch, length: sizes.headCount * sizes.length)
+      keys = room.parts.rows(pass.batch, length: sizes.length)
+      weights = room.parts.rows(pass.batch, length: sizes.headCount)
+      scores = room.parts.rows(min(pass.batch, PassSizes.tokensPerThread), length: pass.positions)
+    }
+  }
+
+  /// What a thread has for itself.
+  struct Scratch {
+    let scores: Row
+    let counts: UnsafeMutablePointer<Int32>
+
+    @inline(__always)
+    init(_ arena: inout Arena, _ pass: PassSizes) {
+      scores = arena.row(pass.positions)
+      counts = arena.integers(2048)
+    }
+  }
+}
+
+/// The positions that each of a step's tokens attends to, where it may not attend to all; shared by a team.
+struct ChosenPositions {
+  private let start: UnsafeMutablePointer<Int32>
+  /// Positions of each token at most.
+  let count: Int
+
+  @inline(__always)
+  init(_ arena: inout Arena, _ sizes: PassSizes) {
+    count = sizes.chosenCount
+    start = arena.integers(count == 0 ? 0 : sizes.batch * count)
+  }
+
+  /// Those of one token, ascending.
+  @inline(__always)
+  subscript(token: Int) -> UnsafeMutablePointer<Int32> { start + token * count }
+}

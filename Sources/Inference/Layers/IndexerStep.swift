@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import PackRuntime
+
+/// An indexer of one layer on one thread: its queries and keys, and the choice of positions.
+struct IndexerStep {
+  private let thread: PassThread
+  private let indexer: Indexer
+  private let buffers: Indexer.Buffers
+  private let keys: Indexer.Keys
+  private let scratch: Indexer.Scratch
+  private let rotary: Int
+
+  private var sizes: Indexer.Configuration { indexer.sizes }
+
+  @inline(__always)
+  init(
+    _ thread: PassThread, _ indexer: Indexer, rotary: Int, _ buffers: Indexer.Buffers, _ keys: Indexer.Keys,
+    _ scratch: Indexer.Scratch
+  ) {
+    (self.thread, self.indexer, self.buffers, self.keys, self.scratch) = (thread, indexer, buffers, keys, scratch)
+    self.rotary = rotary
+  }
+
+  /// Units of rows of keys and weights.
+  var unitCount: Int {
+    indexer.key.unitCount(team: thread.worker.team) + indexer.weights.unitCount(team: thread.worker.team)
+  }
+
+  /// Some units of keys and weights, from number `first` on.
+  func project(_ part: Range<Int>, first: Int) {
+    thread.project(indexer.key, first: first, part, thread.normed, into: buffers.keys)
+    let second = first + indexer.key.unitCount(team: thread.worker.team)
+    thread.project(indexer.weights, first: second, part, thread.normed, into: buffers.weights)
+  }
+
+  /// The queries, from the compressed ones.
+  func expand(_ compressed: Columns) {
+    let part = thread.part(of: indexer.query.unitCount(team: thread.worker.team))
+    thread.project(indexer.query, first: 0, part, compressed, into: buffers.queries)
+  }
+
+  func store() {
+    let kernels = thread.kernels
+    guard let bias = thread.vector(indexer.keyBias) else { return }
+    let key = thread.own.column[..<sizes.length]
+    for token in thread.part(of: thread.step.count) {
+      kernels.center(buffers.keys[token], into: key)
+      kernels.normalize(key, weights: thread.vector(indexer.keyNorm), epsilon: sizes.traits.epsilon, into: key)
+      kernels.add(key, bias, into: key)
+      thread.rotate(key, rotary, token: token, sizes.traits.pairing)
+      keys.store(key, sequence: thread.step.sequence(of: token), position: Int(thread.step.positions[token]))
+    }
+  }
+
+  func rotateQueries() {
+    let scale = 1 / Float(sizes.headCount * sizes.length).squareRoot()
+    for token in thread.part(of: thread.step.count) where sees(token) > sizes.count {
+      for head in 0..<sizes.headCount {
+        thread.rotate(
+          buffers.queries[token][head * sizes.length..<(head + 1) * sizes.length], rotary, token: token, sizes.traits.pairing)
+      }
+      thread.kernels.scale(buffers.weights[token], by: scale)
+    }
+  }
+
+  /// Positions that a token would attend to without an indexer.
+  @inline(__always)
+  private func sees(_ token: Int) -> Int { Int(thread.step.positions[token]) + 1 }
+
+  /// The choice for the step's tokens. In small steps, all threads of the team share the work of each token's scores.
+  func choose() {
+    let count = thread.step.count
+    guard thread.keepsResidual else {
+      for token in thread.part(of: count) where sees(token) > sizes.count {
+        let scores = scratch.scores[..<((sees(token) + 15) / 16 * 16)]
+        score(token, 0..<scores.count / 16, into: scores)
+        choose(token, scores)
+      }
+      return
+    }
+    for token in 0..<count where sees(token) > sizes.count {
+      score(token, thread.part(of: (sees(token) + 15) / 16), into: buffers.scores[token])
+    }
+    thread.worker.teamBarrier()
+    for token in thread.part(of: count) where sees(token) > sizes.count { choose(token, buffers.scores[token]) }
+  }
+
+  /// Scores of some groups of 16 positions.
+  private func score(_ token: Int, _ groups: Range<Int>, into scores: Row) {
+    guard !groups.isEmpty else { return }
+    let start = keys.of(thread.step.sequence(of: token)) + groups.lowerBound * 16 * sizes.length
+    thread.kernels.index(
+      buffers.queries[token], weights: buffers.weights[token], length: sizes.length, keys: start,
+      into: scores[groups.lowerBound * 16..<groups.upperBound * 16])
+  }
+
+  private func choose(_ token: Int, _ scores: Row) {
+    let best = BestPositions(count: sizes.count, counts: scratch.counts)
+    best.choose(scores[..<sees(token)], into: thread.buffers.chosen[token])
+  }
+}
