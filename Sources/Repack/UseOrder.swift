@@ -32,7 +32,7 @@ struct UseOrder: Comparable {
     "shortconv", "ssm_in", "ssm_ba", "ssm_beta", "ssm_alpha", "ssm_conv1d", "ssm_dt", "ssm_a", "ssm_d", "ssm_norm", "ssm_out",
     "indexer", "attn_output", "attn_post",
     "post_attention_norm", "ffn_norm", "ffn_gate_inp", "exp_probs", "ffn_gate_up", "ffn_gate", "ffn_up", "ffn_down", "ffn_post",
-    "post_ffw_norm",
+    "pre_ffw_norm", "post_ffw_norm", "inp_gate", "proj", "post_norm", "layer_output_scale",
   ]
 
   static func < (left: UseOrder, right: UseOrder) -> Bool {
