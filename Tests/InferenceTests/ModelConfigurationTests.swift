@@ -15,8 +15,21 @@ struct ModelConfigurationTests {
       "block_count": 2, "context_length": 512, "embedding_length": 64, "feed_forward_length": 128, "attention.head_count": 4,
       "attention.head_count_kv": 2, "rope.dimension_count": 16,
     ]
-    if architecture == "deepseek2" {
-      sizes.merge(["kv_lora_rank": 32, "key_length_mla": 32, "value_length_mla": 16].map { ("attention.\($0)", $1) }) { $1 }
+    switch (try? Architecture.named(architecture))?.mixers {
+    case .latent:
+      let latent = [
+        "kv_lora_rank": 32, "q_lora_rank": 32, "key_length_mla": 32, "value_length_mla": 16, "indexer.head_count": 2,
+        "indexer.key_length": 32, "indexer.top_k": 8,
+      ]
+      // An indexer that a graph does not have is refused.
+      for (key, value) in latent where !key.hasPrefix("indexer") || architecture != "deepseek2" && architecture != "mistral4" {
+        sizes["attention.\(key)"] = value
+      }
+    case .deltaNets:
+      sizes.merge(
+        ["ssm.state_size": 16, "ssm.group_count": 2, "ssm.time_step_rank": 4, "ssm.inner_size": 64, "ssm.conv_kernel": 4]
+      ) { $1 }
+    case .attention, nil: break
     }
     for (key, value) in sizes { metadata["\(architecture).\(key)"] = .uint32(UInt32(value)) }
     metadata["\(architecture).attention.layer_norm_rms_epsilon"] = .float32(1e-6)
@@ -96,7 +109,12 @@ struct ModelConfigurationTests {
       "rope.scaling.yarn_beta_slow", "rope.scaling.yarn_log_multiplier", "rope.scaling.attn_factor", "expert_count",
       "expert_used_count", "expert_feed_forward_length", "expert_shared_count", "expert_shared_feed_forward_length",
       "expert_gating_func", "expert_weights_norm", "expert_weights_scale", "expert_group_count", "expert_group_used_count",
-      "leading_dense_block_count", "nextn_predict_layers", "final_logit_softcapping",
+      "leading_dense_block_count", "nextn_predict_layers", "final_logit_softcapping", "attention.key_length_swa",
+      "rope.dimension_count_swa", "attention.shared_kv_layers", "embedding_length_per_layer_input", "attention.temperature_scale",
+      "attention.temperature_length", "interleave_moe_layer_step", "swiglu_clamp_exp", "logit_scale", "ssm.state_size",
+      "ssm.group_count", "ssm.time_step_rank", "ssm.inner_size", "ssm.conv_kernel", "full_attention_interval",
+      "attention.recurrent_layers", "attention.indexer.head_count", "attention.indexer.key_length", "attention.indexer.top_k",
+      "attention.indexer.types",
     ]
     let integers: [UInt64] = [0, 1, 2, 3, 4, 8, 16, 31, 64, 255, 4096, 65536, 1 << 30, 1 << 31, (1 << 32) - 1, 1 << 63, .max]
     let numbers: [Float] = [.nan, .infinity, -.infinity, 0, -0.0, -1, .leastNonzeroMagnitude, 1e-30, 1e30, 0.5, 2, 10_000]
@@ -121,7 +139,11 @@ struct ModelConfigurationTests {
       do {
         let configuration = try ModelConfiguration(metadata)
         // The rest of the program works with these.
-        #expect(configuration.layers.allSatisfy { $0.mixer.numbersPerPosition > 0 })
+        #expect(
+          configuration.layers.enumerated().allSatisfy { layer, parts in
+            if case .attention(let attention) = parts.mixer, let source = attention.source { return source < layer }
+            return parts.mixer.numbersPerPosition + parts.mixer.stateLength > 0
+          })
         for rotary in configuration.rotaries { _ = rotary.frequencies(factors: [1]) }
       } catch {
         refused += 1
