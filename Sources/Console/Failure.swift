@@ -21,7 +21,7 @@ package struct Failure: Error {
 }
 
 extension ExitCode {
-  /// The content is damaged or not what it was compared with, or the system refused.
+  /// The content is damaged or not what it was compared with, a result cannot be written, or the system refused something else.
   package static let failed = ExitCode(1)
   /// The input cannot be read or used.
   package static let unusable = ExitCode(2)
@@ -44,7 +44,7 @@ extension Failure: FailureConvertible {
 }
 
 extension FileError: FailureConvertible {
-  package var failure: Failure { Failure(description) }
+  package var failure: Failure { Failure(description, exitCode: isOfWriting ? .failed : .unusable) }
 }
 
 extension GGUFError: FailureConvertible {
@@ -54,7 +54,8 @@ extension GGUFError: FailureConvertible {
 extension PackError: FailureConvertible {
   package var failure: Failure {
     switch self {
-    case .damaged: Failure(description, exitCode: .failed)
+    case .file(let error): error.failure
+    case .damaged, .noSpace: Failure(description, exitCode: .failed)
     case .interrupted: Failure(description, exitCode: .interrupted)
     case .exists: Failure("\(description) (--force)")
     default: Failure(description)

@@ -13,6 +13,7 @@ extension ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     Terminal.program = _commandName
     do {
+      try StackLimit.ensure()
       try AddressLimit.check()
       var command = try parse(CommandLineWords.ofProcess, synonyms)
       try command.run()

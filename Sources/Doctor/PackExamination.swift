@@ -52,11 +52,12 @@ extension Doctor {
       return good("there is room for this pack: \(list)")
     } catch {
       // What other nodes have free does not help against a limit.
-      if case .memoryLimit(_, let needed, let free) = error, let limit {
+      if case .memoryLimit(_, let needed, let free, _) = error, let limit {
         return bad(error.problem, limit.raise(to: limit.bound + needed - free))
       }
       let isPinned = PinnedReplicas.places(root: root).contains { !PinnedReplicas.entries($0).isEmpty }
-      return bad(error.problem, isPinned ? "packrun unpin --all" : "packrun \(pack.path.shellWord) --spill")
+      let spilling = error.remedies.contains(.spill) ? "packrun \(pack.path.shellWord) --spill" : nil
+      return Finding(isProblem: true, text: error.problem, remedy: isPinned ? "packrun unpin --all" : spilling)
     }
   }
 

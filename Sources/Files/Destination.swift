@@ -16,7 +16,7 @@ package struct Destination<Failure: FileFailure>: ~Copyable, Sendable {
     if try Stat.find(path, links: .refused, failingAs: Failure.self)?.type == .symbolicLink {
       let target = unsafe path.withPath { unsafe realpath($0, nil) }
       guard let target = unsafe target else {
-        throw Failure(.system(path: path, operation: "follow this link", Errno(rawValue: errno)))
+        throw Failure(.system(path: path, operation: .followLink, Errno(rawValue: errno)))
       }
       path = unsafe String(pathBytes: UnsafeBufferPointer(start: target, count: strlen(target)).map { UInt8(bitPattern: $0) })
       unsafe free(target)
@@ -25,7 +25,7 @@ package struct Destination<Failure: FileFailure>: ~Copyable, Sendable {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
     let name = String(parts.last ?? "")
     guard !["", ".", "..", "-"].contains(name) else {
-      throw Failure(.system(path: path, operation: "give a result this name", .invalidArgument))
+      throw Failure(.system(path: path, operation: .nameResult, .invalidArgument))
     }
     let parent = path == "/" + name ? "/" : parts.dropLast().joined(separator: "/")
     let folder = try Folder<Failure>(parent)

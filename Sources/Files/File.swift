@@ -37,7 +37,7 @@ package struct File<Failure: FileFailure>: ~Copyable, Sendable {
 
   /// What the operating system says of the file.
   package func status() throws(Failure) -> Stat {
-    try Failure.wrapping(path, "look at it") { try descriptor.stat() }
+    try Failure.wrapping(path, .look) { try descriptor.stat() }
   }
 
   /// Its size in bytes.
@@ -57,7 +57,7 @@ package struct File<Failure: FileFailure>: ~Copyable, Sendable {
   package func readAvailable(_ offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
     var filled = 0
     while filled < buffer.count {
-      let count = try Failure.wrapping(path, "read it at byte \(offset + filled)") {
+      let count = try Failure.wrapping(path, .read(at: offset + filled)) {
         try unsafe descriptor.read(fromAbsoluteOffset: Int64(offset + filled), into: buffer[bytes: filled..<buffer.count])
       }
       guard count > 0 else { break }
@@ -88,7 +88,7 @@ package struct File<Failure: FileFailure>: ~Copyable, Sendable {
 
   /// Writes all of `bytes` at `offset`.
   package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(Failure) {
-    _ = try Failure.wrapping(path, "write it at byte \(offset)") {
+    _ = try Failure.wrapping(path, .write(at: offset)) {
       try unsafe descriptor.writeAll(toAbsoluteOffset: Int64(offset), bytes)
     }
   }
@@ -100,18 +100,18 @@ package struct File<Failure: FileFailure>: ~Copyable, Sendable {
 
   /// Makes the file `byteCount` bytes long.
   package func resize(to byteCount: Int) throws(Failure) {
-    try Failure.wrapping(path, "make it \(byteCount) bytes long") { try descriptor.resize(to: Int64(byteCount)) }
+    try Failure.wrapping(path, .resize(to: byteCount)) { try descriptor.resize(to: Int64(byteCount)) }
   }
 
   /// Makes the file `byteCount` bytes long and reserves their space on the disk.
   package func reserve(_ byteCount: Int) throws(Failure) {
     try resize(to: byteCount)
-    try Failure.check(cl_reserve(descriptor.rawValue, Int64(byteCount)), path, "reserve \(byteCount) bytes for it")
+    try Failure.check(cl_reserve(descriptor.rawValue, Int64(byteCount)), path, .reserve(byteCount: byteCount))
   }
 
   /// Waits until the disk has everything.
   package func synchronize() throws(Failure) {
-    try Failure.check(fsync(descriptor.rawValue) == 0 ? 0 : errno, path, "write it to the disk")
+    try Failure.check(fsync(descriptor.rawValue) == 0 ? 0 : errno, path, .synchronize)
   }
 }
 
@@ -129,7 +129,7 @@ extension Stat {
     let result = unsafe path.withPath { unsafe fstatat(AT_FDCWD, $0, &status, links == .refused ? AT_SYMLINK_NOFOLLOW : 0) }
     if result == 0 { return Stat(rawValue: status) }
     if errno == ENOENT { return nil }
-    throw Failure(.system(path: path, operation: "look at it", Errno(rawValue: errno)))
+    throw Failure(.system(path: path, operation: .look, Errno(rawValue: errno)))
   }
 
   /// What differs once the file has been written to, or another has taken its place.

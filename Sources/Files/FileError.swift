@@ -6,8 +6,8 @@ import SystemPackage
 ///
 /// `description` is one line for people. A path in it may be made by `String(pathBytes:)`.
 public enum FileError: Error, Hashable, Sendable {
-  /// The operating system refused: `operation` names what was tried, such as `open it`.
-  case system(path: String, operation: String, Errno)
+  /// The operating system refused an operation.
+  case system(path: String, operation: FileOperation, Errno)
   /// The path leads to a folder, a pipe or a device.
   case notRegular(path: String)
   /// The path leads to a symbolic link where none is followed.
@@ -16,6 +16,13 @@ public enum FileError: Error, Hashable, Sendable {
   case cutShort(path: String, end: Int)
   /// The file has more bytes than are read into memory.
   case tooLong(path: String, byteCount: Int, limit: Int)
+}
+
+extension FileError {
+  /// Whether something could not be written; else it could not be read or used.
+  public var isOfWriting: Bool {
+    if case .system(_, let operation, _) = self { operation.isWriting } else { false }
+  }
 }
 
 extension FileError: CustomStringConvertible {
@@ -44,7 +51,7 @@ extension FileError: FileFailure {
 extension FileFailure {
   /// Runs `body`, whose errors are the operating system's.
   static func wrapping<Result: ~Copyable>(
-    _ path: String, _ operation: @autoclosure () -> String, _ body: () throws -> Result
+    _ path: String, _ operation: @autoclosure () -> FileOperation, _ body: () throws -> Result
   ) throws(Self) -> Result {
     do {
       return try body()
@@ -54,7 +61,7 @@ extension FileFailure {
   }
 
   /// Throws if `error`, an errno or 0, is not 0.
-  static func check(_ error: CInt, _ path: String, _ operation: @autoclosure () -> String) throws(Self) {
+  static func check(_ error: CInt, _ path: String, _ operation: @autoclosure () -> FileOperation) throws(Self) {
     guard error == 0 else { throw Self(.system(path: path, operation: operation(), Errno(rawValue: error))) }
   }
 }

@@ -38,7 +38,7 @@ package struct FileLock: ~Copyable, Sendable {
   ) throws(Failure) -> Attempt {
     if cl_lock(owned.descriptor.rawValue) == EWOULDBLOCK { return .held }
     let descriptor = owned.descriptor
-    let mine = try Failure.wrapping(folder.path(name), "look at it") { try descriptor.stat() }
+    let mine = try Failure.wrapping(folder.path(name), .look) { try descriptor.stat() }
     guard let found = try folder.status(name), found.inode == mine.inode, found.deviceID == mine.deviceID else {
       return .replaced
     }

@@ -40,7 +40,7 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
     // A descriptor of its own, as reading moves its position and closing it is up to the directory stream.
     let copy = unsafe cl_open_at(descriptor.rawValue, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
     guard copy >= 0, let stream = unsafe fdopendir(copy) else {
-      throw Failure(.system(path: path, operation: "list it", Errno(rawValue: copy < 0 ? -copy : errno)))
+      throw Failure(.system(path: path, operation: .list, Errno(rawValue: copy < 0 ? -copy : errno)))
     }
     defer { unsafe closedir(stream) }
     var names: [String] = []
@@ -58,12 +58,12 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
       return Stat(rawValue: status)
     }
     if errno == ENOENT { return nil }
-    throw Failure(.system(path: path(name), operation: "look at it", Errno(rawValue: errno)))
+    throw Failure(.system(path: path(name), operation: .look, Errno(rawValue: errno)))
   }
 
   /// What this folder is.
   package func status() throws(Failure) -> Stat {
-    try Failure.wrapping(path, "look at it") { try descriptor.stat() }
+    try Failure.wrapping(path, .look) { try descriptor.stat() }
   }
 
   /// Opens the regular file `name`.
@@ -98,9 +98,14 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
 
   // MARK: Changes
 
+  /// Why this process may not make entries here; nil if it may.
+  package var writeRefusal: Errno? {
+    unsafe faccessat(descriptor.rawValue, ".", W_OK, AT_EACCESS) == 0 ? nil : Errno(rawValue: errno)
+  }
+
   /// Makes the folder `name`, which must not be there.
   package func makeFolder(_ name: String, permissions: FilePermissions) throws(Failure) {
-    try unsafe call("create this folder", name) { unsafe mkdirat(descriptor.rawValue, $0, permissions.rawValue) }
+    try unsafe call(.createFolder, name) { unsafe mkdirat(descriptor.rawValue, $0, permissions.rawValue) }
   }
 
   /// Removes the entry `name` if there is one: a file, a link, or a folder with all that is in it.
@@ -108,9 +113,9 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
     guard let status = try status(name) else { return }
     if status.type == .directory {
       try folder(name).removeEntries()
-      try unsafe call("remove it", name) { unsafe unlinkat(descriptor.rawValue, $0, AT_REMOVEDIR) }
+      try unsafe call(.remove, name) { unsafe unlinkat(descriptor.rawValue, $0, AT_REMOVEDIR) }
     } else {
-      try unsafe call("remove it", name) { unsafe unlinkat(descriptor.rawValue, $0, 0) }
+      try unsafe call(.remove, name) { unsafe unlinkat(descriptor.rawValue, $0, 0) }
     }
   }
 
@@ -128,7 +133,7 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
     let error = unsafe name.withPath { old in
       unsafe newName.withPath { new in unsafe renameat(from, old, to, new) == 0 ? 0 : errno }
     }
-    try Failure.check(error, target.path(newName), "give the result this name")
+    try Failure.check(error, target.path(newName), .nameResult)
   }
 
   /// Swaps two entries in one step.
@@ -138,11 +143,11 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
     let folder = descriptor.rawValue
     let error = unsafe name.withPath { a in unsafe other.withPath { b in unsafe cl_exchange(folder, a, folder, b) } }
     if [EINVAL, ENOSYS, EOPNOTSUPP, EPERM].contains(error) { return false }
-    try Failure.check(error, path(other), "replace it")
+    try Failure.check(error, path(other), .replace)
     return true
   }
 
-  private func call(_ operation: String, _ name: String, _ body: (UnsafePointer<CChar>) -> CInt) throws(Failure) {
+  private func call(_ operation: FileOperation, _ name: String, _ body: (UnsafePointer<CChar>) -> CInt) throws(Failure) {
     try Failure.check(unsafe name.withPath { unsafe body($0) == 0 ? 0 : errno }, path(name), operation)
   }
 
@@ -157,6 +162,6 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
   /// Waits until the disk has the names of all entries, where the filesystem can say so.
   package func synchronize() throws(Failure) {
     let error = fsync(descriptor.rawValue) == 0 ? 0 : errno
-    if error != EINVAL { try Failure.check(error, path, "write it to the disk") }
+    if error != EINVAL { try Failure.check(error, path, .synchronize) }
   }
 }

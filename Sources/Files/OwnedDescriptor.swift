@@ -43,7 +43,7 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
     _ name: String, in folder: CInt, path: String, for use: FileUse, links: Links, permissions: FilePermissions
   ) throws(FileError) -> OwnedDescriptor {
     let file = try open(name, in: folder, path: path, flags: use.flags | O_NONBLOCK, links: links, permissions: permissions)
-    let status: Stat = try FileError.wrapping(path, "look at it") { try file.descriptor.stat() }
+    let status: Stat = try FileError.wrapping(path, .look) { try file.descriptor.stat() }
     guard status.type == .regular else { throw .notRegular(path: path) }
     return file
   }
@@ -67,7 +67,7 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
       // A pipe nobody reads, or a socket: these cannot be opened for writing.
       case .noSuchAddressOrDevice: throw .notRegular(path: path)
       case let error:
-        throw .system(path: path, operation: flags & O_CREAT != 0 ? "create it" : "open it", error)
+        throw .system(path: path, operation: flags & O_CREAT != 0 ? .create : .open, error)
       }
     }
   }

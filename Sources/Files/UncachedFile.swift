@@ -59,13 +59,13 @@ package final class UncachedFile<Failure: FileFailure>: Sendable {
       let count = unsafe pread(direct, memory, whole, off_t(range.lowerBound))
       if count > 0 { return min(count, range.count) }
       // EINVAL: a filesystem that opens files so but does not read them; go on through the page cache.
-      if count < 0, errno != EINVAL, errno != EINTR { try Failure.check(errno, cached.path, "read it at byte \(range.lowerBound)") }
+      if count < 0, errno != EINVAL, errno != EINTR { try Failure.check(errno, cached.path, .read(at: range.lowerBound)) }
     }
     let file = cached.descriptor.rawValue
     let count = unsafe pread(file, memory, range.count, off_t(range.lowerBound))
     guard count >= 0 else {
       if errno == EINTR { return try unsafe readUncached(range, into: memory) }
-      throw Failure(.system(path: cached.path, operation: "read it at byte \(range.lowerBound)", Errno(rawValue: errno)))
+      throw Failure(.system(path: cached.path, operation: .read(at: range.lowerBound), Errno(rawValue: errno)))
     }
     posix_fadvise(file, off_t(range.lowerBound), off_t(count), POSIX_FADV_DONTNEED)
     return count

@@ -19,8 +19,17 @@ package struct WholeFile<Failure: FileFailure>: ~Copyable, Sendable {
     var number = 0
     while try destination.folder.status(Self.temporaryName(destination.name, number)) != nil { number += 1 }
     let name = Self.temporaryName(destination.name, number)
-    let file = try destination.folder.file(name, for: .creating)
-    self.file = file
+    do throws(FileError) {
+      file = File(
+        try .file(
+          name, in: destination.folder.descriptor.rawValue, path: path, for: .creating, links: .refused, permissions: .standard),
+        path: path)
+    } catch .system(_, _, let error) {
+      // Not the hidden file's name, which nobody has heard of.
+      throw Failure(.system(path: path, operation: .writeThere, error))
+    } catch {
+      throw Failure(error)
+    }
     temporaryName = name
     self.destination = destination
   }

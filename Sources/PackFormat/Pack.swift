@@ -92,7 +92,7 @@ public struct Pack: Sendable {
     if try Stat.find(name + ".pack", failingAs: PackError.self)?.type == .directory {
       throw .invalid(file: path, problem: "this is not a pack; did you mean \(name).pack?")
     }
-    guard status != nil else { throw .file(.system(path: path, operation: "open it", .noSuchFileOrDirectory)) }
+    guard status != nil else { throw .file(.system(path: path, operation: .open, .noSuchFileOrDirectory)) }
     throw .invalid(file: path, problem: "this is a file; a pack is a folder. ggufpack convert makes one")
   }
 

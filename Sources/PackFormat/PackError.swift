@@ -12,6 +12,8 @@ public enum PackError: Error, Hashable, Sendable {
   case file(FileError)
   /// Something of the pack is not what its own rules or its own manifest say.
   case invalid(file: String, problem: String)
+  /// The filesystem of a result has room for `free` bytes, and it takes more.
+  case noSpace(path: String, needed: Int, free: Int)
   /// A result's name is taken, by what may be replaced.
   case exists(path: String)
   /// The pack is of a version that this program does not know.
@@ -46,6 +48,9 @@ extension PackError: CustomStringConvertible {
     switch self {
     case .file(let error): error.description
     case .invalid(let file, let problem): "\(file.oneLine): \(problem.oneLine)"
+    case .noSpace(let path, let needed, let free):
+      "\(path.oneLine): it takes \(needed) bytes, and its filesystem has room for \(free); free \(needed - free) more there, or "
+        + "write to another filesystem"
     case .exists(let path): "\(path.oneLine): it exists already; choose another name, or replace it"
     case .version(let file, let field, let found, let known):
       "\(file.oneLine): \(field) is \(found), and this program knows \(known == 1 ? "1" : "1 to \(known)"); "

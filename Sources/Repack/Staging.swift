@@ -44,7 +44,7 @@ struct Staging: ~Copyable {
       lock = try WriterLock(Self.hidden(name) + ".lock", at: place, of: destination)
     } catch .file(.system(_, _, let error)) {
       // Not the hidden file's name, which nobody has heard of.
-      throw .file(.system(path: destination, operation: "write there", error))
+      throw .file(.system(path: destination, operation: .writeThere, error))
     }
     try Self.recover(name, in: lock.folder)
     // Another run may have finished since.
@@ -66,7 +66,7 @@ struct Staging: ~Copyable {
   private static func place(_ destination: String) throws(PackError) -> Destination<PackError> {
     do throws(PackError) {
       return try Destination(destination)
-    } catch .file(.system(let path, "open it", let error)) where error == .noSuchFileOrDirectory || error == .notDirectory {
+    } catch .file(.system(let path, .open, let error)) where error == .noSuchFileOrDirectory || error == .notDirectory {
       throw .invalid(file: path, problem: "there is no such folder; create it, or write to another place")
     }
   }
@@ -77,7 +77,11 @@ struct Staging: ~Copyable {
   ) throws(PackError) {
     guard let status = try place.existing() else { return }
     let path = place.folder.path(place.name)
-    guard replacing else { throw .exists(path: path) }
+    guard replacing else {
+      // Neither another name nor replacing it would help whoever may not write there.
+      if let error = place.folder.writeRefusal { throw .file(.system(path: path, operation: .writeThere, error)) }
+      throw .exists(path: path)
+    }
     let isFolder = status.type == .directory
     guard isFolder == result.isFolder else {
       throw .invalid(file: path, problem: "this is a \(isFolder ? "folder" : "file"); \(result.kind). Not replaced")
@@ -143,9 +147,6 @@ struct Staging: ~Copyable {
     var room = free
     for name in try folder.names() { room += Int(try folder.status(name)?.sizeAllocated ?? 0) }
     guard room < byteCount else { return }
-    throw .invalid(
-      file: destination,
-      problem: "it takes \(byteCount) bytes, and its filesystem has room for \(room); free \(byteCount - room) more there, or "
-        + "write to another filesystem")
+    throw .noSpace(path: destination, needed: byteCount, free: room)
   }
 }

@@ -7,16 +7,16 @@ import PackFormat
 public enum RuntimeError: Error, Hashable, Sendable {
   /// The operating system refused: `operation` names what was tried, `reason` is its own text.
   case system(operation: String, reason: String)
-  /// A file could not be used.
-  case file(path: String, operation: String, reason: String)
+  /// A file could not be used; if `isWriting`, it was to be written.
+  case file(path: String, operation: String, reason: String, isWriting: Bool = false)
   /// The pack itself cannot be used.
   case pack(PackError)
   /// What was asked for cannot be: the value that was given, why not, and what would do.
   case badOption(RuntimeOption, value: String, problem: String, remedies: [Remedy] = [])
   /// Some nodes have too little free memory for what is to lie on them.
   case shortage([NodeShortage])
-  /// The cgroup at `path` leaves this process too few bytes.
-  case memoryLimit(path: String, needed: Int, free: Int)
+  /// The cgroup at `path` leaves this process too few bytes; `activations` of those needed are for KV cache and activations.
+  case memoryLimit(path: String, needed: Int, free: Int, activations: Int = 0)
   /// Some nodes have too few free huge pages.
   case hugePageShortage([NodeShortage])
   /// The filesystem in memory at `path`, which is `size` bytes large, has too little room left for replicas.
@@ -37,12 +37,12 @@ extension RuntimeError: Remediable {
   public var problem: String {
     switch self {
     case .system(let operation, let reason): "cannot \(operation): \(reason)"
-    case .file(let path, let operation, let reason): "\(path): cannot \(operation): \(reason)"
+    case .file(let path, let operation, let reason, _): "\(path): cannot \(operation): \(reason)"
     case .pack(let error): error.description
     case .badOption(let option, let value, let problem, _): "\(option.rawValue) \(value): \(problem)"
     case .shortage(let nodes): "too little free memory: \(Self.list(nodes))"
-    case .memoryLimit(let path, let needed, let free):
-      "the cgroup \(path) leaves too little memory: \(ByteCount(needed - free)) short (\(ByteCount(needed)) needed, \(ByteCount(free)) available)"
+    case .memoryLimit(let path, let needed, let free, let activations):
+      "the cgroup \(path) leaves too little memory: \(ByteCount(needed - free)) short (\(ByteCount(needed)) needed\(Self.part(activations)), \(ByteCount(free)) available)"
     case .hugePageShortage(let nodes): "too few free huge pages: \(Self.list(nodes))"
     case .filesystemShortage(let path, let needed, let free, _):
       "\(path) has too little room: \(ByteCount(needed - free)) short (\(ByteCount(needed)) needed, \(ByteCount(free)) free)"
@@ -56,10 +56,13 @@ extension RuntimeError: Remediable {
     switch self {
     case .badOption(_, _, _, let remedies): remedies
     // What the weights alone have room for needs no other place for them.
-    case .shortage(let nodes) where nodes.allSatisfy({ $0.needed - $0.activations <= $0.free }):
-      [.freeMemory, .shorterContext, .smallerBatch, .fewerSequences]
-    case .shortage: [.freeMemory, .mapNodes, .spill]
-    case .memoryLimit: [.raiseLimit]
+    case .shortage(let nodes) where nodes.allSatisfy({ $0.activations >= $0.missing }): [.freeMemory] + Self.smallerActivations
+    // Other nodes help only where they are, and have room.
+    case .shortage(let nodes) where nodes.allSatisfy({ $0.elsewhere >= nodes.reduce(0) { $0 + $1.missing } }):
+      [.freeMemory, .mapNodes, .spill]
+    case .shortage: [.freeMemory]
+    case .memoryLimit(_, let needed, let free, let activations):
+      [.raiseLimit] + (activations >= needed - free ? Self.smallerActivations : [])
     case .hugePageShortage: [.reserveHugePages, .memory(.anon)]
     case .filesystemShortage(let path, let needed, let free, let size):
       [.enlarge(path: path, mebibytes: (size + needed - free) >> 20 + 1)]
@@ -68,13 +71,16 @@ extension RuntimeError: Remediable {
     }
   }
 
+  private static let smallerActivations: [Remedy] = [.shorterContext, .smallerBatch, .fewerSequences]
+
+  private static func part(_ activations: Int) -> String {
+    activations > 0 ? ", \(ByteCount(activations)) of it for the KV cache and activations" : ""
+  }
+
   private static func list(_ nodes: [NodeShortage]) -> String {
     nodes.map { node in
-      let part =
-        node.activations > 0
-        ? ", \(ByteCount(node.activations)) of it for the KV cache and activations" : ""
-      return
-        "node \(node.node) is \(ByteCount(node.needed - node.free)) short (\(ByteCount(node.needed)) needed\(part), \(ByteCount(node.free)) free)"
+      "node \(node.node) is \(ByteCount(node.missing)) short "
+        + "(\(ByteCount(node.needed)) needed\(part(node.activations)), \(ByteCount(node.free)) free)"
     }.joined(separator: ", ")
   }
 }
@@ -83,7 +89,8 @@ extension RuntimeError: FileFailure {
   package init(_ error: FileError) {
     self =
       switch error {
-      case .system(let path, let operation, let reason): .file(path: path, operation: operation, reason: reason.description)
+      case .system(let path, let operation, let reason):
+        .file(path: path, operation: operation.description, reason: reason.description, isWriting: operation.isWriting)
       case .notRegular(let path): .file(path: path, operation: "use it", reason: "this is not a regular file")
       case .link(let path):
         .file(path: path, operation: "use it", reason: "this is a symbolic link, and links are not followed here")

@@ -21,7 +21,7 @@ extension RuntimeError: FailureConvertible {
     case .interrupted: .interrupted
     case .badOption: .wrongUsage
     case .pack(let error): error.failure.exitCode
-    case .file: .unusable
+    case .file(_, _, _, let isWriting): isWriting ? .failed : .unusable
     case .system, .staleReplica: .failed
     }
   }

@@ -42,7 +42,9 @@ package struct FreeMemory {
     func margin(_ node: Topology.Node) -> Int { isSecondLook ? Self.margin(node) / 2 : Self.margin(node) }
     let needed = weights.merging(activations, uniquingKeysWith: +)
     let total = needed.values.reduce(0, +)
-    try checkLimit(total, keeping: kept.values.reduce(0, +), margin: isSecondLook ? Self.limitMargin / 2 : Self.limitMargin)
+    try checkLimit(
+      total, activations: activations.values.reduce(0, +), keeping: kept.values.reduce(0, +),
+      margin: isSecondLook ? Self.limitMargin / 2 : Self.limitMargin)
     func available(_ node: Topology.Node) -> Int {
       node.freeMemory + max(0, node.reclaimableMemory - (kept[node.id] ?? 0))
     }
@@ -52,20 +54,29 @@ package struct FreeMemory {
       }
       if room >= total { return }
     }
-    let short = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> NodeShortage? in
+    var shortages = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> NodeShortage? in
       guard bytes > 0, let node = topology.node(id) else { return nil }
       let wanted = bytes + margin(node)
       guard wanted > available(node) else { return nil }
       return NodeShortage(
         node: id, needed: wanted, free: available(node), activations: activations[id] ?? 0)
     }
-    guard short.isEmpty else { throw .shortage(short) }
+    guard !shortages.isEmpty else { return }
+    if !spill {
+      let elsewhere = topology.nodes.filter(\.isAllowed).reduce(0) {
+        $0 + max(0, available($1) - margin($1) - (needed[$1.id] ?? 0))
+      }
+      for index in shortages.indices { shortages[index].elsewhere = elsewhere }
+    }
+    throw .shortage(shortages)
   }
 
-  private func checkLimit(_ bytes: Int, keeping kept: Int, margin: Int) throws(RuntimeError) {
+  private func checkLimit(_ bytes: Int, activations: Int, keeping kept: Int, margin: Int) throws(RuntimeError) {
     guard let limit, bytes > 0 else { return }
     let wanted = bytes + margin
     let available = limit.available(keeping: kept)
-    guard wanted <= available else { throw .memoryLimit(path: limit.path, needed: wanted, free: available) }
+    guard wanted <= available else {
+      throw .memoryLimit(path: limit.path, needed: wanted, free: available, activations: activations)
+    }
   }
 }

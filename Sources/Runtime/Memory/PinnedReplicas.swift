@@ -115,7 +115,7 @@ public struct PinnedReplicas {
 
   /// What a line about a file says after its path and what was tried.
   private static func reason(_ error: RuntimeError) -> String {
-    if case .file(_, _, let reason) = error { return reason }
+    if case .file(_, _, let reason, _) = error { return reason }
     return error.description
   }
 
@@ -180,7 +180,7 @@ public struct PinnedReplicas {
     for replica in plan.replicas {
       let file = try partial.folder.file(Self.fileName(replica))
       guard fchmod(file.descriptor.rawValue, 0o400) == 0 else {
-        throw .file(path: file.path, operation: "make it read-only", reason: Kernel.text(errno))
+        throw .file(path: file.path, operation: "make it read-only", reason: Kernel.text(errno), isWriting: true)
       }
     }
   }

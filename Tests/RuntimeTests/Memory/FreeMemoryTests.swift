@@ -58,14 +58,23 @@ struct FreeMemoryTests {
   }
 
   @Test(
-    "Where the weights alone have room, the remedy is a shorter context; otherwise it is another place for them",
-    arguments: [(100, 300, true), (300, 100, false), (500, 0, false)])
-  func remedies(weights: Int, activations: Int, isContext: Bool) throws {
-    let memory = FreeMemory(try node(["Inactive(file)": 200]).topology, limit: nil)
+    "Where the weights alone have room, the remedy is a shorter context; otherwise it is another node, if one has room for what is missing",
+    arguments: [
+      (100, 300, 900, true, false), (300, 100, 900, false, true), (500, 0, 900, false, true), (500, 0, 0, false, false),
+      (500, 0, 300, false, false),
+    ])
+  func remedies(weights: Int, activations: Int, other: Int, isContext: Bool, isElsewhere: Bool) throws {
+    let machine = try node(["Inactive(file)": 200]).machine
+    if other > 0 {
+      try machine.write("sys/devices/system/node/online", "0-1")
+      try machine.addNode(1, cpus: "1", mebibytes: 1024, free: other, distances: "20 10")
+    }
+    let memory = FreeMemory(Topology.read(root: machine.root, affinity: [0, 1]), limit: nil)
     let error = try #require(throws: RuntimeError.self) {
       try memory.check([0: weights * Self.mebibyte], and: [0: activations * Self.mebibyte])
     }
-    #expect(error.remedies.contains(.shorterContext) == isContext && error.remedies.contains(.mapNodes) != isContext)
+    #expect(error.remedies.contains(.shorterContext) == isContext && error.remedies.contains(.mapNodes) == isElsewhere)
+    #expect(error.remedies.contains(.spill) == isElsewhere && error.remedies.contains(.freeMemory))
   }
 
   @Test("A cgroup's limit is a shortage of its own")
