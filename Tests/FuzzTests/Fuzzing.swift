@@ -5,12 +5,17 @@ import TestSupport
 
 /// What the fuzzers share.
 enum Fuzzing {
-  /// GGUFPACK_FUZZ_ITERATIONS, or as many cases as a release build does in a minute.
-  static let iterations = ProcessInfo.processInfo.environment["GGUFPACK_FUZZ_ITERATIONS"].flatMap { Int($0) } ?? 10_000
+  /// How many cases each fuzzer tries.
+  static let iterations = FuzzCases.count()
 
   /// Runs `body` with the path of an empty folder that goes when it returns.
+  ///
+  /// In memory, if possible: results are synced to the disk, which would take nearly all of the time.
   static func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "fuzz-\(UUID().uuidString)").path
+    let memory = URL(filePath: "/dev/shm")
+    let isWritable = FileManager.default.isWritableFile(atPath: memory.path)
+    let parent = isWritable ? memory : FileManager.default.temporaryDirectory
+    let folder = parent.appending(path: "fuzz-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     return try body(folder)

@@ -19,27 +19,6 @@ struct SpecialTokensTests {
     return parts
   }
 
-  /// The same by trying every token at every place.
-  private func expected(_ tokens: [(String, TokenKind)], _ text: String, parsingControl: Bool) -> [SpecialTokens.Part] {
-    let (bytes, texts) = (Array(text.utf8), tokens.map { Array($0.0.utf8) })
-    var (parts, begin, index): ([SpecialTokens.Part], Int, Int) = ([], 0, 0)
-    while index < bytes.count {
-      let found = texts.indices.filter { id in
-        !texts[id].isEmpty && texts.firstIndex(of: texts[id]) == id && bytes[index...].starts(with: texts[id])
-          && (parsingControl ? tokens[id].1 != .normal : tokens[id].1 == .userDefined)
-      }.max { texts[$0].count < texts[$1].count }
-      guard let found else {
-        index += 1
-        continue
-      }
-      if begin < index { parts.append(.text(begin..<index)) }
-      parts.append(.token(Int32(found)))
-      index += texts[found].count
-      begin = index
-    }
-    return begin < bytes.count ? parts + [.text(begin..<bytes.count)] : parts
-  }
-
   @Test("At each place the longest token wins, from left to right") func longest() throws {
     let special = try special([
       ("<a>", .control), ("<a><b>", .control), ("x", .normal), ("b>", .userDefined), ("", .control), ("<a>", .userDefined),
@@ -50,26 +29,6 @@ struct SpecialTokensTests {
     #expect(
       special.contains("<a><b>") && special.contains("b>") && !special.contains("<a") && !special.contains("x")
         && !special.contains(""))
-  }
-
-  @Test("Random tokens are found where trying each of them finds them") func random() throws {
-    var random = SplitMix64(seed: 31)
-    func word(_ most: Int) -> String {
-      String((0..<Int.random(in: 0...most, using: &random)).map { _ in "abé".randomElement(using: &random) ?? "a" })
-    }
-    for _ in 0..<FuzzCases.count(3000) {
-      let kinds: [TokenKind] = [.control, .userDefined, .normal]
-      let tokens = (0..<Int.random(in: 0...8, using: &random)).map { _ in (word(5), kinds.randomElement(using: &random) ?? .control)
-      }
-      let special = try special(tokens)
-      let text = word(30)
-      for control in [true, false] {
-        // A text of which the lowest id is not special is left out, as is its equal.
-        guard tokens.allSatisfy({ token in tokens.first { $0.0 == token.0 }?.1 == token.1 }) else { continue }
-        #expect(
-          parts(special, text, parsingControl: control) == expected(tokens, text, parsingControl: control), "\(tokens) in \(text)")
-      }
-    }
   }
 
   /// Random rising ranges of a text.
