@@ -116,7 +116,7 @@ let package = Package(
       swiftSettings: safe),
     .executableTarget(name: "make-fixtures", dependencies: ["GGUF"], path: "fixtures/generator", swiftSettings: fast),
 
-    // Tests. ModelTests computes models, and FuzzTests has many cases: they want a release build; see scripts/test.
+    // Tests. ModelTests computes models, and FuzzTests has many cases: they need a release build; see scripts/test.
     .target(name: "TestSupport", dependencies: ["GGUF"], path: "Tests/TestSupport"),
     .testTarget(
       name: "FilesTests", dependencies: ["Files", .product(name: "SystemPackage", package: "swift-system")]),

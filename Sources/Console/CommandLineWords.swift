@@ -37,7 +37,7 @@ struct CommandLineWords {
 
   private var commandNames: [String] { root.configuration.subcommands.map { $0._commandName } }
 
-  /// Throws if the first word is meant for a command and is none.
+  /// Throws if the first word is meant for a command and is not one.
   func checkCommand() throws(Failure) {
     guard let first = words.first, !first.hasPrefix("-") else { return }
     if first == "help" {
@@ -64,7 +64,7 @@ struct CommandLineWords {
 
   // MARK: Options
 
-  /// Puts this program's names in the place of synonyms, and throws for an option of several letters behind one dash that is not
+  /// Replaces synonyms by this program's names, and throws for an option of several letters after one dash that is not
   /// one: the parser takes it for several options, and prints the help if an h is among them.
   mutating func translate(_ synonyms: [String: Synonym]) throws(Failure) {
     guard words.contains(where: { $0.hasPrefix("-") && ($0.dropFirst().count > 1 || synonyms[$0] != nil) }),

@@ -7,7 +7,7 @@ import Synchronization
 package final class Progress: Sendable {
   private typealias Clock = ContinuousClock
 
-  /// No line for what is there at once.
+  /// Work that is done at once shows no line.
   private static let delay = Duration.milliseconds(300)
   private static let interval = Duration.milliseconds(80)
 

@@ -45,7 +45,7 @@ package enum Terminal {
     }
   }
 
-  /// Puts `text` in the place of the last line written so; it must fit one line of the terminal.
+  /// Replaces the last line written this way by `text`; it must fit one line of the terminal.
   static func show(status text: String) {
     hasStatus.withLock { hasStatus in
       hasStatus = true

@@ -36,7 +36,7 @@ extension Doctor {
     return findings
   }
 
-  /// What is said of a pack for another number of nodes: nodes left idle cost speed, several parts on one node do not.
+  /// What to report for a pack made for another number of nodes: idle nodes cost speed, several parts on one node do not.
   private func nodeCount(_ pack: Pack, _ teams: TeamPlan, _ notes: [Note]) -> [Finding] {
     guard let idle = ReplicaPlan.idleNodes(pack.manifest, teams, topology) else { return notes.map { good($0.description) } }
     let remedy =

@@ -19,7 +19,7 @@ package struct FileLock: ~Copyable, Sendable {
 
   /// Tries to lock the file `name` of `folder`, which is made if it is not there; does not wait.
   ///
-  /// A filesystem that knows no locks gives one that keeps nobody out.
+  /// On a filesystem without locks, this one keeps no other process out.
   package static func onFile<Failure: FileFailure>(
     _ name: String, in folder: borrowing Folder<Failure>
   ) throws(Failure) -> Attempt {

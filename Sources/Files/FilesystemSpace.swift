@@ -18,7 +18,7 @@ package struct FilesystemSpace {
     self.init(status)
   }
 
-  /// What the operating system has said; nil if that is nothing, as of filesystems without blocks, such as a network's.
+  /// What the operating system says; nil for filesystems that report no blocks, such as a network's.
   init?(_ status: statvfs) {
     unit = Int(clamping: status.f_frsize)
     guard status.f_blocks > 0, let free = Int(clamping: status.f_bavail).multiplied(by: unit),

@@ -4,7 +4,7 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// An open folder, whose entries are opened, made and removed by name: whatever happens to its path meanwhile, they are of this folder.
+/// An open folder, whose entries are opened, made and removed by name: whatever happens to its path in the meantime, they belong to this folder.
 ///
 /// No function follows a symbolic link to get at an entry.
 package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {

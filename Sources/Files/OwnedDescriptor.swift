@@ -30,7 +30,7 @@ package enum FileUse: Sendable {
   }
 }
 
-/// A file descriptor that is closed once, when this value goes.
+/// A file descriptor that is closed once, when this value ends.
 package struct OwnedDescriptor: ~Copyable, Sendable {
   package let descriptor: FileDescriptor
 
@@ -64,7 +64,7 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
       case .interrupted: continue
       case .tooManySymbolicLinkLevels where links == .refused: throw .link(path: path)
       case .notDirectory where flags & O_DIRECTORY != 0 && links == .refused && isLink(name, in: folder): throw .link(path: path)
-      // A pipe nobody reads, or a socket: these cannot be opened for writing.
+      // A pipe that no process reads, or a socket: these cannot be opened for writing.
       case .noSuchAddressOrDevice: throw .notRegular(path: path)
       case let error:
         throw .system(path: path, operation: flags & O_CREAT != 0 ? .create : .open, error)

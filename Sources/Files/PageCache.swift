@@ -12,7 +12,7 @@ extension File {
     return cached < 0 || cached >= byteCount
   }
 
-  /// Has the page cache forget the file, as far as no process maps it and nothing of it waits to be written.
+  /// Drops the file from the page cache, except for pages that a process maps or that wait to be written.
   ///
   /// What is read or written piece by piece is cached in small pages, and a file that is cached so is never mapped in huge ones.
   package func forgetCached() { posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED) }

@@ -15,7 +15,7 @@ package struct WholeFile<Failure: FileFailure>: ~Copyable, Sendable {
   package init(_ path: String) throws(Failure) {
     let destination = try Destination<Failure>(path)
     if try destination.existing()?.type == .directory { throw Failure(.notRegular(path: path)) }
-    // A name that nobody has: what is there is not ours.
+    // An unused name: a file that is there belongs to somebody else.
     var number = 0
     while try destination.folder.status(Self.temporaryName(destination.name, number)) != nil { number += 1 }
     let name = Self.temporaryName(destination.name, number)

@@ -2,7 +2,7 @@
 
 /// An array of a GGUF's metadata, kept as the bytes it had in the file.
 ///
-/// A vocabulary has hundreds of thousands of strings: they become values only when they are asked for.
+/// A vocabulary has hundreds of thousands of strings: they become values only when a caller asks for them.
 public struct MetadataArray: Sendable, Hashable {
   /// What the elements are; never `array`, since nested arrays are refused.
   public let elementType: MetadataType

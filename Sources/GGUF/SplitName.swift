@@ -12,7 +12,7 @@ enum SplitKey {
 
 /// The name of a split model's file: `PREFIX-00001-of-00003.gguf`.
 struct SplitName: Hashable {
-  /// What stands before the first hyphen of the ending, the folder included.
+  /// The part before the first hyphen of the ending, including the folder.
   let prefix: String
   /// Which part it is, counted from 0.
   let number: Int

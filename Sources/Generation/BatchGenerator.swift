@@ -145,12 +145,12 @@ public struct BatchGenerator {
   /// Computes the next token of each prompt under way.
   private func step(_ model: Model, _ active: inout [Active]) throws(ModelError) {
     let tokens = active.map { (sequence: $0.sequence, token: $0.next) }
-    var isNonsense = false
+    var hasNoFiniteLogit = false
     // Each sampler is changed in place: a copy of it would copy a vocabulary of numbers.
     try model.advance(tokens) { index, logits in
-      guard let token = active[index].sampler.sample(logits) else { return isNonsense = true }
+      guard let token = active[index].sampler.sample(logits) else { return hasNoFiniteLogit = true }
       active[index].next = token
     }
-    if isNonsense { throw .noFiniteLogit }
+    if hasNoFiniteLogit { throw .noFiniteLogit }
   }
 }

@@ -216,7 +216,7 @@ struct SchemaCompiler {
     default: break
     }
     guard !types.isEmpty, types.allSatisfy({ $0 == "any" || $0 == "integer" || Self.allTypes.contains($0) }) else {
-      throw .invalidSchema(path: path, problem: "'type' is none of JSON's types")
+      throw .invalidSchema(path: path, problem: "'type' is not one of JSON's types")
     }
     return types
   }

@@ -4,7 +4,7 @@ import Files
 import GGUF
 import WeightTypes
 
-/// How a tensor's blocks are arranged in a blob.
+/// The order of a tensor's blocks in a blob.
 ///
 /// `docs/FORMAT.md` draws each layout bit by bit.
 public enum Layout: String, Sendable, Hashable, CaseIterable {
@@ -42,7 +42,7 @@ public struct InterleavedField: Sendable, Hashable {
   }
 }
 
-/// The 16-row form of a weight type: what stands in front of a tile and what follows.
+/// The 16-row form of a weight type: what the head of a tile holds, and what its body holds.
 ///
 /// Sixteen rows of K elements become a *row group*: a run of tiles. A tile covers `tileBlocks` consecutive blocks of each row
 /// (fewer in the last one). First come the heads of its blocks (scales, mins), padded with zeros to a multiple of 64 bytes, then

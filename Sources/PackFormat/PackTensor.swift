@@ -35,7 +35,7 @@ public struct PackTensor: ShapedTensor, Sendable, Hashable {
 public struct TensorSlice: Sendable, Hashable {
   /// Index of the blob.
   public var blob: Int
-  /// How the rows are arranged.
+  /// The layout of the rows.
   public var layout: Layout
   /// Where the first expert's rows begin in the blob, in bytes.
   public var offset: Int

@@ -82,7 +82,7 @@ struct PackValidator {
     try checkZeros(headers)
   }
 
-  /// Refuses blobs and gaps that stand for far more zeros than tensors can leave between them: some kilobytes could say terabytes.
+  /// Refuses blobs and gaps that stand for far more zeros than tensors can leave between them: otherwise, some kilobytes could stand for terabytes.
   private func checkZeros(_ headers: [GGUFHeader]) throws(PackError) {
     var allowed = [Int](repeating: 0, count: manifest.blobs.count)
     for tensor in manifest.tensors {

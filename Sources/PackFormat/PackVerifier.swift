@@ -26,7 +26,7 @@ public struct PackVerifier: Sendable {
 
   /// Reads every blob, and checks the digest of each chunk; of a compressed blob that of its file too.
   ///
-  /// The digest of a plain blob's file needs no check of its own: it stands in the manifest, which has been checked, beside the
+  /// The digest of a plain blob's file needs no check of its own: it is in the manifest, which has been checked, beside the
   /// digests of the chunks that make up the file.
   /// - Parameter progress: Called with the bytes read since the last call, on any thread, one call at a time; what it throws ends
   ///   the run.

@@ -2,7 +2,7 @@
 
 import PackFormat
 
-/// The digests of chunks, from content that comes in pieces which know nothing of chunks.
+/// The digests of chunks, from content that comes in pieces of any size.
 struct ChunkDigests: ~Copyable {
   private let chunkByteCount: Int
   private var stream: DigestStream?

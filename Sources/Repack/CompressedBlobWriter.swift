@@ -20,7 +20,7 @@ struct CompressedBlobWriter {
   /// Writes `file`, down to the disk.
   ///
   /// - Parameters:
-  ///   - note: Called for each section that is stored, with what a later run must know to go on after it; nil if that is not wanted.
+  ///   - note: Called for each section that is stored, with what a later run must know to resume after it; nil if that is not wanted.
   ///   - finished: Called with the bytes of content that are done since the last call.
   func write(
     _ content: some BlobContent, sections: [BlobSection], to file: borrowing File<PackError>,
@@ -47,7 +47,7 @@ struct CompressedBlobWriter {
         try note(index, .init(encoding: segment.encoding, frames: segment.frames, digest: try file.digest(start..<end)))
       }
     }
-    // A slice that did not shrink enough was written over; what it left after the end goes.
+    // A slice that did not shrink enough was overwritten; what it left after the end is cut off.
     try file.resize(to: end)
     try file.synchronize()
     return WrittenBlob(
@@ -131,7 +131,7 @@ struct CompressedBlobWriter {
     return count
   }
 
-  /// Hashes the section's content and, if `packs`, writes its frames; gives back their sizes.
+  /// Hashes the section's content and, if `packs`, writes its frames; returns their sizes.
   private func pass(
     _ section: BlobSection, of content: some BlobContent, packing packs: Bool,
     to file: borrowing File<PackError>, at start: Int,

@@ -56,7 +56,7 @@ struct Excerpt: Sendable {
     try digest { (_, _) throws(PackError) in }
   }
 
-  /// Writes it to the file `name` of `folder`, down to the disk, and gives back its digest.
+  /// Writes it to the file `name` of `folder`, down to the disk, and returns its digest.
   ///
   /// - Parameter check: Called now and then; what it throws ends the copying.
   func copy(

@@ -68,7 +68,7 @@ public struct PackConverter: Sendable {
     if journal?.written.isEmpty ?? false { try staging.folder.removeEntries(except: Journal.fileName) }
     func check() throws(PackError) { try progress(0) }
     var digests = [Pack.FileName.header: try header.copy(to: Pack.FileName.header, in: staging.folder, check)]
-    // Zeros are not worth a file, unless they are so many that a reader would not believe it.
+    // Zeros get no file of their own, unless there are more of them than a reader accepts without one.
     let data = draft.tensors.reduce(0) { $0 + ($1.byteCount ?? 0) }
     let keepsGaps = gaps.byteCount - data > PackManifest.impliedZeroLimit ? true : !(try gaps.isZero(check))
     if keepsGaps {

@@ -11,7 +11,7 @@ struct Scratch: ~Copyable {
   var undoing = GroupBuffers()
   var codec: FrameCodec
 
-  /// Bytes of rows that are read and converted at a time: they stay in the second-level cache meanwhile.
+  /// Bytes of rows that are read and converted at a time: few enough to stay in the second-level cache.
   static let batchByteCount = 1 << 18
 
   /// Threads that convert `tensors` at a time: as many as the memory for their row groups allows, and as keep a disk busy.

@@ -130,7 +130,7 @@ struct Staging: ~Copyable {
     } else if try lock.folder.status(name) == nil {
       try lock.folder.rename(hidden, to: name)
     } else if try !lock.folder.exchange(hidden, with: name) {
-      // A filesystem that cannot swap two folders in one step does it in two; `recover` knows of the time between them.
+      // A filesystem that cannot swap two folders in one step does it in two; `recover` repairs what a crash between them leaves.
       try lock.folder.rename(name, to: Self.replaced(name))
       try lock.folder.rename(hidden, to: name)
       try lock.folder.remove(Self.replaced(name))

@@ -26,7 +26,7 @@ struct UseOrder: Comparable {
     self.index = index
   }
 
-  /// Beginnings of the names within a layer; a longer one stands before those it begins with.
+  /// Beginnings of the names within a layer; a longer one comes before those that it begins with.
   static let steps = [
     "attn_norm", "attn_qkv", "attn_q_a", "attn_q_b", "attn_q", "attn_kv", "attn_k", "attn_v", "attn_gate", "attn_sinks",
     "shortconv", "ssm_in", "ssm_ba", "ssm_beta", "ssm_alpha", "ssm_conv1d", "ssm_dt", "ssm_a", "ssm_d", "ssm_norm", "ssm_out",

@@ -3,7 +3,7 @@
 import Files
 import PackFormat
 
-/// What one run at a time holds while it writes a result: a lock on an empty file beside it, which goes when this value does.
+/// What one run at a time holds while it writes a result: a lock on an empty file beside it, which is removed with this value.
 ///
 /// Not on the folder that is written: it takes the result's name at the end, and network filesystems lock no folders.
 struct WriterLock: ~Copyable {
@@ -23,7 +23,7 @@ struct WriterLock: ~Copyable {
     self.name = name
   }
 
-  // Before the lock is let go: a run that has opened the file meanwhile sees that it is no longer the one at this path.
+  // Before the lock is let go: a run that has opened the file in the meantime sees that it is no longer the one at this path.
   deinit { try? folder.remove(name) }
 
   private static func take(

@@ -3,7 +3,7 @@
 import Generation
 import Inference
 
-/// What packrun tells of prompts and their answers, to people or to programs.
+/// What packrun reports about prompts and their answers, to people or to programs.
 protocol AnswerReport {
   /// Prompts of so many tokens are about to be read.
   func begin(promptTokens: Int)

@@ -38,7 +38,7 @@ struct PlacementArguments: ParsableArguments {
 
   private static func cpuList(_ text: String) throws -> [Int] {
     guard let cpus = NumberList.parse(text), !cpus.isEmpty else {
-      throw ValidationError("--cpus \(text): write a list of CPUs, such as 0-3,8")
+      throw ValidationError("write a list of CPUs, such as 0-3,8")
     }
     return cpus
   }
@@ -50,7 +50,7 @@ struct PlacementArguments: ParsableArguments {
       guard sides.count == 2, let pack = Int(sides[0]), let machine = Int(sides[1]), pack >= 0, machine >= 0,
         map.updateValue(machine, forKey: pack) == nil
       else {
-        throw ValidationError("--map-nodes \(text): write PACK NODE=MACHINE NODE, each pack node once, such as 0=0,1=2")
+        throw ValidationError("write PACK NODE=MACHINE NODE, each pack node once, such as 0=0,1=2")
       }
     }
     return map

@@ -35,10 +35,10 @@ struct SamplingArguments: ParsableArguments {
   @Option(parsing: .unconditionalSingleValue, help: "Stop at this text; may be given several times.")
   var stop: [String] = []
 
-  @Option(name: .shortAndLong, help: "Tokens of an answer at most; -1: until the model or the context ends it.")
+  @Option(name: .shortAndLong, help: "The most tokens of an answer; with -1, the model or the context ends it.")
   var number = -1
 
-  /// Tokens of an answer at most; nil for as many as there are.
+  /// The most tokens of an answer; nil for no limit.
   var maximumTokens: Int? { number < 0 ? nil : number }
 
   /// The options, for a context that holds so many tokens.

@@ -16,7 +16,7 @@ struct TurnReader: ~Copyable {
     case end
   }
 
-  /// The next turn that is not empty; nil at the end of the input. A line that ends with a backslash goes on in the next one.
+  /// The next turn that is not empty; nil at the end of the input. A line that ends with a backslash continues in the next one.
   ///
   /// Ctrl-C at the prompt says how to leave; the next one leaves, and so does one right after the one that stopped an answer (see
   /// `Interrupt`).

@@ -71,13 +71,13 @@ struct CommandLineTests {
   func synonyms() throws {
     #expect(try translated(["x", "-c", "5"]) == ["x", "--cache", "5"])
     #expect(try translated(["x", "-c=5", "-ub", "512", "--old", "--json"]) == ["x", "--cache", "5", "--json"])
-    // What is the value of an option is no option.
+    // The value of an option is not an option.
     #expect(try translated(["x", "-p", "-ub"]) == ["x", "-p", "-ub"])
     #expect(try translated(["x", "--", "-ub"]) == ["x", "--", "-ub"])
     #expect(try translated(["x", "-10", "-1.5"]) == ["x", "-10", "-1.5"])
   }
 
-  @Test("Several letters behind one dash are one unknown option, not the help", arguments: ["-hf", "-json", "-ctk"])
+  @Test("Several letters after one dash are one unknown option, not the help", arguments: ["-hf", "-json", "-ctk"])
   func severalLetters(word: String) {
     let failure = #expect(throws: Failure.self) { _ = try translated(["x", word, "y"]) }
     #expect(failure?.problem.contains("'\(word)'") == true && failure?.exitCode == .wrongUsage)

@@ -46,7 +46,7 @@ struct StreamTests {
     #expect(result.errors.contains("standard output: cannot write: No space left on device"), "\(result.errors)")
   }
 
-  @Test("A reader that has seen enough is no news")
+  @Test("A reader that closes the pipe early gets no message")
   func closedPipe() throws {
     for ignored in ["", "trap '' PIPE; "] {
       let result = try shell("\(ignored)set -o pipefail; $G inspect $W/m.pack --tensors | true; echo ${PIPESTATUS[0]}")
@@ -67,7 +67,7 @@ struct StreamTests {
     (["-n", "-7"], 64), (["-n", "2", "--top-k", "-2"], 64), (["-n", "2", "--temp", "nan"], 64), (["--threads", "-1"], 64),
   ]
 
-  @Test("Minus one is no limit, and other negative numbers are refused by their own line", arguments: numbers)
+  @Test("Minus one means no limit, and other negative numbers are refused by their own line", arguments: numbers)
   func negativeNumbers(options: [String], exitCode: Int32) throws {
     let result = try Program.packrun.run([pack, "-p", "Once", "--quiet", "--ctx", "32"] + options)
     #expect(result.exitCode == exitCode, "\(result.errors)")

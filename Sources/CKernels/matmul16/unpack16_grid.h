@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The types whose quants are points of a grid. Besides `scales_TYPE` a type has `points_TYPE(block, s)`, which looks up the points of the
+// The types whose quants are points of a grid. In addition to `scales_TYPE`, a type has `points_TYPE(block, s)`, which looks up the points of the
 // 32 elements from 32 s on once, and `line_TYPE(points, l)`, a line of them.
 //
 //   GRIDS   a parameter of the instruction set, the header with its look-ups: grids_vbmi.h, grids_loads.h

@@ -29,7 +29,7 @@ package struct FileProbe: ~Copyable {
 
   /// How the file at `path` is mapped; nil if it has no whole huge page or cannot be mapped.
   ///
-  /// - Parameter node: Where what is read meanwhile is to be cached.
+  /// - Parameter node: The node on which the pages that are read are to be cached.
   package func mapping(of path: String, byteCount: Int, node: Int) -> Mapping? {
     let count = byteCount / MappedBlob.hugePage
     guard count > 0 else { return nil }
@@ -50,7 +50,7 @@ package struct FileProbe: ~Copyable {
   private func mapping(_ file: CInt, _ offset: Int, _ maySee: Bool) -> Mapping? {
     let range = window.range
     guard unsafe kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file, offset: offset) == 0 else { return nil }
-    // What was read to look at it is forgotten: the kernel reads two huge pages and marks one, and where that mark is met later,
+    // The cache drops what was read for this: the kernel reads two huge pages and marks one, and where it meets that mark later,
     // it reads on in small ones.
     let wasCached = kernel.residency(of: range)?.contains(true) ?? true
     defer {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The memory that a cgroup, such as a container's, leaves this process. Beyond it, too, the kernel kills.
+/// The memory that a cgroup, such as a container's, leaves this process. The kernel also kills processes that exceed it.
 package struct MemoryLimit: Hashable, Sendable {
   /// The folder of the cgroup that sets it.
   package var path: String

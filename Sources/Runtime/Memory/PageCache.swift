@@ -38,7 +38,7 @@ package enum PageCache {
     return unsafe stat(path, &status) != 0 || status.st_uid == geteuid() || access(path, W_OK) == 0
   }
 
-  /// Has the page cache forget a file, as far as nobody maps it and nothing of it waits to be written.
+  /// Drops a file from the page cache, except for pages that a process maps or that wait to be written.
   package static func drop(_ path: String) {
     guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking]) else { return }
     defer { try? file.close() }

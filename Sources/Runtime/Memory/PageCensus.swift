@@ -20,7 +20,7 @@ package struct PageCensus: Hashable, Sendable {
 
   /// Counts the pages of a range, whose ends are multiples of 4 KiB.
   ///
-  /// - Complexity: O(pages); of a range that is mapped by huge pages throughout, one page in 512 is asked for.
+  /// - Complexity: O(pages); of a range that is mapped entirely by huge pages, the kernel is asked about one page in 512.
   package static func take(_ range: AddressRange, kernel: Kernel) -> PageCensus {
     var census = PageCensus()
     guard range.count > 0 else { return census }

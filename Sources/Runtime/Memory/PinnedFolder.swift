@@ -48,7 +48,7 @@ struct PinnedFolder: ~Copyable {
       do throws(RuntimeError) {
         try parent.makeFolder(name, permissions: [.ownerReadWriteExecute])
       } catch {
-        // Another process of this user may have made it meanwhile; whose it is is looked at below.
+        // Another process of this user may have made it in the meantime; its owner is checked below.
         guard try parent.status(name) != nil else { throw error }
       }
     }

@@ -130,7 +130,7 @@ public struct PinnedReplicas {
   /// Leaves bound replicas of a pack in memory. What killed runs left of any pack is freed first.
   ///
   /// - Returns: The folder that holds them.
-  /// - Throws: `RuntimeError`; then nothing of it is left. `interrupted` if `options` say so meanwhile.
+  /// - Throws: `RuntimeError`; then nothing of it is left. `interrupted` if `options.isInterrupted` becomes true.
   public static func pin(
     _ pack: Pack, plan teams: TeamPlan, in place: Place, options: MemoryOptions
   ) throws(RuntimeError) -> String {
@@ -228,12 +228,12 @@ public struct PinnedReplicas {
       guard let user = try PinnedFolder.ofUser(in: place) else { continue }
       for name in try user.folder.names() where isMeant(name) {
         if try user.folder.status(name)?.type == .directory {
-          // Looks whose it is, and that nobody fills it.
+          // Checks its owner, and that no process is filling it.
           _ = try user.folder(name)
           let partial = name.hasSuffix(PartialFolder.suffix) ? try PartialFolder(name, in: user) : nil
           try withExtendedLifetime(partial) { () throws(RuntimeError) in try user.folder.remove(name) }
         } else {
-          // A link or a file that this user has put here: it goes, and not what a link leads to.
+          // A link or a file that this user has put here: it is removed, but not what a link leads to.
           try user.folder.remove(name)
         }
         gone.append(user.folder.path(name))

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Checks the bytes that are computed with, where they lie in memory, against the pack's digests.
 ///
-/// The pack's files tell nothing of a replica that another program has changed since, or of memory that lost a bit.
+/// The pack's files do not show that another program has changed a replica since, or that memory has lost a bit.
 struct ReplicaVerifier {
   let pack: Pack
   let blobs: [MappedBlob]

@@ -2,7 +2,7 @@
 
 import SystemPackage
 
-/// The small text files by which the kernel tells of itself under /sys and /proc.
+/// The small text files under /sys and /proc in which the kernel describes itself and the machine.
 package enum TextFile {
   /// The file's text without the newline at its end; nil if it cannot be read.
   package static func read(_ path: String) -> String? {

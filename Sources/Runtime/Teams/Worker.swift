@@ -2,7 +2,7 @@
 
 import CLinux
 
-/// What a thread of a team knows of itself while it runs a step.
+/// What a thread of a team knows about itself while it runs a step.
 ///
 /// All threads run the same code; each takes its share by these numbers and meets the others at barriers.
 @safe package struct Worker {

@@ -83,7 +83,7 @@ private struct TopologyReader {
 
   /// Clean pages of files that nobody has mapped. Dirty and mapped ones are not counted: they are not given up at once.
   ///
-  /// Pages of a tmpfs count as mapped, too, but not as pages of files: as many of the mapped ones may be such.
+  /// Pages of a tmpfs also count as mapped, but not as pages of files, so up to that many of the mapped ones may belong to a tmpfs.
   private static func reclaimable(_ memory: [String: Int]) -> Int {
     let file = (memory["Active(file)"] ?? 0) + (memory["Inactive(file)"] ?? 0)
     let mapped = max(0, (memory["Mapped"] ?? 0) - (memory["Shmem"] ?? 0))

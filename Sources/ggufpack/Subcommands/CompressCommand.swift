@@ -36,7 +36,7 @@ struct CompressCommand: ParsableCommand {
 /// `ggufpack decompress`: the same pack, its blobs stored as they are mapped.
 struct DecompressCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "decompress", abstract: "Store a compressed pack's blobs as they are mapped.",
+    commandName: "decompress", abstract: "Store a compressed pack's blobs as they are, so that they can be mapped.",
     discussion: "The pack is verified first. It is replaced at the end, unless --output names another place.")
 
   @Argument(help: "The pack.", completion: .directory)

@@ -86,7 +86,7 @@ struct BenchCommand: ParsableCommand {
     for repetition in 0...repetitions {
       try group.forEachModel { model throws(ModelError) in
         for sequence in 0..<model.sequenceCount {
-          // What stands in the context is read once; later repetitions forget only what came after it.
+          // The tokens of the context are read once; later repetitions forget only what came after it.
           model.truncate(sequence, to: depth)
           try unsafe model.append(tokens(depth - model.length(of: sequence), model), to: sequence) { _, _ in }
         }

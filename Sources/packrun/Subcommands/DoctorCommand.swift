@@ -6,10 +6,10 @@ import Doctor
 import Files
 import PackFormat
 
-/// Says what on this machine costs speed.
+/// Says what slows packs down on this machine.
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "doctor", abstract: "Show what on this machine costs speed, with the command that fixes it.")
+    commandName: "doctor", abstract: "Show what slows packs down on this machine, with the command that fixes it.")
 
   @Argument(help: "The pack that is to run here.", completion: .directory)
   var pack: String?

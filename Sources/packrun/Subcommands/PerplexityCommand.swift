@@ -14,7 +14,7 @@ struct PerplexityCommand: ParsableCommand {
     commandName: "perplexity", abstract: "Measure how well a model predicts a text.",
     discussion: """
       As llama-perplexity does it: the text is cut into chunks of --ctx tokens (512 by default), each begins with the begin-of-text \
-      token if the model has one, and the second half of each is judged. Logits in a file were computed over the whole text, so with \
+      token if the model has one, and the second half of each is scored. Logits in a file were computed over the whole text, so with \
       them the text is one chunk. With another pack, that one keeps keys and values as f16, so that comparing a pack with itself shows \
       what --kv q8_0 costs.
       """)
@@ -31,7 +31,7 @@ struct PerplexityCommand: ParsableCommand {
       """)
   var kl: String?
 
-  @Option(help: "How many chunks to judge at most.")
+  @Option(help: "The most chunks to score.")
   var chunks: Int?
 
   func run() throws {

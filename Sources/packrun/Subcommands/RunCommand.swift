@@ -37,10 +37,10 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Print a line of JSON for each event.")
   var json = false
 
-  @Flag(help: "Print nothing but the answer, and what ends it too early.")
+  @Flag(help: "Print only the answer, and a line if something ends it early.")
   var quiet = false
 
-  @Flag(help: "Go on after the model's end tokens.")
+  @Flag(help: "Continue after the model's end tokens.")
   var ignoreEos = false
 
   func validate() throws {
