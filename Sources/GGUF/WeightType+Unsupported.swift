@@ -25,6 +25,6 @@ extension WeightType {
     if activations[number] != nil { return "quantise the model to a type of llama.cpp" }
     if number > largestNumber { return "the file is damaged: download it again" }
     return
-      "a newer ggml or another program, such as ik_llama.cpp, made it: update ggufpack, or quantise the model to a type of llama.cpp"
+      "a newer ggml or another program, such as ik_llama.cpp, made it: update this program, or quantise the model to a type of llama.cpp"
   }
 }

@@ -93,7 +93,7 @@ public struct Pack: Sendable {
       throw .invalid(file: path, problem: "this is not a pack; did you mean \(name).pack?")
     }
     guard status != nil else { throw .file(.system(path: path, operation: .open, .noSuchFileOrDirectory)) }
-    throw .invalid(file: path, problem: "this is a file; a pack is a folder. ggufpack convert makes one")
+    throw .invalid(file: path, problem: "this is a file, and a pack is a folder; convert the model to make one")
   }
 
   /// The most that is read into memory of a manifest or a header: enough for a hundred thousand tensors.

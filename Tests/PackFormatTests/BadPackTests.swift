@@ -173,7 +173,7 @@ struct BadPackTests {
       #expect(answer(SmallPack(path: parent)) == "\(parent): this folder is not a pack: it has no pack.json")
       let file = parent + "/other.gguf"
       try FileManager.default.copyItem(atPath: parent + "/model.gguf", toPath: file)
-      #expect(answer(SmallPack(path: file)) == "\(file): this is a file; a pack is a folder. ggufpack convert makes one")
+      #expect(answer(SmallPack(path: file)) == "\(file): this is a file, and a pack is a folder; convert the model to make one")
       #expect(answer(SmallPack(path: file + "/x")) == "\(file)/x: cannot look at it: \(noFolder)")
     }
   }

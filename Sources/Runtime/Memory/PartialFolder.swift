@@ -15,7 +15,7 @@ final class PartialFolder: Sendable {
   /// - Throws: `RuntimeError.file` if another process fills it, or if it is not this user's alone.
   init(_ name: String, in parent: borrowing PinnedFolder) throws(RuntimeError) {
     let busy = RuntimeError.file(
-      path: parent.folder.path(name), operation: "take it", reason: "another packrun pin is filling it; wait for it, or stop it")
+      path: parent.folder.path(name), operation: "take it", reason: "another process is filling it; wait for it, or stop it")
     switch try FileLock.onFolder(name, in: parent.folder) {
     case .taken(let lock): self.lock = lock
     case .held: throw busy

@@ -214,7 +214,7 @@ struct PinnedReplicasTests {
       #expect(access(living, F_OK) == 0)
       let own = try PartialFolder(makePartial(of: pack, in: place), in: user)
       let refusal = #expect(throws: RuntimeError.self) { try pin(pack, in: place, MemoryOptions()) }
-      #expect(refusal?.description.contains("another packrun pin is filling it") == true)
+      #expect(refusal?.description.contains("another process is filling it") == true)
       #expect(access(own.folder.path, F_OK) == 0)
     }
     _ = try PinnedReplicas.unpinAll(places: [place])
