@@ -6,7 +6,7 @@ import Glibc
 /// Standard input, where it is a terminal, giving each key as it is typed.
 ///
 /// The line that a terminal collects itself holds 4095 bytes; what is pasted beyond them is lost in silence. Here all arrives, and
-/// whoever reads it shows it and edits it: see `TypedLine`. Ctrl-C and Ctrl-Z remain signals. The terminal gets its own state back when
+/// `TypedLine` shows what is typed and edits it. Ctrl-C and Ctrl-Z remain signals. The terminal gets its own state back when
 /// this value goes, at `exit`, and when a signal ends the program.
 package struct UnbufferedTerminal: ~Copyable {
   /// Where the terminal shows what is written, unless all three streams can only be read.

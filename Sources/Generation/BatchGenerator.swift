@@ -39,7 +39,7 @@ public struct BatchGenerator {
   public var maximumTokens: Int?
   /// Texts that end an answer.
   public var stopStrings: [String] = []
-  /// Whether to go on after the model's end tokens.
+  /// Whether to continue after the model's end tokens.
   public var ignoresEnd = false
 
   /// As many prompts at a time as `group` keeps sequences.

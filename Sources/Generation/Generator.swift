@@ -54,7 +54,7 @@ public struct Generator {
   public var stopStrings: [String] = []
   /// Control tokens that are printed.
   public var shownControl: Set<Int32> = []
-  /// Whether to go on after the model's end tokens.
+  /// Whether to continue after the model's end tokens.
   public var ignoresEnd = false
 
   /// Answers of `model`, without limits.

@@ -17,7 +17,7 @@ public struct PackConverter: Sendable {
   public var threads: Int
   /// libzstd's level with which blobs are compressed; nil stores them as they are.
   public var compressionLevel: Int?
-  /// Goes on with what an interrupted run has left, and leaves what it has done if it is interrupted itself.
+  /// Resumes what an interrupted run has left, and keeps what is done if this run is interrupted.
   public var resumes = false
 
   /// Bytes of a blob that share a digest, and that one thread makes at a time.

@@ -18,7 +18,7 @@ struct Staging: ~Copyable {
   private let name: String
   private let result: Result
   private var isCommitted = false
-  /// Whether the folder stays if it is dropped without being committed, so that a later run can go on.
+  /// Whether the folder stays if it is dropped without being committed, so that a later run can resume.
   var keepsUnfinished = false
 
   /// What the result is: what gets its name, and what it may replace.

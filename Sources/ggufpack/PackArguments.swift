@@ -101,7 +101,7 @@ func write(
   if !isQuiet { Output.print(try summary(of: target)) }
 }
 
-/// What is left of a pack that was not finished, and how to go on.
+/// What is left of a pack that was not finished, and how to resume.
 private func interruption(of target: String, resumes: Bool) -> String {
   resumes
     ? "\(target): interrupted; what is done stays, and the same command resumes it"
