@@ -2,6 +2,7 @@
 
 import CKernels
 import GGUF
+import Glibc
 import PackFormat
 
 /// Row groups of random weights of ordinary size, activations, and room for the products.
@@ -29,7 +30,9 @@ final class Problem {
     let groups = max(1, byteCount / groupBytes)
     (self.type, self.k, rowCount, self.columns) = (type, k, groups * Layout.groupRows, columns)
     weightByteCount = groups * groupBytes
-    weights = .allocate(byteCount: weightByteCount, alignment: 4096)
+    // As the programs map them: in huge pages.
+    weights = .allocate(byteCount: weightByteCount, alignment: 2 << 20)
+    madvise(weights, weightByteCount, MADV_HUGEPAGE)
     quants = UnsafeMutableRawPointer.allocate(byteCount: columns * k, alignment: 64).assumingMemoryBound(to: Int8.self)
     scales = .allocate(capacity: columns * k / 32)
     sums = .allocate(capacity: columns * k / 16)

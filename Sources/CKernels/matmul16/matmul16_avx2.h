@@ -6,6 +6,7 @@
 #define LINES "lines_256.h"
 #define PRODUCTS "lines_pairs.h"
 #define GRIDS "grids_loads.h"
+#define ASKS_AHEAD 1
 #define SEVERAL_COLUMNS "columns_256.h"
 #define WIDE_COLUMNS 4
 

@@ -6,6 +6,7 @@
 #define LINES "lines_512.h"
 #define PRODUCTS "lines_pairs.h"
 #define GRIDS "grids_loads.h"
+#define ASKS_AHEAD 0
 #define SEVERAL_COLUMNS "columns_tiled.h"
 #define GROUPS 2
 #define COLUMNS 8

@@ -8,6 +8,7 @@
 #ifndef GRIDS
 #define GRIDS "grids_loads.h"
 #endif
+#define ASKS_AHEAD 0
 #ifndef SEVERAL_COLUMNS
 #define SEVERAL_COLUMNS "columns_tiled.h"
 #endif

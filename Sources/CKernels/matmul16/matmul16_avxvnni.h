@@ -6,6 +6,7 @@
 #define LINES "lines_256_vnni.h"
 #define PRODUCTS "lines_dot.h"
 #define GRIDS "grids_loads.h"
+#define ASKS_AHEAD 1
 #define SEVERAL_COLUMNS "columns_tiled.h"
 #define GROUPS 1
 #define COLUMNS 4

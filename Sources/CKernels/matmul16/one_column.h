@@ -20,12 +20,38 @@ INLINE v16 add_block_of_one(uint32_t type, v16 acc, block16 block, int block_s, 
   return add_products(kind, acc, p, scales.scale, scales.min, column, s);
 }
 
-#define PREFETCH 3072  // bytes
+// ---- getting weights from memory in time ----------------------------------------------------------------------------
 
-// Asks for bytes begin to end of what lies PREFETCH bytes after a chunk. The CPU's own prefetching is too slow: with all the
-// unpacking, few loads are in flight at a time. Addresses past the weights do no harm.
-INLINE void prefetch(const uint8_t *chunk, int64_t begin, int64_t end) {
-  for (int64_t at = round_up_64(begin); at < end; at += 64) __builtin_prefetch(chunk + PREFETCH + at);
+// With all the unpacking few loads are in flight at a time, so prefetching decides how fast weights come. docs/KERNELS.md has the figures.
+typedef enum {
+  UNAIDED,  // the CPU's own prefetching does it, for it follows loads that go front to back
+  ASKED,    // by prefetches, AHEAD bytes ahead
+  WALKED,   // before a chunk is unpacked, one instruction reads a word of each of its cache lines, front to back
+} fetching;
+
+#define AHEAD 3072
+
+INLINE fetching fetching_of(uint32_t type) {
+  const wt_facts *t = &wt_types[type];
+  // Lines that need no unpacking: loads are all there is.
+  if (ASKS_AHEAD || t->bytes > t->elements) return ASKED;
+  // Loads that alternate between the planes of a block (the four low bits of Q6_K and its two high ones) are not followed.
+  return t->elements == 256 && t->body[1].bytes != 0 ? WALKED : UNAIDED;
+}
+
+// Bytes begin to end of what lies AHEAD bytes after a chunk. Addresses past the weights do no harm.
+INLINE void ask_ahead(const uint8_t *chunk, int64_t begin, int64_t end) {
+  for (int64_t at = round_up_64(begin); at < end; at += 64) __builtin_prefetch(chunk + AHEAD + at);
+}
+
+// Cache lines from `from` up to `to`; returns the first that was not read. Unrolled, or made of prefetches, it would be half as fast.
+INLINE const uint8_t *walk(const uint8_t *from, const uint8_t *to) {
+  ONCE
+  for (; from < to; from += 64) {
+    const uint64_t word = *(const uint64_t *)from;
+    __asm__ volatile("" ::"r"(word));
+  }
+  return from;
 }
 
 INLINE void matmul_one(uint32_t type, const ck_matmul *m) {
@@ -34,16 +60,19 @@ INLINE void matmul_one(uint32_t type, const ck_matmul *m) {
   const int rest = (int)(blocks % CHUNK);
   const int64_t chunk_bytes = layout16_group_bytes(layout16_of(type), 512) / 2;
   const int64_t rest_bytes = rest == 0 ? 0 : (group_bytes - chunks * chunk_bytes) / rest;
+  const fetching how = fetching_of(type);
   const bool large = layout16_of(type).block_elements == 256;
   for (int64_t row = m->row_begin; row < m->row_end; row += 16) {
     const uint8_t *group = m->weights + row / 16 * group_bytes;
     v16 acc = v_set(0);
     column_chunk x;
+    const uint8_t *walked = group;
     for (int64_t chunk = 0; chunk < chunks; chunk++) {
+      if (how == WALKED) walked = walk(walked, block16_at(layout16_of(type), group, m->k, chunk).body + layout16_of(type).body_bytes);
       prepare(kind_of(type), m, column, chunk * CHUNK, CHUNK, &x);
       UNROLL
       for (int s = 0; s < CHUNK; s++) {
-        prefetch(group + chunk * chunk_bytes, s * chunk_bytes / CHUNK, (s + 1) * chunk_bytes / CHUNK);
+        if (how == ASKED) ask_ahead(group + chunk * chunk_bytes, s * chunk_bytes / CHUNK, (s + 1) * chunk_bytes / CHUNK);
         acc = add_block_of_one(type, acc, chunk_block(type, m, group, chunk, s, CHUNK), large ? s : 0, &x, s);
       }
     }
@@ -51,7 +80,7 @@ INLINE void matmul_one(uint32_t type, const ck_matmul *m) {
       prepare(kind_of(type), m, column, chunks * CHUNK, rest, &x);
       ONCE
       for (int s = 0; s < rest; s++) {
-        prefetch(group + chunks * chunk_bytes, s * rest_bytes, (s + 1) * rest_bytes);
+        if (how == ASKED) ask_ahead(group + chunks * chunk_bytes, s * rest_bytes, (s + 1) * rest_bytes);
         acc = add_block_of_one(type, acc, chunk_block(type, m, group, chunks, s, rest), 0, &x, s);
       }
     }
