@@ -124,7 +124,7 @@ let package = Package(
       name: "FuzzTests", dependencies: ["GGUF", "PackFormat", "Repack", "Inference", "Tokenization", "JSON", "TestSupport"]),
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "make-fixtures"]),
     .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "JSON"]),
-    .testTarget(name: "GrammarTests", dependencies: ["Grammar", "JSON"]),
+    .testTarget(name: "GrammarTests", dependencies: ["Grammar", "JSON", "TestSupport"]),
     .testTarget(name: "PackFormatTests", dependencies: ["PackFormat", "Repack", "GGUF"]),
     .testTarget(name: "RepackTests", dependencies: ["Repack", "TestSupport"]),
     .testTarget(name: "KernelTests", dependencies: ["CKernels", "EmulatedKernels", "GGUF", "PackFormat", "Repack", "TestSupport"]),
@@ -135,7 +135,8 @@ let package = Package(
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "GGUF", "TestSupport"]),
     .testTarget(name: "InferenceTests", dependencies: ["Inference", "Generation", "Repack", "TestSupport"]),
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "ChatTemplates", "JSON", "GGUF", "TestSupport"]),
-    .testTarget(name: "ModelTests", dependencies: ["Generation", "Repack"]),
+    .testTarget(
+      name: "ModelTests", dependencies: ["Generation", "ChatTemplates", "Grammar", "JSON", "Repack", "TestSupport"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Files", "JSON"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat"]),
   ],

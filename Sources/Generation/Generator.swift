@@ -13,6 +13,8 @@ public enum StopReason: String, Sendable {
   case context
   /// A stop string came.
   case stopString = "stop"
+  /// The grammar allows what no token of the vocabulary can write.
+  case noToken = "no_token"
   /// The caller asked to stop.
   case interrupted
 }
@@ -29,6 +31,10 @@ public struct GenerationResult: Sendable {
   public var promptSeconds = 0.0
   /// Seconds from then on.
   public var decodeSeconds = 0.0
+  /// Seconds of these for finding out which tokens a grammar allows.
+  public var constraintSeconds = 0.0
+  /// Whether the answer is whole by its grammar; true without one.
+  public var isComplete = true
   /// Bytes that crossed the nodes while the prompt was read.
   public var promptCrossedByteCount = 0
   /// Bytes that crossed the nodes from then on.
@@ -56,6 +62,8 @@ public struct Generator {
   public var shownControl: Set<Int32> = []
   /// Whether to continue after the model's end tokens.
   public var ignoresEnd = false
+  /// What an answer may be; nil: anything.
+  public var constraint: AnswerConstraint?
 
   /// Answers of `model`, without limits.
   public init(_ model: Model, _ tokenizer: Tokenizer) {
@@ -78,11 +86,18 @@ public struct Generator {
     var result = GenerationResult(reason: .length, promptTokens: prompt.count)
     guard !prompt.isEmpty, maximumTokens != 0 else { return result }
     var next: Int32?
+    var hasNumbers = true
+    constraint?.reset()
+    func choose(_ logits: Span<Float>, _ sampler: inout Sampler) {
+      next = sampler.sample(logits, within: constraint)
+      if next == nil { hasNumbers = Sampler.likeliest(logits) != nil }
+    }
     let clock = ContinuousClock()
     let start = clock.now
     let crossedBefore = model.crossedByteCount
     let isRead = try model.read(prompt, into: sequence, isInterrupted: isInterrupted) { _, logits in
-      next = sampler.sample(logits, after: prompt)
+      for token in prompt { sampler.accept(token) }
+      choose(logits, &sampler)
     }
     guard isRead else {
       result.reason = .interrupted
@@ -94,22 +109,36 @@ public struct Generator {
     var stream = TokenStream(tokenizer, shown: shownControl)
     var stops = StopMatcher(stopStrings)
     while true {
-      guard let token = next else { throw .noFiniteLogit }
+      guard let token = next else {
+        // The model's numbers may be good, and the vocabulary too small for the grammar.
+        guard constraint != nil, hasNumbers else { throw .noFiniteLogit }
+        result.reason = .noToken
+        break
+      }
       result.tokens.append(token)
       sampler.accept(token)
       if !ignoresEnd, tokenizer.isEndOfGeneration(token) {
         result.reason = .endOfText
         break
       }
+      constraint?.accept(token)
       emit(token, stops.append(stream.append(token)))
+      if constraint?.mustEnd == true {
+        result.reason = .endOfText
+        break
+      }
       if let reason = reasonToStop(result, stops, sequence, isInterrupted) {
         result.reason = reason
         break
       }
-      try model.read([token], into: sequence) { _, logits in next = sampler.sample(logits) }
+      try model.read([token], into: sequence) { _, logits in choose(logits, &sampler) }
     }
     result.decodeSeconds = (clock.now - decodeStart) / .seconds(1)
     result.decodeCrossedByteCount = model.crossedByteCount - crossedBefore - result.promptCrossedByteCount
+    if let constraint {
+      result.isComplete = constraint.isComplete
+      result.constraintSeconds = constraint.seconds
+    }
     let rest = stops.append(stream.finish()) + stops.finish()
     if !rest.isEmpty { emit(nil, rest) }
     return result

@@ -4,15 +4,17 @@ import Glibc
 
 /// Chooses the next token from the logits.
 ///
-/// In this order: repetition penalty, top-k, top-p, min-p, temperature, a random choice. With temperature 0, the likeliest
+/// In this order: repetition penalty, what a constraint forbids, top-k, top-p, min-p, temperature, a random choice. With temperature 0, the likeliest
 /// token; among equals the lowest id. The same options, logits and earlier tokens give the same token on every machine
-/// whose `exp` is the same. All memory is allocated at the beginning.
+/// whose `exp` is the same. All memory is allocated at the beginning, but for the constraint's.
 public struct Sampler: Sendable {
   /// The options.
   public let options: SamplingOptions
   private let vocabularySize: Int
   private var random: SplitMix64
-  private var penalised: [Float]
+  private let penalises: Bool
+  /// The logits as they are changed before one is chosen.
+  private var adjusted: [Float]
   private var candidates: CandidateHeap
   /// The last tokens, a ring; `oldest` is where the next one goes once it is full.
   private var recent: [Int32] = []
@@ -23,8 +25,8 @@ public struct Sampler: Sendable {
     self.options = options
     self.vocabularySize = vocabularySize
     random = SplitMix64(seed: options.seed)
-    let penalises = options.repetitionPenalty != 1 && options.repetitionWindow > 0
-    penalised = [Float](repeating: 0, count: penalises ? vocabularySize : 0)
+    penalises = options.repetitionPenalty != 1 && options.repetitionWindow > 0
+    adjusted = [Float](repeating: 0, count: penalises ? vocabularySize : 0)
     recent.reserveCapacity(penalises ? options.repetitionWindow : 0)
     let kept = options.topK > 0 ? min(options.topK, vocabularySize) : vocabularySize
     candidates = CandidateHeap(capacity: options.temperature > 0 ? kept : 0)
@@ -32,7 +34,7 @@ public struct Sampler: Sendable {
 
   /// Notes a token of the prompt or of the answer, for the repetition penalty.
   public mutating func accept(_ token: Int32) {
-    guard !penalised.isEmpty, token >= 0, Int(token) < vocabularySize else { return }
+    guard penalises, token >= 0, Int(token) < vocabularySize else { return }
     if recent.count < options.repetitionWindow {
       recent.append(token)
     } else {
@@ -42,29 +44,33 @@ public struct Sampler: Sendable {
   }
 
   /// Notes the tokens of a prompt, and chooses the one after it.
-  mutating func sample(_ logits: Span<Float>, after prompt: [Int32]) -> Int32? {
+  mutating func sample(_ logits: Span<Float>, after prompt: [Int32], within constraint: AnswerConstraint? = nil) -> Int32? {
     for token in prompt { accept(token) }
-    return sample(logits)
+    return sample(logits, within: constraint)
   }
 
   /// The next token; it is not noted yet (`accept`).
   ///
-  /// - Parameter logits: One for each token of the vocabulary; NaN is ignored.
-  /// - Returns: nil if no logit is above minus infinity: the model computed no usable numbers.
+  /// - Parameters:
+  ///   - logits: One for each token of the vocabulary; NaN is ignored.
+  ///   - constraint: What may come next.
+  /// - Returns: nil if no logit is above minus infinity: the model computed no usable numbers, or the constraint allows no token.
   /// - Complexity: O(vocabulary), without allocation; top-p without top-k sorts what it keeps.
-  public mutating func sample(_ logits: Span<Float>) -> Int32? {
-    guard !penalised.isEmpty, logits.count == vocabularySize else { return choose(logits) }
-    penalise(logits)
+  public mutating func sample(_ logits: Span<Float>, within constraint: AnswerConstraint? = nil) -> Int32? {
+    guard penalises || constraint != nil, logits.count == vocabularySize else { return choose(logits) }
+    if adjusted.isEmpty { adjusted = [Float](repeating: 0, count: vocabularySize) }
     // Taken out for the call, so that the span does not overlap the access to self.
     var values: [Float] = []
-    swap(&values, &penalised)
+    swap(&values, &adjusted)
+    for index in logits.indices { values[index] = logits[index] }
+    if penalises { penalise(logits, &values) }
+    constraint?.apply(to: &values)
     let token = choose(values.span)
-    swap(&values, &penalised)
+    swap(&values, &adjusted)
     return token
   }
 
-  private mutating func penalise(_ logits: Span<Float>) {
-    for index in logits.indices { penalised[index] = logits[index] }
+  private func penalise(_ logits: Span<Float>, _ penalised: inout [Float]) {
     for token in recent {
       let index = Int(token)
       // From the original, so that a token that occurs twice is not penalised twice.

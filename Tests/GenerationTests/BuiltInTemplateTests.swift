@@ -166,7 +166,9 @@ struct BuiltInTemplateTests {
     Pair(name: "deepseek2", oracle: "DeepSeek-V2"), Pair(name: "deepseek3", oracle: "DeepSeek-V3"),
     // The oracle's is edited; DeepSeek's own has the closing mark alone.
     Pair(name: "deepseek3.1", oracle: "DeepSeek-V3.1", extra: "<think>"),
-    Pair(name: "deepseek-r1", oracle: "DeepSeek-R1-Distill-Qwen-32B"), Pair(name: "glm4", oracle: "GLM-4-9b-chat"),
+    // The oracle closes the thinking that the built-in template lets the model begin.
+    Pair(name: "deepseek-r1", oracle: "DeepSeek-R1-Distill-Qwen-32B", extra: "</think>"),
+    Pair(name: "glm4", oracle: "GLM-4-9b-chat"),
     Pair(name: "minimax-m2", oracle: "MiniMax-M2"),
     Pair(name: "harmony", oracle: "gpt-oss-120b", extra: "Current date: 2024-07-26\n"),
   ]

@@ -2,6 +2,7 @@
 
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 @testable import Grammar
@@ -31,7 +32,7 @@ struct SchemaTests {
     #expect(complete >= 3, Comment(rawValue: SchemaSamples.all[index]))
   }
 
-  @Test(.enabled(if: PythonValidator.isInstalled, PythonValidator.absence))
+  @Test(.enabled(if: PythonValidator.isInstalled, Comment(rawValue: PythonValidator.absence)))
   func `Python's jsonschema validates every random document`() throws {
     var lines: [String] = []
     for (index, source) in SchemaSamples.all.enumerated() {
@@ -82,45 +83,5 @@ struct SchemaTests {
     #expect(matcher.accept(byte: UInt8(ascii: "2")))
     #expect(matcher.accept(byte: UInt8(ascii: "}")))
     #expect(matcher.isComplete && matcher.mustEnd)
-  }
-}
-
-/// Python's jsonschema, which only these tests need; scripts/fetch-python-packages installs it.
-enum PythonValidator {
-  private static let script = """
-    import json, sys
-    import jsonschema
-    for line in sys.stdin:
-        schema, text = json.loads(line)
-        try:
-            jsonschema.Draft202012Validator(schema).validate(json.loads(text))
-        except Exception as error:
-            print(json.dumps(schema), text, str(error).splitlines()[0])
-    """
-
-  static let isInstalled: Bool = (try? complaints(about: [])) != nil
-  static let absence: Comment = "Python has no jsonschema; scripts/fetch-python-packages installs it"
-
-  private struct Failed: Error {}
-
-  /// What jsonschema says against lines of `[schema, text]`.
-  static func complaints(about lines: [String]) throws -> [String] {
-    let input = FileManager.default.temporaryDirectory.appending(path: "grammar-\(UUID().uuidString).jsonl")
-    try Data((lines.joined(separator: "\n") + (lines.isEmpty ? "" : "\n")).utf8).write(to: input)
-    defer { try? FileManager.default.removeItem(at: input) }
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["python3", "-c", script]
-    var environment = ProcessInfo.processInfo.environment
-    if let packages = environment["GGUFPACK_PYTHON"] { environment["PYTHONPATH"] = packages }
-    process.environment = environment
-    process.standardInput = try FileHandle(forReadingFrom: input)
-    let output = Pipe()
-    process.standardOutput = output
-    try process.run()
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw Failed() }
-    return String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
   }
 }

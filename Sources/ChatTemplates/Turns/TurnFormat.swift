@@ -59,6 +59,17 @@ public struct TurnFormat: Sendable {
   /// The mark that opens reasoning; nil if the format has none.
   public var reasoningOpening: String? { reasoning?.open }
 
+  /// The mark that closes reasoning; nil if the format has none.
+  public var reasoningClosing: String? { reasoning?.close }
+
+  /// Whether a prompt that ends so makes the model begin with reasoning.
+  public func isReasoning(after prompt: String) -> Bool {
+    reasoning.map { prompt.trimmed.hasSuffix($0.open.trimmed) } ?? false
+  }
+
+  /// Whether the answer itself stands between marks, which no document can begin with.
+  public var framesAnswers: Bool { if case .harmony = calls { true } else { false } }
+
   /// All texts that mean something to a parser.
   private var marks: [String] {
     var marks = framing + (reasoning.map { [$0.open, $0.close] } ?? [])

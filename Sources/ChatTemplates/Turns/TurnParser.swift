@@ -38,7 +38,7 @@ public struct TurnParser: Sendable {
   public init(format: TurnFormat, prompt: String = "", tools: JSONValue? = nil) {
     self.format = format
     reader = CallReader(types: ParameterTypes(tools: tools))
-    state = format.reasoning.map { prompt.trimmed.hasSuffix($0.open.trimmed) } ?? false ? .reasoning : .content
+    state = format.isReasoning(after: prompt) ? .reasoning : .content
     if case .harmony = format.calls { state = .harmony(HarmonyParser()) }
   }
 

@@ -56,6 +56,15 @@ public struct ChatRequest: Sendable, Equatable {
     if let documents { variables["documents"] = documents }
   }
 
+  /// The request as it can be read again.
+  public var document: JSONObject {
+    var document: JSONObject = ["messages": .array(messages)]
+    document["tools"] = tools
+    if !addsGenerationPrompt { document["add_generation_prompt"] = false }
+    if !variables.isEmpty { document["chat_template_kwargs"] = .object(variables) }
+    return document
+  }
+
   /// The variables of an object.
   ///
   /// - Parameter name: What a message calls the object.

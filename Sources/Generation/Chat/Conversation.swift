@@ -96,6 +96,28 @@ public struct Conversation: Sendable {
     replies = []
   }
 
+  /// The text of the system's turn; nil if there is none.
+  public var system: String? {
+    guard let first = request.messages.first, first["role"]?.string == "system" else { return nil }
+    return first["content"]?.string
+  }
+
+  /// Takes out the last turn if it is a reply; false if it is not.
+  public mutating func removeReply() -> Bool {
+    guard request.messages.last?["role"]?.string == "assistant" else { return false }
+    remove(request.messages.count - 1..<request.messages.count)
+    return true
+  }
+
+  /// Another conversation in the same form.
+  public func with(_ request: ChatRequest) -> Conversation {
+    var other = self
+    other.request = request
+    other.request.addsGenerationPrompt = true
+    other.replies = []
+    return other
+  }
+
   /// Takes out the earliest turns, but not the system's: up to the next turn of the user.
   ///
   /// - Returns: How many turns that were; 0 if only one of the user's is left.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 /// Schemas of growing nastiness.
-enum SchemaSamples {
-  static let all: [String] = [
+package enum SchemaSamples {
+  package static let all: [String] = [
     ##"{}"##, ##"true"##, ##"{"type": "null"}"##, ##"{"type": "boolean"}"##, ##"{"type": "string"}"##, ##"{"type": "integer"}"##,
     ##"{"type": "number"}"##, ##"{"type": "array"}"##, ##"{"type": "object"}"##, ##"{"type": ["string", "null"]}"##,
     ##"{"type": ["integer", "array", "boolean"], "items": {"type": "null"}, "minimum": 3}"##,
@@ -59,7 +59,7 @@ enum SchemaSamples {
   ]
 
   /// Schemas that are refused, and the keyword that the error names.
-  static let refused: [(schema: String, keyword: String)] = [
+  package static let refused: [(schema: String, keyword: String)] = [
     (##"{"not": {"type": "null"}}"##, "not"), (##"{"if": {}, "then": {}}"##, "if"),
     (##"{"type": "array", "uniqueItems": true}"##, "uniqueItems"),
     (##"{"type": "array", "contains": {}}"##, "contains"), (##"{"type": "integer", "multipleOf": 3}"##, "multipleOf"),
