@@ -11,6 +11,16 @@
 // `ours` and `before` are complete before `terminal` is set, which is what handlers look at.
 static struct termios before, ours;
 static volatile sig_atomic_t terminal = -1;
+// Where pastes are bracketed, or -1.
+static volatile sig_atomic_t bracketing = -1;
+
+void cl_bracket_pastes(int descriptor, int is_on) {
+  static const char on[] = "\033[?2004h", off[] = "\033[?2004l";
+  bracketing = is_on ? descriptor : -1;
+  // A terminal that does not take it does without.
+  ssize_t count = is_on ? write(descriptor, on, sizeof on - 1) : write(descriptor, off, sizeof off - 1);
+  (void)count;
+}
 
 // In the background, a change would stop this process. Where the terminal does not control it, there is no background.
 static int is_foreground(int descriptor) {
@@ -23,6 +33,7 @@ void cl_restore_terminal(void) {
   if (descriptor < 0) return;
   int error = errno;
   terminal = -1;
+  if (bracketing >= 0) cl_bracket_pastes(bracketing, 0);
   // The shell has set the state itself when it took the terminal.
   if (is_foreground(descriptor)) tcsetattr(descriptor, TCSANOW, &before);
   errno = error;

@@ -22,9 +22,28 @@ package enum Terminal {
 
   /// Columns of the terminal; 80 where it does not say.
   package static var columns: Int {
-    var size = winsize()
-    guard unsafe ioctl(StandardStream.errors.rawValue, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    guard let size, size.ws_col > 0 else { return 80 }
     return Int(size.ws_col)
+  }
+
+  /// Rows of the terminal; 24 where it does not say.
+  package static var rows: Int {
+    guard let size, size.ws_row > 0 else { return 24 }
+    return Int(size.ws_row)
+  }
+
+  private static var size: winsize? {
+    var size = winsize()
+    return unsafe ioctl(StandardStream.errors.rawValue, UInt(TIOCGWINSZ), &size) == 0 ? size : nil
+  }
+
+  /// Whether text may be dimmed or coloured: not where NO_COLOR is set (no-color.org), nor at a terminal that cannot.
+  package static var allowsColor: Bool { (environment("NO_COLOR") ?? "").isEmpty && canMoveCursor }
+
+  /// Whether the terminal takes sequences that move its cursor.
+  package static var canMoveCursor: Bool {
+    let name = environment("TERM") ?? ""
+    return !name.isEmpty && name != "dumb"
   }
 
   /// Whether the locale writes UTF-8; the C locale writes ASCII.

@@ -107,7 +107,7 @@ package struct TypedLine {
   }
 
   /// How many columns of a terminal a character takes, by Unicode's East Asian widths.
-  private static func columns(_ scalar: Unicode.Scalar) -> Int {
+  static func columns(_ scalar: Unicode.Scalar) -> Int {
     if scalar == "\t" { return 1 }
     switch scalar.properties.generalCategory {
     case .control, .format, .nonspacingMark, .enclosingMark, .lineSeparator, .paragraphSeparator: return 0

@@ -23,6 +23,11 @@ package struct UnbufferedTerminal: ~Copyable {
   /// Takes the terminal again from a program that may have had it in the meantime, such as the shell.
   package func resume() { _ = cl_unbuffer_terminal(StandardStream.input.rawValue) }
 
+  /// Lets what is pasted come between marks (see `TerminalKeyDecoder`), until the terminal gets its own state back.
+  package func bracketPastes() {
+    if let screen { cl_bracket_pastes(screen.rawValue, 1) }
+  }
+
   /// Shows `bytes`.
   package func show(_ bytes: [UInt8]) {
     guard !bytes.isEmpty, let screen else { return }

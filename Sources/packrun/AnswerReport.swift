@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import ChatTemplates
 import Generation
 import Inference
 
@@ -11,8 +12,14 @@ protocol AnswerReport {
   /// A token of the only answer with the text that became complete with it; no token with text that was held back until the end.
   func add(_ token: Int32?, _ text: String)
 
-  /// The only answer has ended.
-  func end(_ result: GenerationResult)
+  /// The only answer has ended. `endsLine`: whether its last line has still to be ended.
+  func end(_ result: GenerationResult, endsLine: Bool)
+
+  /// What the only answer means, where it is a turn of a conversation.
+  func add(_ turn: Turn)
+
+  /// Whether programs read it, rather than people.
+  var isForPrograms: Bool { get }
 
   /// One of several answers has ended; its prompt was `prompt`.
   func add(_ answer: BatchGenerator.Answer, to prompt: String)

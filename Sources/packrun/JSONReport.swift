@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import ChatTemplates
 import Console
 import Generation
 import Inference
@@ -28,13 +29,26 @@ struct JSONReport: AnswerReport {
     Output.print(event: event)
   }
 
-  func end(_ result: GenerationResult) {
+  var isForPrograms: Bool { true }
+
+  func add(_ turn: Turn) {
+    var event = JSONObject()
+    event.set("event", "turn")
+    event.set("reasoning_content", turn.reasoning)
+    event.set("content", turn.content)
+    event["tool_calls"] = .array(turn.calls.map(\.document))
+    Output.print(event: event)
+  }
+
+  func end(_ result: GenerationResult, endsLine: Bool) {
     var event = JSONObject()
     event.set("event", "end")
     event.set("reason", result.reason.rawValue)
+    event.set("isComplete", result.isComplete)
     event.set("tokens", result.tokens.count)
     event.set("promptTokensPerSecond", result.promptRate)
     event.set("tokensPerSecond", result.decodeRate)
+    event.set("constraintSeconds", result.constraintSeconds)
     event.set("crossedByteCount", result.promptCrossedByteCount + result.decodeCrossedByteCount)
     event.set("crossedBytesPerToken", result.crossedBytesPerToken)
     event.set("weightByteCount", session.weights.byteCount)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import ChatTemplates
 import Console
 import Files
 import Generation
@@ -16,16 +17,28 @@ struct TextReport: AnswerReport {
 
   func add(_ token: Int32?, _ text: String) { Output.write(text) }
 
-  func end(_ result: GenerationResult) {
-    Output.write("\n")
+  var isForPrograms: Bool { false }
+
+  func add(_ turn: Turn) {}
+
+  func end(_ result: GenerationResult, endsLine: Bool) {
+    if endsLine { Output.write("\n") }
     if result.reason == .context { noteFullContext(session) }
+    if result.reason == .noToken { Terminal.note("the grammar asks for a text that no token of this model can write") }
+    if !result.isComplete { Terminal.note("the answer was cut: it is not yet whole by its grammar") }
     guard !isQuiet else { return }
     if session.teams.teamCount > 1 { noteNodes(result) }
     Terminal.note(
       "prompt \(Count(result.promptTokens, "token")), \(Decimal(result.promptRate, 1))/s; "
-        + "answer \(Count(result.tokens.count, "token")), \(Decimal(result.decodeRate, 1))/s; "
+        + "answer \(Count(result.tokens.count, "token")), \(Decimal(result.decodeRate, 1))/s\(maskText(result)); "
         + "KV cache \(ByteCount(session.model.cacheByteCount)) for \(Count(session.model.contextLength, "token")); "
         + "\(Count(session.teams.threadCount, "thread")), \(session.model.kernelsName)")
+  }
+
+  /// What the grammar took for each token; empty without one.
+  private func maskText(_ result: GenerationResult) -> String {
+    guard result.constraintSeconds > 0 else { return "" }
+    return ", grammar \(Decimal(1000 * result.constraintSeconds / Double(max(result.tokens.count, 1)), 2)) ms/token"
   }
 
   func add(_ answer: BatchGenerator.Answer, to prompt: String) {

@@ -7,8 +7,24 @@ import Console
 /// Made before the weights are read, so that a long text pasted in the meantime arrives whole.
 struct TurnReader: ~Copyable {
   private let terminal = UnbufferedTerminal()
+  /// Where a person can edit what they write; nil where the terminal cannot show it, and in a pipe.
+  private var editor: LineEditor?
+  private let history: LineHistory?
+  private var promptText = ""
   private var pending: ArraySlice<UInt8> = []
   private var lineNumber = 0
+
+  /// - Parameters:
+  ///   - edits: Whether a person at a terminal gets a line editor.
+  ///   - history: What they have written before; it is added to.
+  init(edits: Bool = false, history: @autoclosure () -> LineHistory? = nil) {
+    guard edits, terminal != nil, StandardStream.output.isTerminal, Terminal.canMoveCursor else {
+      self.history = nil
+      return
+    }
+    self.history = history()
+    editor = LineEditor(history: self.history?.texts ?? [])
+  }
 
   private enum Line {
     case bytes([UInt8])
@@ -52,6 +68,8 @@ struct TurnReader: ~Copyable {
         } else if turn.isEmpty {
           prompt("> ")
         } else {
+          editor?.remember(turn)
+          history?.append(turn)
           return turn
         }
       }
@@ -60,10 +78,14 @@ struct TurnReader: ~Copyable {
 
   private var isAtTerminal: Bool { StandardStream.input.isTerminal }
 
-  private func prompt(_ text: String) { if isAtTerminal { Output.write(text) } }
+  private mutating func prompt(_ text: String) {
+    promptText = text
+    if isAtTerminal, editor == nil { Output.write(text) }
+  }
 
   /// A line without its end.
   private mutating func readLine() throws -> Line {
+    if editor != nil { return try readEditedText() }
     if terminal != nil { return try readTypedLine() }
     var line: [UInt8] = []
     while true {
@@ -75,7 +97,7 @@ struct TurnReader: ~Copyable {
       }
       line += pending
       pending = []
-      try checkLength(line)
+      try checkLength(line.count)
       switch try fill() {
       case .bytes: continue
       case .interrupted: return .interrupted
@@ -95,7 +117,7 @@ struct TurnReader: ~Copyable {
       case .input: return .end
       case nil: break
       }
-      try checkLength(line.bytes)
+      try checkLength(line.bytes.count)
       switch try fill() {
       case .bytes: continue
       case .interrupted: return .interrupted
@@ -104,8 +126,29 @@ struct TurnReader: ~Copyable {
     }
   }
 
-  private func checkLength(_ line: [UInt8]) throws {
-    guard line.count > TextInput.limitByteCount else { return }
+  private mutating func readEditedText() throws -> Line {
+    terminal?.resume()
+    // Until the program ends: what is pasted while an answer is written is one turn, too.
+    terminal?.bracketPastes()
+    editor?.begin(prompt: promptText, columns: Terminal.columns, rows: Terminal.rows)
+    while true {
+      if let output = editor?.takeOutput() { terminal?.show(output) }
+      if !pending.isEmpty, let end = editor?.take(&pending) {
+        if let output = editor?.takeOutput() { terminal?.show(output) }
+        return end == .input ? .end : .bytes(Array((editor?.text ?? "").utf8))
+      }
+      if let output = editor?.takeOutput() { terminal?.show(output) }
+      try checkLength(editor?.text.utf8.count ?? 0)
+      switch try fill() {
+      case .bytes: continue
+      case .interrupted: return .interrupted
+      case .end: return .end
+      }
+    }
+  }
+
+  private func checkLength(_ count: Int) throws {
+    guard count > TextInput.limitByteCount else { return }
     throw Failure("line \(lineNumber + 1): it is longer than \(TextInput.limit); give a part of it")
   }
 

@@ -12,4 +12,7 @@ int cl_unbuffer_terminal(int descriptor);
 /// Gives the terminal the state back that it had before `cl_unbuffer_terminal`; may be called at any time, in a signal handler too.
 void cl_restore_terminal(void);
 
+/// Asks the terminal to mark what is pasted (xterm's bracketed paste), or to stop that, which `cl_restore_terminal` does, too.
+void cl_bracket_pastes(int descriptor, int is_on);
+
 #endif

@@ -3,7 +3,6 @@
 import ArgumentParser
 import ChatTemplates
 import Console
-import Glibc
 import JSON
 
 /// What of a model's thinking is printed.
@@ -25,7 +24,7 @@ struct AnswerDisplay {
   /// - Parameter reasoning: Dimming needs a terminal, and NO_COLOR turns it off; what cannot be dimmed is shown.
   init(_ reasoning: ReasoningDisplay) {
     isTerminal = StandardStream.output.isTerminal
-    hasColor = isTerminal && Environment.allowsColor
+    hasColor = isTerminal && Terminal.allowsColor
     self.reasoning = reasoning
   }
 
@@ -52,14 +51,18 @@ struct AnswerDisplay {
 
   /// Ends the reply: what is printed next begins on a line of its own.
   mutating func finish() {
-    endReasoning()
+    endColor()
     if !endsWithLineEnd || !hasText { Output.write("\n") }
+  }
+
+  private mutating func endColor() {
+    if isThinking, reasoning == .dim, hasColor { Output.write("\u{1B}[22m") }
   }
 
   private mutating func endReasoning() {
     guard isThinking else { return }
+    endColor()
     isThinking = false
-    if reasoning == .dim, hasColor { Output.write("\u{1B}[22m") }
     write(endsWithLineEnd ? "\n" : "\n\n")
   }
 
@@ -78,16 +81,4 @@ struct AnswerDisplay {
     guard text.unicodeScalars.contains(where: isHarmful) else { return text }
     return String(String.UnicodeScalarView(text.unicodeScalars.map { isHarmful($0) ? "\u{FFFD}" : $0 }))
   }
-}
-
-/// What the person who runs the program has set.
-enum Environment {
-  /// The value of a variable; nil if it is not set or empty.
-  static func value(_ name: String) -> String? {
-    let value = unsafe getenv(name).map { unsafe String(cString: $0) }
-    return value?.isEmpty == false ? value : nil
-  }
-
-  /// Whether text may be dimmed or coloured: not where NO_COLOR is set (no-color.org), nor at a terminal that cannot.
-  static var allowsColor: Bool { value("NO_COLOR") == nil && value("TERM") != "dumb" }
 }

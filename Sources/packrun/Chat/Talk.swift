@@ -17,10 +17,10 @@ struct Talk {
   private var cache = CachedSequence()
   private var sampler: Sampler
   private let reasoning: ReasoningDisplay
-  /// The last reply, as the model wrote it.
-  private(set) var lastResult: GenerationResult?
-  /// What that reply means.
-  private(set) var lastTurn = Turn()
+  /// What the last reply took.
+  private var lastResult: GenerationResult?
+  /// How many tokens of its prompt were computed already.
+  private var lastKept = 0
 
   init(
     _ conversation: Conversation, _ session: Session, _ tokenizer: Tokenizer, _ sampling: SamplingArguments,
@@ -40,6 +40,24 @@ struct Talk {
   }
 
   private var contextLength: Int { session.model.contextLength }
+
+  /// The speed of the last reply, in a line; nil if there is none.
+  var speed: String? {
+    guard let result = lastResult else { return nil }
+    let kept = lastKept > 0 ? " (and \(lastKept) known)" : ""
+    return "prompt \(Count(result.promptTokens, "token"))\(kept), \(Decimal(result.promptRate, 1))/s; "
+      + "answer \(Count(result.tokens.count, "token")), \(Decimal(result.decodeRate, 1))/s"
+  }
+
+  /// What the conversation takes, in lines.
+  var statistics: [String] {
+    let model = session.model
+    let turns = conversation.request.messages.count
+    return [
+      "\(Count(turns, "turn")); \(model.length(of: cache.sequence)) of \(Count(contextLength, "token")) in the KV cache, "
+        + "\(ByteCount(model.cacheByteCount))", "\(Count(session.teams.threadCount, "thread")), \(model.kernelsName)",
+    ] + (speed.map { ["last answer: \($0)"] } ?? [])
+  }
 
   /// Adds the user's turn and the model's reply, which is printed as it comes.
   ///
@@ -82,7 +100,7 @@ struct Talk {
     show(parser.finish())
     display.finish()
     cache.note(rest + result.tokens, in: model)
-    (lastResult, lastTurn) = (result, turn)
+    (lastResult, lastKept) = (result, held)
     guard !result.tokens.isEmpty else { return result.reason != .interrupted }
     conversation.append(reply: turn, result.tokens, to: prompt)
     if result.reason == .context { noteFullContext(session) }

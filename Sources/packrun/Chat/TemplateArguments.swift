@@ -28,6 +28,9 @@ struct TemplateArguments: ParsableArguments {
   @Option(help: "The date that the template is told, such as 2026-03-01 or 2026-03-01T12:30:00. (default: now)")
   var date: String?
 
+  /// Whether one of them is given.
+  var isGiven: Bool { template != nil || templateFile != nil || templateArgs != nil || date != nil }
+
   func validate() throws {
     if template != nil, templateFile != nil { throw ValidationError("give --template or --template-file, not both") }
     if let date, TemplateDate(iso: date) == nil {

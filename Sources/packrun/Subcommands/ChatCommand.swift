@@ -14,9 +14,10 @@ struct ChatCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chat", abstract: "Chat with a model, turn by turn.",
     discussion: """
-      Each line of standard input is a turn; a line that ends with a backslash continues in the next one. The conversation follows the \
-      model's own chat template; earlier turns stay in the KV cache. Ctrl-C stops the answer; a \
-      second one quits, and so does Ctrl-D.
+      Each line of standard input is a turn; a line that ends with a backslash continues in the next one. At a terminal, what is pasted is \
+      one turn, the arrow keys edit it and go back to earlier ones, which are kept in XDG_STATE_HOME/packrun, and /help lists the \
+      commands. The conversation follows the model's own chat template; earlier turns stay in the KV cache. Where the context is full, the \
+      earliest turns are left out. Ctrl-C stops the answer; a second one quits, and so does Ctrl-D.
       """)
 
   @OptionGroup var model: ModelArguments
@@ -36,11 +37,11 @@ struct ChatCommand: ParsableCommand {
     var conversation = Conversation(
       try template.template(pack, tokenizer), tokenizer, ChatRequest(messages: [], variables: try template.variables()))
     conversation.setSystem(try TextInput.decode(system.pathBytes, "--system"))
-    var reader = TurnReader()
+    let reader = TurnReader(edits: true, history: LineHistory("chat-history", of: "packrun"))
     let session = try model.session(pack)
     try tokenizer.check(embeddingRows: session.model.vocabularySize)
     Interrupt.watch([SIGINT], endsReads: true)
-    var talk = Talk(conversation, session, tokenizer, sampling, reasoning: reasoning)
-    while !Output.hasFailed, let turn = try reader.next() { _ = try talk.answer(turn) }
+    var loop = ChatLoop(Talk(conversation, session, tokenizer, sampling, reasoning: reasoning), reader)
+    try loop.run()
   }
 }

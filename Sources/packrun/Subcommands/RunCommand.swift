@@ -6,6 +6,7 @@ import Files
 import Generation
 import Glibc
 import Inference
+import PackFormat
 import Tokenization
 
 /// `packrun MODEL.pack`: continues prompts.
@@ -34,6 +35,20 @@ struct RunCommand: ParsableCommand {
       """)
   var parallel: Int?
 
+  @OptionGroup var grammar: GrammarArguments
+
+  @Option(
+    help: """
+      Reply to the conversation in this file: a JSON object with messages, and optionally tools, documents, add_generation_prompt and \
+      chat_template_kwargs. Calls of tools are printed as JSON.
+      """, completion: .file())
+  var request: String?
+
+  @OptionGroup(title: "With --request") var template: TemplateArguments
+
+  @Option(help: "With --request, what the model thinks before it answers: show, dim (where there is colour), or hide.")
+  var reasoning = ReasoningDisplay.dim
+
   @Flag(help: "Print a line of JSON for each event.")
   var json = false
 
@@ -46,6 +61,10 @@ struct RunCommand: ParsableCommand {
   func validate() throws {
     if prompt != nil, file != nil { throw ValidationError("give -p or -f, not both") }
     if let parallel, !(1...256).contains(parallel) { throw ValidationError("--parallel must be between 1 and 256") }
+    if request != nil, prompt != nil || file != nil { throw ValidationError("give --request or a prompt, not both") }
+    if request == nil, template.isGiven { throw ValidationError("options of chat templates need --request FILE") }
+    if grammar.isGiven, parallel != nil { throw ValidationError("--parallel does not take a grammar or a schema") }
+    if grammar.isGiven, ignoreEos { throw ValidationError("--ignore-eos contradicts a grammar, which says where the answer ends") }
     if parallel != nil, file == nil { throw ValidationError("--parallel takes its prompts from a file: add -f FILE") }
   }
 
@@ -53,21 +72,32 @@ struct RunCommand: ParsableCommand {
     let pack = try model.open()
     // Anything wrong with the input shows before the weights are read.
     let tokenizer = try Tokenizer(metadata: pack.metadata)
-    let text = try givenText()
+    let constraint = try grammar.compiled().map { grammar in AnswerConstraint(grammar, .init(tokenizer)) }
+    let reply = try request.map { path throws in try RequestAnswer(conversation(path, pack, tokenizer)) }
+    if let end = reply?.reasoningEnd { constraint?.begin(after: end) }
+    let text = reply == nil ? try givenText() : nil
     if let text, text.isEmpty { throw Failure("the prompt is empty") }
-    var reader = text == nil ? TurnReader() : nil
+    var reader = text == nil && reply == nil ? TurnReader() : nil
     let session = try model.session(pack, sequences: parallel ?? 1, isQuiet: quiet)
     try tokenizer.check(embeddingRows: session.model.vocabularySize)
     Interrupt.watch([SIGINT], endsReads: true)
     let report: any AnswerReport = json ? JSONReport(session: session) : TextReport(session: session, isQuiet: quiet)
-    if let parallel, let text {
+    var generator = Generator(session.model, tokenizer)
+    generator.maximumTokens = sampling.maximumTokens
+    generator.stopStrings = sampling.stop
+    generator.ignoresEnd = ignoreEos
+    generator.constraint = constraint
+    if let reply {
+      var sampler = sampler(session)
+      try reply.run(generator, &sampler, report, reasoning: reasoning)
+    } else if let parallel, let text {
       try continueLines(of: text, parallel, session, tokenizer, report)
     } else if let text {
-      try answer(text, session, tokenizer, report)
+      try answer(text, generator, session, report)
     } else {
       while !Output.hasFailed, let prompt = try reader?.next() {
         session.model.truncate(0, to: 0)
-        do { try answer(prompt, session, tokenizer, report) } catch let error as ModelError { Terminal.note(error.failure.problem) }
+        do { try answer(prompt, generator, session, report) } catch let error as ModelError { Terminal.note(error.failure.problem) }
       }
     }
   }
@@ -79,19 +109,29 @@ struct RunCommand: ParsableCommand {
     return try TextInput.prompt(file ?? "-")
   }
 
-  private func answer(_ text: String, _ session: Session, _ tokenizer: Tokenizer, _ report: any AnswerReport) throws {
-    let tokens = tokenizer.encode(text, addSpecial: true, parseSpecial: true)
+  /// The conversation of a request, as the model's template writes it.
+  private func conversation(_ path: String, _ pack: Pack, _ tokenizer: Tokenizer) throws -> Conversation {
+    var request = try TemplateCommand.request(path)
+    for (name, value) in try template.variables().members { request.variables[name] = value }
+    let chosen = try template.template(pack, tokenizer)
+    if grammar.isGiven, chosen.turnFormat.framesAnswers {
+      throw Failure("--request with a grammar or a schema: not supported for the turns of \(chosen.turnFormat.name)")
+    }
+    return Conversation(chosen, tokenizer, request)
+  }
+
+  private func sampler(_ session: Session) -> Sampler {
+    Sampler(sampling.options(contextLength: session.model.contextLength), vocabularySize: session.model.vocabularySize)
+  }
+
+  private func answer(_ text: String, _ generator: Generator, _ session: Session, _ report: any AnswerReport) throws {
+    let tokens = generator.tokenizer.encode(text, addSpecial: true, parseSpecial: true)
     guard !tokens.isEmpty else { throw Failure("the prompt is empty") }
-    var generator = Generator(session.model, tokenizer)
-    generator.maximumTokens = sampling.maximumTokens
-    generator.stopStrings = sampling.stop
-    generator.ignoresEnd = ignoreEos
-    var sampler = Sampler(
-      sampling.options(contextLength: session.model.contextLength), vocabularySize: session.model.vocabularySize)
+    var sampler = sampler(session)
     report.begin(promptTokens: tokens.count)
     let result = try generator.run(
       prompt: tokens, sampler: &sampler, isInterrupted: { Interrupt.isRequested || Output.hasFailed }, emit: report.add)
-    report.end(result)
+    report.end(result, endsLine: true)
   }
 
   private func continueLines(

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Console
+import Files
+import Generation
+import JSON
+import SystemPackage
+
+/// Reads what a person writes, turn by turn, and lets the model answer, until they leave.
+struct ChatLoop: ~Copyable {
+  private var talk: Talk
+  private var reader: TurnReader
+  /// What `/reset` goes back to.
+  private var beginning: Conversation
+
+  init(_ talk: Talk, _ reader: consuming TurnReader) {
+    self.talk = talk
+    self.reader = reader
+    beginning = talk.conversation
+  }
+
+  mutating func run() throws {
+    if Terminal.isInteractive, StandardStream.input.isTerminal { Terminal.note("/help lists the commands; Ctrl-D quits") }
+    while !Output.hasFailed, let line = try reader.next() {
+      do {
+        if let command = try SlashCommand(line) {
+          if command == .quit { return }
+          try perform(command)
+        } else {
+          noteSpeed(try talk.answer(line.hasPrefix("//") ? String(line.dropFirst()) : line))
+        }
+      } catch let error as Failure {
+        Terminal.note(error.problem)
+      }
+    }
+  }
+
+  private mutating func perform(_ command: SlashCommand) throws {
+    switch command {
+    case .help: for line in SlashCommand.helpLines { Output.print(line) }
+    case .reset:
+      talk.conversation = beginning
+      Terminal.note("the conversation begins again")
+    case .system(nil): Output.print(talk.conversation.system ?? "")
+    case .system(let text?):
+      talk.conversation.setSystem(text)
+      beginning.setSystem(text)
+    case .regenerate:
+      let before = talk.conversation
+      guard talk.conversation.removeReply() else { throw Failure("/regen: there is no answer yet") }
+      let hasAnswered = try talk.reply()
+      if !hasAnswered { talk.conversation = before }
+      noteSpeed(hasAnswered)
+    case .save(let path): try save(to: path)
+    case .load(let path):
+      talk.conversation = talk.conversation.with(try TemplateCommand.request(path))
+      Terminal.note("\(path): \(Count(talk.conversation.request.messages.count, "turn"))")
+    case .stats: for line in talk.statistics { Output.print(line) }
+    case .quit: break
+    }
+  }
+
+  private func save(to path: String) throws {
+    if try Stat.find(path, failingAs: FileError.self) != nil { throw Failure("/save \(path): it is there already; name another") }
+    let text = "\(JSONValue.object(talk.conversation.request.document))\n"
+    do {
+      var file = try WholeFile<FileError>(path)
+      try unsafe Array(text.utf8).withUnsafeBytes { bytes in try unsafe file.append(bytes) }
+      try file.commit()
+    } catch let error as FileError { throw error.failure }
+    Terminal.note("\(path): \(Count(talk.conversation.request.messages.count, "turn"))")
+  }
+
+  private func noteSpeed(_ hasAnswered: Bool) {
+    guard hasAnswered, Terminal.isInteractive, let line = talk.speed else { return }
+    Terminal.note(line)
+  }
+}
