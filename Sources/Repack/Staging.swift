@@ -78,7 +78,7 @@ struct Staging: ~Copyable {
     guard let status = try place.existing() else { return }
     let path = place.folder.path(place.name)
     guard replacing else {
-      // Neither another name nor replacing it would help whoever may not write there.
+      // For a user who may not write there, neither another name nor replacing it would help.
       if let error = place.folder.writeRefusal { throw .file(.system(path: path, operation: .writeThere, error)) }
       throw .exists(path: path)
     }

@@ -178,7 +178,7 @@ struct PromptEncodingTests {
     #expect(prompt.tokens == whole)
   }
 
-  @Test("A user-defined token that the template writes is no token in a message; one that it does not write is text")
+  @Test("A user-defined token that the template writes is not a token in a message; one that it does not write is text")
   func userDefined() throws {
     let metadata = SmallVocabulary.sentencePiece()
     let tokenizer = try Tokenizer(metadata: metadata)
