@@ -23,6 +23,7 @@ struct OpsTests {
     }
     let size = Int64(n)
     run("add") { table.add(a, b, size, &$0) }
+    run("multiply") { table.multiply(a, b, size, &$0) }
     run("add_scaled") { table.add_scaled(a, b, 0.3, size, &$0) }
     run("scale") { table.scale(a, 1.7, size, &$0) }
     run("silu_multiply") { table.silu_multiply(a, b, size, &$0) }
@@ -77,6 +78,7 @@ struct OpsTests {
     func product(_ x: Double, logistic u: Double) -> Double { x / (1 + exp(-u)) }
     switch name {
     case "add": return zip(a, b).map { $0 + $1 }
+    case "multiply": return zip(a, b).map { $0 * $1 }
     case "add_scaled": return zip(a, b).map { $0 + $1 * Double(Float(0.3)) }
     case "scale": return a.map { $0 * Double(Float(1.7)) }
     case "silu_multiply": return zip(a, b).map { product($0, logistic: $0) * $1 }
@@ -136,6 +138,7 @@ struct OpsTests {
     typealias Operation = (UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
     let operations: [(String, Operation)] = [
       ("add", { table.add($0, $1, size, $2) }),
+      ("multiply", { table.multiply($0, $1, size, $2) }),
       ("add_scaled", { table.add_scaled($0, $1, 0.5, size, $2) }),
       ("scale", { x, _, out in table.scale(x, 0.5, size, out) }),
       ("silu_multiply", { table.silu_multiply($0, $1, size, $2) }),

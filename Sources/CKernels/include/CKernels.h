@@ -120,6 +120,7 @@ typedef struct {
   // out = x * weight / sqrt(mean(x²) + epsilon); weight may be NULL (all ones); out may be x.
   void (*rms_norm)(const float *x, const float *weight, float epsilon, int64_t n, float *out);
   void (*add)(const float *a, const float *b, int64_t n, float *out);              // out = a + b; out may be a or b
+  void (*multiply)(const float *a, const float *b, int64_t n, float *out);         // out = a * b; out may be a or b
   void (*add_scaled)(const float *a, const float *b, float s, int64_t n, float *out);  // out = fma(b, s, a); out may be a
   void (*scale)(const float *x, float s, int64_t n, float *out);                   // out = x * s; out may be x
   // Rotates one head of `dimensions` leading elements (even; the rest is untouched) by cosines and sines [dimensions / 2].

@@ -26,6 +26,10 @@ INLINE v16 add_of(v16 a, v16 b, float s, float t) {
   (void)s, (void)t;
   return a + b;
 }
+INLINE v16 multiply_of(v16 a, v16 b, float s, float t) {
+  (void)s, (void)t;
+  return a * b;
+}
 INLINE v16 add_scaled_of(v16 a, v16 b, float s, float t) {
   (void)t;
   return v_fma(b, v_set(s), a);
@@ -69,6 +73,7 @@ INLINE v16 less_of(v16 a, v16 b, float s, float t) {
 }
 
 static void add(const float *a, const float *b, int64_t n, float *out) { map(add_of, a, b, 0, 0, n, out); }
+static void multiply(const float *a, const float *b, int64_t n, float *out) { map(multiply_of, a, b, 0, 0, n, out); }
 static void add_scaled(const float *a, const float *b, float s, int64_t n, float *out) { map(add_scaled_of, a, b, s, 0, n, out); }
 static void scale(const float *x, float s, int64_t n, float *out) { map(scale_of, x, x, s, 0, n, out); }
 static void silu_multiply(const float *gate, const float *up, int64_t n, float *out) { map(silu_of, gate, up, 0, 0, n, out); }

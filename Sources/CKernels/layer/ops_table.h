@@ -27,6 +27,7 @@ static void fill(ck_table *table) {
   table->dequantize = dequantize;
   table->rms_norm = rms_norm;
   table->add = add;
+  table->multiply = multiply;
   table->add_scaled = add_scaled;
   table->scale = scale;
   table->rope_halves = rope_halves;
