@@ -29,7 +29,7 @@ struct ModelConfigurationTests {
       sizes.merge(
         ["ssm.state_size": 16, "ssm.group_count": 2, "ssm.time_step_rank": 4, "ssm.inner_size": 64, "ssm.conv_kernel": 4]
       ) { $1 }
-    case .attention, nil: break
+    case .attention, .convolutions, .mambas, nil: break
     }
     for (key, value) in sizes { metadata["\(architecture).\(key)"] = .uint32(UInt32(value)) }
     metadata["\(architecture).attention.layer_norm_rms_epsilon"] = .float32(1e-6)

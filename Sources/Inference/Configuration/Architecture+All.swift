@@ -2,7 +2,7 @@
 
 extension Architecture {
   /// Every architecture that is computed.
-  public static let all = llamas + qwens + qwenHybrids + gemmas + others + mixtures + latents
+  public static let all = llamas + qwens + qwenHybrids + gemmas + others + granites + liquids + mixtures + latents
 
   /// Llama, and what differs from it by little.
   private static let llamas = [
@@ -65,6 +65,27 @@ extension Architecture {
       windowRotaryIsPlain: true),
     Architecture(name: "phi3"),
     Architecture(name: "seed_oss", networkNormIsPostAttention: true),
+  ]
+
+  /// Granite, whose scales are in the file.
+  private static let granites = [
+    Architecture(
+      name: "granite", keys: [.embeddingScale, .residualScale, .logitScale], dividesLogits: true, pairing: .adjacent,
+      finetunedMeansRotary: true),
+    Architecture(
+      name: "granitemoe", keys: [.embeddingScale, .residualScale, .logitScale], dividesLogits: true, pairing: .adjacent,
+      finetunedMeansRotary: true),
+    Architecture(
+      name: "granitehybrid", mixers: .mambas, keys: [.embeddingScale, .residualScale, .logitScale], dividesLogits: true,
+      pairing: .adjacent, finetunedMeansRotary: true),
+  ]
+
+  /// LFM 2, with short convolutions.
+  private static let liquids = [
+    Architecture(
+      name: "lfm2", mixers: .convolutions, outputNormName: "token_embd_norm", queryKeyNorm: .perHead, windows: .period(0)),
+    Architecture(
+      name: "lfm2moe", mixers: .convolutions, outputNormName: "token_embd_norm", queryKeyNorm: .perHead, gating: .sigmoid),
   ]
 
   /// Models of experts.

@@ -11,6 +11,8 @@ public struct Architecture: Sendable {
 
   // MARK: Norms and the residual
 
+  /// The norm after the last layer.
+  var outputNormName = "output_norm"
   /// Mixer and network read the residual normalised.
   var normalisesInputs = true
   /// The outputs of mixer and network are normalised before they are added to the residual.
@@ -54,6 +56,8 @@ public struct Architecture: Sendable {
   var windowRotaryIgnoresFactors = false
   /// In models with windows, RoPE is left out where a layer sees everything.
   var fullLayersRotate = true
+  /// The key `rope.scaling.finetuned` says whether there is RoPE at all.
+  var finetunedMeansRotary = false
   /// What a layer that sees everything rotates of a head, where the file does not say: one of so many parts.
   var fullRotaryDivisor = 1
   /// What scores are multiplied by, where the file does not say; nil: by 1 / √(key length).
@@ -109,6 +113,10 @@ public struct Architecture: Sendable {
     case latent
     /// Delta nets, and attention in every n-th layer.
     case deltaNets(DeltaNet.HeadOrder)
+    /// Short convolutions, and attention where a layer has heads of keys and values.
+    case convolutions
+    /// State space layers, and attention where a layer has heads of keys and values.
+    case mambas
   }
 
   /// Which layers see a window only.

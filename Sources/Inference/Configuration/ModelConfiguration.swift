@@ -100,7 +100,11 @@ struct LayerConfiguration: Sendable, Equatable {
       switch architecture.mixers {
       case .latent: mixer = .latent(try LatentAttention.Configuration(reader, architecture, layer: layer))
       case .deltaNets(let order) where recurrent[layer]: mixer = .delta(try DeltaNet.Configuration(reader, order: order))
-      case .attention, .deltaNets:
+      case .convolutions where try reader.size("attention.head_count_kv", layer: layer) == 0:
+        mixer = .convolution(try ShortConvolution.Configuration(reader, embeddingLength: embeddingLength))
+      case .mambas where try reader.size("attention.head_count_kv", layer: layer) == 0:
+        mixer = .mamba(try Mamba.Configuration(reader))
+      case .attention, .deltaNets, .convolutions, .mambas:
         mixer = .attention(
           try Attention.Configuration(reader, architecture, layer: layer, embeddingLength: embeddingLength, windows))
       }

@@ -176,8 +176,8 @@ struct DeltaNet: MixerPart {
     private let sizes: Configuration
     /// States of each sequence, copies included.
     private let stateCount: Int
-    /// Inputs of the convolution before the next token [sequence][state][tap][channel], oldest first. Every team has all channels.
-    private let inputs: UnsafeMutablePointer<Float>
+    /// Every team has all channels.
+    let inputs: ConvolutionInputs
     /// [sequence][state][head][tile][key][column of the tile]
     private let states: UnsafeMutablePointer<Float>
 
@@ -186,17 +186,8 @@ struct DeltaNet: MixerPart {
       self.sizes = sizes
       heads = sizes.heads(team: team, teamCount: teamCount)
       stateCount = state.stateCount
-      let count = state.sequences * stateCount
-      inputs = arena.floats(count * (sizes.taps - 1) * sizes.channelCount)
-      states = arena.floats(count * heads.count * sizes.keyLength * sizes.valueLength)
-    }
-
-    /// The oldest of a sequence's inputs, from a channel on; the next one lies `channelCount` elements further.
-    ///
-    /// - Parameter copy: 0 for the state as it is.
-    @inline(__always)
-    func inputs(sequence: Int, copy: Int = 0, channel: Int) -> UnsafeMutablePointer<Float> {
-      inputs + (sequence * stateCount + copy) * (sizes.taps - 1) * sizes.channelCount + channel
+      inputs = ConvolutionInputs(&arena, channelCount: sizes.channelCount, taps: sizes.taps, state)
+      states = arena.floats(state.sequences * stateCount * heads.count * sizes.keyLength * sizes.valueLength)
     }
 
     /// The state of one tile of a sequence's head.

@@ -54,27 +54,6 @@ struct DeltaNetStep {
     }
   }
 
-  /// Goes through the tokens of each sequence, in order, with the part of the sequence's state that `begin` empties, `copy` copies
-  /// from one of its copies to another, and `body` changes.
-  @inline(__always)
-  private func forEachToken(
-    begin: (_ sequence: Int) -> Void, copy: (_ sequence: Int, _ source: Int, _ target: Int) -> Void,
-    _ body: (_ sequence: Int, _ token: Int) -> Void
-  ) {
-    let step = thread.step
-    for index in 0..<step.runCount {
-      let run = step.runs[index]
-      if step.positions[run.begin] == 0 { begin(run.sequence) }
-      if run.restoredCopy > 0 { copy(run.sequence, run.restoredCopy, 0) }
-      if run.savedCopy > 0 { copy(run.sequence, 0, run.savedCopy) }
-      for token in run.begin..<run.begin + run.count {
-        body(run.sequence, token)
-        let target = thread.pass.state.copy(after: step.positions[token])
-        if target > 0 { copy(run.sequence, 0, target) }
-      }
-    }
-  }
-
   /// The convolution, head by head: all queries and keys, and the values of the team's heads.
   private func convolve() {
     let shared = 2 * sizes.keyHeadCount
@@ -93,34 +72,13 @@ struct DeltaNetStep {
   }
 
   private func convolve(_ channels: Range<Int>, scale: Float?) {
-    guard let weights = thread.vector(net.convolution) else { return }
-    forEachToken(
-      begin: { sequence in forEachInput(channels, sequence, 0) { $0.fill(0) } },
-      copy: { sequence, source, target in
-        let distance =
-          states.inputs(sequence: sequence, copy: source, channel: 0) - states.inputs(sequence: sequence, copy: target, channel: 0)
-        forEachInput(channels, sequence, target) { $0.copy(Row($0.start + distance, count: $0.count)) }
-      }
-    ) { sequence, token in
-      let row = buffers.channels[token][channels]
-      convolve(row, states.inputs(sequence: sequence, channel: channels.lowerBound), weights[channels.lowerBound...], scale: scale)
-    }
-  }
-
-  /// Calls `body` with some channels of each input that a sequence's state, or a copy of it, has.
-  @inline(__always)
-  private func forEachInput(_ channels: Range<Int>, _ sequence: Int, _ copy: Int, _ body: (Row) -> Void) {
-    let inputs = states.inputs(sequence: sequence, copy: copy, channel: channels.lowerBound)
-    for tap in 0..<sizes.taps - 1 { body(Row(inputs + tap * sizes.channelCount, count: channels.count)) }
-  }
-
-  private func convolve(_ row: Row, _ inputs: UnsafeMutablePointer<Float>, _ weights: Row, scale: Float?) {
     let kernels = thread.kernels
-    kernels.convolve(row, with: inputs, weights: weights.start, taps: sizes.taps, stride: sizes.channelCount, into: row)
-    kernels.multiply(row, byLogisticOf: row, into: row)
-    guard let scale else { return }
-    kernels.normalize(row, weights: nil, epsilon: thread.pass.normEpsilon / Float(sizes.keyLength), into: row)
-    kernels.scale(row, by: scale)
+    thread.convolve(channels, of: buffers.channels, states.inputs, weights: net.convolution) { _, row in
+      kernels.multiply(row, byLogisticOf: row, into: row)
+      guard let scale else { return }
+      kernels.normalize(row, weights: nil, epsilon: thread.pass.normEpsilon / Float(sizes.keyLength), into: row)
+      kernels.scale(row, by: scale)
+    }
   }
 
   /// Where a value head's values stand among the channels.
@@ -134,7 +92,7 @@ struct DeltaNetStep {
   private func recur() {
     for unit in thread.part(of: states.heads.count * sizes.tileCount) {
       let (head, tile) = (states.heads.lowerBound + unit / sizes.tileCount, unit % sizes.tileCount)
-      forEachToken(
+      thread.forEachToken(
         begin: { states.tile(tile, of: head, sequence: $0).fill(0) },
         copy: { sequence, source, target in
           states.tile(tile, of: head, sequence: sequence, copy: target).copy(

@@ -140,18 +140,22 @@ enum Mixer {
   case attention(Attention)
   case latent(LatentAttention)
   case delta(DeltaNet)
+  case convolution(ShortConvolution)
+  case mamba(Mamba)
 
   /// Its kind and sizes.
   enum Configuration: Sendable, Equatable {
     case attention(Attention.Configuration)
     case latent(LatentAttention.Configuration)
     case delta(DeltaNet.Configuration)
+    case convolution(ShortConvolution.Configuration)
+    case mamba(Mamba.Configuration)
 
     var rotary: RotaryConfiguration? {
       switch self {
       case .attention(let attention): attention.rotary
       case .latent(let attention): attention.rotary
-      case .delta: nil
+      case .delta, .convolution, .mamba: nil
       }
     }
 
@@ -160,7 +164,7 @@ enum Mixer {
       switch self {
       case .attention(let attention): attention.source == nil ? attention.heads.numbersPerPosition : 0
       case .latent(let attention): attention.heads.numbersPerPosition + 2 * (attention.indexer?.length ?? 0)
-      case .delta: 0
+      case .delta, .convolution, .mamba: 0
       }
     }
 
@@ -169,6 +173,8 @@ enum Mixer {
       switch self {
       case .attention, .latent: 0
       case .delta(let net): net.stateLength
+      case .convolution(let convolution): convolution.stateLength
+      case .mamba(let mamba): mamba.stateLength
       }
     }
   }
@@ -178,6 +184,8 @@ enum Mixer {
     case .attention(let configuration): self = .attention(try Attention(configuration, model, prefix, &binder))
     case .latent(let configuration): self = .latent(try LatentAttention(configuration, model, prefix, &binder))
     case .delta(let configuration): self = .delta(try DeltaNet(configuration, model, prefix, &binder))
+    case .convolution(let configuration): self = .convolution(try ShortConvolution(configuration, model, prefix, &binder))
+    case .mamba(let configuration): self = .mamba(try Mamba(configuration, model, prefix, &binder))
     }
   }
 
@@ -186,6 +194,8 @@ enum Mixer {
     case .attention(let attention): attention.readsQuants
     case .latent(let attention): attention.readsQuants
     case .delta(let net): net.readsQuants
+    case .convolution(let convolution): convolution.readsQuants
+    case .mamba(let mamba): mamba.readsQuants
     }
   }
 
@@ -195,6 +205,8 @@ enum Mixer {
     case .attention(let attention): attention
     case .latent(let attention): attention
     case .delta(let net): net
+    case .convolution(let convolution): convolution
+    case .mamba(let mamba): mamba
     }
   }
 }
@@ -264,6 +276,14 @@ extension PassThread {
       normalize(layer.pointee.mixerNorm, quantizing: isQuantised)
       DeltaNetStep(self, net, layer: index).run()
       addToResidual(net.outputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
+    case .convolution(let convolution):
+      normalize(layer.pointee.mixerNorm, quantizing: isQuantised)
+      ShortConvolutionStep(self, convolution, layer: index).run()
+      addToResidual(convolution.outputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
+    case .mamba(let mamba):
+      normalize(layer.pointee.mixerNorm, quantizing: isQuantised)
+      MambaStep(self, mamba, layer: index).run()
+      addToResidual(mamba.outputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
     }
     runNetwork(layer)
     if let input = layer.pointee.input {

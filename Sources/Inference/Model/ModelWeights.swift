@@ -14,7 +14,7 @@ struct ModelWeights {
     let length = configuration.embeddingLength
     let vocabulary = binder.shape("token_embd.weight")?.rows ?? 0
     embedding = try binder.matrix("token_embd", columns: length, rows: vocabulary)
-    outputNorm = try Norm(always: "output_norm.weight", configuration, &binder)
+    outputNorm = try Norm(always: "\(configuration.architecture.outputNormName).weight", configuration, &binder)
     var output = try binder.find("output", columns: length, rows: vocabulary) ?? embedding
     output.bias = try binder.vector("output.bias", count: vocabulary, isRequired: false)
     self.output = output

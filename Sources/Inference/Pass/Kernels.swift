@@ -91,6 +91,12 @@ struct Kernels {
     table.pointee.rms_norm(x.start, weights?.start, epsilon, Int64(out.count), out.start)
   }
 
+  @inline(__always)
+  func multiply(_ a: Row, _ b: Row, into out: Row) {
+    assert(a.count == out.count && b.count == out.count)
+    table.pointee.multiply(a.start, b.start, Int64(out.count), out.start)
+  }
+
   /// Subtracts the mean; `out` may be `x`.
   @inline(__always)
   func center(_ x: Row, into out: Row) {
