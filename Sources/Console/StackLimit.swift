@@ -4,8 +4,8 @@ import Glibc
 
 /// The limit on the main thread's stack that `ulimit -s` sets.
 enum StackLimit {
-  /// What every command needs, with room to spare; beyond the limit, the kernel ends the program without a word.
-  private static let needed: rlim_t = 128 << 10
+  /// Twice what the deepest chat template takes that is not refused; beyond the limit, the kernel ends the program without a word.
+  private static let needed: rlim_t = 2 << 20
 
   /// Raises the limit if it is too low; throws if it may not be raised.
   static func ensure() throws(Failure) {

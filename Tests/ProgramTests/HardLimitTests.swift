@@ -106,6 +106,22 @@ struct HardLimitTests {
   }
 
   @Test(
+    "A chat template that goes as deep as it may has the stack for it", arguments: [64, 512, 8192],
+    [
+      "{% macro f(n) %}{% call f(n + 1) %}{{ caller() }}{% endcall %}{% endmacro %}{{ f(0) }}",
+      "{% for x in [[1]] recursive %}{{ loop([[1]]) }}{% endfor %}",
+      "{{ \(String(repeating: "(", count: 60))1\(String(repeating: ")", count: 60)) }}",
+    ])
+  func deepTemplate(kibibytes: Int, template: String) throws {
+    try Data(template.utf8).write(to: URL(filePath: folder.file("template")))
+    try Data(#"{"messages": [{"role": "user", "content": "Hi"}]}"#.utf8).write(to: URL(filePath: folder.file("request")))
+    let command = "$P template $W/m.pack --template-file $W/template --request $W/request"
+    let result = try shell("ulimit -S -s \(kibibytes); \(command)")
+    #expect(!result.wasKilled && (result.exitCode == 0 ? result.errors.isEmpty : isOneLine(result.errors)), "\(result.errors)")
+    #expect(result.exitCode < 128)
+  }
+
+  @Test(
     "A stack that is too small, and may not be larger, is a line and exit code 1", .enabled(if: isRoot), arguments: ["$G", "$P"])
   func tinyStack(program: String) throws {
     let script = """
@@ -114,7 +130,8 @@ struct HardLimitTests {
       """
     let result = try shell("unshare -m bash -c 'mount -t tmpfs none /mnt; \(script)'")
     #expect(result.exitCode == 1 && isOneLine(result.errors), "\(result.errors)")
-    #expect(result.errors.contains("the limit on the stack (ulimit -s) is 48 KiB, and at least 128 are needed"), "\(result.errors)")
+    #expect(
+      result.errors.contains("the limit on the stack (ulimit -s) is 48 KiB, and at least 2048 are needed"), "\(result.errors)")
   }
 
   @Test(
