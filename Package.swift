@@ -144,10 +144,12 @@ let package = Package(
   cLanguageStandard: .gnu17
 )
 
-// In release run only the tests that compute models and those of the programs (scripts/test): the others need not be built again.
-if Context.environment["GGUFPACK_RELEASE_TESTS"] != nil {
+// In release run only the tests that compute models and those of the programs (scripts/test), or those named (scripts/sanitize): the
+// others need not be built again.
+if let names = Context.environment["GGUFPACK_RELEASE_TESTS"] {
+  let wanted = names == "1" ? ["ModelTests", "ProgramTests", "FuzzTests"] : names.split(separator: ",").map(String.init)
   package.targets.removeAll { target in
-    target.name == "EmulatedKernels" || target.type == .test && !["ModelTests", "ProgramTests", "FuzzTests"].contains(target.name)
+    target.name == "EmulatedKernels" || target.type == .test && !wanted.contains(target.name)
   }
 }
 
