@@ -104,7 +104,7 @@ struct GroupTests {
       Issue.record("a PiB was found")
     } catch let error as ModelError {
       guard case .noRoom = error else { throw error }
-      #expect(error.description.contains("--ctx") && error.description.contains("4096 sequences"))
+      #expect(error.description.contains("a context of 268435456 tokens for each of 4096 sequences"))
     }
   }
 }
