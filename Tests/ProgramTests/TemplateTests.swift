@@ -56,7 +56,7 @@ struct TemplateTests {
       return (result.exitCode, result.errors)
     }
     let refused = try run("{{ raise_exception('no\nmessages') }}", request)
-    #expect(refused.code == 1 && refused.line.contains("refuses the conversation: no\\u{A}messages"), "\(refused.line)")
+    #expect(refused.code == 1 && refused.line.contains("refuses the conversation: no\\u{a}messages"), "\(refused.line)")
     let wrong = try run("a\n{% if %}", request)
     #expect(wrong.code == 1 && wrong.line.contains("line 2"), "\(wrong.line)")
     let member = try run("x", try file("member.json", #"{"messages": [], "stream": true}"#))
