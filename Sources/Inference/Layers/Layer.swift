@@ -6,11 +6,17 @@
 struct Layer {
   let mixerNorm: Norm
   let mixer: Mixer
+  /// Whether some product of what the mixer reads (and the network, where it reads the same) reads it quantised.
+  let mixerInputIsQuantised: Bool
+  /// Added to the mixer's output.
+  let mixerOutputBias: Vector
   /// Norm of the mixer's output before it is added to the residual; none in most models.
   let mixerOutputNorm: Vector
   /// Nil: the network reads what the mixer reads.
   let networkNorm: Norm?
   let network: Network
+  let networkInputIsQuantised: Bool
+  let networkOutputBias: Vector
   let networkOutputNorm: Vector
   /// What the outputs are multiplied by.
   let mixerScale: Float
@@ -31,6 +37,10 @@ struct Layer {
     let norm = architecture.networkNormIsPostAttention ? "post_attention_norm" : "ffn_norm"
     networkNorm = architecture.hasParallelNetwork ? nil : try Norm("\(prefix)\(norm).weight", configuration, &binder)
     network = try Network(configuration, index, prefix, &binder)
+    let (mixerPart, networkPart) = (mixer.part, network.part)
+    (mixerOutputBias, networkOutputBias) = (mixerPart.outputBias, networkPart.outputBias)
+    networkInputIsQuantised = networkPart.readsQuants
+    mixerInputIsQuantised = mixerPart.readsQuants || networkNorm == nil && networkPart.readsQuants
     networkScale = configuration.residualScale
     mixerScale = configuration.residualScale * configuration.valueScale
     input = configuration.layerInputLength > 0 ? try LayerInput(configuration, index, prefix, &binder) : nil
@@ -38,9 +48,6 @@ struct Layer {
       architecture.scalesLayers ? try binder.vector("\(prefix)layer_output_scale.weight", count: 1, isRequired: false) : .none
     residualScale = binder.values(scale).first ?? 1
   }
-
-  /// Whether some product of what the mixer reads (and the network, where it reads the same) reads it quantised.
-  var mixerInputIsQuantised: Bool { mixer.readsQuants || networkNorm == nil && network.readsQuants }
 }
 
 /// What is done to the residual before a mixer or a network reads it.
@@ -189,14 +196,10 @@ enum Mixer {
     }
   }
 
-  var readsQuants: Bool {
-    switch self {
-    case .attention(let attention): attention.readsQuants
-    case .latent(let attention): attention.readsQuants
-    case .delta(let net): net.readsQuants
-    case .convolution(let convolution): convolution.readsQuants
-    case .mamba(let mamba): mamba.readsQuants
-    }
+  /// Whether the step's activations are quantised in two parts for it.
+  @inline(__always)
+  var usesTwoPartActivations: Bool {
+    if case .attention(let attention) = self { attention.usesTwoPartActivations } else { false }
   }
 
   /// Not for the step, where nothing may be existential.
@@ -241,14 +244,6 @@ enum Network {
     }
   }
 
-  var readsQuants: Bool {
-    switch self {
-    case .dense(let network): network.readsQuants
-    case .experts(let mixture): mixture.readsQuants
-    case .both(let both): both.readsQuants
-    }
-  }
-
   /// Not for the step, where nothing may be existential.
   var part: any LayerPart {
     switch self {
@@ -262,29 +257,17 @@ enum Network {
 extension PassThread {
   /// Runs one layer, from the residual to the residual.
   func run(_ layer: UnsafePointer<Layer>, _ index: Int) {
-    let isQuantised = layer.pointee.mixerInputIsQuantised
+    normalize(
+      layer.pointee.mixerNorm, quantizing: layer.pointee.mixerInputIsQuantised,
+      inTwoParts: layer.pointee.mixer.usesTwoPartActivations)
     switch layer.pointee.mixer {
-    case .attention(let attention):
-      normalize(layer.pointee.mixerNorm, quantizing: isQuantised, inTwoParts: attention.usesTwoPartActivations)
-      AttentionStep(self, attention, layer: index).run()
-      addToResidual(attention.outputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
-    case .latent(let attention):
-      normalize(layer.pointee.mixerNorm, quantizing: isQuantised)
-      LatentAttentionStep(self, attention, layer: index).run()
-      addToResidual(attention.outputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
-    case .delta(let net):
-      normalize(layer.pointee.mixerNorm, quantizing: isQuantised)
-      DeltaNetStep(self, net, layer: index).run()
-      addToResidual(net.outputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
-    case .convolution(let convolution):
-      normalize(layer.pointee.mixerNorm, quantizing: isQuantised)
-      ShortConvolutionStep(self, convolution, layer: index).run()
-      addToResidual(convolution.outputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
-    case .mamba(let mamba):
-      normalize(layer.pointee.mixerNorm, quantizing: isQuantised)
-      MambaStep(self, mamba, layer: index).run()
-      addToResidual(mamba.outputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
+    case .attention(let attention): AttentionStep(self, attention, layer: index).run()
+    case .latent(let attention): LatentAttentionStep(self, attention, layer: index).run()
+    case .delta(let net): DeltaNetStep(self, net, layer: index).run()
+    case .convolution(let convolution): ShortConvolutionStep(self, convolution, layer: index).run()
+    case .mamba(let mamba): MambaStep(self, mamba, layer: index).run()
     }
+    addToResidual(layer.pointee.mixerOutputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
     runNetwork(layer)
     if let input = layer.pointee.input {
       normalize(.none, quantizing: input.readsQuants)
@@ -301,15 +284,12 @@ extension PassThread {
       return run(
         both, layer.pointee.networkNorm ?? .none, outputNorm: layer.pointee.networkOutputNorm, scale: layer.pointee.networkScale)
     }
-    if let norm = layer.pointee.networkNorm { normalize(norm, quantizing: layer.pointee.network.readsQuants) }
+    if let norm = layer.pointee.networkNorm { normalize(norm, quantizing: layer.pointee.networkInputIsQuantised) }
     switch layer.pointee.network {
-    case .dense(let network):
-      GatedNetworkStep(self, network).run()
-      addToResidual(network.outputBias, layer.pointee.networkOutputNorm, scale: layer.pointee.networkScale)
-    case .experts(let mixture):
-      MixtureStep(self, mixture).run()
-      addToResidual(mixture.outputBias, layer.pointee.networkOutputNorm, scale: layer.pointee.networkScale)
+    case .dense(let network): GatedNetworkStep(self, network).run()
+    case .experts(let mixture): MixtureStep(self, mixture).run()
     case .both: break
     }
+    addToResidual(layer.pointee.networkOutputBias, layer.pointee.networkOutputNorm, scale: layer.pointee.networkScale)
   }
 }

@@ -33,7 +33,7 @@ struct ModelWeights {
 
   /// Whether some attention reads and writes two columns for each token.
   var usesTwoPartActivations: Bool {
-    layers.contains { if case .attention(let attention) = $0.mixer { attention.usesTwoPartActivations } else { false } }
+    layers.contains { $0.mixer.usesTwoPartActivations }
   }
 
   /// How far back the layers' states can go.
