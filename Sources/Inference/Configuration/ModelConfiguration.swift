@@ -103,7 +103,7 @@ struct LayerConfiguration: Sendable, Equatable {
       case .convolutions where try reader.size("attention.head_count_kv", layer: layer) == 0:
         mixer = .convolution(try ShortConvolution.Configuration(reader, embeddingLength: embeddingLength))
       case .mambas where try reader.size("attention.head_count_kv", layer: layer) == 0:
-        mixer = .mamba(try Mamba.Configuration(reader))
+        mixer = .mamba(try RecurrentSizes(reader, leastTaps: 2))
       case .attention, .deltaNets, .convolutions, .mambas:
         mixer = .attention(
           try Attention.Configuration(reader, architecture, layer: layer, embeddingLength: embeddingLength, windows))

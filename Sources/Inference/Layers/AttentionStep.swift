@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import Glibc
 import PackRuntime
 
 /// Attention of one layer on one thread, from the normalised residual to the output in `projected`.
@@ -150,7 +149,7 @@ struct AttentionStep {
       let gate = buffers.queries[token][(2 * head + 1) * output.count..<(2 * head + 2) * output.count]
       thread.kernels.multiply(output, byLogisticOf: gate, into: output)
     } else if attention.headGate != nil {
-      thread.kernels.scale(output, by: Float(1 / (1 + exp(-Double(buffers.headGates[token][head])))))
+      thread.kernels.scale(output, by: logistic(buffers.headGates[token][head]))
     }
   }
 

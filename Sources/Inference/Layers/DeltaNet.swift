@@ -8,7 +8,7 @@ import PackRuntime
 /// the token's key towards the token's value, and asks it for the token's query. The inputs have gone through a short causal
 /// convolution. What is kept has one size whatever the length of a sequence, and cannot be cut back.
 struct DeltaNet: MixerPart {
-  let sizes: Configuration
+  let configuration: Configuration
   /// From the residual to queries and keys of all key heads, and values of all value heads: the channels.
   let channels: Matrix
   /// What the output of each head is multiplied by, before SiLU.
@@ -56,62 +56,24 @@ struct DeltaNet: MixerPart {
 
   /// What the metadata says.
   struct Configuration: Sendable, Equatable {
-    let keyHeadCount: Int
-    let valueHeadCount: Int
-    let keyLength: Int
-    let valueLength: Int
-    /// Tokens that the convolution sees, the token's own included.
-    let taps: Int
+    /// Its heads are the value heads, its groups the key heads.
+    let sizes: RecurrentSizes
     let order: HeadOrder
 
-    var keysLength: Int { keyHeadCount * keyLength }
-    var valuesLength: Int { valueHeadCount * valueLength }
-    var channelCount: Int { 2 * keysLength + valuesLength }
-
-    /// Elements of a sequence's state.
-    var stateLength: Int { valueHeadCount * valueLength * keyLength + (taps - 1) * channelCount }
-
     /// Columns of a head's state that lie together: one thread's work.
-    var tileLength: Int { valueLength % 64 == 0 ? 64 : valueLength }
-    var tileCount: Int { valueLength / tileLength }
+    var tileLength: Int { sizes.valueLength % 64 == 0 ? 64 : sizes.valueLength }
 
     init(_ reader: MetadataReader, order: HeadOrder) throws(ModelError) {
+      sizes = try RecurrentSizes(reader, leastTaps: 1)
       self.order = order
-      keyLength = try reader.requiredSize("ssm.state_size")
-      keyHeadCount = try reader.requiredSize("ssm.group_count")
-      valueHeadCount = try reader.requiredSize("ssm.time_step_rank")
-      let inner = try reader.requiredSize("ssm.inner_size")
-      taps = try reader.requiredSize("ssm.conv_kernel")
-      valueLength = inner / valueHeadCount
-      guard inner % valueHeadCount == 0, valueLength % 16 == 0, valueLength <= 4096 else {
-        throw .badValue(
-          key: reader.key("ssm.inner_size"), value: "\(inner)",
-          expected: "a multiple of 16 times ssm.time_step_rank, \(valueHeadCount), of at most 4096 for each")
-      }
-      guard keyLength <= 4096, valueHeadCount % keyHeadCount == 0, taps <= 64 else {
-        throw .badValue(
-          key: reader.key("ssm.state_size"), value: "\(keyLength), group_count \(keyHeadCount), conv_kernel \(taps)",
-          expected: "at most 4096, a divisor of ssm.time_step_rank, at most 64")
-      }
-      let largest = MetadataReader.largestSize / 128
-      guard keyHeadCount <= largest / keyLength, valueHeadCount <= largest / valueLength / keyLength else {
-        throw .badValue(
-          key: reader.key("ssm.time_step_rank"), value: "\(valueHeadCount)", expected: "states of at most \(largest) elements")
-      }
-    }
-
-    /// The value heads whose states a team keeps.
-    @inline(__always)
-    func heads(team: Int, teamCount: Int) -> Range<Int> {
-      valueHeadCount * team / teamCount..<valueHeadCount * (team + 1) / teamCount
     }
 
     /// The key head that a value head uses.
     @inline(__always)
     func keyHead(of head: Int) -> Int {
       switch order {
-      case .tiled: head % keyHeadCount
-      case .grouped: head / (valueHeadCount / keyHeadCount)
+      case .tiled: head % sizes.groupCount
+      case .grouped: head / (sizes.headCount / sizes.groupCount)
       }
     }
   }
@@ -119,8 +81,8 @@ struct DeltaNet: MixerPart {
   init(
     _ configuration: Configuration, _ model: ModelConfiguration, _ prefix: String, _ binder: inout WeightBinder
   ) throws(ModelError) {
-    let (sizes, length) = (configuration, model.embeddingLength)
-    self.sizes = sizes
+    let (sizes, length) = (configuration.sizes, model.embeddingLength)
+    self.configuration = configuration
     guard binder.shape("\(prefix)ssm_in.weight") == nil else {
       throw .oldForm(
         name: "\(prefix)ssm_in.weight", advice: "convert the model with a converter that writes attn_qkv and attn_gate (since 2026)"
@@ -128,7 +90,7 @@ struct DeltaNet: MixerPart {
     }
     channels = try binder.matrix("\(prefix)attn_qkv", columns: length, rows: sizes.channelCount)
     gate = try binder.matrix("\(prefix)attn_gate", columns: length, rows: sizes.valuesLength)
-    let count = sizes.valueHeadCount
+    let count = sizes.headCount
     if let both = try binder.find("\(prefix)ssm_ba", columns: length, rows: 2 * count) {
       strengths = .together(both)
     } else {
@@ -151,11 +113,10 @@ struct DeltaNet: MixerPart {
     }
   }
 
+  var sizes: RecurrentSizes { configuration.sizes }
   private var inputs: [Matrix] { [channels, gate, strengths.first] + (strengths.second.map { [$0] } ?? []) }
 
-  var readsQuants: Bool {
-    channels.readsQuants || gate.readsQuants || strengths.first.readsQuants || strengths.second?.readsQuants ?? false
-  }
+  var readsQuants: Bool { inputs.contains(where: \.readsQuants) }
   var readsFloats: Bool { inputs.contains(where: \.readsFloats) }
   var outputBias: Vector { output.bias }
   var longestRow: Int { max(sizes.channelCount, sizes.valuesLength) }
@@ -166,37 +127,13 @@ struct DeltaNet: MixerPart {
   func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) {}
 
   func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
-    _ = States(&arena, sizes, state, team: team, teamCount: teamCount)
+    _ = states(&arena, state, team: team, teamCount: teamCount)
   }
 
   /// What one team keeps of each sequence.
-  struct States {
-    /// The value heads whose states these are.
-    let heads: Range<Int>
-    private let sizes: Configuration
-    /// States of each sequence, copies included.
-    private let stateCount: Int
-    /// Every team has all channels.
-    let inputs: ConvolutionInputs
-    /// [sequence][state][head][tile][key][column of the tile]
-    private let states: UnsafeMutablePointer<Float>
-
-    @inline(__always)
-    init(_ arena: inout Arena, _ sizes: Configuration, _ state: StateSizes, team: Int, teamCount: Int) {
-      self.sizes = sizes
-      heads = sizes.heads(team: team, teamCount: teamCount)
-      stateCount = state.stateCount
-      inputs = ConvolutionInputs(&arena, channelCount: sizes.channelCount, taps: sizes.taps, state)
-      states = arena.floats(state.sequences * stateCount * heads.count * sizes.keyLength * sizes.valueLength)
-    }
-
-    /// The state of one tile of a sequence's head.
-    @inline(__always)
-    func tile(_ tile: Int, of head: Int, sequence: Int, copy: Int = 0) -> Row {
-      let place = ((sequence * stateCount + copy) * heads.count + head - heads.lowerBound) * sizes.tileCount + tile
-      let count = sizes.keyLength * sizes.tileLength
-      return Row(states + place * count, count: count)
-    }
+  @inline(__always)
+  func states(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) -> RecurrentStates {
+    RecurrentStates(&arena, sizes, columns: configuration.tileLength, state, team: team, teamCount: teamCount)
   }
 
   /// What a team's threads keep from one barrier to the next.

@@ -11,9 +11,9 @@ struct DeltaNetStep {
   private let thread: PassThread
   private let net: DeltaNet
   private let buffers: DeltaNet.Buffers
-  private let states: DeltaNet.States
+  private let states: RecurrentStates
 
-  private var sizes: DeltaNet.Configuration { net.sizes }
+  private var sizes: RecurrentSizes { net.sizes }
 
   @inline(__always)
   init(_ thread: PassThread, _ net: DeltaNet, layer: Int) {
@@ -22,8 +22,7 @@ struct DeltaNetStep {
     var room = thread.room
     buffers = DeltaNet.Buffers(&room, net, thread.pass.sizes)
     var arena = thread.state(ofLayer: layer)
-    states = DeltaNet.States(
-      &arena, net.sizes, thread.pass.state, team: thread.worker.team, teamCount: thread.worker.teamCount)
+    states = net.states(&arena, thread.pass.state, team: thread.worker.team, teamCount: thread.worker.teamCount)
   }
 
   func run() {
@@ -56,10 +55,10 @@ struct DeltaNetStep {
 
   /// The convolution, head by head: all queries and keys, and the values of the team's heads.
   private func convolve() {
-    let shared = 2 * sizes.keyHeadCount
+    let shared = 2 * sizes.groupCount
     for unit in thread.part(of: shared + states.heads.count) {
       if unit < shared {
-        let isQuery = unit < sizes.keyHeadCount
+        let isQuery = unit < sizes.groupCount
         let channels = unit * sizes.keyLength..<(unit + 1) * sizes.keyLength
         // Both have length 1, and the query's products are divided by the square root of the number of elements.
         let length = Float(sizes.keyLength)
@@ -90,27 +89,19 @@ struct DeltaNetStep {
 
   /// The recurrence of the team's heads, in tiles of columns of their states.
   private func recur() {
-    for unit in thread.part(of: states.heads.count * sizes.tileCount) {
-      let (head, tile) = (states.heads.lowerBound + unit / sizes.tileCount, unit % sizes.tileCount)
-      thread.forEachToken(
-        begin: { states.tile(tile, of: head, sequence: $0).fill(0) },
-        copy: { sequence, source, target in
-          states.tile(tile, of: head, sequence: sequence, copy: target).copy(
-            states.tile(tile, of: head, sequence: sequence, copy: source))
-        }
-      ) { sequence, token in
-        recur(token, head: head, tile: tile, states.tile(tile, of: head, sequence: sequence))
-      }
+    for unit in thread.part(of: states.heads.count * states.tileCount) {
+      let (head, tile) = (states.heads.lowerBound + unit / states.tileCount, unit % states.tileCount)
+      thread.forEachToken(states, head: head, tile: tile) { recur($0, head: head, tile: tile, $1) }
     }
   }
 
   private func recur(_ token: Int, head: Int, tile: Int, _ state: Row) {
     let channels = buffers.channels[token]
-    let key = sizes.keyHead(of: head) * sizes.keyLength
-    let values = channels.start + values(of: head).lowerBound + tile * sizes.tileLength
+    let key = net.configuration.keyHead(of: head) * sizes.keyLength
+    let values = channels.start + values(of: head).lowerBound + tile * net.configuration.tileLength
     var call = ck_recurrence()
     call.state = state.start
-    (call.key_dim, call.value_dim) = (Int64(sizes.keyLength), Int64(sizes.tileLength))
+    (call.key_dim, call.value_dim) = (Int64(sizes.keyLength), Int64(net.configuration.tileLength))
     call.query = UnsafePointer(channels.start + key)
     call.key = UnsafePointer(channels.start + sizes.keysLength + key)
     call.value = UnsafePointer(values)
@@ -120,24 +111,20 @@ struct DeltaNetStep {
     thread.kernels.recur(&call)
   }
 
-  /// What a head's state is multiplied by, and how much of the difference to the token's value it takes.
-  ///
-  /// In double precision, rounded once: the same float whatever the mathematics library.
+  /// What a head's state is multiplied by, in double precision and rounded once, and how much of the difference to the token's value
+  /// it takes.
   private func strengths(_ token: Int, head: Int) -> (decay: Float, correct: Float) {
     var (correct, forget): (Float, Float)
     switch net.strengths {
     case .apart: (correct, forget) = (buffers.correct[token][head], buffers.forget[token][head])
     case .together:
-      let group = sizes.valueHeadCount / sizes.keyHeadCount
+      let group = sizes.headCount / sizes.groupCount
       let first = head / group * 2 * group + head % group
       (correct, forget) = (buffers.correct[token][first], buffers.correct[token][first + group])
     }
     if let bias = thread.vector(net.decayBias) { forget += bias[head] }
-    let x = Double(forget)
-    // For large x, softplus is x itself.
-    let softplus = x > 40 ? x : log1p(exp(x))
     let rate = thread.vector(net.decay).map { Double($0[head]) } ?? 0
-    return (Float(exp(rate * softplus)), Float(1 / (1 + exp(-Double(correct)))))
+    return (Float(exp(rate * softplus(Double(forget)))), logistic(correct))
   }
 
   /// Normalises and gates the outputs of the team's heads and hands them to every team.

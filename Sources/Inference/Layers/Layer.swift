@@ -156,7 +156,7 @@ enum Mixer {
     case latent(LatentAttention.Configuration)
     case delta(DeltaNet.Configuration)
     case convolution(ShortConvolution.Configuration)
-    case mamba(Mamba.Configuration)
+    case mamba(RecurrentSizes)
 
     var rotary: RotaryConfiguration? {
       switch self {
@@ -179,7 +179,7 @@ enum Mixer {
     var stateLength: Int {
       switch self {
       case .attention, .latent: 0
-      case .delta(let net): net.stateLength
+      case .delta(let net): net.sizes.stateLength
       case .convolution(let convolution): convolution.stateLength
       case .mamba(let mamba): mamba.stateLength
       }

@@ -7,7 +7,8 @@ import PackRuntime
 /// Each head keeps a matrix, which forgets a little with every token and adds the product of a key, common to a group of heads, and
 /// the head's value. The query, common to the group, reads it.
 struct Mamba: MixerPart {
-  let sizes: Configuration
+  /// Its groups have a key and a query in common.
+  let sizes: RecurrentSizes
   /// To gates, values, keys, queries and steps.
   let input: Matrix
   /// [tap][channel] of values, keys and queries.
@@ -21,60 +22,14 @@ struct Mamba: MixerPart {
   let norm: Vector
   let output: Matrix
 
-  /// What the metadata says.
-  struct Configuration: Sendable, Equatable {
-    let headCount: Int
-    /// Elements of a head's value.
-    let valueLength: Int
-    /// Elements of a key.
-    let keyLength: Int
-    let groupCount: Int
-    /// Tokens that the convolution sees, the token's own included.
-    let taps: Int
-
-    var valuesLength: Int { headCount * valueLength }
-    var keysLength: Int { groupCount * keyLength }
-    var channelCount: Int { valuesLength + 2 * keysLength }
-    /// Rows of the first projection: gates, channels, steps.
-    var inputLength: Int { valuesLength + channelCount + headCount }
-    /// Elements of a sequence's state.
-    var stateLength: Int { valuesLength * keyLength + (taps - 1) * channelCount }
-
-    init(_ reader: MetadataReader) throws(ModelError) {
-      keyLength = try reader.requiredSize("ssm.state_size")
-      groupCount = try reader.requiredSize("ssm.group_count")
-      headCount = try reader.requiredSize("ssm.time_step_rank")
-      let inner = try reader.requiredSize("ssm.inner_size")
-      taps = try reader.requiredSize("ssm.conv_kernel")
-      valueLength = inner / headCount
-      guard inner % headCount == 0, valueLength % 16 == 0, valueLength <= 4096 else {
-        throw .badValue(
-          key: reader.key("ssm.inner_size"), value: "\(inner)",
-          expected: "a multiple of 16 times ssm.time_step_rank, \(headCount), of at most 4096 for each")
-      }
-      guard keyLength <= 4096, headCount % groupCount == 0, (2...64).contains(taps) else {
-        throw .badValue(
-          key: reader.key("ssm.state_size"), value: "\(keyLength), group_count \(groupCount), conv_kernel \(taps)",
-          expected: "at most 4096, a divisor of ssm.time_step_rank, 2 to 64")
-      }
-      let largest = MetadataReader.largestSize / 128
-      guard groupCount <= largest / keyLength, headCount <= largest / valueLength / keyLength else {
-        throw .badValue(
-          key: reader.key("ssm.time_step_rank"), value: "\(headCount)", expected: "states of at most \(largest) elements")
-      }
-    }
-
-    /// The heads whose states a team keeps.
-    @inline(__always)
-    func heads(team: Int, teamCount: Int) -> Range<Int> { headCount * team / teamCount..<headCount * (team + 1) / teamCount }
-  }
-
   init(
-    _ configuration: Configuration, _ model: ModelConfiguration, _ prefix: String, _ binder: inout WeightBinder
+    _ sizes: RecurrentSizes, _ model: ModelConfiguration, _ prefix: String, _ binder: inout WeightBinder
   ) throws(ModelError) {
-    let (sizes, length) = (configuration, model.embeddingLength)
+    let length = model.embeddingLength
     self.sizes = sizes
-    input = try binder.matrix("\(prefix)ssm_in", columns: length, rows: sizes.inputLength)
+    // Gates, channels, steps.
+    let inputLength = sizes.valuesLength + sizes.channelCount + sizes.headCount
+    input = try binder.matrix("\(prefix)ssm_in", columns: length, rows: inputLength)
     guard !input.bias.isPresent else { throw .unusedTensor(name: "\(prefix)ssm_in.bias") }
     convolution = try binder.transposed("\(prefix)ssm_conv1d.weight", columns: sizes.taps, rows: sizes.channelCount)
     convolutionBias = try binder.vector("\(prefix)ssm_conv1d.bias", count: sizes.channelCount, isRequired: false)
@@ -96,33 +51,13 @@ struct Mamba: MixerPart {
   func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) {}
 
   func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
-    _ = States(&arena, sizes, state, team: team, teamCount: teamCount)
+    _ = states(&arena, state, team: team, teamCount: teamCount)
   }
 
   /// What one team keeps of each sequence.
-  struct States {
-    /// The heads whose states these are.
-    let heads: Range<Int>
-    /// Every team has all channels.
-    let inputs: ConvolutionInputs
-    private let stateCount: Int
-    private let length: Int
-    /// [sequence][state][head][key][value]
-    private let states: UnsafeMutablePointer<Float>
-
-    @inline(__always)
-    init(_ arena: inout Arena, _ sizes: Configuration, _ state: StateSizes, team: Int, teamCount: Int) {
-      heads = sizes.heads(team: team, teamCount: teamCount)
-      stateCount = state.stateCount
-      length = sizes.keyLength * sizes.valueLength
-      inputs = ConvolutionInputs(&arena, channelCount: sizes.channelCount, taps: sizes.taps, state)
-      states = arena.floats(state.sequences * stateCount * heads.count * length)
-    }
-
-    @inline(__always)
-    func state(of head: Int, sequence: Int, copy: Int = 0) -> Row {
-      Row(states + ((sequence * stateCount + copy) * heads.count + head - heads.lowerBound) * length, count: length)
-    }
+  @inline(__always)
+  func states(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) -> RecurrentStates {
+    RecurrentStates(&arena, sizes, columns: sizes.valueLength, state, team: team, teamCount: teamCount)
   }
 
   /// What a team's threads keep from one barrier to the next.
@@ -134,7 +69,7 @@ struct Mamba: MixerPart {
 
     @inline(__always)
     init(_ room: inout TeamRoom, _ mixer: Mamba, _ pass: PassSizes) {
-      inputs = room.parts.rows(pass.batch, length: mixer.sizes.inputLength)
+      inputs = room.parts.rows(pass.batch, length: mixer.input.rows)
       mixed = room.parts.columns(pass.batch, length: mixer.sizes.valuesLength)
     }
   }

@@ -9,9 +9,9 @@ struct MambaStep {
   private let thread: PassThread
   private let mixer: Mamba
   private let buffers: Mamba.Buffers
-  private let states: Mamba.States
+  private let states: RecurrentStates
 
-  private var sizes: Mamba.Configuration { mixer.sizes }
+  private var sizes: RecurrentSizes { mixer.sizes }
 
   @inline(__always)
   init(_ thread: PassThread, _ mixer: Mamba, layer: Int) {
@@ -20,8 +20,7 @@ struct MambaStep {
     var room = thread.room
     buffers = Mamba.Buffers(&room, mixer, thread.pass.sizes)
     var arena = thread.state(ofLayer: layer)
-    states = Mamba.States(
-      &arena, mixer.sizes, thread.pass.state, team: thread.worker.team, teamCount: thread.worker.teamCount)
+    states = mixer.states(&arena, thread.pass.state, team: thread.worker.team, teamCount: thread.worker.teamCount)
   }
 
   func run() {
@@ -61,13 +60,7 @@ struct MambaStep {
 
   /// The recurrence of one head, whose outputs go to every team.
   private func recur(head: Int) {
-    thread.forEachToken(
-      begin: { states.state(of: head, sequence: $0).fill(0) },
-      copy: { sequence, source, target in
-        states.state(of: head, sequence: sequence, copy: target).copy(
-          states.state(of: head, sequence: sequence, copy: source))
-      }
-    ) { sequence, token in recur(token, head: head, states.state(of: head, sequence: sequence)) }
+    thread.forEachToken(states, head: head) { recur($0, head: head, $1) }
   }
 
   private func recur(_ token: Int, head: Int, _ state: Row) {
@@ -97,9 +90,7 @@ struct MambaStep {
   ///
   /// In double precision, rounded once: the same float whatever the mathematics library.
   private func step(_ raw: Float, head: Int) -> (decay: Float, length: Float) {
-    let x = Double(raw + (thread.vector(mixer.stepBias)?[head] ?? 0))
-    // For large x, softplus is x itself.
-    let length = Float(x > 40 ? x : log1p(exp(x)))
+    let length = Float(softplus(Double(raw + (thread.vector(mixer.stepBias)?[head] ?? 0))))
     let rate = thread.vector(mixer.decay).map { Double($0[head]) } ?? 0
     return (Float(exp(rate * Double(length))), length)
   }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import Glibc
 import PackRuntime
 
 /// A mixture of experts of one layer on one thread, from the normalised residual to the output in `projected`.
@@ -186,7 +185,7 @@ struct MixtureStep {
     guard let shared = mixture.shared, let hidden = buffers.sharedHidden else { return }
     shared.down.multiply(rows, team: team, hidden.columns, count: count, into: tile, first: rows.lowerBound)
     for token in 0..<count {
-      let weight = mixture.sharedGate == nil ? 1 : Float(1 / (1 + exp(-Double(buffers.sharedGates[token][0]))))
+      let weight = mixture.sharedGate == nil ? 1 : logistic(buffers.sharedGates[token][0])
       kernels.add(tile[token][..<rows.count], times: weight, to: output[token][rows])
     }
   }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import Glibc
-
 /// How a token's experts are chosen from the router's scores, and weighed.
 struct Routing: Sendable, Equatable {
   let count: Int
@@ -88,7 +86,7 @@ struct Routing: Sendable, Equatable {
     if choosesBeforeGate { selection.copy(probabilities) }
     switch gating {
     case .softmax: kernels.softmax(probabilities)
-    case .sigmoid: sigmoid(probabilities)
+    case .sigmoid: for index in 0..<count { probabilities[index] = logistic(probabilities[index]) }
     case .softmaxOfChosen: break
     }
     if !choosesBeforeGate { selection.copy(probabilities) }
@@ -100,11 +98,6 @@ struct Routing: Sendable, Equatable {
     rank(selection, into: ranks)
     for rank in 0..<usedCount { weights[rank] = probabilities[Int(ranks[rank])] }
     weigh(weights, kernels)
-  }
-
-  /// In double precision, rounded once: the same float whatever the mathematics library.
-  private func sigmoid(_ x: Row) {
-    for index in 0..<x.count { x[index] = Float(1 / (1 + exp(-Double(x[index])))) }
   }
 
   private func weigh(_ weights: Row, _ kernels: Kernels) {

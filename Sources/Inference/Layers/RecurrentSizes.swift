@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// Sizes of a mixer that keeps a matrix of keys and values for each head, behind a short causal convolution: `ssm.*`.
+struct RecurrentSizes: Sendable, Equatable {
+  /// Heads, each with values and a state of its own.
+  let headCount: Int
+  /// Keys and queries, each common to a group of heads.
+  let groupCount: Int
+  /// Elements of a key.
+  let keyLength: Int
+  /// Elements of a head's value.
+  let valueLength: Int
+  /// Tokens that the convolution sees, the token's own included.
+  let taps: Int
+
+  var keysLength: Int { groupCount * keyLength }
+  var valuesLength: Int { headCount * valueLength }
+  /// What goes through the convolution: values, keys and queries.
+  var channelCount: Int { 2 * keysLength + valuesLength }
+  /// Elements of a sequence's state.
+  var stateLength: Int { valuesLength * keyLength + (taps - 1) * channelCount }
+
+  /// - Parameter leastTaps: The fewest taps that the mixer can have.
+  init(_ reader: MetadataReader, leastTaps: Int) throws(ModelError) {
+    keyLength = try reader.requiredSize("ssm.state_size")
+    groupCount = try reader.requiredSize("ssm.group_count")
+    headCount = try reader.requiredSize("ssm.time_step_rank")
+    let inner = try reader.requiredSize("ssm.inner_size")
+    taps = try reader.requiredSize("ssm.conv_kernel")
+    valueLength = inner / headCount
+    guard inner % headCount == 0, valueLength % 16 == 0, valueLength <= 4096 else {
+      throw .badValue(
+        key: reader.key("ssm.inner_size"), value: "\(inner)",
+        expected: "a multiple of 16 times ssm.time_step_rank, \(headCount), of at most 4096 for each")
+    }
+    guard keyLength <= 4096, headCount % groupCount == 0, (leastTaps...64).contains(taps) else {
+      throw .badValue(
+        key: reader.key("ssm.state_size"), value: "\(keyLength), group_count \(groupCount), conv_kernel \(taps)",
+        expected: "at most 4096, a divisor of ssm.time_step_rank, \(leastTaps) to 64")
+    }
+    let largest = MetadataReader.largestSize / 128
+    guard groupCount <= largest / keyLength, headCount <= largest / valueLength / keyLength else {
+      throw .badValue(
+        key: reader.key("ssm.time_step_rank"), value: "\(headCount)", expected: "states of at most \(largest) elements")
+    }
+  }
+
+  /// The heads whose states a team keeps.
+  @inline(__always)
+  func heads(team: Int, teamCount: Int) -> Range<Int> { headCount * team / teamCount..<headCount * (team + 1) / teamCount }
+}
+
+/// What one team keeps of each sequence for such a mixer.
+struct RecurrentStates {
+  /// The heads whose states these are.
+  let heads: Range<Int>
+  /// Every team has all channels.
+  let inputs: ConvolutionInputs
+  /// Tiles of each head's state.
+  let tileCount: Int
+  /// States of each sequence, copies included.
+  private let stateCount: Int
+  /// Elements of a tile.
+  private let length: Int
+  /// [sequence][state][head][tile][key][column of the tile]
+  private let states: UnsafeMutablePointer<Float>
+
+  /// - Parameter columns: Columns of a head's state that lie together; they divide `valueLength`.
+  @inline(__always)
+  init(_ arena: inout Arena, _ sizes: RecurrentSizes, columns: Int, _ state: StateSizes, team: Int, teamCount: Int) {
+    heads = sizes.heads(team: team, teamCount: teamCount)
+    tileCount = sizes.valueLength / columns
+    stateCount = state.stateCount
+    length = sizes.keyLength * columns
+    inputs = ConvolutionInputs(&arena, channelCount: sizes.channelCount, taps: sizes.taps, state)
+    states = arena.floats(state.sequences * stateCount * heads.count * tileCount * length)
+  }
+
+  /// The state of one tile of a sequence's head.
+  ///
+  /// - Parameter copy: 0 for the state as it is.
+  @inline(__always)
+  func tile(_ tile: Int, of head: Int, sequence: Int, copy: Int = 0) -> Row {
+    let place = ((sequence * stateCount + copy) * heads.count + head - heads.lowerBound) * tileCount + tile
+    return Row(states + place * length, count: length)
+  }
+}
+
+extension PassThread {
+  /// Goes through the tokens of each sequence, in order, with one tile of a head's state.
+  @inline(__always)
+  func forEachToken(_ states: RecurrentStates, head: Int, tile: Int = 0, _ body: (_ token: Int, _ state: Row) -> Void) {
+    forEachToken(
+      begin: { states.tile(tile, of: head, sequence: $0).fill(0) },
+      copy: { sequence, source, target in
+        states.tile(tile, of: head, sequence: sequence, copy: target).copy(
+          states.tile(tile, of: head, sequence: sequence, copy: source))
+      }
+    ) { sequence, token in body(token, states.tile(tile, of: head, sequence: sequence)) }
+  }
+}
