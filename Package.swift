@@ -123,7 +123,7 @@ let package = Package(
     .testTarget(
       name: "FuzzTests", dependencies: ["GGUF", "PackFormat", "Repack", "Inference", "Tokenization", "JSON", "TestSupport"]),
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "make-fixtures"]),
-    .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "JSON"]),
+    .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "JSON", "TestSupport"]),
     .testTarget(name: "GrammarTests", dependencies: ["Grammar", "JSON", "TestSupport"]),
     .testTarget(name: "PackFormatTests", dependencies: ["PackFormat", "Repack", "GGUF"]),
     .testTarget(name: "RepackTests", dependencies: ["Repack", "TestSupport"]),

@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Foundation
+import TestSupport
 import Testing
 
 /// Files that others made, which tests hold results against; see ../shared/oracles/README.md.
 enum Oracles {
   /// The folder with the oracles, or nil where this checkout has none.
-  static let folder: URL? = {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    var candidates = [root.deletingLastPathComponent().appending(path: "shared/oracles")]
-    if let named = ProcessInfo.processInfo.environment["GGUFPACK_SHARED"] {
-      candidates.insert(URL(fileURLWithPath: named).appending(path: "oracles"), at: 0)
-    }
-    return candidates.first { FileManager.default.fileExists(atPath: $0.appending(path: "README.md").path) }
-  }()
+  static let folder = SharedOracles.folder(holding: "README.md")
 
   static let absence: Comment = "no ../shared/oracles here; GGUFPACK_SHARED may name the folder that holds `oracles`"
 

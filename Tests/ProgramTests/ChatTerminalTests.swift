@@ -59,10 +59,7 @@ struct ChatTerminalTests {
   private let pack: String
 
   init() throws {
-    place = try TemporaryFolder()
-    pack = place.file("model.pack")
-    let result = try Program.ggufpack.run("convert", Fixture.path("gemma3-tiny.gguf"), "-o", pack, "--quiet")
-    try #require(result.exitCode == 0, "\(result.errors)")
+    (place, pack) = try Fixture.pack()
   }
 
   private func chat(_ options: String...) throws -> Tmux {

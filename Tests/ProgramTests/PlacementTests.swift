@@ -10,11 +10,7 @@ struct PlacementTests {
   private let pack: String
 
   init() throws {
-    folder = try TemporaryFolder()
-    pack = folder.file("tiny.pack")
-    let result = try Program.ggufpack.run(
-      "convert", Fixture.path("gemma3-tiny.gguf"), "-o", pack, "--nodes", "2", "--quiet")
-    #expect(result.exitCode == 0, "\(result.errors)")
+    (folder, pack) = try Fixture.pack("tiny.pack", "--nodes", "2")
   }
 
   private func document(_ text: some StringProtocol) throws -> [String: Any] {

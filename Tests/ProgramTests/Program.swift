@@ -88,4 +88,13 @@ enum Fixture {
     .appending(path: "fixtures").path
 
   static func path(_ name: String) -> String { folder + "/" + name }
+
+  /// A folder of its own with a pack of the tiny Gemma in it, converted with these options.
+  static func pack(_ name: String = "model.pack", _ options: String...) throws -> (folder: TemporaryFolder, path: String) {
+    let folder = try TemporaryFolder()
+    let pack = folder.file(name)
+    let result = try Program.ggufpack.run(["convert", path("gemma3-tiny.gguf"), "-o", pack, "--quiet"] + options)
+    try #require(result.exitCode == 0, "\(result.errors)")
+    return (folder, pack)
+  }
 }

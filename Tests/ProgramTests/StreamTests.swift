@@ -9,10 +9,7 @@ struct StreamTests {
   private let pack: String
 
   init() throws {
-    folder = try TemporaryFolder()
-    pack = folder.file("m.pack")
-    let result = try Program.ggufpack.run("convert", Fixture.path("gemma3-tiny.gguf"), "-o", pack, "-q", "--align", "64K")
-    try #require(result.exitCode == 0, "\(result.errors)")
+    (folder, pack) = try Fixture.pack("m.pack", "--align", "64K")
   }
 
   /// Runs a line of bash with the programs as $G and $P, and the folder as $W.

@@ -9,10 +9,7 @@ struct TerminalTests {
   private let pack: String
 
   init() throws {
-    place = try TemporaryFolder()
-    pack = place.file("model.pack")
-    let result = try Program.ggufpack.run("convert", Fixture.path("gemma3-tiny.gguf"), "-o", pack, "--quiet")
-    try #require(result.exitCode == 0, "\(result.errors)")
+    (place, pack) = try Fixture.pack()
   }
 
   @Test("A line that is longer than a terminal's own arrives whole, also when it is typed while another is answered")

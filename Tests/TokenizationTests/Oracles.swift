@@ -2,19 +2,14 @@
 
 import Foundation
 import GGUF
+import TestSupport
 import Testing
 
 @testable import Tokenization
 
 /// Files that other programs made, beside the checkout; absent in a user's clone.
 enum Oracles {
-  static let folder: String? = {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent()
-    let shared = ProcessInfo.processInfo.environment["GGUFPACK_SHARED"] ?? root.appendingPathComponent("../shared").path
-    let folder = shared + "/oracles"
-    return FileManager.default.fileExists(atPath: folder + "/vocab") ? folder : nil
-  }()
+  static let folder = SharedOracles.folder(holding: "vocab")?.path
 
   static let absent: Comment = "the folder ../shared/oracles is absent (set GGUFPACK_SHARED to the folder that holds oracles/)"
 }
