@@ -26,7 +26,7 @@ struct LogitsCommand: ParsableCommand {
 
   func run() throws {
     let tokens = try TextInput.tokenIDs(ids)
-    guard !tokens.isEmpty else { throw Failure("--ids: there is no token id in it") }
+    guard !tokens.isEmpty else { throw Failure("--ids names no token") }
     var model = model
     model.context = model.context ?? max(tokens.count, 16)
     let pack = try model.open()
