@@ -91,6 +91,12 @@ let package = Package(
     .target(name: "ChatTemplates", dependencies: ["JSON"], swiftSettings: safe, linkerSettings: [.linkedLibrary("m")]),
     .target(name: "Grammar", dependencies: ["JSON"], swiftSettings: safe, linkerSettings: [.linkedLibrary("m")]),
 
+    // A server without the network: what it is asked for, in which order it answers, and what it keeps.
+    .target(
+      name: "Serving",
+      dependencies: ["Generation", "Inference", "Tokenization", "ChatTemplates", "Grammar", "JSON", "PackRuntime", "Files"],
+      swiftSettings: safe),
+
     // Programs, and what they share.
     .target(
       name: "Console",
@@ -137,6 +143,8 @@ let package = Package(
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "ChatTemplates", "JSON", "GGUF", "TestSupport"]),
     .testTarget(
       name: "ModelTests", dependencies: ["Generation", "ChatTemplates", "Grammar", "JSON", "Repack", "TestSupport"]),
+    .testTarget(
+      name: "ServingTests", dependencies: ["Serving", "Generation", "Grammar", "JSON", "Repack", "TestSupport"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Files", "JSON"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat"]),
   ],

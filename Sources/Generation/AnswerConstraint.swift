@@ -61,11 +61,11 @@ public final class AnswerConstraint {
   public var isComplete: Bool { awaited == nil && matcher.isComplete }
 
   /// Whether the answer is whole and nothing can be added.
-  var mustEnd: Bool { awaited == nil && matcher.mustEnd }
+  package var mustEnd: Bool { awaited == nil && matcher.mustEnd }
 
   /// Takes the token that was chosen; false if it may not come, or ends the answer.
   @discardableResult
-  func accept(_ token: Int32) -> Bool {
+  package func accept(_ token: Int32) -> Bool {
     guard awaited != nil else { return matcher.accept(token: Int(token)) }
     awaited?.text += tokenizer.bytes(of: token, showsControl: true)
     guard let (mark, text) = awaited, let range = text.firstRange(of: mark) else { return true }

@@ -96,7 +96,7 @@ public struct Generator {
     let start = clock.now
     let crossedBefore = model.crossedByteCount
     let isRead = try model.read(prompt, into: sequence, isInterrupted: isInterrupted) { _, logits in
-      for token in prompt { sampler.accept(token) }
+      sampler.accept(prompt: prompt)
       choose(logits, &sampler)
     }
     guard isRead else {

@@ -8,7 +8,7 @@ import Inference
 extension Model {
   /// Appends tokens to a sequence; see `append(_:to:logitsFrom:isInterrupted:_:)`.
   @discardableResult
-  func read(
+  package func read(
     _ tokens: [Int32], into sequence: Int = 0, logitsFrom first: Int? = nil, isInterrupted: () -> Bool = { false },
     _ body: (_ position: Int, _ logits: Span<Float>) -> Void
   ) throws(ModelError) -> Bool {
@@ -18,7 +18,7 @@ extension Model {
   }
 
   /// Appends one token to each of several sequences; see `step(_:_:)`.
-  func advance(
+  package func advance(
     _ tokens: [(sequence: Int, token: Int32)], _ body: (_ index: Int, _ logits: Span<Float>) -> Void
   ) throws(ModelError) {
     try unsafe step(tokens) { index, logits in unsafe body(index, logits.span) }

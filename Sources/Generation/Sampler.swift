@@ -4,7 +4,7 @@ import Glibc
 
 /// Chooses the next token from the logits.
 ///
-/// In this order: repetition penalty, what a constraint forbids, top-k, top-p, min-p, temperature, a random choice. With temperature 0, the likeliest
+/// In this order: penalties, biases, what a constraint forbids, top-k, top-p, min-p, temperature, a random choice. With temperature 0, the likeliest
 /// token; among equals the lowest id. The same options, logits and earlier tokens give the same token on every machine
 /// whose `exp` is the same. All memory is allocated at the beginning, but for the constraint's.
 public struct Sampler: Sendable {
@@ -12,13 +12,18 @@ public struct Sampler: Sendable {
   public let options: SamplingOptions
   private let vocabularySize: Int
   private var random: SplitMix64
+  /// Whether recent tokens are penalised.
   private let penalises: Bool
+  /// Whether the answer's tokens are counted.
+  private let counts: Bool
   /// The logits as they are changed before one is chosen.
   private var adjusted: [Float]
   private var candidates: CandidateHeap
   /// The last tokens, a ring; `oldest` is where the next one goes once it is full.
   private var recent: [Int32] = []
   private var oldest = 0
+  /// How often the answer has each of its tokens.
+  private var occurrences: [Int32: Int] = [:]
 
   /// Sets memory aside for logits of `vocabularySize` tokens.
   public init(_ options: SamplingOptions, vocabularySize: Int) {
@@ -26,14 +31,27 @@ public struct Sampler: Sendable {
     self.vocabularySize = vocabularySize
     random = SplitMix64(seed: options.seed)
     penalises = options.repetitionPenalty != 1 && options.repetitionWindow > 0
-    adjusted = [Float](repeating: 0, count: penalises ? vocabularySize : 0)
+    counts = options.presencePenalty != 0 || options.frequencyPenalty != 0
+    let adjusts = penalises || counts || !options.logitBias.isEmpty
+    adjusted = [Float](repeating: 0, count: adjusts ? vocabularySize : 0)
     recent.reserveCapacity(penalises ? options.repetitionWindow : 0)
     let kept = options.topK > 0 ? min(options.topK, vocabularySize) : vocabularySize
     candidates = CandidateHeap(capacity: options.temperature > 0 ? kept : 0)
   }
 
-  /// Notes a token of the prompt or of the answer, for the repetition penalty.
+  /// Notes a token of the answer, for the penalties.
   public mutating func accept(_ token: Int32) {
+    if counts { occurrences[token, default: 0] += 1 }
+    remember(token)
+  }
+
+  /// Notes the tokens of a prompt, for the repetition penalty.
+  package mutating func accept(prompt: [Int32]) {
+    guard penalises else { return }
+    for token in prompt { remember(token) }
+  }
+
+  private mutating func remember(_ token: Int32) {
     guard penalises, token >= 0, Int(token) < vocabularySize else { return }
     if recent.count < options.repetitionWindow {
       recent.append(token)
@@ -45,7 +63,7 @@ public struct Sampler: Sendable {
 
   /// Notes the tokens of a prompt, and chooses the one after it.
   mutating func sample(_ logits: Span<Float>, after prompt: [Int32], within constraint: AnswerConstraint? = nil) -> Int32? {
-    for token in prompt { accept(token) }
+    accept(prompt: prompt)
     return sample(logits, within: constraint)
   }
 
@@ -57,13 +75,18 @@ public struct Sampler: Sendable {
   /// - Returns: nil if no logit is above minus infinity: the model computed no usable numbers, or the constraint allows no token.
   /// - Complexity: O(vocabulary), without allocation; top-p without top-k sorts what it keeps.
   public mutating func sample(_ logits: Span<Float>, within constraint: AnswerConstraint? = nil) -> Int32? {
-    guard penalises || constraint != nil, logits.count == vocabularySize else { return choose(logits) }
+    let adjusts = penalises || counts || !options.logitBias.isEmpty
+    guard adjusts || constraint != nil, logits.count == vocabularySize else { return choose(logits) }
     if adjusted.isEmpty { adjusted = [Float](repeating: 0, count: vocabularySize) }
     // Taken out for the call, so that the span does not overlap the access to self.
     var values: [Float] = []
     swap(&values, &adjusted)
     for index in logits.indices { values[index] = logits[index] }
     if penalises { penalise(logits, &values) }
+    for (token, bias) in options.logitBias where values.indices.contains(Int(token)) { values[Int(token)] += bias }
+    for (token, count) in occurrences where values.indices.contains(Int(token)) {
+      values[Int(token)] -= options.presencePenalty + Float(count) * options.frequencyPenalty
+    }
     constraint?.apply(to: &values)
     let token = choose(values.span)
     swap(&values, &adjusted)

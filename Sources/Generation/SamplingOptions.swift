@@ -14,6 +14,12 @@ public struct SamplingOptions: Sendable, Hashable {
   public var repetitionPenalty: Float
   /// How many of the last tokens count as recent.
   public var repetitionWindow: Int
+  /// Taken from the logits of all tokens that the answer has already; 0 for nothing.
+  public var presencePenalty: Float = 0
+  /// Taken from the logits of the tokens that the answer has already, once for each time that it has them; 0 for nothing.
+  public var frequencyPenalty: Float = 0
+  /// Added to the logits of these tokens; minus infinity forbids one.
+  public var logitBias: [Int32: Float] = [:]
   /// The seed of the random numbers.
   public var seed: UInt64
 
@@ -44,6 +50,11 @@ public struct SamplingOptions: Sendable, Hashable {
       return "repetition penalty is \(repetitionPenalty); it must be above 0 (1 is off)"
     }
     if repetitionWindow < 0 { return "repetition window is \(repetitionWindow); it must be 0 or more" }
+    if !presencePenalty.isFinite { return "presence penalty is \(presencePenalty); it must be a number" }
+    if !frequencyPenalty.isFinite { return "frequency penalty is \(frequencyPenalty); it must be a number" }
+    if let (token, bias) = logitBias.first(where: { $0.value.isNaN || $0.value == .infinity }) {
+      return "logit bias of token \(token) is \(bias); it must be a number"
+    }
     return nil
   }
 }

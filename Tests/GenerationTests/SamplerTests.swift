@@ -49,6 +49,27 @@ struct SamplerTests {
     }
   }
 
+  @Test("Presence and frequency count the answer's tokens, not the prompt's; biases add to logits or forbid")
+  func countsAndBiases() {
+    var options = SamplingOptions(temperature: 0)
+    options.presencePenalty = 1
+    options.frequencyPenalty = 0.5
+    let logits: [Float] = [3, 2, 1]
+    var sampler = Sampler(options, vocabularySize: 3)
+    sampler.accept(prompt: [0, 0, 0, 0])
+    #expect(sampler.sample(logits.span) == 0)
+    // 3; then 1.5 against 2; then 1.5 against 0.5; then 1 against token 2's 1, of which the lower id is taken.
+    for expected in [0, 1, 0, 0] as [Int32] {
+      #expect(sampler.sample(logits.span) == expected)
+      sampler.accept(expected)
+    }
+    #expect(sampler.sample(logits.span) == 2)
+    options = SamplingOptions(temperature: 0)
+    options.logitBias = [0: -.infinity, 2: 1.5, 77: 9]
+    var biased = Sampler(options, vocabularySize: 3)
+    #expect(biased.sample(logits.span) == 2)
+  }
+
   @Test("The temperature sharpens or flattens the choice")
   func temperature() {
     let logits: [Float] = [1, 0]

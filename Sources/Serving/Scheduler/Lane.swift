@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Generation
+import Inference
+import Synchronization
+import Tokenization
+
+/// One model at work: its sequences, the answers in them, and the order in which they go on.
+///
+/// Belongs to the model's thread. Sequences join and leave at every step: a prompt is read in chunks between the steps in which all
+/// answers go on by a token.
+final class Lane {
+  /// A sequence of the model.
+  private struct Slot {
+    /// The tokens that the sequence holds.
+    var held: [Int32] = []
+    /// When it was used last: a number that grows.
+    var lastUse = 0
+    var answer: Answer?
+  }
+
+  private let model: Model
+  private let tokenizer: Tokenizer
+  private let vocabulary: AnswerConstraint.Vocabulary
+  private let inbox: Inbox
+  private let statuses: [SlotStatus]
+  private let counters: ServingCounters
+  private let isEnding: () -> Bool
+  private var slots: [Slot]
+  private var share: PromptShare
+  private var uses = 0
+  /// The slot whose prompt was read last.
+  private var lastRead = 0
+  /// The sequences of a step and their tokens: kept, so that no step allocates.
+  private var stepTokens: [(sequence: Int, token: Int32)] = []
+
+  init(
+    _ model: Model, _ tokenizer: Tokenizer, _ vocabulary: AnswerConstraint.Vocabulary, _ inbox: Inbox, _ statuses: [SlotStatus],
+    _ counters: ServingCounters, promptShare: Double, isEnding: @escaping () -> Bool
+  ) {
+    (self.model, self.tokenizer, self.vocabulary) = (model, tokenizer, vocabulary)
+    (self.inbox, self.statuses, self.counters, self.isEnding) = (inbox, statuses, counters, isEnding)
+    slots = Array(repeating: Slot(), count: model.sequenceCount)
+    share = PromptShare(promptShare)
+    stepTokens.reserveCapacity(model.sequenceCount)
+  }
+
+  /// Answers requests until the inbox is closed and empty.
+  func run() {
+    while slots.contains(where: { $0.answer != nil }) || inbox.waitForNews() {
+      dropCancelled()
+      admit()
+      let isWriting = slots.contains { $0.answer?.isWriting == true }
+      if !isWriting || share.mayRead { readChunk(isShared: isWriting) }
+      if isWriting { step() }
+    }
+  }
+
+  // MARK: Joining and leaving
+
+  /// Ends the answers that nobody waits for.
+  private func dropCancelled() {
+    let isEnding = isEnding()
+    for index in slots.indices where slots[index].answer.map({ isEnding || $0.ticket.isCancelled }) ?? false {
+      if let event = slots[index].answer?.finish(.interrupted) { end(index, event) }
+    }
+    for ticket in isEnding ? Array(sequence(state: (), next: { [inbox] _ in inbox.take() })) : inbox.takeCancelled() {
+      inbox.noteEnd()
+      ticket.end(.failed(.closing))
+    }
+  }
+
+  /// Gives slots to requests that wait, as long as there are free ones.
+  private func admit() {
+    while slots.contains(where: { $0.answer == nil }), let ticket = inbox.take() {
+      if ticket.isCancelled {
+        inbox.noteEnd()
+        ticket.end(.failed(.closing))
+        continue
+      }
+      let prompt = ticket.request.prompt
+      let index = slot(for: prompt)
+      uses += 1
+      slots[index].lastUse = uses
+      // The last token is always computed: its logits are wanted.
+      let same = commonPrefix(slots[index].held, prompt.dropLast())
+      let kept = model.truncate(index, to: same)
+      slots[index].held.removeLast(slots[index].held.count - kept)
+      slots[index].answer = Answer(ticket, cached: kept, model: model, tokenizer, vocabulary)
+      counters.noteBeginning(cached: kept)
+      statuses[index].begin(prompt: prompt.count, cached: kept)
+      ticket.send(.started(cached: kept))
+    }
+  }
+
+  /// The free slot that holds the longest beginning of a prompt; among equals the one that was used longest ago.
+  private func slot(for prompt: [Int32]) -> Int {
+    var best = (index: -1, same: -1)
+    for (index, slot) in slots.enumerated() where slot.answer == nil {
+      let same = commonPrefix(slot.held, prompt.dropLast())
+      if same > best.same || same == best.same && slot.lastUse < slots[best.index].lastUse { best = (index, same) }
+    }
+    return best.index
+  }
+
+  private func commonPrefix(_ held: [Int32], _ prompt: ArraySlice<Int32>) -> Int {
+    zip(held, prompt).prefix { $0 == $1 }.count
+  }
+
+  private func end(_ index: Int, _ event: AnswerEvent) {
+    guard let answer = slots[index].answer else { return }
+    counters.noteEnd(event, tokens: answer.written)
+    slots[index].answer = nil
+    statuses[index].set(.idle)
+    inbox.noteEnd()
+    answer.ticket.end(event)
+  }
+
+  // MARK: Computing
+
+  /// Reads some more of a prompt: each prompt in turn.
+  private func readChunk(isShared: Bool) {
+    let order = slots.indices.map { (lastRead + 1 + $0) % slots.count }
+    guard let index = order.first(where: { slots[$0].answer.map { !$0.isWriting } ?? false }), let answer = slots[index].answer
+    else { return }
+    lastRead = index
+    let size = isShared ? share.chunk(batch: model.batchSize) : model.batchSize
+    let chunk = Array(answer.prompt[answer.read..<min(answer.read + size, answer.prompt.count)])
+    let isLast = answer.read + chunk.count == answer.prompt.count
+    let start = ContinuousClock.now
+    var last: AnswerEvent?
+    do throws(ModelError) {
+      // Only the logits after the whole prompt are wanted.
+      try model.read(chunk, into: index, logitsFrom: isLast ? nil : chunk.count) { position, logits in
+        last = slots[index].answer?.choose(logits, length: position + 1, contextLength: model.contextLength)
+      }
+    } catch {
+      slots[index].held = []
+      model.truncate(index, to: 0)
+      return end(index, .failed(.model(error)))
+    }
+    let seconds = (.now - start) / .seconds(1)
+    slots[index].held += chunk
+    slots[index].answer?.read += chunk.count
+    share.noteReading(chunk.count, seconds, isShared: isShared)
+    counters.noteReading(chunk.count, seconds)
+    statuses[index].note(read: answer.read + chunk.count, isWriting: isLast)
+    answer.ticket.send(.read(answer.read + chunk.count))
+    if let last { end(index, last) }
+  }
+
+  /// Lets all answers go on by a token.
+  private func step() {
+    stepTokens.removeAll(keepingCapacity: true)
+    for index in slots.indices {
+      guard let token = slots[index].answer?.next else { continue }
+      stepTokens.append((index, token))
+      slots[index].held.append(token)
+    }
+    guard !stepTokens.isEmpty else { return }
+    let start = ContinuousClock.now
+    do throws(ModelError) {
+      try model.advance(stepTokens) { place, logits in
+        let index = stepTokens[place].sequence
+        let length = slots[index].held.count
+        let last = slots[index].answer?.choose(logits, length: length, contextLength: model.contextLength)
+        statuses[index].note(written: slots[index].answer?.written ?? 0)
+        if let last { end(index, last) }
+      }
+    } catch {
+      for (index, _) in stepTokens where slots[index].answer != nil {
+        slots[index].held = []
+        model.truncate(index, to: 0)
+        end(index, .failed(.model(error)))
+      }
+    }
+    let seconds = (.now - start) / .seconds(1)
+    counters.noteStep(sequences: stepTokens.count, seconds)
+    if slots.contains(where: { $0.answer.map { !$0.isWriting } ?? false }) { share.noteWriting(seconds) }
+  }
+}
+
+extension SlotStatus {
+  fileprivate func begin(prompt: Int, cached: Int) {
+    self.prompt.store(prompt, ordering: .relaxed)
+    self.cached.store(cached, ordering: .relaxed)
+    read.store(cached, ordering: .relaxed)
+    written.store(0, ordering: .relaxed)
+    set(.reading)
+  }
+
+  fileprivate func note(read: Int, isWriting: Bool) {
+    self.read.store(read, ordering: .relaxed)
+    if isWriting { set(.writing) }
+  }
+
+  fileprivate func note(written: Int) { self.written.store(written, ordering: .relaxed) }
+}

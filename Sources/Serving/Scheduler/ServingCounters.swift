@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Generation
+import Synchronization
+
+/// What has been done since the server started: any thread may read it.
+public final class ServingCounters: Sendable {
+  private let promptTokenCount = Atomic<Int>(0)
+  private let cachedTokenCount = Atomic<Int>(0)
+  private let answerTokenCount = Atomic<Int>(0)
+  private let readingNanoseconds = Atomic<Int>(0)
+  private let writingNanoseconds = Atomic<Int>(0)
+  private let stepCount = Atomic<Int>(0)
+  private let sequenceCount = Atomic<Int>(0)
+  private let finishedCount = Atomic<Int>(0)
+  private let cancelledCount = Atomic<Int>(0)
+  private let failedCount = Atomic<Int>(0)
+
+  init() {}
+
+  /// Tokens of prompts that were computed.
+  public var promptTokens: Int { promptTokenCount.load(ordering: .relaxed) }
+  /// Tokens of prompts that were known already.
+  public var cachedTokens: Int { cachedTokenCount.load(ordering: .relaxed) }
+  /// Tokens of answers.
+  public var answerTokens: Int { answerTokenCount.load(ordering: .relaxed) }
+  /// Seconds that reading prompts has taken.
+  public var readingSeconds: Double { Double(readingNanoseconds.load(ordering: .relaxed)) / 1e9 }
+  /// Seconds that the steps of answers have taken.
+  public var writingSeconds: Double { Double(writingNanoseconds.load(ordering: .relaxed)) / 1e9 }
+  /// Steps of answers.
+  public var steps: Int { stepCount.load(ordering: .relaxed) }
+  /// Answers that went on in these steps, all together.
+  public var stepSequences: Int { sequenceCount.load(ordering: .relaxed) }
+  /// Answers that have ended.
+  public var finished: Int { finishedCount.load(ordering: .relaxed) }
+  /// Answers that nobody waited for any more.
+  public var cancelled: Int { cancelledCount.load(ordering: .relaxed) }
+  /// Requests that failed in the model.
+  public var failed: Int { failedCount.load(ordering: .relaxed) }
+
+  func noteBeginning(cached: Int) { cachedTokenCount.add(cached, ordering: .relaxed) }
+
+  func noteReading(_ tokens: Int, _ seconds: Double) {
+    promptTokenCount.add(tokens, ordering: .relaxed)
+    readingNanoseconds.add(Int(seconds * 1e9), ordering: .relaxed)
+  }
+
+  func noteStep(sequences: Int, _ seconds: Double) {
+    stepCount.add(1, ordering: .relaxed)
+    sequenceCount.add(sequences, ordering: .relaxed)
+    writingNanoseconds.add(Int(seconds * 1e9), ordering: .relaxed)
+  }
+
+  func noteEnd(_ event: AnswerEvent, tokens: Int) {
+    answerTokenCount.add(tokens, ordering: .relaxed)
+    switch event {
+    case .finished(let summary) where summary.reason == .interrupted: cancelledCount.add(1, ordering: .relaxed)
+    case .failed: failedCount.add(1, ordering: .relaxed)
+    default: finishedCount.add(1, ordering: .relaxed)
+    }
+  }
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Inference
+
+/// Why there is no answer.
+public enum ServingError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// As many requests wait as may.
+  case queueFull(limit: Int)
+  /// The server is about to end.
+  case closing
+  /// The prompt has no token.
+  case emptyPrompt
+  /// The prompt leaves no room for an answer.
+  case contextFull(tokens: Int, contextLength: Int)
+  /// A token of the prompt is not in the vocabulary.
+  case tokenOutOfRange(token: Int, vocabularySize: Int)
+  /// The model failed.
+  case model(ModelError)
+
+  /// The line to show. It names no file.
+  public var description: String {
+    switch self {
+    case .queueFull(let limit): "\(limit) requests are waiting already; try again later"
+    case .closing: "the server is ending and takes no more requests"
+    case .emptyPrompt: "the prompt is empty"
+    case .contextFull(let tokens, let contextLength):
+      "the prompt has \(tokens) tokens; the context holds \(contextLength), the answer included"
+    case .tokenOutOfRange(let token, let vocabularySize): "token \(token) is outside the vocabulary of \(vocabularySize)"
+    case .model(let error): error.problem
+    }
+  }
+}
