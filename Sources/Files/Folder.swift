@@ -8,7 +8,7 @@ import SystemPackage
 ///
 /// No function follows a symbolic link to get at an entry.
 package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
-  /// Where it was found.
+  /// Where it was found, or what messages call it instead.
   package let path: String
   let owned: OwnedDescriptor
 
@@ -66,23 +66,24 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
     try Failure.wrapping(path, .look) { try descriptor.stat() }
   }
 
-  /// Opens the regular file `name`.
+  /// Opens the regular file `name`; messages call it `shownPath`, or else by its own path.
   package func file(
-    _ name: String, for use: FileUse = .reading, permissions: FilePermissions = .standard
+    _ name: String, for use: FileUse = .reading, permissions: FilePermissions = .standard, shownAs shownPath: String? = nil
   ) throws(Failure) -> File<Failure> {
+    let shown = shownPath ?? path(name)
     do throws(FileError) {
       return File(
-        try .file(name, in: descriptor.rawValue, path: path(name), for: use, links: .refused, permissions: permissions),
-        path: path(name))
+        try .file(name, in: descriptor.rawValue, path: shown, for: use, links: .refused, permissions: permissions), path: shown)
     } catch {
       throw Failure(error)
     }
   }
 
-  /// Opens the folder `name`.
-  package func folder(_ name: String) throws(Failure) -> Folder {
+  /// Opens the folder `name`; messages call it `shownPath`, or else by its own path.
+  package func folder(_ name: String, shownAs shownPath: String? = nil) throws(Failure) -> Folder {
+    let shown = shownPath ?? path(name)
     do throws(FileError) {
-      return Folder(try .folder(name, in: descriptor.rawValue, path: path(name), links: .refused), path: path(name))
+      return Folder(try .folder(name, in: descriptor.rawValue, path: shown, links: .refused), path: shown)
     } catch {
       throw Failure(error)
     }

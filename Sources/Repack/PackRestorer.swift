@@ -44,7 +44,7 @@ public struct PackRestorer: Sendable {
     try prepare()
     let filler = try SourceFiller(pack)
     for (index, part) in pack.manifest.source.enumerated() {
-      let file = try staging.folder.file(part.name, for: .creating)
+      let file = try staging.file(part.name)
       try file.reserve(part.byteCount)
       try unsafe forEachPiece(of: index, filler) { (range, bytes) throws(PackError) in
         try unsafe file.write(UnsafeRawBufferPointer(bytes), at: range.lowerBound)

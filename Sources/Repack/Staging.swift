@@ -12,7 +12,7 @@ import SystemPackage
 struct Staging: ~Copyable {
   /// Where the result will be.
   let destination: String
-  /// Where it is written.
+  /// Where it is written. Messages call it by the result's path, as nobody has heard of the hidden folder.
   let folder: Folder<PackError>
   private let lock: WriterLock
   private let name: String
@@ -39,17 +39,13 @@ struct Staging: ~Copyable {
     let place = try Self.place(destination)
     try Self.check(place, result, replacing)
     let name = place.name
-    let lock: WriterLock
-    do throws(PackError) {
-      lock = try WriterLock(Self.hidden(name) + ".lock", at: place, of: destination)
-    } catch .file(.system(_, _, let error)) {
-      // Not the hidden file's name, which nobody has heard of.
-      throw .file(.system(path: destination, operation: .writeThere, error))
+    let lock = try Self.naming(destination, .writeThere) { () throws(PackError) in
+      try WriterLock(Self.hidden(name) + ".lock", at: place, of: destination)
     }
-    try Self.recover(name, in: lock.folder)
+    try Self.naming(destination, .replace) { () throws(PackError) in try Self.recover(name, in: lock.folder) }
     // Another run may have finished since.
     try Self.check(Self.place(destination), result, replacing)
-    folder = try Self.create(Self.hidden(name), in: lock.folder, keeping: resuming)
+    folder = try Self.create(Self.hidden(name), in: lock.folder, keeping: resuming, shownAs: destination)
     self.lock = lock
     self.destination = destination
     self.name = name
@@ -58,6 +54,17 @@ struct Staging: ~Copyable {
 
   deinit {
     if !isCommitted && !keepsUnfinished { try? lock.folder.remove(Self.hidden(name)) }
+  }
+
+  /// Runs `body`, which works on hidden files; where the system refuses something, that is said of the result.
+  private static func naming<Value: ~Copyable>(
+    _ destination: String, _ operation: FileOperation, _ body: () throws(PackError) -> Value
+  ) throws(PackError) -> Value {
+    do throws(PackError) {
+      return try body()
+    } catch .file(.system(_, _, let error)) {
+      throw .file(.system(path: destination, operation: operation, error))
+    }
   }
 
   private static func hidden(_ name: String) -> String { ".\(name).partial" }
@@ -103,9 +110,10 @@ struct Staging: ~Copyable {
     }
   }
 
-  /// Makes the folder; first removes what a run before has left, unless `keeping` it.
+  /// Makes the folder; first removes what a run before has left, unless `keeping` it. Where another user has left it and it cannot be
+  /// removed, the hidden name is said: it is what has to go.
   private static func create(
-    _ name: String, in parent: borrowing Folder<PackError>, keeping: Bool
+    _ name: String, in parent: borrowing Folder<PackError>, keeping: Bool, shownAs destination: String
   ) throws(PackError) -> Folder<PackError> {
     if let found = try parent.status(name) {
       // Somebody else may write to the folder of the result, and have put something there.
@@ -113,9 +121,16 @@ struct Staging: ~Copyable {
       if !keeping || !isOurs { try parent.remove(name) }
     }
     if try parent.status(name) == nil {
-      try parent.makeFolder(name, permissions: [.ownerReadWriteExecute, .groupReadExecute, .otherReadExecute])
+      try naming(destination, .writeThere) { () throws(PackError) in
+        try parent.makeFolder(name, permissions: [.ownerReadWriteExecute, .groupReadExecute, .otherReadExecute])
+      }
     }
-    return try parent.folder(name)
+    return try parent.folder(name, shownAs: destination)
+  }
+
+  /// Opens a file to be written, which is the result or belongs to it.
+  func file(_ name: String) throws(PackError) -> File<PackError> {
+    try folder.file(name, for: .creating, shownAs: result == .file(name) ? destination : nil)
   }
 
   /// Gives the result its name: from here on it is there, whole, or it is not there at all.
@@ -124,6 +139,14 @@ struct Staging: ~Copyable {
   consuming func commit(removing names: [String] = []) throws(PackError) {
     for name in names { try folder.remove(name) }
     try folder.synchronize()
+    try publish()
+    // What was replaced, or the empty folder of a file.
+    try Self.naming(destination, .replace) { () throws(PackError) in try lock.folder.remove(Self.hidden(name)) }
+    isCommitted = true
+    try lock.folder.synchronize()
+  }
+
+  private func publish() throws(PackError) {
     let hidden = Self.hidden(name)
     if case .file(let file) = result {
       try folder.rename(file, to: name, in: lock.folder)
@@ -131,14 +154,12 @@ struct Staging: ~Copyable {
       try lock.folder.rename(hidden, to: name)
     } else if try !lock.folder.exchange(hidden, with: name) {
       // A filesystem that cannot swap two folders in one step does it in two; `recover` repairs what a crash between them leaves.
-      try lock.folder.rename(name, to: Self.replaced(name))
-      try lock.folder.rename(hidden, to: name)
-      try lock.folder.remove(Self.replaced(name))
+      try Self.naming(destination, .replace) { () throws(PackError) in
+        try lock.folder.rename(name, to: Self.replaced(name))
+        try lock.folder.rename(hidden, to: name)
+        try lock.folder.remove(Self.replaced(name))
+      }
     }
-    // What was replaced, or the empty folder of a file.
-    try lock.folder.remove(hidden)
-    isCommitted = true
-    try lock.folder.synchronize()
   }
 
   /// Refuses to begin what the filesystem has no room for; what an interrupted run has left there counts as room.
