@@ -146,7 +146,7 @@ let package = Package(
     .testTarget(
       name: "ServingTests", dependencies: ["Serving", "Generation", "Grammar", "JSON", "Repack", "TestSupport"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Files", "JSON"]),
-    .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat"]),
+    .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu17

@@ -140,7 +140,8 @@ struct WritingTests {
       do {
         let living = try Staging(for: folder + "/other.pack", .pack, replacing: false)
         #expect(throws: PackError.self) { try PackConverter(model, plan: plan).run(to: folder + "/other.pack") }
-        #expect(FileManager.default.fileExists(atPath: living.folder.path))
+        #expect(
+          living.folder.path == folder + "/other.pack" && FileManager.default.fileExists(atPath: folder + "/.other.pack.partial"))
       }
       try PackConverter(model, plan: plan).run(to: folder + "/model.pack")
       #expect(try names(in: folder) == ["model.gguf", "model.pack"])
@@ -326,6 +327,27 @@ struct WritingTests {
       try FileManager.default.copyItem(atPath: target, toPath: replaced)
       try converter.run(to: target, replacing: true)
       #expect(try names(in: folder) == ["model.gguf", "model.pack"])
+    }
+  }
+
+  @Test(
+    "A filesystem that cannot swap two folders in one step gets the result in two", .enabled(if: RefusedCalls.areAvailable),
+    arguments: [
+      RefusedCalls(.renameat2, error: EINVAL), RefusedCalls(.renameat2, error: ENOSYS), RefusedCalls(.renameat2, error: EPERM),
+    ])
+  func twoSteps(refused: RefusedCalls) throws {
+    try withTemporaryFolder { folder in
+      let model = try write(to: folder + "/model.gguf", rows: 64)
+      let converter = PackConverter(model, plan: try PackPlan(model, options: PackOptions()))
+      let target = folder + "/model.pack"
+      try converter.run(to: target)
+      try Data("old".utf8).write(to: URL(filePath: target + "/old"))
+      try FileManager.default.createDirectory(atPath: folder + "/other", withIntermediateDirectories: false)
+      #expect(try refused.run { try Folder<FileError>(folder).exchange("model.pack", with: "other") } == false)
+      try refused.run { try converter.run(to: target, replacing: true) }
+      #expect(try names(in: folder) == ["model.gguf", "model.pack", "other"])
+      #expect(try names(in: target) == ["checksums.xxh3", "header.gguf", "node0.blob", "pack.json"])
+      #expect(try PackVerifier(Pack.open(target)).run().isEmpty)
     }
   }
 
