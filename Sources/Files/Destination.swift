@@ -16,7 +16,10 @@ package struct Destination<Failure: FileFailure>: ~Copyable, Sendable {
     if try Stat.find(path, links: .refused, failingAs: Failure.self)?.type == .symbolicLink {
       let target = unsafe path.withPath { unsafe realpath($0, nil) }
       guard let target = unsafe target else {
-        throw Failure(.system(path: path, operation: .followLink, Errno(rawValue: errno)))
+        let error = errno
+        // A link of /proc to a pipe, as standard output may be one: it leads somewhere, but to no name.
+        if error == ENOENT, try Stat.find(path, failingAs: Failure.self) != nil { throw Failure(.notRegular(path: path)) }
+        throw Failure(.system(path: path, operation: .followLink, Errno(rawValue: error)))
       }
       path = unsafe String(pathBytes: UnsafeBufferPointer(start: target, count: strlen(target)).map { UInt8(bitPattern: $0) })
       unsafe free(target)

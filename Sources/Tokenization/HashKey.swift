@@ -8,6 +8,12 @@ struct HashKey: Sendable {
   private let start: UInt64
   private let factor: UInt64
 
+  /// A key; the factor is odd.
+  init(start: UInt64, factor: UInt64) {
+    self.start = start
+    self.factor = factor
+  }
+
   /// The key of this process.
   static let ofProcess = HashKey(start: .random(in: 0 ... .max), factor: .random(in: 0 ... .max) | 1)
 

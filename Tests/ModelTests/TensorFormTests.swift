@@ -102,6 +102,26 @@ struct TensorFormTests {
     #expect(isSame(try scaled.logits(), try folded.logits()))
   }
 
+  @Test("Biases that a model leaves out are zero", arguments: [1, 2])
+  func absentBiases(nodes: Int) throws {
+    // Qwen 2 differs from Llama in the biases of its projections, and in which halves RoPE turns.
+    var absent = try plain("llama-tiny")
+    for entry in absent.metadata.entries where entry.key.hasPrefix("llama.") {
+      absent.metadata["qwen2." + entry.key.dropFirst("llama.".count)] = entry.value
+    }
+    absent.metadata["general.architecture"] = .text("qwen2")
+    var (zero, other) = (absent, absent)
+    for layer in 0..<2 {
+      for name in ["attn_q", "attn_k", "attn_v"] {
+        let rows = try #require(absent["blk.\(layer).\(name).weight"]).dimensions[1]
+        zero.add("blk.\(layer).\(name).bias", Array(repeating: 0, count: rows))
+        other.add("blk.\(layer).\(name).bias", Array(repeating: 0.5, count: rows))
+      }
+    }
+    #expect(isSame(try absent.logits(nodes: nodes), try zero.logits()))
+    #expect(!isSame(try absent.logits(), try other.logits()))
+  }
+
   @Test("What divides the frequencies of RoPE does what scaling does", arguments: [Float(1), 2, 4])
   func rotaryFactors(factor: Float) throws {
     let plain = try EditedModel(fixture: "llama-tiny")

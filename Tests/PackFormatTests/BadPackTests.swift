@@ -163,6 +163,21 @@ struct BadPackTests {
     try check("a second time") { try $0.write($0.bytes("checksums.xxh3") + $0.bytes("checksums.xxh3"), to: "checksums.xxh3") }
   }
 
+  @Test("A list of digests that is longer than any pack's is refused without being read", arguments: [0, 0x0A, 0x61])
+  func endlessChecksums(byte: UInt8) throws {
+    try SmallPack.with(options) { pack in
+      // Of such a size that reading it would take minutes; the file has a hole.
+      let file = try #require(FileHandle(forWritingAtPath: pack.path + "/checksums.xxh3"))
+      try file.write(contentsOf: Data(repeating: byte, count: 400_000))
+      try file.truncate(atOffset: 1 << 40)
+      try file.close()
+      #expect(answer(pack)?.contains("checksums.xxh3: the file has 1099511627776 bytes, more than the limit of") == true)
+      // As much as is read, line by line.
+      try pack.write([UInt8](repeating: byte, count: 290 * 1027), to: "checksums.xxh3")
+      #expect(answer(pack)?.contains("checksums.xxh3: ") == true)
+    }
+  }
+
   @Test("A path that is not a pack is refused for what it is")
   func noPack() throws {
     try SmallPack.with(options) { pack in

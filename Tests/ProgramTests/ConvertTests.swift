@@ -89,6 +89,9 @@ struct ConvertTests {
       let name = "llama-split-0000\(number)-of-00002.gguf"
       #expect(FileManager.default.contentsEqual(atPath: Fixture.path(name), andPath: folder.file("parts/" + name)))
     }
+    // What restore writes, convert reads.
+    #expect(try Program.ggufpack.run("convert", folder.file("parts"), "-o", folder.file("again.pack"), "-q").exitCode == 0)
+    #expect(try Program.ggufpack.run("verify", folder.file("again.pack"), "--source", Fixture.path(name), "-q").exitCode == 0)
   }
 
   @Test("A file that is missing, empty, foreign or cut short gets one line and exit code 2, and leaves nothing")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Foundation
+import GGUF
 import Testing
 
 @Suite("Standard streams, signals and words that are not what a program expects")
@@ -12,11 +13,7 @@ struct StreamTests {
     (folder, pack) = try Fixture.pack("m.pack", "--align", "64K")
   }
 
-  /// Runs a line of bash with the programs as $G and $P, and the folder as $W.
-  private func shell(_ script: String) throws -> Program.Result {
-    let prefix = "G='\(try Program.ggufpack.path)' P='\(try Program.packrun.path)' W='\(folder.path)'; "
-    return try Program.run("/bin/bash", ["-c", prefix + script])
-  }
+  private func shell(_ script: String) throws -> Program.Result { try Shell(folder: folder).run(script) }
 
   @Test(
     "Closed descriptors are not given to files: what is written stays whole", arguments: ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
@@ -148,6 +145,46 @@ struct StreamTests {
     #expect(try folder.names == ["l", "l.part", "m.pack", "precious"])
     #expect(try Program.packrun.run("logits", pack, "--ids", "1", "-o", folder.path).exitCode == 2)
     #expect(try Program.packrun.run("logits", pack, "--ids", "1", "-o", "-").exitCode == 64)
+  }
+
+  @Test("A pipe, a device and standard output are not replaced by a result", .enabled(if: Shell.mayMount))
+  func devices() throws {
+    // The device is a stand-in for /dev/null.
+    let setup = "cd $W && mkfifo pipe && mknod null c 1 3 && ln -s /dev/stdout out && ln -s null link; cat pipe > got & "
+    for target in ["pipe", "null", "out", "link", "/dev/stdout"] {
+      for command in [
+        "$P logits $W/m.pack --ids 1", "$G convert \(Fixture.path("gemma3-tiny.gguf"))", "$G restore $W/m.pack --force",
+        "$G compress $W/m.pack --force",
+      ] {
+        let script =
+          "\(setup) \(command) -o \(target); code=$?; kill -9 $!; stat -c %F pipe null out link; rm pipe null out link; exit $code"
+        let result = try shell(script)
+        #expect(result.exitCode == 2, "\(command) \(target): \(result.errors)")
+        #expect(result.errors.contains("not a regular file"), "\(command) \(target): \(result.errors)")
+        #expect(result.text == "fifo\ncharacter special file\nsymbolic link\nsymbolic link\n", "\(result.text)")
+      }
+    }
+  }
+
+  @Test("Names in a model reach the terminal escaped, each on its line")
+  func controlCharacters() throws {
+    let hostile = "x\n\u{1b}[31mred\u{7}"
+    var writer = GGUFWriter()
+    writer.metadata["general.architecture"] = .text(hostile)
+    writer.metadata["general.name"] = .text(hostile)
+    writer.metadata["tokenizer.ggml.model"] = .text(hostile)
+    writer.tensors = [.init(name: hostile, type: .f32, dimensions: [8, 2])]
+    try writer.write(to: folder.file("h.gguf")) { _ in [UInt8](repeating: 1, count: 64) }
+    for command in [
+      "$G convert $W/h.gguf --plan", "$G convert $W/h.gguf -q", "$G inspect $W/h.pack --tensors", "$G verify $W/h.pack",
+      "$P $W/h.pack -p Hi", "$P bench $W/h.pack", "$P tokenize $W/h.pack Hi", "$P chat $W/h.pack", "$P doctor $W/h.pack",
+    ] {
+      let result = try shell("\(command) < /dev/null")
+      let all = result.text + result.errors
+      #expect(!all.unicodeScalars.contains { $0.value < 0x20 && $0 != "\n" }, "\(command): \(all.debugDescription)")
+      #expect(!all.split(separator: "\n").contains { $0.hasPrefix("red") || $0.hasPrefix("[31m") }, "\(command): \(all)")
+      if command.contains("inspect") || command.hasPrefix("$P $W") { #expect(all.contains(#"x\u{a}\u{1b}[31mred\u{7}"#), "\(all)") }
+    }
   }
 
   @Test("A limit on addresses that is too low is a line, not a death")
