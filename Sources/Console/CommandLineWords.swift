@@ -5,14 +5,6 @@ import CLinux
 import Files
 import Glibc
 
-/// An option that neighbouring programs have and this one knows by another name, or does not need.
-package enum Synonym: Sendable {
-  /// The same as another option.
-  case option(String)
-  /// A flag, or an option with a value, that has no effect here and costs nothing to leave out.
-  case notNeeded(takesValue: Bool)
-}
-
 /// The words of the command line, on their way to the argument parser.
 struct CommandLineWords {
   private let root: any ParsableCommand.Type
@@ -64,40 +56,79 @@ struct CommandLineWords {
 
   // MARK: Options
 
-  /// Replaces synonyms by this program's names, and throws for an option of several letters after one dash that is not
-  /// one: the parser takes it for several options, and prints the help if an h is among them.
+  /// Replaces synonyms by this program's names, and throws for those that are refused. Throws, too, for an option of several letters
+  /// after one dash that is not one: the parser takes it for several options, and prints the help if an h is among them.
   mutating func translate(_ synonyms: [String: Synonym]) throws(Failure) {
     guard words.contains(where: { $0.hasPrefix("-") && ($0.dropFirst().count > 1 || synonyms[$0] != nil) }),
       let tree = CommandTree(root)
     else { return }
     let command = tree.command(of: words)
-    var result: [String] = []
+    var line = TranslatedLine()
     var rest = words[...]
+    if let first = rest.first, commandNames.contains(first) { line.words.append(rest.removeFirst()) }
     while let word = rest.popFirst() {
       if word == "--" {
-        result += [word] + rest
+        line.words += [word] + rest
         break
       }
       let (name, value) = Self.split(word)
       if let option = command.option(name) {
-        result.append(word)
-        if option.takesValue, value == nil, let next = rest.popFirst() { result.append(next) }
+        line.words.append(word)
+        if option.takesValue, value == nil, let next = rest.popFirst() { line.words.append(next) }
       } else if let synonym = synonyms[name] {
-        switch synonym {
-        case .option(let other) where command.option(other) != nil:
-          result += [other] + (value ?? rest.popFirst()).map { [$0] }.orEmpty
-        case .option: throw unknown(name, command)
-        case .notNeeded(let takesValue):
-          if takesValue, value == nil, let next = rest.first, !next.hasPrefix("-") { rest.removeFirst() }
-          Terminal.note("\(name) is not needed here and changes nothing")
-        }
+        try translate(name, value, as: synonym, &rest, command, &line)
       } else if name.hasPrefix("-"), !name.hasPrefix("--"), name.count > 2, Double(name) == nil {
         throw unknown(name, command)
       } else {
-        result.append(word)
+        line.words.append(word)
       }
     }
-    words = result
+    words = line.words
+  }
+
+  /// What has been translated of a line.
+  private struct TranslatedLine {
+    var words: [String] = []
+    /// How many arguments that other programs give by an option have been put in front of the others.
+    var leading = 0
+    /// The values of options that stand for several of another program.
+    var shared: [String: (name: String, value: String)] = [:]
+  }
+
+  private func translate(
+    _ name: String, _ value: String?, as synonym: Synonym, _ rest: inout ArraySlice<String>, _ command: CommandTree.Command,
+    _ line: inout TranslatedLine
+  ) throws(Failure) {
+    switch synonym {
+    case .option(let other, let sharesValue):
+      guard let option = command.option(other) else { throw unknown(name, command) }
+      guard option.takesValue else {
+        line.words.append(other)
+        return
+      }
+      guard let value = value ?? rest.popFirst() else { throw Failure("\(name): its value is missing", exitCode: .wrongUsage) }
+      if sharesValue {
+        if let earlier = line.shared[other], earlier.value != value {
+          throw Failure(
+            "\(earlier.name) \(earlier.value.oneLine) and \(name) \(value.oneLine): both are \(other) here, which has one value",
+            exitCode: .wrongUsage)
+        }
+        line.shared[other] = (name, value)
+      }
+      line.words.append(other)
+      line.words.append(value)
+    case .argument:
+      guard let value = value ?? rest.popFirst() else { throw Failure("\(name): its value is missing", exitCode: .wrongUsage) }
+      // It is the first argument, wherever the option stands; the command's name stays in front of it.
+      let start = line.words.first.map(commandNames.contains) == true ? 1 : 0
+      line.words.insert(value, at: start + line.leading)
+      line.leading += 1
+    case .notNeeded(let reason, let values):
+      if value == nil, let next = rest.first, values.takes(next) { rest.removeFirst() }
+      Terminal.note("\(name) is not needed: \(reason)")
+    case .refused(let reason):
+      throw Failure("\(name): \(reason)", exitCode: .wrongUsage)
+    }
   }
 
   private func unknown(_ name: String, _ command: CommandTree.Command) -> Failure {
@@ -133,8 +164,4 @@ struct CommandLineWords {
     guard word.hasPrefix("-"), let equals = word.firstIndex(of: "=") else { return (word, nil) }
     return (String(word[..<equals]), String(word[word.index(after: equals)...]))
   }
-}
-
-extension [String]? {
-  fileprivate var orEmpty: [String] { self ?? [] }
 }

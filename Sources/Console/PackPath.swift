@@ -9,11 +9,17 @@ extension Pack {
   package static func open(named name: String) throws -> Pack {
     if let found = status(name) {
       let neighbour = withoutEnding(name) + ".pack"
-      if found.type == .regular, neighbour != name, isFolder(neighbour) {
-        throw Failure("\(name): this is a file; the pack beside it is \(neighbour)")
+      if found.type == .regular, neighbour != name {
+        if isFolder(neighbour) { throw Failure("\(name): this is a file; the pack beside it is \(neighbour)") }
+        if name.hasSuffix(".gguf") {
+          throw Failure("\(name): this is a model, and packs are run; make one with: ggufpack convert \(name.shellWord)")
+        }
       }
     } else if isFolder(name + ".pack") {
       return try open(name + ".pack")
+    } else if status(name + ".gguf")?.type == .regular {
+      throw Failure(
+        "\(name): there is no such pack, but a model; make the pack with: ggufpack convert \((name + ".gguf").shellWord)")
     }
     return try open(name)
   }

@@ -19,19 +19,9 @@ struct Packrun: ParsableCommand {
     ],
     defaultSubcommand: RunCommand.self)
 
-  /// What llama.cpp's programs call our options, and what they have that is not needed here.
-  private static let synonyms: [String: Synonym] = [
-    "-c": .option("--ctx"), "--ctx-size": .option("--ctx"), "-b": .option("--batch"), "--batch-size": .option("--batch"),
-    "-ctk": .option("--kv"), "--cache-type-k": .option("--kv"), "--n-predict": .option("--number"), "-s": .option("--seed"),
-    "-sys": .option("--system"), "--system-prompt": .option("--system"), "-ub": .notNeeded(takesValue: true),
-    "--ubatch-size": .notNeeded(takesValue: true), "--numa": .notNeeded(takesValue: true), "-fa": .notNeeded(takesValue: true),
-    "--flash-attn": .notNeeded(takesValue: true), "--jinja": .notNeeded(takesValue: false),
-    "-no-cnv": .notNeeded(takesValue: false),
-  ]
-
   /// Runs the program.
   static func main() {
     reportLostPages(prefix: "packrun: ")
-    launch(synonyms)
+    launch(Habits.synonyms)
   }
 }

@@ -60,6 +60,30 @@ enum TextInput {
     return text
   }
 
+  /// The text with the escapes of `-e` replaced by what they stand for; other backslashes stay.
+  static func unescape(_ bytes: [UInt8]) -> [UInt8] {
+    let named: [UInt8: UInt8] = [
+      UInt8(ascii: "n"): 0x0A, UInt8(ascii: "r"): 0x0D, UInt8(ascii: "t"): 0x09, UInt8(ascii: "\\"): 0x5C, UInt8(ascii: "\""): 0x22,
+      UInt8(ascii: "'"): 0x27,
+    ]
+    var result: [UInt8] = []
+    var rest = bytes[...]
+    while let byte = rest.popFirst() {
+      if byte == 0x5C, let next = rest.first, let meant = named[next] {
+        result.append(meant)
+        rest.removeFirst()
+      } else if byte == 0x5C, rest.first == UInt8(ascii: "x"),
+        let code = UInt8(String(decoding: rest.dropFirst().prefix(2), as: UTF8.self), radix: 16), rest.count >= 3
+      {
+        result.append(code)
+        rest.removeFirst(3)
+      } else {
+        result.append(byte)
+      }
+    }
+    return result
+  }
+
   /// How many bytes at the beginning are well-formed.
   private static func validPrefix(_ bytes: [UInt8]) -> Int {
     var (decoder, iterator, count) = (UTF8(), bytes.makeIterator(), 0)

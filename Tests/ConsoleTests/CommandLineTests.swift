@@ -27,7 +27,11 @@ private struct Runner: ParsableCommand {
 struct CommandLineTests {
   private func translated(_ words: [String]) throws -> [String] {
     var line = CommandLineWords(words, of: Runner.self)
-    try line.translate(["-c": .option("--cache"), "-ub": .notNeeded(takesValue: true), "--old": .notNeeded(takesValue: false)])
+    try line.translate([
+      "-c": .option("--cache"), "-ck": .option("--cache", sharesValue: true), "-cv": .option("--cache", sharesValue: true),
+      "-j": .option("--json"), "-m": .argument, "-ub": .notNeeded("it is so", values: .one), "--old": .notNeeded("it is so"),
+      "-fa": .notNeeded("it is so", values: .onOrOff), "-hf": .refused("not here; do that"),
+    ])
     return line.words
   }
 
@@ -75,9 +79,37 @@ struct CommandLineTests {
     #expect(try translated(["x", "-p", "-ub"]) == ["x", "-p", "-ub"])
     #expect(try translated(["x", "--", "-ub"]) == ["x", "--", "-ub"])
     #expect(try translated(["x", "-10", "-1.5"]) == ["x", "-10", "-1.5"])
+    #expect(try translated(["x", "-j", "-ub", "-1", "-ub", "--json"]) == ["x", "--json", "--json"])
   }
 
-  @Test("Several letters after one dash are one unknown option, not the help", arguments: ["-hf", "-json", "-ctk"])
+  @Test("A model that is named by an option is the first argument, wherever the option stands")
+  func argument() throws {
+    #expect(try translated(["-m", "x"]) == ["x"])
+    #expect(try translated(["-p", "hi", "-m", "x"]) == ["x", "-p", "hi"])
+    #expect(try translated(["check", "y", "-m=x"]) == ["check", "x", "y"])
+    #expect(throws: Failure.self) { try translated(["-m"]) }
+  }
+
+  @Test("A word after an option that may have a value is left alone unless it is one")
+  func optionalValue() throws {
+    #expect(try translated(["-fa", "x"]) == ["x"])
+    #expect(try translated(["-fa", "on", "x", "-fa"]) == ["x"])
+  }
+
+  @Test("Two options that are one here must have the same value")
+  func sharedValue() throws {
+    #expect(try translated(["x", "-ck", "5", "-cv", "5"]) == ["x", "--cache", "5", "--cache", "5"])
+    let failure = #expect(throws: Failure.self) { try translated(["x", "-ck", "5", "-cv", "6"]) }
+    #expect(failure?.problem == "-ck 5 and -cv 6: both are --cache here, which has one value")
+  }
+
+  @Test("What cannot be left out is refused by name, with what to do instead", arguments: [["x", "-hf", "y"], ["-hf=y", "x"]])
+  func refused(words: [String]) {
+    let failure = #expect(throws: Failure.self) { _ = try translated(words) }
+    #expect(failure?.problem == "-hf: not here; do that" && failure?.exitCode == .wrongUsage)
+  }
+
+  @Test("Several letters after one dash are one unknown option, not the help", arguments: ["-hx", "-json", "-ctk"])
   func severalLetters(word: String) {
     let failure = #expect(throws: Failure.self) { _ = try translated(["x", word, "y"]) }
     #expect(failure?.problem.contains("'\(word)'") == true && failure?.exitCode == .wrongUsage)

@@ -25,6 +25,14 @@ struct RunCommand: ParsableCommand {
   @Option(name: .shortAndLong, parsing: .unconditional, help: "The prompt.")
   var prompt: String?
 
+  @Flag(
+    name: .shortAndLong, inversion: .prefixedNo, exclusivity: .chooseLast,
+    help: "In the prompt of -p, \\n, \\r, \\t, \\\\, \\\", \\' and \\xHH stand for a character.")
+  var escape = false
+
+  @Flag(help: "Print the prompt's tokens, each with its text, on standard error.")
+  var verbosePrompt = false
+
   @Option(name: .shortAndLong, help: "Read the prompt from this file; - is standard input.", completion: .file())
   var file: String?
 
@@ -52,7 +60,7 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Print a line of JSON for each event.")
   var json = false
 
-  @Flag(help: "Print only the answer, and a line if something ends it early.")
+  @Flag(name: .shortAndLong, help: "Print only the answer, and a line if something ends it early.")
   var quiet = false
 
   @Flag(help: "Continue after the model's end tokens.")
@@ -104,7 +112,7 @@ struct RunCommand: ParsableCommand {
 
   /// The prompt from wherever it was given; nil if a person at a terminal is to be asked.
   private func givenText() throws -> String? {
-    if let prompt { return try TextInput.decode(prompt.pathBytes, "-p") }
+    if let prompt { return try TextInput.decode(escape ? TextInput.unescape(prompt.pathBytes) : prompt.pathBytes, "-p") }
     if file == nil, StandardStream.input.isTerminal { return nil }
     return try TextInput.prompt(file ?? "-")
   }
@@ -127,11 +135,19 @@ struct RunCommand: ParsableCommand {
   private func answer(_ text: String, _ generator: Generator, _ session: Session, _ report: any AnswerReport) throws {
     let tokens = generator.tokenizer.encode(text, addSpecial: true, parseSpecial: true)
     guard !tokens.isEmpty else { throw Failure("the prompt is empty") }
+    if verbosePrompt { note(tokens, generator.tokenizer) }
     var sampler = sampler(session)
     report.begin(promptTokens: tokens.count)
     let result = try generator.run(
       prompt: tokens, sampler: &sampler, isInterrupted: { Interrupt.isRequested || Output.hasFailed }, emit: report.add)
     report.end(result, endsLine: true)
+  }
+
+  /// Says which tokens a prompt has.
+  private func note(_ tokens: [Int32], _ tokenizer: Tokenizer) {
+    for token in tokens {
+      Terminal.note("\(token) -> '\(String(decoding: tokenizer.bytes(of: token, showsControl: true), as: UTF8.self))'")
+    }
   }
 
   private func continueLines(

@@ -17,6 +17,9 @@ struct TokenizeCommand: ParsableCommand {
   @Argument(help: "The text. (default: what --file or standard input contains)")
   var text: String?
 
+  @Option(name: .shortAndLong, parsing: .unconditional, help: "The same text, as the option that llama-tokenize has for it.")
+  var prompt: String?
+
   @Option(name: .shortAndLong, help: "Read the text from this file; - is standard input.", completion: .file())
   var file: String?
 
@@ -27,16 +30,20 @@ struct TokenizeCommand: ParsableCommand {
   var ids: String?
 
   func validate() throws {
-    if ids != nil, text != nil || file != nil { throw ValidationError("give --ids or a text, not both") }
+    if ids != nil, given != nil || file != nil { throw ValidationError("give --ids or a text, not both") }
+    if text != nil, prompt != nil { throw ValidationError("give the text once: as an argument or with -p") }
   }
+
+  /// The text, if it is on the command line.
+  private var given: String? { text ?? prompt }
 
   func run() throws {
     let tokenizer = try Tokenizer(metadata: Pack.open(named: pack).metadata)
     if let ids {
       return Output.write(try Self.text(of: TextInput.tokenIDs(ids, below: tokenizer.count), tokenizer, hasAdded: !noSpecial))
     }
-    if text == nil, file == nil, StandardStream.input.isTerminal { Terminal.note("reading the text from standard input") }
-    let bytes = try text.map(\.pathBytes) ?? TextInput.bytes(file ?? "-")
+    if given == nil, file == nil, StandardStream.input.isTerminal { Terminal.note("reading the text from standard input") }
+    let bytes = try given.map(\.pathBytes) ?? TextInput.bytes(file ?? "-")
     let ids = tokenizer.encode(bytes: bytes, addSpecial: !noSpecial, parseSpecial: !noSpecial)
     Output.print(ids.map(String.init).joined(separator: " "))
   }

@@ -2,7 +2,7 @@
 
 extension String {
   /// The text as one word of a shell's command, whatever it holds: quoted where it must be, and on one line.
-  var shellWord: String {
+  package var shellWord: String {
     let plain = utf8.allSatisfy { byte in
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
