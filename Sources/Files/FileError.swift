@@ -29,6 +29,8 @@ extension FileError: CustomStringConvertible {
   /// The problem in one line.
   public var description: String {
     switch self {
+    case .system(let path, _, .notDirectory) where path.hasSuffix("/"):
+      "\(path.oneLine): this is not a folder; leave out the slash at the end"
     case .system(let path, let operation, let error): "\(path.oneLine): cannot \(operation): \(error.description)"
     case .notRegular(let path): "\(path.oneLine): this is not a regular file"
     case .link(let path): "\(path.oneLine): this is a symbolic link, and links are not followed here"

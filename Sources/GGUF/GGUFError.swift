@@ -29,6 +29,7 @@ extension GGUFError: CustomStringConvertible {
     case .folder(let path, 0): "\(path.oneLine): this folder holds no .gguf file; give the path of a model"
     case .folder(let path, let count): "\(path.oneLine): this folder holds \(count) models; give the path of one of them"
     case .malformed(let file, let offset, let defect): "\(file.oneLine): at byte \(offset): \(defect.problem); \(defect.advice)"
+    case .truncated(let file, 0, _, _, 0): "\(file.oneLine): the file is empty; download it again"
     case .truncated(let file, let offset, let what, let needed, let left):
       "\(file.oneLine): at byte \(offset): \(what) takes \(needed) bytes, and \(left) are left; "
         + "the file is cut short or damaged: download it again"

@@ -71,7 +71,7 @@ extension RuntimeError: Remediable {
     }
   }
 
-  private static let smallerActivations: [Remedy] = [.shorterContext, .smallerBatch, .fewerSequences]
+  private static let smallerActivations: [Remedy] = [.shorterContext, .smallerCache, .smallerBatch, .fewerSequences]
 
   private static func part(_ activations: Int) -> String {
     activations > 0 ? ", \(ByteCount(activations)) of it for the KV cache and activations" : ""

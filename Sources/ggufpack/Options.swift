@@ -7,24 +7,24 @@ import PackFormat
 extension PackManifest.Placement: ExpressibleByArgument {}
 
 /// An alignment as a user writes it: `64K`, `2M`, `1G`, or bytes.
-struct Alignment: ExpressibleByArgument {
+struct Alignment: CustomStringConvertible {
   /// In bytes; a power of two from 4096 to 2^30.
   let byteCount: Int
 
   /// Two MiB, the size of a huge page on most machines.
   static let standard = Alignment(byteCount: 2 << 20)
 
-  static let allValueStrings = ["64K", "2M", "1G"]
-
   private init(byteCount: Int) { self.byteCount = byteCount }
 
-  init?(argument: String) {
+  /// Reads what a user writes.
+  init(_ argument: String) throws {
     let units: [Character: Int] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30]
     let unit = argument.last.flatMap { units[Character($0.uppercased())] }
-    guard let number = Int(unit == nil ? argument : String(argument.dropLast())), number > 0, number <= 1 << 30 else { return nil }
-    guard let bytes = number.multiplied(by: unit ?? 1), bytes.isPowerOfTwo, (4096...(1 << 30)).contains(bytes) else { return nil }
+    guard let number = Int(unit == nil ? argument : String(argument.dropLast())), number > 0, number <= 1 << 30,
+      let bytes = number.multiplied(by: unit ?? 1), bytes.isPowerOfTwo, (4096...(1 << 30)).contains(bytes)
+    else { throw ValidationError("write a power of two from 4096 to 1G, such as 64K, 2M or 1G") }
     byteCount = bytes
   }
 
-  var defaultValueDescription: String { byteCount == 2 << 20 ? "2M" : "\(byteCount)" }
+  var description: String { byteCount == 2 << 20 ? "2M" : "\(byteCount)" }
 }

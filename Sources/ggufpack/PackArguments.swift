@@ -11,7 +11,9 @@ struct PackShapeArguments: ParsableArguments {
   @Option(help: "How many NUMA nodes the pack is for, 1 to 1024.")
   var nodes = 1
 
-  @Option(help: "Alignment of the blobs: a power of two from 4096 to 1G, such as 64K, 2M or 1G.")
+  @Option(
+    help: "Alignment of the blobs: a power of two from 4096 to 1G, such as 64K, 2M or 1G.", completion: .list(["64K", "2M", "1G"]),
+    transform: Alignment.init)
   var align = Alignment.standard
 
   @Option(help: "shard: each weight's rows are divided over the nodes; mirror: every node has a replica of everything.")

@@ -29,11 +29,14 @@ struct TextReport: AnswerReport {
     guard !isQuiet else { return }
     if session.teams.teamCount > 1 { noteNodes(result) }
     Terminal.note(
-      "prompt \(Count(result.promptTokens, "token")), \(Decimal(result.promptRate, 1))/s; "
-        + "answer \(Count(result.tokens.count, "token")), \(Decimal(result.decodeRate, 1))/s\(maskText(result)); "
+      "prompt \(Count(result.promptTokens, "token"))\(Self.rate(result.promptRate)); "
+        + "answer \(Count(result.tokens.count, "token"))\(Self.rate(result.decodeRate))\(maskText(result)); "
         + "KV cache \(ByteCount(session.model.cacheByteCount)) for \(Count(session.model.contextLength, "token")); "
         + "\(Count(session.teams.threadCount, "thread")), \(session.model.kernelsName)")
   }
+
+  /// Tokens per second, after their number; nothing where there is nothing to measure, as with an answer of one token.
+  private static func rate(_ rate: Double) -> String { rate > 0 ? ", \(Decimal(rate, 1))/s" : "" }
 
   /// What the grammar took for each token; empty without one.
   private func maskText(_ result: GenerationResult) -> String {

@@ -31,7 +31,6 @@ extension Refusal {
   private static func start(_ version: [UInt8]) -> RawGGUF { RawGGUF(bytes: Array("GGUF".utf8) + version) }
 
   static let ofStart: [Refusal] = [
-    Refusal("empty", "the magic takes 4 bytes, and 0 are left; \(short)", RawGGUF(bytes: [])),
     Refusal("three bytes", "the magic takes 4 bytes, and 3 are left; \(short)", RawGGUF(bytes: Array("GGU".utf8))),
     Refusal(
       "another magic",

@@ -60,7 +60,10 @@ struct PerplexityCommand: ParsableCommand {
   private func report(_ evaluation: Evaluation, comparing: Bool) {
     let perplexity = evaluation.perplexity
     let error = perplexity * evaluation.negativeLogLikelihood.error
-    Output.print("\nFinal estimate: PPL = \(Decimal(perplexity, 4)) +/- \(Decimal(error, 5))")
+    // One token tells nothing of how far others scatter.
+    let scatter =
+      evaluation.negativeLogLikelihood.count > 1 ? "+/- \(Decimal(error, 5))" : "of one token, which is too few for an error"
+    Output.print("\nFinal estimate: PPL = \(Decimal(perplexity, 4)) \(scatter)")
     guard comparing else { return }
     let divergence = evaluation.divergence
     Output.print("Mean KL divergence = \(divergence.mean) +/- \(divergence.error), largest \(evaluation.largestDivergence)")
