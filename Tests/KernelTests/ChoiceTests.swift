@@ -30,6 +30,22 @@ struct ChoiceTests {
     }
   }
 
+  @Test("without weights a score is the product of the one query and the key", arguments: Ops.names)
+  func products(_ name: String) throws {
+    let (table, length, positions) = (try Ops.table(name), 24, 48)
+    var random = SplitMix64(seed: 7)
+    let (query, keys) = (random.floats(length), random.floats(positions * length))
+    var scores = [Float](repeating: 0, count: positions)
+    table.index(query, nil, 1, Int64(length), keys, Int64(positions), &scores)
+    for position in 0..<positions {
+      let truth = (0..<length).reduce(0.0) {
+        $0 + Double(query[$1]) * Double(keys[position / 16 * 16 * length + $1 * 16 + position % 16])
+      }
+      #expect(abs(Double(scores[position]) - truth) <= 1e-5)
+    }
+    #expect(scores.contains { $0 < 0 })
+  }
+
   @Test("chosen positions are copied in order, and the rest of their last group is zero", arguments: Ops.names)
   func gather(_ name: String) throws {
     let table = try Ops.table(name)

@@ -30,6 +30,8 @@ struct OpsTests {
     run("gelu_multiply") { table.gelu_multiply(a, b, size, &$0) }
     run("swiglu_clamped") { table.swiglu_clamped(a, b, 1.702, 7, size, &$0) }
     run("swiglu_limited") { table.swiglu_limited(a, b, 2, size, &$0) }
+    run("situ_multiply") { table.situ_multiply(a, b, 2, 3, size, &$0) }
+    run("situ_multiply without linear") { table.situ_multiply(a, b, 2, 0, size, &$0) }
     run("logistic_multiply") { table.logistic_multiply(a, b, size, &$0) }
     run("center") { table.center(a, size, &$0) }
     run("rms_norm") { table.rms_norm(a, b, 1e-6, size, &$0) }
@@ -91,6 +93,10 @@ struct OpsTests {
       }
     case "swiglu_limited":
       return zip(a, b).map { gate, up in min(product(gate, logistic: gate), 2) * max(-2, min(2, up)) }
+    case "situ_multiply":
+      return zip(a, b).map { gate, up in product(2 * tanh(gate / 2), logistic: gate) * 3 * tanh(up / 3) }
+    case "situ_multiply without linear":
+      return zip(a, b).map { gate, up in product(2 * tanh(gate / 2), logistic: gate) * up }
     case "logistic_multiply": return zip(a, b).map { product($0, logistic: $1) }
     case "center":
       let mean = a.reduce(0, +) / Double(n)

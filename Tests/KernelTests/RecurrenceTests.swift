@@ -66,7 +66,7 @@ struct RecurrenceTests {
 
   @Test("a step is that of double precision but for rounding, and has the portable table's bits", arguments: Ops.names)
   func recurrences(_ name: String) throws {
-    for (keys, values) in [(16, 16), (32, 48), (7, 64), (128, 128)] {
+    for (keys, values) in [(16, 16), (32, 48), (7, 64), (32, 24), (16, 7), (8, 75), (128, 128)] {
       for (corrects, byChannel) in [(true, false), (true, true), (false, false), (false, true)] {
         let ours = try Self.recurrence(name, keys: keys, values: values, corrects: corrects, byChannel: byChannel)
         let portable = try Self.recurrence("portable", keys: keys, values: values, corrects: corrects, byChannel: byChannel)

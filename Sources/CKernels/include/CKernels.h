@@ -88,7 +88,7 @@ typedef struct {
 // Order: each sum is one chain of fma over i in order, from 0; S[i][j] is fma(key[i], u[j], S[i][j]).
 typedef struct {
   float *state;
-  int64_t key_dim, value_dim;  // value_dim is a multiple of 16
+  int64_t key_dim, value_dim;
   const float *key, *query;    // [key_dim]
   const float *value;          // [value_dim]
   const float *decays;         // NULL, or [key_dim]
@@ -134,6 +134,8 @@ typedef struct {
   void (*swiglu_clamped)(const float *gate, const float *up, float alpha, float limit, int64_t n, float *out);
   // Step 3.5: out = min(gate * sigmoid(gate), limit) * clamp(up, ±limit); out may be gate
   void (*swiglu_limited)(const float *gate, const float *up, float limit, int64_t n, float *out);
+  // Kimi K3: out = beta * tanh(gate / beta) * sigmoid(gate) * linear * tanh(up / linear), or times up where linear is 0; out may be gate
+  void (*situ_multiply)(const float *gate, const float *up, float beta, float linear, int64_t n, float *out);
   void (*logistic_multiply)(const float *x, const float *gate, int64_t n, float *out);  // out = x * sigmoid(gate); out may be x or gate
   // A causal convolution of each of n channels by itself. state: the taps - 1 inputs before x, oldest first, `stride` elements
   // from one to the next, which afterwards ends with x. weights: [taps][stride]; bias: [n] or NULL.
@@ -143,7 +145,7 @@ typedef struct {
   void (*recur)(const ck_recurrence *);
   // An indexer's scores of `positions` positions, a multiple of 16: out[p] = sum over heads of weights[h] * max(0, query h · key p).
   // queries: [heads][dim]; keys: [position / 16][dim][16]. Order: each product is one chain of fma over the elements, the sum one
-  // over the heads.
+  // over the heads. Without weights there is one head, whose product is the score: out[p] = query · key p.
   void (*index)(
       const float *queries, const float *weights, int64_t heads, int64_t dim, const float *keys, int64_t positions, float *out);
   // Copies the keys and values (as ck_attention has them) of the `count` positions listed to positions 0, 1, …; what follows them

@@ -25,6 +25,11 @@ static void index_positions(
     const float *queries, const float *weights, int64_t heads, int64_t dim, const float *keys, int64_t positions, float *out) {
   for (int64_t p = 0; p < positions; p += 16) {
     v16 sum = v_set(0);
+    if (!weights) {
+      for (int64_t d = 0; d < dim; d++) sum = v_fma(v_set(queries[d]), v_load(keys + p * dim + d * 16), sum);
+      v_store(out + p, sum);
+      continue;
+    }
     int64_t h = 0;
     for (; h + 4 <= heads; h += 4) sum = index_heads(queries + h * dim, weights + h, 4, dim, keys + p * dim, sum);
     for (; h < heads; h++) sum = index_heads(queries + h * dim, weights + h, 1, dim, keys + p * dim, sum);

@@ -63,6 +63,10 @@ INLINE v16 swiglu_limited_of(v16 gate, v16 up, float limit, float t) {
   u = u < -limit ? v_set(-limit) : u;
   return g * u;
 }
+INLINE v16 situ_of(v16 gate, v16 up, float beta, float linear) {
+  v16 bent = linear > 0 ? linear * v_tanh(up / linear) : up;
+  return v_logistic_product(beta * v_tanh(gate / beta), gate) * bent;
+}
 INLINE v16 logistic_of(v16 x, v16 gate, float s, float t) {
   (void)s, (void)t;
   return v_logistic_product(x, gate);
@@ -84,6 +88,9 @@ static void swiglu_clamped(const float *gate, const float *up, float alpha, floa
 
 static void swiglu_limited(const float *gate, const float *up, float limit, int64_t n, float *out) {
   map(swiglu_limited_of, gate, up, limit, 0, n, out);
+}
+static void situ_multiply(const float *gate, const float *up, float beta, float linear, int64_t n, float *out) {
+  map(situ_of, gate, up, beta, linear, n, out);
 }
 static void logistic_multiply(const float *x, const float *gate, int64_t n, float *out) { map(logistic_of, x, gate, 0, 0, n, out); }
 

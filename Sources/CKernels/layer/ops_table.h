@@ -38,6 +38,7 @@ static void fill(ck_table *table) {
   table->center = center;
   table->swiglu_clamped = swiglu_clamped;
   table->swiglu_limited = swiglu_limited;
+  table->situ_multiply = situ_multiply;
   table->logistic_multiply = logistic_multiply;
   table->convolve = convolve;
   table->recur = recur;

@@ -26,8 +26,19 @@ static void convolve(
   for (int64_t i = 0; i < n; i += 16) convolve_channels(state, x, weights, bias, taps, stride, i, n - i < 16 ? n - i : 16, out);
 }
 
-// `vectors` vectors of columns of the state, from column j on: their second pass finds them in the nearest cache.
-INLINE void recur_columns(const ck_recurrence *r, int64_t j, int vectors) {
+// All 16, or where `count` is not 16, so many.
+INLINE v16 load_count(const float *x, int64_t count) { return count == 16 ? v_load(x) : v_load_part(x, count); }
+
+INLINE void store_count(float *x, v16 value, int64_t count) {
+  if (count == 16) {
+    v_store(x, value);
+  } else {
+    v_store_part(x, value, count);
+  }
+}
+
+// `vectors` vectors of `count` columns of the state, from column j on: their second pass finds them in the nearest cache.
+INLINE void recur_columns(const ck_recurrence *r, int64_t j, int vectors, int64_t count) {
   float *state = r->state + j;
   v16 u[4], output[4];
   for (int k = 0; k < vectors; k++) u[k] = output[k] = v_set(0);
@@ -37,30 +48,31 @@ INLINE void recur_columns(const ck_recurrence *r, int64_t j, int vectors) {
       v16 key = v_set(r->key[i]);
       float *row = state + i * r->value_dim;
       for (int k = 0; k < vectors; k++) {
-        v16 s = v_load(row + 16 * k) * decay;
-        v_store(row + 16 * k, s);
+        v16 s = load_count(row + 16 * k, count) * decay;
+        store_count(row + 16 * k, s, count);
         u[k] = v_fma(key, s, u[k]);
       }
     }
   }
-  for (int k = 0; k < vectors; k++) u[k] = (v_load(r->value + j + 16 * k) - u[k]) * r->beta;
+  for (int k = 0; k < vectors; k++) u[k] = (load_count(r->value + j + 16 * k, count) - u[k]) * r->beta;
   for (int64_t i = 0; i < r->key_dim; i++) {
     float decay = r->corrects ? 1.0f : r->decays ? r->decays[i] : r->decay;
     v16 key = v_set(r->key[i]), query = v_set(r->query[i]);
     float *row = state + i * r->value_dim;
     for (int k = 0; k < vectors; k++) {
-      v16 s = v_fma(key, u[k], v_load(row + 16 * k) * decay);
-      v_store(row + 16 * k, s);
+      v16 s = v_fma(key, u[k], load_count(row + 16 * k, count) * decay);
+      store_count(row + 16 * k, s, count);
       output[k] = v_fma(query, s, output[k]);
     }
   }
-  for (int k = 0; k < vectors; k++) v_store(r->output + j + 16 * k, output[k]);
+  for (int k = 0; k < vectors; k++) store_count(r->output + j + 16 * k, output[k], count);
 }
 
 static void recur(const ck_recurrence *r) {
   int64_t j = 0;
-  for (; j + 64 <= r->value_dim; j += 64) recur_columns(r, j, 4);
-  for (; j + 16 <= r->value_dim; j += 16) recur_columns(r, j, 1);
+  for (; j + 64 <= r->value_dim; j += 64) recur_columns(r, j, 4, 16);
+  for (; j + 16 <= r->value_dim; j += 16) recur_columns(r, j, 1, 16);
+  if (j < r->value_dim) recur_columns(r, j, 1, r->value_dim - j);
 }
 
 #endif
