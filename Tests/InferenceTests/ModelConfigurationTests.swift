@@ -142,7 +142,8 @@ struct ModelConfigurationTests {
         #expect(
           configuration.layers.enumerated().allSatisfy { layer, parts in
             if case .attention(let attention) = parts.mixer, let source = attention.source { return source < layer }
-            return parts.mixer.numbersPerPosition + parts.mixer.stateLength > 0
+            guard let mixer = parts.mixer else { return parts.network != nil }
+            return mixer.numbersPerPosition + mixer.stateLength > 0
           })
         for rotary in configuration.rotaries { _ = rotary.frequencies(factors: [1]) }
       } catch {

@@ -2,7 +2,7 @@
 
 extension Architecture {
   /// Every architecture that is computed.
-  public static let all = llamas + qwens + qwenHybrids + gemmas + others + granites + liquids + mixtures + latents
+  public static let all = llamas + qwens + qwenHybrids + gemmas + others + granites + liquids + nemotrons + mixtures + latents
 
   /// Llama, and what differs from it by little.
   private static let llamas = [
@@ -86,6 +86,13 @@ extension Architecture {
       name: "lfm2", mixers: .convolutions, outputNormName: "token_embd_norm", queryKeyNorm: .perHead, windows: .period(0)),
     Architecture(
       name: "lfm2moe", mixers: .convolutions, outputNormName: "token_embd_norm", queryKeyNorm: .perHead, gating: .sigmoid),
+  ]
+
+  /// Nemotron, a layer of which is a state space, attention without RoPE, or experts without gates.
+  private static let nemotrons = [
+    Architecture(
+      name: "nemotron_h_moe", mixers: .mambas, hasOnePartPerLayer: true, hasRotary: false, activation: .squaredReLU,
+      gating: .sigmoid, normalisesExpertWeights: false, readsExpertWeightsNorm: true)
   ]
 
   /// Models of experts.

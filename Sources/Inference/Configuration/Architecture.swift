@@ -8,6 +8,8 @@ public struct Architecture: Sendable {
   public let name: String
   /// What the layers mix tokens with.
   var mixers = Mixers.attention
+  /// A layer is a mixer or a network: the latter where the key `feed_forward_length` has a length for it.
+  var hasOnePartPerLayer = false
 
   // MARK: Norms and the residual
 
@@ -56,6 +58,8 @@ public struct Architecture: Sendable {
   var windowRotaryIgnoresFactors = false
   /// In models with windows, RoPE is left out where a layer sees everything.
   var fullLayersRotate = true
+  /// Queries and keys are rotated at all.
+  var hasRotary = true
   /// The key `rope.scaling.finetuned` says whether there is RoPE at all.
   var finetunedMeansRotary = false
   /// What a layer that sees everything rotates of a head, where the file does not say: one of so many parts.
@@ -176,6 +180,11 @@ enum Activation: Sendable, Equatable {
   case clampedSwiGLU
   /// SwiGLU whose two factors are limited: the first from above, `up` on both sides.
   case limitedSwiGLU(Float)
+  /// max(0, up)², without a gate.
+  case squaredReLU
+
+  /// Whether there is a gate beside `up`.
+  var isGated: Bool { self != .squaredReLU }
 }
 
 /// How expert scores become weights; the raw values are those of the key `expert_gating_func`.

@@ -23,7 +23,7 @@ public struct ModelConfiguration: Sendable {
   let rotaries: [RotaryConfiguration]
   /// Positions that are attended to at most, where there is an indexer; 0: all.
   var chosenCount: Int {
-    layers.reduce(0) { if case .latent(let attention) = $1.mixer { max($0, attention.indexer?.count ?? 0) } else { $0 } }
+    layers.reduce(0) { if case .latent(let attention)? = $1.mixer { max($0, attention.indexer?.count ?? 0) } else { $0 } }
   }
   /// Elements of the input that each layer has for itself; 0: none.
   let layerInputLength: Int
@@ -38,7 +38,14 @@ public struct ModelConfiguration: Sendable {
   /// Tokens that the model's RoPE was first made for.
   let originalContextLength: Int
 
-  var hasExperts: Bool { layers.contains { if case .dense = $0.network { false } else { true } } }
+  var hasExperts: Bool {
+    layers.contains {
+      switch $0.network {
+      case .dense, nil: false
+      case .experts, .either, .both: true
+      }
+    }
+  }
 
   /// Reads `metadata`.
   ///
@@ -59,8 +66,9 @@ public struct ModelConfiguration: Sendable {
     layerCount = reader.layerCount
     embeddingLength = try reader.requiredSize("embedding_length")
     contextLength = try reader.requiredSize("context_length")
-    let epsilon = architecture.subtractsMean ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"
-    normEpsilon = try reader.number(epsilon, from: 0) ?? 1e-5
+    let (mean, square) = ("attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon")
+    let other = try reader.number(mean, from: 0)
+    normEpsilon = (architecture.subtractsMean ? other : try reader.number(square, from: 0) ?? other) ?? 1e-5
     let ownScale = architecture.scalesEmbedding ? Float(embeddingLength).squareRoot() : 1
     embeddingScale = try reader.scale(.embeddingScale, architecture) ?? ownScale
     residualScale = try reader.scale(.residualScale, architecture) ?? 1
@@ -77,14 +85,14 @@ public struct ModelConfiguration: Sendable {
     }
     layers = try LayerConfiguration.all(reader, architecture, embeddingLength: embeddingLength)
     try GraphKeys.check(reader)
-    rotaries = layers.compactMap(\.mixer.rotary).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    rotaries = layers.compactMap(\.mixer?.rotary).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
 }
 
-/// What a layer mixes tokens with, and its network: their kinds and sizes.
+/// What a layer mixes tokens with, and its network: their kinds and sizes. At least one of them is there.
 struct LayerConfiguration: Sendable, Equatable {
-  let mixer: Mixer.Configuration
-  let network: Network.Configuration
+  let mixer: Mixer.Configuration?
+  let network: Network.Configuration?
 
   static func all(
     _ reader: MetadataReader, _ architecture: Architecture, embeddingLength: Int
@@ -96,8 +104,10 @@ struct LayerConfiguration: Sendable, Equatable {
     let period = architecture.keys.contains(.expertPeriod) ? try reader.size("interleave_moe_layer_step") ?? 1 : 1
     var layers: [LayerConfiguration] = []
     for layer in 0..<reader.layerCount {
-      let mixer: Mixer.Configuration
+      let isNetwork = architecture.hasOnePartPerLayer ? try isNetworkAlone(reader, layer: layer) : false
+      let mixer: Mixer.Configuration?
       switch architecture.mixers {
+      case _ where isNetwork: mixer = nil
       case .latent: mixer = .latent(try LatentAttention.Configuration(reader, architecture, layer: layer))
       case .deltaNets(let order) where recurrent[layer]: mixer = .delta(try DeltaNet.Configuration(reader, order: order))
       case .convolutions where try reader.size("attention.head_count_kv", layer: layer) == 0:
@@ -108,8 +118,10 @@ struct LayerConfiguration: Sendable, Equatable {
         mixer = .attention(
           try Attention.Configuration(reader, architecture, layer: layer, embeddingLength: embeddingLength, windows))
       }
-      let network: Network.Configuration
-      if let experts, layer >= leadingDenseLayers, period < 2 || layer % period == period - 1 {
+      let network: Network.Configuration?
+      if architecture.hasOnePartPerLayer, !isNetwork {
+        network = nil
+      } else if let experts, layer >= leadingDenseLayers, period < 2 || layer % period == period - 1 {
         let mixture = try Mixture.Configuration(reader, architecture, experts, layer: layer)
         if architecture.routersTellExperts || architecture.hasDenseBesideExperts {
           let dense = try GatedNetwork.Configuration(reader, architecture, layer: layer)
@@ -120,7 +132,7 @@ struct LayerConfiguration: Sendable, Equatable {
       } else {
         network = .dense(try GatedNetwork.Configuration(reader, architecture, layer: layer))
       }
-      if case .attention(let own) = mixer, let source = own.source, case .attention(let other) = layers[source].mixer,
+      if case .attention(let own)? = mixer, let source = own.source, case .attention(let other)? = layers[source].mixer,
         other.heads.keyValueCount != own.heads.keyValueCount || other.heads.keyLength != own.heads.keyLength
           || other.heads.valueLength != own.heads.valueLength || other.heads.queryCount != own.heads.queryCount
       {
@@ -131,6 +143,20 @@ struct LayerConfiguration: Sendable, Equatable {
       layers.append(LayerConfiguration(mixer: mixer, network: network))
     }
     return layers
+  }
+
+  /// Whether a layer that is either a mixer or a network is the latter.
+  private static func isNetworkAlone(_ reader: MetadataReader, layer: Int) throws(ModelError) -> Bool {
+    guard let length = try reader.size("feed_forward_length", layer: layer) else {
+      throw .missingKey(key: reader.key("feed_forward_length"))
+    }
+    let heads = try reader.size("attention.head_count_kv", layer: layer) ?? 0
+    guard length == 0 || heads == 0 else {
+      throw .badValue(
+        key: reader.key("feed_forward_length"), value: "\(length) (layer \(layer))",
+        expected: "0 where attention.head_count_kv is not, as it is \(heads)")
+    }
+    return length > 0
   }
 
   /// Which layers have a delta net: said by an array, or all but every n-th one.

@@ -93,7 +93,8 @@ struct Attention: MixerPart {
       }
       try reader.checkHeads(headCount, longest: max(keyLength, valueLength) * (hasGate ? 2 : 1), layer: layer)
       heads = Heads(queryCount: headCount, keyValueCount: keyValueCount, keyLength: keyLength, valueLength: valueLength)
-      let hasRotary = architecture.finetunedMeansRotary ? try reader.flag("rope.scaling.finetuned") ?? true : true
+      let isFinetuned = architecture.finetunedMeansRotary ? try reader.flag("rope.scaling.finetuned") ?? true : true
+      let hasRotary = isFinetuned && architecture.hasRotary
       let isRotated = hasRotary && (window.length > 0 || architecture.fullLayersRotate || !windows.exist)
       let rotary = try RotaryConfiguration(reader, architecture, headLength: keyLength, hasWindow: window.length > 0)
       self.rotary = isRotated ? rotary : nil

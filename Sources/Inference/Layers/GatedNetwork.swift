@@ -2,10 +2,12 @@
 
 import PackRuntime
 
-/// A feed-forward network, down(activation(gate(x), up(x))), or a stack of them.
+/// A feed-forward network, down(activation(gate(x), up(x))), or a stack of them; without a gate it is down(activation(up(x))).
 struct GatedNetwork: LayerPart {
+  /// What the activation bends: the projection called `up` where there is no other.
   let gate: Matrix
-  let up: Matrix
+  /// Nil: there is no gate.
+  let up: Matrix?
   let down: Matrix
   /// Whether teams hold rows of `up` without the same rows of `gate`; then what they compute meets in a step of its own.
   let isApart: Bool
@@ -43,31 +45,41 @@ struct GatedNetwork: LayerPart {
     _ binder: inout WeightBinder
   ) throws(ModelError) {
     let length = model.embeddingLength
+    (gate, up) = try Self.projections(
+      hiddenLength, isGated: activation.isGated, count: count, inputLength: length, name, suffix: suffix, &binder)
+    down = try binder.matrix("\(name)_down\(suffix)", columns: hiddenLength, rows: length, experts: count)
+    self.activation = activation
+    let (gate, up) = (gate, up)
+    isApart = (0..<binder.teamCount).contains { team in up.map { gate.rowRanges(of: team) != $0.rowRanges(of: team) } ?? false }
+    // Where cuts between teams run through a block of 32, no thread has all of the block.
+    let isQuantised = down.readsQuants && !isApart && gate.isCutAt32 && up?.isCutAt32 ?? true && hiddenLength % 32 == 0
+    hiddenForm = ActivationForm(quantised: isQuantised, plain: !isQuantised || down.readsFloats)
+  }
+
+  /// The projections from the input, however the file has them.
+  private static func projections(
+    _ hiddenLength: Int, isGated: Bool, count: Int, inputLength length: Int, _ name: String, suffix: String,
+    _ binder: inout WeightBinder
+  ) throws(ModelError) -> (gate: Matrix, up: Matrix?) {
     let (whole, fusedName) = ("\(name)_gate_up\(suffix)", "\(name)_up\(suffix)")
+    guard isGated else { return (try binder.matrix(fusedName, columns: length, rows: hiddenLength, experts: count), nil) }
     // Some files have the gate's rows in front of those of `up`, under its name.
     let isUnderUp =
       binder.shape("\(name)_gate\(suffix).weight") == nil && binder.shape("\(fusedName).weight")?.rows == 2 * hiddenLength
     if let fused = try binder.find(isUnderUp ? fusedName : whole, columns: length, rows: 2 * hiddenLength, experts: count) {
       guard count == 1 || !fused.bias.isPresent else { throw .unusedTensor(name: "\(isUnderUp ? fusedName : whole).bias") }
-      gate = binder.rows(0..<hiddenLength, of: fused)
-      up = binder.rows(hiddenLength..<2 * hiddenLength, of: fused)
-    } else {
-      gate = try binder.matrix("\(name)_gate\(suffix)", columns: length, rows: hiddenLength, experts: count)
-      up = try binder.matrix("\(name)_up\(suffix)", columns: length, rows: hiddenLength, experts: count)
+      return (binder.rows(0..<hiddenLength, of: fused), binder.rows(hiddenLength..<2 * hiddenLength, of: fused))
     }
-    down = try binder.matrix("\(name)_down\(suffix)", columns: hiddenLength, rows: length, experts: count)
-    self.activation = activation
-    let (gate, up) = (gate, up)
-    isApart = (0..<binder.teamCount).contains { gate.rowRanges(of: $0) != up.rowRanges(of: $0) }
-    // Where cuts between teams run through a block of 32, no thread has all of the block.
-    let isQuantised = down.readsQuants && !isApart && gate.isCutAt32 && up.isCutAt32 && hiddenLength % 32 == 0
-    hiddenForm = ActivationForm(quantised: isQuantised, plain: !isQuantised || down.readsFloats)
+    return (
+      try binder.matrix("\(name)_gate\(suffix)", columns: length, rows: hiddenLength, experts: count),
+      try binder.matrix("\(name)_up\(suffix)", columns: length, rows: hiddenLength, experts: count)
+    )
   }
 
   /// Elements between the projections.
   var hiddenLength: Int { gate.rows }
-  var readsQuants: Bool { gate.readsQuants || up.readsQuants }
-  var readsFloats: Bool { gate.readsFloats || up.readsFloats }
+  var readsQuants: Bool { gate.readsQuants || up?.readsQuants ?? false }
+  var readsFloats: Bool { gate.readsFloats || up?.readsFloats ?? false }
   var outputBias: Vector { down.bias }
   var longestRow: Int { hiddenLength }
 
@@ -78,7 +90,8 @@ struct GatedNetwork: LayerPart {
   /// Units of rows of gate and up that a team computes: of 32 rows of both, or of 16 rows of the one, then of the other.
   @inline(__always)
   func hiddenUnitCount(team: Int) -> Int {
-    isApart ? gate.unitCount(team: team) + up.unitCount(team: team) : gate.unitCount(team: team, unit: 32)
+    guard isApart, let up else { return gate.unitCount(team: team, unit: 32) }
+    return gate.unitCount(team: team) + up.unitCount(team: team)
   }
 
   /// What lies between the projections, on every team.
@@ -185,8 +198,9 @@ extension PassThread {
       network.gate.multiply(rows, of: expert, team: worker.team, normed, count: count, map: map, into: hidden.gate)
       publish(hidden.gate, rows, count: count)
     }
-    network.up.forEachRun(team: worker.team, first: network.gate.unitCount(team: worker.team), part: part) { rows in
-      network.up.multiply(rows, of: expert, team: worker.team, normed, count: count, map: map, into: hidden.up)
+    guard let up = network.up else { return }
+    up.forEachRun(team: worker.team, first: network.gate.unitCount(team: worker.team), part: part) { rows in
+      up.multiply(rows, of: expert, team: worker.team, normed, count: count, map: map, into: hidden.up)
       publish(hidden.up, rows, count: count)
     }
   }
@@ -197,7 +211,7 @@ extension PassThread {
     _ hidden: GatedNetwork.Hidden
   ) {
     let gateBias = vector(network.gate.bias.row(expert, length: network.hiddenLength))
-    let upBias = vector(network.up.bias.row(expert, length: network.hiddenLength))
+    let upBias = network.up.flatMap { vector($0.bias.row(expert, length: network.hiddenLength)) }
     for index in part(of: columns.count) {
       let column = columns.lowerBound + index
       if let weight = weights?[index] {
@@ -219,9 +233,9 @@ extension PassThread {
   ) {
     network.gate.multiply(
       rows, of: expert, team: worker.team, input, count: count, map: map, into: tile.gate, first: rows.lowerBound)
-    network.up.multiply(rows, of: expert, team: worker.team, input, count: count, map: map, into: tile.up, first: rows.lowerBound)
+    network.up?.multiply(rows, of: expert, team: worker.team, input, count: count, map: map, into: tile.up, first: rows.lowerBound)
     let gateBias = vector(network.gate.bias.row(expert, length: network.hiddenLength)[rows])
-    let upBias = vector(network.up.bias.row(expert, length: network.hiddenLength)[rows])
+    let upBias = network.up.flatMap { vector($0.bias.row(expert, length: network.hiddenLength)[rows]) }
     for column in 0..<count {
       let (gate, up) = (tile.gate[column][..<rows.count], tile.up[column][..<rows.count])
       if let weight = weights?[column] {

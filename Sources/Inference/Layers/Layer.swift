@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// One layer: what it mixes tokens with, then a network, each (in most models) after a norm and added to the residual.
+/// One layer: what it mixes tokens with, then a network, each (in most models) after a norm and added to the residual; in some
+/// models one of the two.
 ///
 /// Plain data, read by all threads.
 struct Layer {
   let mixerNorm: Norm
-  let mixer: Mixer
+  /// Nil: the layer is a network.
+  let mixer: Mixer?
   /// Whether some product of what the mixer reads (and the network, where it reads the same) reads it quantised.
   let mixerInputIsQuantised: Bool
   /// Added to the mixer's output.
@@ -14,7 +16,8 @@ struct Layer {
   let mixerOutputNorm: Vector
   /// Nil: the network reads what the mixer reads.
   let networkNorm: Norm?
-  let network: Network
+  /// Nil: the layer is a mixer.
+  let network: Network?
   let networkInputIsQuantised: Bool
   let networkOutputBias: Vector
   let networkOutputNorm: Vector
@@ -29,18 +32,25 @@ struct Layer {
   init(_ configuration: ModelConfiguration, _ index: Int, _ binder: inout WeightBinder) throws(ModelError) {
     let (architecture, length) = (configuration.architecture, configuration.embeddingLength)
     let prefix = "blk.\(index)."
-    mixerNorm = try Norm("\(prefix)attn_norm.weight", configuration, &binder)
+    let first = try Norm("\(prefix)attn_norm.weight", configuration, &binder)
+    mixerNorm = first
     mixer = try Mixer(configuration, index, prefix, &binder)
     let normalises = architecture.normalisesOutputs
     mixerOutputNorm = normalises ? try binder.vector("\(prefix)post_attention_norm.weight", count: length) : .none
     networkOutputNorm = normalises ? try binder.vector("\(prefix)post_ffw_norm.weight", count: length) : .none
     let norm = architecture.networkNormIsPostAttention ? "post_attention_norm" : "ffn_norm"
-    networkNorm = architecture.hasParallelNetwork ? nil : try Norm("\(prefix)\(norm).weight", configuration, &binder)
     network = try Network(configuration, index, prefix, &binder)
-    let (mixerPart, networkPart) = (mixer.part, network.part)
-    (mixerOutputBias, networkOutputBias) = (mixerPart.outputBias, networkPart.outputBias)
-    networkInputIsQuantised = networkPart.readsQuants
-    mixerInputIsQuantised = mixerPart.readsQuants || networkNorm == nil && networkPart.readsQuants
+    if architecture.hasParallelNetwork {
+      networkNorm = nil
+    } else if architecture.hasOnePartPerLayer {
+      networkNorm = first
+    } else {
+      networkNorm = try Norm("\(prefix)\(norm).weight", configuration, &binder)
+    }
+    let (mixerPart, networkPart) = (mixer?.part, network?.part)
+    (mixerOutputBias, networkOutputBias) = (mixerPart?.outputBias ?? .none, networkPart?.outputBias ?? .none)
+    networkInputIsQuantised = networkPart?.readsQuants ?? false
+    mixerInputIsQuantised = mixerPart?.readsQuants ?? false || networkNorm == nil && networkInputIsQuantised
     networkScale = configuration.residualScale
     mixerScale = configuration.residualScale * configuration.valueScale
     input = configuration.layerInputLength > 0 ? try LayerInput(configuration, index, prefix, &binder) : nil
@@ -186,8 +196,10 @@ enum Mixer {
     }
   }
 
-  init(_ model: ModelConfiguration, _ layer: Int, _ prefix: String, _ binder: inout WeightBinder) throws(ModelError) {
-    switch model.layers[layer].mixer {
+  /// Nil where the layer has none.
+  init?(_ model: ModelConfiguration, _ layer: Int, _ prefix: String, _ binder: inout WeightBinder) throws(ModelError) {
+    guard let mixer = model.layers[layer].mixer else { return nil }
+    switch mixer {
     case .attention(let configuration): self = .attention(try Attention(configuration, model, prefix, &binder))
     case .latent(let configuration): self = .latent(try LatentAttention(configuration, model, prefix, &binder))
     case .delta(let configuration): self = .delta(try DeltaNet(configuration, model, prefix, &binder))
@@ -230,8 +242,10 @@ enum Network {
     case both(GatedNetwork.Configuration, Mixture.Configuration)
   }
 
-  init(_ model: ModelConfiguration, _ layer: Int, _ prefix: String, _ binder: inout WeightBinder) throws(ModelError) {
-    switch model.layers[layer].network {
+  /// Nil where the layer has none.
+  init?(_ model: ModelConfiguration, _ layer: Int, _ prefix: String, _ binder: inout WeightBinder) throws(ModelError) {
+    guard let network = model.layers[layer].network else { return nil }
+    switch network {
     case .dense(let configuration): self = .dense(try GatedNetwork(configuration, model, "\(prefix)ffn", &binder))
     case .experts(let configuration): self = .experts(try Mixture(configuration, model, prefix, &binder))
     case .both(let dense, _) where binder.shape("\(prefix)ffn_gate_inp.weight") == nil:
@@ -257,18 +271,8 @@ enum Network {
 extension PassThread {
   /// Runs one layer, from the residual to the residual.
   func run(_ layer: UnsafePointer<Layer>, _ index: Int) {
-    normalize(
-      layer.pointee.mixerNorm, quantizing: layer.pointee.mixerInputIsQuantised,
-      inTwoParts: layer.pointee.mixer.usesTwoPartActivations)
-    switch layer.pointee.mixer {
-    case .attention(let attention): AttentionStep(self, attention, layer: index).run()
-    case .latent(let attention): LatentAttentionStep(self, attention, layer: index).run()
-    case .delta(let net): DeltaNetStep(self, net, layer: index).run()
-    case .convolution(let convolution): ShortConvolutionStep(self, convolution, layer: index).run()
-    case .mamba(let mamba): MambaStep(self, mamba, layer: index).run()
-    }
-    addToResidual(layer.pointee.mixerOutputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
-    runNetwork(layer)
+    if layer.pointee.mixer != nil { runMixer(layer, index) }
+    if layer.pointee.network != nil { runNetwork(layer) }
     if let input = layer.pointee.input {
       normalize(.none, quantizing: input.readsQuants)
       run(input)
@@ -279,16 +283,31 @@ extension PassThread {
     }
   }
 
+  private func runMixer(_ layer: UnsafePointer<Layer>, _ index: Int) {
+    normalize(
+      layer.pointee.mixerNorm, quantizing: layer.pointee.mixerInputIsQuantised,
+      inTwoParts: layer.pointee.mixer?.usesTwoPartActivations ?? false)
+    switch layer.pointee.mixer {
+    case .attention(let attention)?: AttentionStep(self, attention, layer: index).run()
+    case .latent(let attention)?: LatentAttentionStep(self, attention, layer: index).run()
+    case .delta(let net)?: DeltaNetStep(self, net, layer: index).run()
+    case .convolution(let convolution)?: ShortConvolutionStep(self, convolution, layer: index).run()
+    case .mamba(let mamba)?: MambaStep(self, mamba, layer: index).run()
+    case nil: break
+    }
+    addToResidual(layer.pointee.mixerOutputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
+  }
+
   private func runNetwork(_ layer: UnsafePointer<Layer>) {
-    if case .both(let both) = layer.pointee.network {
+    if case .both(let both)? = layer.pointee.network {
       return run(
         both, layer.pointee.networkNorm ?? .none, outputNorm: layer.pointee.networkOutputNorm, scale: layer.pointee.networkScale)
     }
     if let norm = layer.pointee.networkNorm { normalize(norm, quantizing: layer.pointee.networkInputIsQuantised) }
     switch layer.pointee.network {
-    case .dense(let network): GatedNetworkStep(self, network).run()
-    case .experts(let mixture): MixtureStep(self, mixture).run()
-    case .both: break
+    case .dense(let network)?: GatedNetworkStep(self, network).run()
+    case .experts(let mixture)?: MixtureStep(self, mixture).run()
+    case .both?, nil: break
     }
     addToResidual(layer.pointee.networkOutputBias, layer.pointee.networkOutputNorm, scale: layer.pointee.networkScale)
   }

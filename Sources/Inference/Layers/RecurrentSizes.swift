@@ -28,10 +28,10 @@ struct RecurrentSizes: Sendable, Equatable {
     let inner = try reader.requiredSize("ssm.inner_size")
     taps = try reader.requiredSize("ssm.conv_kernel")
     valueLength = inner / headCount
-    guard inner % headCount == 0, valueLength % 16 == 0, valueLength <= 4096 else {
+    guard inner % headCount == 0, valueLength <= 4096 else {
       throw .badValue(
         key: reader.key("ssm.inner_size"), value: "\(inner)",
-        expected: "a multiple of 16 times ssm.time_step_rank, \(headCount), of at most 4096 for each")
+        expected: "a multiple of ssm.time_step_rank, \(headCount), of at most 4096 for each")
     }
     guard keyLength <= 4096, headCount % groupCount == 0, (leastTaps...64).contains(taps) else {
       throw .badValue(

@@ -42,7 +42,7 @@ struct PassSizes {
     vocabulary = weights.vocabularySize
     embedding = configuration.embeddingLength
     chosenCount = configuration.chosenCount
-    keepsSideOutputs = weights.layers.contains { if case .both = $0.network { true } else { false } }
+    keepsSideOutputs = weights.layers.contains { if case .both? = $0.network { true } else { false } }
     positions = (limits.contextLength + 15) / 16 * 16
     let inputs = weights.layerInputs
     layerInputLength = inputs?.length ?? 0
@@ -190,7 +190,7 @@ struct PassLayout {
   /// Where each layer's state begins among the team's, and where the last one ends.
   func stateOffsets(team: Int) -> [Int] {
     weights.layers.reduce(into: [0]) { offsets, layer in
-      let byteCount = Arena.measure { layer.mixer.part.takeState(&$0, state, team: team, teamCount: teams.teams.count) }
+      let byteCount = Arena.measure { layer.mixer?.part.takeState(&$0, state, team: team, teamCount: teams.teams.count) }
       offsets.append(offsets[offsets.count - 1] + byteCount)
     }
   }

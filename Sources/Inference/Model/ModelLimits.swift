@@ -16,12 +16,12 @@ struct ModelLimits {
       throw .tooLarge(what: "a context of \(contextLength)")
     }
     // A layer's state has at most 2^24 elements for each tap.
-    let states = configuration.layers.reduce(0) { $0 + $1.mixer.stateLength }
+    let states = configuration.layers.reduce(0) { $0 + ($1.mixer?.stateLength ?? 0) }
     let (copies, isTooMuch) = states.multipliedReportingOverflow(by: options.checkpointCount + 2)
     let (all, isFarTooMuch) = copies.multipliedReportingOverflow(by: options.sequenceCount)
     guard !isTooMuch, !isFarTooMuch, all < 1 << 56 else { throw .tooLarge(what: "the state of \(options.sequenceCount) sequences") }
     // Keys and values of a position take at most 2^31 elements a layer, and there are at most 4096 layers.
-    let elements = configuration.layers.reduce(0) { $0 + $1.mixer.numbersPerPosition }
+    let elements = configuration.layers.reduce(0) { $0 + ($1.mixer?.numbersPerPosition ?? 0) }
     let (positions, isTooMany) = (contextLength + 15).multipliedReportingOverflow(by: options.sequenceCount)
     let (numbers, isTooLarge) = elements.multipliedReportingOverflow(by: positions)
     guard !isTooMany, !isTooLarge, numbers < 1 << 56 else { throw .tooLarge(what: "the KV cache of a context of \(contextLength)") }

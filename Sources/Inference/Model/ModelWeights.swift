@@ -29,13 +29,13 @@ struct ModelWeights {
   var vocabularySize: Int { embedding.rows }
 
   /// All mixers and networks.
-  var parts: [any LayerPart] { layers.flatMap { [$0.mixer.part, $0.network.part] + ($0.input.map { [$0] } ?? []) } }
+  var parts: [any LayerPart] { layers.flatMap { layer in [layer.mixer?.part, layer.network?.part, layer.input].compactMap { $0 } } }
 
   /// Whether some attention reads and writes two columns for each token.
   var usesTwoPartActivations: Bool {
-    layers.contains { $0.mixer.usesTwoPartActivations }
+    layers.contains { $0.mixer?.usesTwoPartActivations ?? false }
   }
 
   /// How far back the layers' states can go.
-  var history: History { layers.contains { $0.mixer.part.history == .state } ? .state : .positions }
+  var history: History { layers.contains { $0.mixer?.part.history == .state } ? .state : .positions }
 }

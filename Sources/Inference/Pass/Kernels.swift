@@ -114,7 +114,7 @@ struct Kernels {
   @inline(__always)
   func softmax(_ x: Row) { table.pointee.softmax(x.start, Int64(x.count)) }
 
-  /// Leaves activation(gate, up) in `gate`.
+  /// Leaves activation(gate, up) in `gate`; without a gate, what it bends is there already.
   @inline(__always)
   func activate(_ activation: Activation, gate: Row, up: Row) {
     assert(gate.count == up.count)
@@ -124,6 +124,12 @@ struct Kernels {
     case .geGLU: table.pointee.gelu_multiply(gate.start, up.start, count, gate.start)
     case .clampedSwiGLU: table.pointee.swiglu_clamped(gate.start, up.start, 1.702, 7, count, gate.start)
     case .limitedSwiGLU(let limit): table.pointee.swiglu_limited(gate.start, up.start, limit, count, gate.start)
+    case .squaredReLU:
+      for index in 0..<gate.count {
+        // A NaN stays one.
+        let x = gate[index] <= 0 ? 0 : gate[index]
+        gate[index] = x * x
+      }
     }
   }
 
