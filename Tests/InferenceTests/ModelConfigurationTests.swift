@@ -16,13 +16,14 @@ struct ModelConfigurationTests {
       "attention.head_count_kv": 2, "rope.dimension_count": 16,
     ]
     switch (try? Architecture.named(architecture))?.mixers {
-    case .latent:
+    case .latent, .kimiDeltaNets:
       let latent = [
         "kv_lora_rank": 32, "q_lora_rank": 32, "key_length_mla": 32, "value_length_mla": 16, "indexer.head_count": 2,
         "indexer.key_length": 32, "indexer.top_k": 8,
       ]
       // An indexer that a graph does not have is refused.
-      for (key, value) in latent where !key.hasPrefix("indexer") || architecture != "deepseek2" && architecture != "mistral4" {
+      let hasIndexer = (try? Architecture.named(architecture))?.indexer != nil
+      for (key, value) in latent where !key.hasPrefix("indexer") || hasIndexer {
         sizes["attention.\(key)"] = value
       }
     case .deltaNets:
@@ -31,6 +32,8 @@ struct ModelConfigurationTests {
       ) { $1 }
     case .attention, .convolutions, .mambas, nil: break
     }
+    // A layer with heads is no network beside them.
+    if (try? Architecture.named(architecture))?.hasOnePartPerLayer == true { sizes["feed_forward_length"] = 0 }
     for (key, value) in sizes { metadata["\(architecture).\(key)"] = .uint32(UInt32(value)) }
     metadata["\(architecture).attention.layer_norm_rms_epsilon"] = .float32(1e-6)
     return metadata

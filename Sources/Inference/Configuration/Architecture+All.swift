@@ -2,7 +2,8 @@
 
 extension Architecture {
   /// Every architecture that is computed.
-  public static let all = llamas + qwens + qwenHybrids + gemmas + others + granites + liquids + nemotrons + mixtures + latents
+  public static let all =
+    llamas + qwens + qwenHybrids + gemmas + others + granites + liquids + nemotrons + kimis + mixtures + latents
 
   /// Llama, and what differs from it by little.
   private static let llamas = [
@@ -93,6 +94,11 @@ extension Architecture {
     Architecture(
       name: "nemotron_h_moe", mixers: .mambas, hasOnePartPerLayer: true, hasRotary: false, activation: .squaredReLU,
       gating: .sigmoid, normalisesExpertWeights: false, readsExpertWeightsNorm: true)
+  ]
+
+  /// Kimi's models with delta nets, whose latent attention has no RoPE.
+  private static let kimis = [
+    Architecture(name: "kimi-linear", mixers: .kimiDeltaNets, hasRotary: false, gating: .sigmoid)
   ]
 
   /// Models of experts.

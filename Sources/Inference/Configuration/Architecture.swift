@@ -121,6 +121,8 @@ public struct Architecture: Sendable {
     case convolutions
     /// State space layers, and attention where a layer has heads of keys and values.
     case mambas
+    /// Kimi's delta nets, and latent attention where a layer has heads of keys and values.
+    case kimiDeltaNets
   }
 
   /// Which layers see a window only.

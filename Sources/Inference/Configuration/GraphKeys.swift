@@ -20,6 +20,7 @@ enum GraphKeys {
     "expert_group_scale": [0, 1], "interleave_moe_layer_step": [0, 1], "full_attention_interval": [0, 1],
     "rescale_every_n_layers": [0], "token_shift_count": [0], "num_loops": [0, 1], "hash_layer_count": [0],
     "hyper_connection.count": [0, 1], "ssm.state_size": [0], "ssm.conv_kernel": [0], "wkv.head_size": [0], "kda.head_dim": [0],
+    "kda.gate_lower_bound": [],
     "shortconv.l_cache": [0], "rope.scaling.alpha": [0, 1], "rope.scaling.yarn_ext_factor": [-1, 1],
     "rope.scaling.yarn_attn_factor": [1], "adapters.count": [0],
   ]

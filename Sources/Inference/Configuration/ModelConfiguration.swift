@@ -114,6 +114,9 @@ struct LayerConfiguration: Sendable, Equatable {
         mixer = .convolution(try ShortConvolution.Configuration(reader, embeddingLength: embeddingLength))
       case .mambas where try reader.size("attention.head_count_kv", layer: layer) == 0:
         mixer = .mamba(try RecurrentSizes(reader, leastTaps: 2))
+      case .kimiDeltaNets where try reader.size("attention.head_count_kv", layer: layer) == 0:
+        mixer = .kimiDelta(try KimiDeltaNet.Configuration(reader, layer: layer))
+      case .kimiDeltaNets: mixer = .latent(try LatentAttention.Configuration(reader, architecture, layer: layer))
       case .attention, .deltaNets, .convolutions, .mambas:
         mixer = .attention(
           try Attention.Configuration(reader, architecture, layer: layer, embeddingLength: embeddingLength, windows))

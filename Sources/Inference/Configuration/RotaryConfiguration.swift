@@ -71,7 +71,7 @@ struct RotaryConfiguration: Sendable, Equatable {
         originalContextLength: try reader.size("rope.scaling.original_context_length") ?? contextLength,
         fastRotations: try reader.number("rope.scaling.yarn_beta_fast") ?? 32,
         slowRotations: try reader.number("rope.scaling.yarn_beta_slow") ?? 1)
-      try setYarnMagnitude(reader, scalesScores: architecture.mixers == .latent)
+      try setYarnMagnitude(reader, scalesScores: architecture.mixers == .latent || architecture.mixers == .kimiDeltaNets)
     default:
       throw .badValue(key: reader.key("rope.scaling.type"), value: kind, expected: "none, linear or yarn")
     }

@@ -22,8 +22,8 @@ struct LatentAttention: MixerPart {
   let output: Matrix
   /// Nil: the layer has none of its own.
   let indexer: Indexer?
-  /// Which of the model's rotary embeddings.
-  let rotary: Int
+  /// Which of the model's rotary embeddings; nil: none.
+  let rotary: Int?
 
   /// How queries come about.
   enum Query {
@@ -43,7 +43,7 @@ struct LatentAttention: MixerPart {
     let headCount: Int
     /// Elements of the compressed vector.
     let rank: Int
-    /// Elements of a key that RoPE rotates, shared by all heads.
+    /// Elements of a key that RoPE rotates (where there is RoPE), shared by all heads.
     let rotaryLength: Int
     /// Elements of a head's key that are expanded from the compressed vector.
     let plainLength: Int
@@ -51,7 +51,7 @@ struct LatentAttention: MixerPart {
     let valueLength: Int
     /// Elements of the compressed query; 0: queries are not compressed.
     let queryRank: Int
-    let rotary: RotaryConfiguration
+    let rotary: RotaryConfiguration?
     /// What scores are multiplied by.
     let scale: Float
     let temperature: Temperature?
@@ -94,12 +94,14 @@ struct LatentAttention: MixerPart {
           expected: "an even sum of at most 65536")
       }
       try reader.checkHeads(headCount, longest: max(rank + rotaryLength, keyLength, valueLength), layer: layer)
-      rotary = try RotaryConfiguration(reader, architecture, headLength: rotaryLength, hasWindow: false)
+      rotary =
+        architecture.hasRotary
+        ? try RotaryConfiguration(reader, architecture, headLength: rotaryLength, hasWindow: false) : nil
       temperature = try Temperature(reader, architecture)
       indexer = try Indexer.Configuration(reader, architecture, rotaryLength: rotaryLength)
       choosesItself = try Indexer.Configuration.isOwn(reader, architecture, layer: layer)
       guard indexer == nil || queryRank > 0 else { throw .missingKey(key: reader.key("attention.q_lora_rank")) }
-      scale = (try reader.number("attention.scale") ?? 1 / Float(keyLength).squareRoot()) * rotary.scoreFactor
+      scale = (try reader.number("attention.scale") ?? 1 / Float(keyLength).squareRoot()) * (rotary?.scoreFactor ?? 1)
     }
   }
 
@@ -139,7 +141,7 @@ struct LatentAttention: MixerPart {
       let names = ["attn_q_b.weight", "attn_k.weight", "k_norm.weight", "k_norm.bias", "proj.weight"]
       if sizes.indexer != nil { for name in names { binder.skip("\(prefix)indexer.\(name)") } }
     }
-    rotary = model.rotaries.firstIndex(of: sizes.rotary) ?? 0
+    rotary = sizes.rotary.flatMap { model.rotaries.firstIndex(of: $0) }
   }
 
   var readsQuants: Bool { query.first.readsQuants || compress.readsQuants || indexer?.readsQuants ?? false }

@@ -29,7 +29,7 @@ struct LatentAttentionStep {
       scratch: scratch.core, chosen: attention.sizes.indexer == nil ? nil : thread.buffers.chosen)
     if let own = attention.indexer, let buffers = buffers.indexer, let scratch = scratch.indexer {
       let keys = Indexer.Keys(&state, own.sizes, thread.pass.state)
-      indexer = IndexerStep(thread, own, rotary: attention.rotary, buffers, keys, scratch)
+      indexer = IndexerStep(thread, own, rotary: attention.rotary ?? 0, buffers, keys, scratch)
     } else {
       indexer = nil
     }
@@ -96,7 +96,7 @@ struct LatentAttentionStep {
       kernels.normalize(
         row[..<rank], weights: thread.vector(attention.norm), epsilon: thread.pass.normEpsilon, into: key[..<rank])
       key[rank..<length].copy(row[rank...])
-      thread.rotate(key[rank..<length], attention.rotary, token: token)
+      if let rotary = attention.rotary { thread.rotate(key[rank..<length], rotary, token: token) }
       appendRoundingErrors(key)
       cache.store(kernels, key: key, sequence: sequence, head: head, position: position)
       // A value is the compressed part alone: its halves lie apart in the key.
@@ -125,7 +125,7 @@ struct LatentAttentionStep {
       let target = core.query(head, of: queries, token: token)
       let rotated = target[sizes.rank..<sizes.cachedLength]
       rotated.copy(source[sizes.plainLength...])
-      thread.rotate(rotated, attention.rotary, token: token)
+      if let rotary = attention.rotary { thread.rotate(rotated, rotary, token: token) }
       target[(sizes.cachedLength + sizes.rank)...].copy(rotated)
     }
   }

@@ -159,6 +159,7 @@ enum Mixer {
   case delta(DeltaNet)
   case convolution(ShortConvolution)
   case mamba(Mamba)
+  case kimiDelta(KimiDeltaNet)
 
   /// Its kind and sizes.
   enum Configuration: Sendable, Equatable {
@@ -167,12 +168,13 @@ enum Mixer {
     case delta(DeltaNet.Configuration)
     case convolution(ShortConvolution.Configuration)
     case mamba(RecurrentSizes)
+    case kimiDelta(KimiDeltaNet.Configuration)
 
     var rotary: RotaryConfiguration? {
       switch self {
       case .attention(let attention): attention.rotary
       case .latent(let attention): attention.rotary
-      case .delta, .convolution, .mamba: nil
+      case .delta, .convolution, .mamba, .kimiDelta: nil
       }
     }
 
@@ -181,7 +183,7 @@ enum Mixer {
       switch self {
       case .attention(let attention): attention.source == nil ? attention.heads.numbersPerPosition : 0
       case .latent(let attention): attention.heads.numbersPerPosition + 2 * (attention.indexer?.length ?? 0)
-      case .delta, .convolution, .mamba: 0
+      case .delta, .convolution, .mamba, .kimiDelta: 0
       }
     }
 
@@ -192,6 +194,7 @@ enum Mixer {
       case .delta(let net): net.sizes.stateLength
       case .convolution(let convolution): convolution.stateLength
       case .mamba(let mamba): mamba.stateLength
+      case .kimiDelta(let net): net.sizes.stateLength
       }
     }
   }
@@ -205,6 +208,7 @@ enum Mixer {
     case .delta(let configuration): self = .delta(try DeltaNet(configuration, model, prefix, &binder))
     case .convolution(let configuration): self = .convolution(try ShortConvolution(configuration, model, prefix, &binder))
     case .mamba(let configuration): self = .mamba(try Mamba(configuration, model, prefix, &binder))
+    case .kimiDelta(let configuration): self = .kimiDelta(try KimiDeltaNet(configuration, model, prefix, &binder))
     }
   }
 
@@ -222,6 +226,7 @@ enum Mixer {
     case .delta(let net): net
     case .convolution(let convolution): convolution
     case .mamba(let mamba): mamba
+    case .kimiDelta(let net): net
     }
   }
 }
@@ -293,6 +298,7 @@ extension PassThread {
     case .delta(let net)?: DeltaNetStep(self, net, layer: index).run()
     case .convolution(let convolution)?: ShortConvolutionStep(self, convolution, layer: index).run()
     case .mamba(let mamba)?: MambaStep(self, mamba, layer: index).run()
+    case .kimiDelta(let net)?: KimiDeltaNetStep(self, net, layer: index).run()
     case nil: break
     }
     addToResidual(layer.pointee.mixerOutputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)

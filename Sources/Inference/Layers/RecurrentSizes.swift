@@ -45,6 +45,17 @@ struct RecurrentSizes: Sendable, Equatable {
     }
   }
 
+  /// Heads with keys of their own, as long as their values.
+  init(_ reader: MetadataReader, headCount: Int, length: Int) throws(ModelError) {
+    (self.headCount, groupCount, keyLength, valueLength) = (headCount, headCount, length, length)
+    taps = try reader.requiredSize("ssm.conv_kernel")
+    guard length <= 4096, (2...64).contains(taps), headCount <= MetadataReader.largestSize / 128 / length / length else {
+      throw .badValue(
+        key: reader.key("kda.head_dim"), value: "\(length), head_count \(headCount), conv_kernel \(taps)",
+        expected: "at most 4096, states of at most \(MetadataReader.largestSize / 128) elements, 2 to 64")
+    }
+  }
+
   /// The heads whose states a team keeps.
   @inline(__always)
   func heads(team: Int, teamCount: Int) -> Range<Int> { headCount * team / teamCount..<headCount * (team + 1) / teamCount }

@@ -29,7 +29,9 @@ struct ModelWeights {
   var vocabularySize: Int { embedding.rows }
 
   /// All mixers and networks.
-  var parts: [any LayerPart] { layers.flatMap { layer in [layer.mixer?.part, layer.network?.part, layer.input].compactMap { $0 } } }
+  var parts: [any LayerPart] {
+    layers.flatMap { layer in [layer.mixer?.part, layer.network?.part, layer.input].compactMap { $0 } }
+  }
 
   /// Whether some attention reads and writes two columns for each token.
   var usesTwoPartActivations: Bool {

@@ -9,17 +9,22 @@ extension PassThread {
   /// - Parameters:
   ///   - first: The number of the product's first unit of 16 rows; `part` counts from there.
   ///   - inTwoParts: Whether the quantised activations stand in two columns each, whose products are added.
+  ///   - place: Where the product's row 0 goes in each of `output`'s rows.
   @inline(__always)
-  func project(_ matrix: Matrix, first: Int, _ part: Range<Int>, _ input: Columns, inTwoParts: Bool = false, into output: Rows) {
+  func project(
+    _ matrix: Matrix, first: Int, _ part: Range<Int>, _ input: Columns, inTwoParts: Bool = false, into output: Rows,
+    from place: Int = 0
+  ) {
     let isDouble = inTwoParts && matrix.readsQuants && !matrix.readsFloats
     matrix.forEachRun(team: worker.team, first: first, part: part) { rows in
-      matrix.multiply(rows, team: worker.team, input, count: isDouble ? 2 * step.count : step.count, into: output)
+      matrix.multiply(
+        rows, team: worker.team, input, count: isDouble ? 2 * step.count : step.count, into: output, first: -place)
       if isDouble {
         for token in 0..<step.count {
           kernels.add(output[token][rows], output[step.count + token][rows], into: output[token][rows])
         }
       }
-      publish(output, rows, count: step.count)
+      publish(output, rows.lowerBound + place..<rows.upperBound + place, count: step.count)
     }
   }
 

@@ -178,6 +178,23 @@ struct WeightBinder {
     return append((0..<columns * rows).map { values[$0 % rows * columns + $0 / rows] }, count: columns * rows)
   }
 
+  /// Small matrices of one shape, one after another, column by column: all of the first column, then all of the second.
+  ///
+  /// Their rows may be counted in several dimensions.
+  mutating func transposed(_ names: [String], columns: Int, rows: Int) throws(ModelError) -> Vector {
+    var all: [Float] = []
+    for name in names {
+      guard let weight = take(name) else { throw .missingTensor(name: name) }
+      guard weight.columns == columns, weight.rows * weight.experts == rows else {
+        throw .wrongShape(name: name, shape: [weight.columns, weight.rows * weight.experts], expected: [columns, rows])
+      }
+      all += try values(name, weight)
+    }
+    let (length, isRead) = (rows * names.count, readsWeights)
+    return append(
+      isRead ? (0..<columns * length).map { all[$0 % length * columns + $0 / length] } : [], count: columns * length)
+  }
+
   /// - Parameter values: `count` elements, or none where the weights are not read.
   private mutating func append(_ values: [Float], count: Int) -> Vector {
     // Each vector starts at a multiple of 64 bytes.

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import PackRuntime
+
+/// Kimi Delta Attention (https://arxiv.org/abs/2510.26692): a delta net whose heads have keys of their own, each element of which
+/// forgets at its own pace.
+struct KimiDeltaNet: MixerPart {
+  let configuration: Configuration
+  let query: Matrix
+  let key: Matrix
+  let value: Matrix
+  /// From the residual to a short vector, and from there to how much each element of each head's keys forgets.
+  let forget: (first: Matrix, second: Matrix)
+  /// How much each head corrects.
+  let correct: Matrix
+  let gate: Gate
+  /// [tap][channel] of queries, keys and values.
+  let convolution: Vector
+  /// A number for each head that the forgetting is multiplied by, and one for each element that is added before.
+  let decay: Vector
+  let decayBias: Vector
+  /// Of each head's output.
+  let norm: Vector
+  let output: Matrix
+  /// How the thread that has a head's output hands it on.
+  let outputForm: ActivationForm
+
+  /// What the logistic function of multiplies each head's output, element by element.
+  enum Gate {
+    case direct(Matrix)
+    /// By way of a short vector.
+    case compressed(Matrix, expand: Matrix)
+
+    /// The product that reads the residual.
+    var first: Matrix {
+      switch self {
+      case .direct(let matrix), .compressed(let matrix, _): matrix
+      }
+    }
+
+    var second: Matrix? {
+      switch self {
+      case .direct: nil
+      case .compressed(_, let expand): expand
+      }
+    }
+  }
+
+  /// What the metadata says.
+  struct Configuration: Sendable, Equatable {
+    /// Each head is a group of its own.
+    let sizes: RecurrentSizes
+    /// The least logarithm of what stays of a state after a token; nil: there is none.
+    let leastDecay: Float?
+
+    /// Columns of a head's state that lie together: one thread's work.
+    var tileLength: Int { sizes.valueLength % 64 == 0 ? 64 : sizes.valueLength }
+
+    init(_ reader: MetadataReader, layer: Int) throws(ModelError) {
+      guard let count = try reader.size("attention.head_count", layer: layer), count > 0 else {
+        throw .missingKey(key: reader.key("attention.head_count"))
+      }
+      sizes = try RecurrentSizes(reader, headCount: count, length: reader.requiredSize("kda.head_dim"))
+      leastDecay = try reader.number("kda.gate_lower_bound")
+    }
+  }
+
+  init(
+    _ configuration: Configuration, _ model: ModelConfiguration, _ prefix: String, _ binder: inout WeightBinder
+  ) throws(ModelError) {
+    let (sizes, length) = (configuration.sizes, model.embeddingLength)
+    self.configuration = configuration
+    func direct(_ name: String, rows: Int, columns: Int = length, _ binder: inout WeightBinder) throws(ModelError) -> Matrix {
+      let matrix = try binder.matrix("\(prefix)\(name)", columns: columns, rows: rows)
+      guard !matrix.bias.isPresent else { throw .unusedTensor(name: "\(prefix)\(name).bias") }
+      return matrix
+    }
+    query = try direct("attn_q", rows: sizes.keysLength, &binder)
+    key = try direct("attn_k", rows: sizes.keysLength, &binder)
+    value = try direct("attn_v", rows: sizes.valuesLength, &binder)
+    let rank = binder.shape("\(prefix)ssm_f_a.weight")?.rows ?? sizes.keyLength
+    forget = (
+      try direct("ssm_f_a", rows: rank, &binder), try direct("ssm_f_b", rows: sizes.keysLength, columns: rank, &binder)
+    )
+    correct = try direct("ssm_beta", rows: sizes.headCount, &binder)
+    if binder.shape("\(prefix)ssm_g.weight") != nil {
+      gate = .direct(try direct("ssm_g", rows: sizes.valuesLength, &binder))
+    } else {
+      let rank = binder.shape("\(prefix)ssm_g_a.weight")?.rows ?? sizes.keyLength
+      gate = .compressed(
+        try direct("ssm_g_a", rows: rank, &binder),
+        expand: try direct("ssm_g_b", rows: sizes.valuesLength, columns: rank, &binder))
+    }
+    convolution = try binder.transposed(
+      ["q", "k", "v"].map { "\(prefix)ssm_conv1d_\($0).weight" }, columns: sizes.taps, rows: sizes.keysLength)
+    decay = try binder.vector("\(prefix)ssm_a", count: sizes.headCount)
+    decayBias = try binder.vector("\(prefix)ssm_dt.bias", count: sizes.keysLength)
+    norm = try binder.vector("\(prefix)ssm_norm.weight", count: sizes.valueLength)
+    output = try binder.matrix("\(prefix)attn_output", columns: sizes.valuesLength, rows: length)
+    let isQuantised = output.readsQuants && sizes.valueLength % 32 == 0
+    outputForm = ActivationForm(quantised: isQuantised, plain: !isQuantised || output.readsFloats)
+  }
+
+  var sizes: RecurrentSizes { configuration.sizes }
+  /// The products that read the residual.
+  private var inputs: [Matrix] { [query, key, value, forget.first, correct, gate.first] }
+
+  var readsQuants: Bool { inputs.contains(where: \.readsQuants) }
+  var readsFloats: Bool { inputs.contains(where: \.readsFloats) }
+  var outputBias: Vector { output.bias }
+  var longestRow: Int { sizes.channelCount }
+  var history: History { .state }
+
+  func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
+
+  func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) {}
+
+  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
+    _ = states(&arena, state, team: team, teamCount: teamCount)
+  }
+
+  /// What one team keeps of each sequence.
+  @inline(__always)
+  func states(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) -> RecurrentStates {
+    RecurrentStates(&arena, sizes, columns: configuration.tileLength, state, team: team, teamCount: teamCount)
+  }
+
+  /// What a team's threads keep from one barrier to the next.
+  struct Buffers {
+    /// Queries, keys and values [token][channel]; the outputs of the team's heads take the place of their values.
+    let channels: Rows
+    /// [token][head]
+    let correct: Rows
+    /// The short vectors [token][rank].
+    let forgetRank: Columns
+    let gateRank: Columns
+    /// What stays of each element [token][head][key length].
+    let decays: Rows
+    /// [token][head][value length]
+    let gates: Rows
+    /// The output [token][head][value length].
+    let attended: Columns
+
+    @inline(__always)
+    init(_ room: inout TeamRoom, _ net: KimiDeltaNet, _ pass: PassSizes) {
+      channels = room.parts.rows(pass.batch, length: net.sizes.channelCount)
+      correct = room.parts.rows(pass.batch, length: net.sizes.headCount)
+      forgetRank = room.parts.columns(pass.batch, length: net.forget.first.rows)
+      gateRank = room.parts.columns(pass.batch, length: net.gate.second == nil ? 0 : net.gate.first.rows)
+      decays = room.parts.rows(pass.batch, length: net.sizes.keysLength)
+      gates = room.parts.rows(pass.batch, length: net.sizes.valuesLength)
+      attended = room.parts.columns(pass.batch, length: net.sizes.valuesLength, keepsPlain: net.outputForm.plain)
+    }
+  }
+}
