@@ -50,6 +50,8 @@ public enum GGUFDefect: Hashable, Sendable {
   case weightType(tensor: String, number: UInt32)
   /// A row of a tensor is not a whole number of blocks.
   case brokenRow(tensor: String, elements: Int, type: WeightType)
+  /// The rows of a tensor are not a whole number of the groups that its type interleaves.
+  case brokenGroup(tensor: String, rows: Int, type: WeightType)
   /// A tensor's data does not lie right after that of the tensor before it, which ends at `end`.
   case misplaced(tensor: String, offset: Int, end: Int, how: Misplacement)
 
@@ -101,6 +103,8 @@ extension GGUFDefect {
     case .weightType(let tensor, let number): "the tensor \(tensor.quoted) is of \(WeightType.describe(unsupported: number))"
     case .brokenRow(let tensor, let elements, let type):
       "a row of the tensor \(tensor.quoted) has \(elements) elements, which is not a multiple of the \(type.blockElements) of a \(type.name) block"
+    case .brokenGroup(let tensor, let rows, let type):
+      "the tensor \(tensor.quoted) has \(rows) rows, which is not a multiple of the \(type.groupRows) that \(type.name) interleaves"
     case .misplaced(let tensor, let offset, let end, let how):
       switch how {
       case .beforePredecessor: "the data of \(tensor.quoted) at offset \(offset) lies before that of the tensor listed before it"
@@ -118,7 +122,8 @@ extension GGUFDefect {
     case .magic: "give a .gguf file, or download this one again"
     case .version(0), .negative, .valueType, .dimension: "the file is damaged: download it again"
     case .tooMany(_, _, _, .file): "the file is cut short or damaged: download it again"
-    case .version(1), .alignment, .alignmentType, .nestedArray, .emptyKey, .duplicateKey, .nul, .notUTF8, .brokenRow, .misplaced,
+    case .version(1), .alignment, .alignmentType, .nestedArray, .emptyKey, .duplicateKey, .nul, .notUTF8, .brokenRow, .brokenGroup,
+      .misplaced,
       .emptyTensorName, .longTensorName, .duplicateTensor, .dimensionCount:
       "convert the model again with a current converter"
     case .version: "a newer version of this program may read it"

@@ -135,6 +135,10 @@ struct HeaderReader: ~Escapable {
     guard dimensions[0] % type.blockElements == 0 else {
       throw cursor.refusal(.brokenRow(tensor: name, elements: dimensions[0], type: type), at: dimensionsStart)
     }
+    let rows = dimensions.count > 1 ? dimensions[1] : 1
+    guard rows % type.groupRows == 0 else {
+      throw cursor.refusal(.brokenGroup(tensor: name, rows: rows, type: type), at: dimensionsStart)
+    }
     let offsetStart = cursor.offset
     let offset = try cursor.count("the offset of \(name.quoted)", limit: Int.max)
     guard let tensor = GGUFTensor(name: name, type: type, dimensions: dimensions, offset: offset) else {

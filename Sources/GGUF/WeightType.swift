@@ -3,9 +3,10 @@
 import Files
 import WeightTypes
 
-/// The type of a tensor's elements, with ggml's number and name.
+/// The type of a tensor's elements, with the number and the name of ggml, or of its fork in ik_llama.cpp.
 ///
-/// Elements are stored in blocks: `blockElements` consecutive elements of a row share `blockByteCount` bytes.
+/// Elements are stored in blocks: `blockElements` consecutive elements of a row share `blockByteCount` bytes. The blocks of a row follow
+/// `rowHeaderByteCount` bytes of its own.
 /// What is known of a type is one row of the table in the C module `WeightTypes`; this is a view of that row.
 public struct WeightType: RawRepresentable, CaseIterable, Sendable, Hashable {
   /// ggml's number.
@@ -28,8 +29,19 @@ public struct WeightType: RawRepresentable, CaseIterable, Sendable, Hashable {
   /// Elements in one block; a row's length is a multiple of it.
   public var blockElements: Int { Int(facts.elements) }
 
+  /// Bytes in front of a row's blocks: 0, or those of a scale for the whole row.
+  public var rowHeaderByteCount: Int { Int(facts.row_header) }
+
   /// Bytes of one block.
   public var blockByteCount: Int { Int(facts.bytes) }
+
+  /// Rows whose blocks are interleaved with each other: 1, or 4 or 8 of types that ik_llama.cpp made for its kernels.
+  ///
+  /// A matrix of such a type has a multiple of as many rows, and rows are addressed only in such groups.
+  public var groupRows: Int { Int(facts.group_rows) }
+
+  /// The type whose rows these are once they are no longer interleaved; the type itself if they are not.
+  public var base: WeightType { WeightType(rawValue: UInt32(facts.base)) ?? self }
 
   /// Whether elements are stored as single numbers, not as blocks that share a scale.
   public var isScalar: Bool { facts.elements == 1 }
@@ -43,7 +55,7 @@ public struct WeightType: RawRepresentable, CaseIterable, Sendable, Hashable {
     self = type
   }
 
-  /// Bytes of a row of `elements`, or nil if that is not a whole number of blocks or overflows.
+  /// Bytes of a row of `elements`, its header included, or nil if that is not a whole number of blocks or overflows.
   public func byteCount(elements: Int) -> Int? {
     let facts = facts
     guard elements >= 0, elements % Int(facts.elements) == 0 else { return nil }

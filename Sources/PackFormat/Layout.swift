@@ -24,7 +24,7 @@ public enum Layout: String, Sendable, Hashable, CaseIterable {
 /// A field of `byteCount` bytes is cut into units of `unitBits`; unit 0 of rows 0 to 15 come first, then unit 1, and so on.
 /// Half-byte units count from the low half of a byte upward, in the source block and in the layout alike.
 public struct InterleavedField: Sendable, Hashable {
-  /// Position of the field in the source block, in bytes.
+  /// Position of the field in the source block (of a row's header, in the row), in bytes.
   public let offset: Int
   /// Size of the field in the source block, in bytes.
   public let byteCount: Int
@@ -32,6 +32,15 @@ public struct InterleavedField: Sendable, Hashable {
   public let unitBits: Int
   /// What every byte is combined with by exclusive or, so that kernels find unsigned values.
   public let flippedBits: UInt8
+
+  /// A row's header: one number.
+  init?(rowHeaderByteCount: Int) {
+    guard rowHeaderByteCount > 0 else { return nil }
+    offset = 0
+    byteCount = rowHeaderByteCount
+    unitBits = 8 * rowHeaderByteCount
+    flippedBits = 0
+  }
 
   init?(_ field: wt_field) {
     guard field.bytes != 0 else { return nil }
@@ -45,10 +54,11 @@ public struct InterleavedField: Sendable, Hashable {
 /// The 16-row form of a weight type: what the head of a tile holds, and what its body holds.
 ///
 /// Sixteen rows of K elements become a *row group*: a run of tiles. A tile covers `tileBlocks` consecutive blocks of each row
-/// (fewer in the last one). First come the heads of its blocks (scales, mins), padded with zeros to a multiple of 64 bytes, then
+/// (fewer in the last one). In front of the first tile are the rows' headers, if the type has such, padded with zeros to 64 bytes. In a tile
+/// first come the heads of its blocks (scales, mins), padded with zeros to a multiple of 64 bytes, then
 /// their bodies (quants). Both are made of interleaved fields. A row group is a multiple of 64 bytes.
 public struct InterleavedForm: Sendable, Hashable {
-  /// The weight type.
+  /// The weight type; its rows are those of its base.
   public let type: WeightType
   /// The layout that this form is.
   public let layout: Layout
@@ -56,11 +66,15 @@ public struct InterleavedForm: Sendable, Hashable {
   public let layoutVersion: Int
   /// Blocks of a row in one tile.
   public let tileBlocks: Int
+  /// The headers of rows; nil where they have none.
+  public let rowHeader: InterleavedField?
   /// Fields of a block's head, in order.
   public let head: [InterleavedField]
   /// Fields of a block's body, in order.
   public let body: [InterleavedField]
 
+  /// Bytes of 16 rows' headers, with their padding.
+  public var rowHeadersByteCount: Int { (Layout.groupRows * (rowHeader?.byteCount ?? 0)).roundedUp(toMultipleOf: 64) }
   /// Bytes that 16 rows' heads of one block take.
   public var headByteCount: Int { Layout.groupRows * head.reduce(0) { $0 + $1.byteCount } }
   /// Bytes that 16 rows' bodies of one block take.
@@ -70,7 +84,7 @@ public struct InterleavedForm: Sendable, Hashable {
   public func groupByteCount(blocks: Int) -> Int? {
     guard blocks >= 0 else { return nil }
     let (tiles, rest) = blocks.quotientAndRemainder(dividingBy: tileBlocks)
-    return tiles.multiplied(by: tileByteCount(blocks: tileBlocks))?.adding(tileByteCount(blocks: rest))
+    return tiles.multiplied(by: tileByteCount(blocks: tileBlocks))?.adding(tileByteCount(blocks: rest) + rowHeadersByteCount)
   }
 
   /// Bytes of a tile that covers `blocks` blocks (at most `tileBlocks`).
@@ -78,14 +92,15 @@ public struct InterleavedForm: Sendable, Hashable {
     (blocks * headByteCount).roundedUp(toMultipleOf: 64) + (blocks * bodyByteCount).roundedUp(toMultipleOf: 64)
   }
 
-  /// The 16-row form of `type`, or nil where it has none and stays in layout `gguf`.
+  /// The 16-row form of `type`, or nil where it has none and stays in layout `gguf`. A type that interleaves rows has that of its base.
   public init?(_ type: WeightType) {
-    let facts = type.facts
+    let facts = type.base.facts
     guard let layout = Layout(facts), layout != .gguf else { return nil }
     self.type = type
     self.layout = layout
-    layoutVersion = Int(facts.since)
+    layoutVersion = max(Int(facts.since), Int(type.facts.since))
     tileBlocks = Int(facts.tile_blocks)
+    rowHeader = InterleavedField(rowHeaderByteCount: type.rowHeaderByteCount)
     head = (0..<Int32(WT_FIELDS_MAX)).compactMap { InterleavedField(wt_head_field(facts, $0)) }
     body = (0..<Int32(WT_FIELDS_MAX)).compactMap { InterleavedField(wt_body_field(facts, $0)) }
   }

@@ -6,6 +6,8 @@ import GGUF
 import PackFormat
 
 /// Turns 16 rows into a row group of a 16-row layout, and back.
+///
+/// Rows that their type interleaves are first put back in order: the form is that of the type's base.
 struct GroupTransform: Sendable {
   let form: InterleavedForm
   /// Blocks of a row.
@@ -41,8 +43,9 @@ struct GroupTransform: Sendable {
 
   /// Calls `body` for every field of every block; zeroing the padding of the heads is left to the caller.
   private func forEachField(_ body: (Place) -> Void) {
-    let block = form.type.blockByteCount
-    var tileStart = 0
+    let (block, header) = (form.type.blockByteCount, form.type.rowHeaderByteCount)
+    if let field = form.rowHeader { body(Place(field: field, row: 0, group: 0)) }
+    var tileStart = form.rowHeadersByteCount
     var first = 0
     while first < blocks {
       let count = min(form.tileBlocks, blocks - first)
@@ -50,11 +53,11 @@ struct GroupTransform: Sendable {
       var place = tileStart + (count * form.headByteCount).roundedUp(toMultipleOf: 64)
       for index in first..<first + count {
         for field in form.head {
-          body(Place(field: field, row: index * block + field.offset, group: head))
+          body(Place(field: field, row: header + index * block + field.offset, group: head))
           head += Layout.groupRows * field.byteCount
         }
         for field in form.body {
-          body(Place(field: field, row: index * block + field.offset, group: place))
+          body(Place(field: field, row: header + index * block + field.offset, group: place))
           place += Layout.groupRows * field.byteCount
         }
       }
@@ -72,6 +75,17 @@ struct GroupTransform: Sendable {
       let target = unsafe group.baseAddress?.assumingMemoryBound(to: UInt8.self)
     else { return }
     unsafe group.initializeMemory(as: UInt8.self, repeating: 0)
+    guard form.type.groupRows == 1 else {
+      return unsafe withUnsafeTemporaryAllocation(byteCount: plainByteCount, alignment: 64) { rows in
+        guard let rows = unsafe rows.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+        unsafe ck_ungroup_rows(form.type.rawValue, source, Int64(Layout.groupRows), Int64(blocks * form.type.blockElements), rows)
+        unsafe interleave(rows, into: target)
+      }
+    }
+    unsafe interleave(source, into: target)
+  }
+
+  private func interleave(_ source: UnsafePointer<UInt8>, into target: UnsafeMutablePointer<UInt8>) {
     forEachField { place in
       unsafe ck_interleave(
         source + place.row, Int64(rowByteCount), Int64(place.field.byteCount * 8 / place.field.unitBits),
@@ -87,6 +101,17 @@ struct GroupTransform: Sendable {
     guard let source = unsafe group.baseAddress?.assumingMemoryBound(to: UInt8.self),
       let target = unsafe rows.baseAddress?.assumingMemoryBound(to: UInt8.self)
     else { return }
+    guard form.type.groupRows == 1 else {
+      return unsafe withUnsafeTemporaryAllocation(byteCount: plainByteCount, alignment: 64) { rows in
+        guard let rows = unsafe rows.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+        unsafe separate(source, into: rows)
+        unsafe ck_group_rows(form.type.rawValue, rows, Int64(Layout.groupRows), Int64(blocks * form.type.blockElements), target)
+      }
+    }
+    unsafe separate(source, into: target)
+  }
+
+  private func separate(_ source: UnsafePointer<UInt8>, into target: UnsafeMutablePointer<UInt8>) {
     forEachField { place in
       unsafe ck_separate(
         source + place.group, Int64(place.field.byteCount * 8 / place.field.unitBits), Int32(place.field.unitBits),

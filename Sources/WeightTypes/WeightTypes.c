@@ -17,7 +17,7 @@ wt_field wt_body_field(wt_facts facts, int index) {
 const char *wt_name(uint32_t number) {
   switch (number) {
 #define NAME(name, number, ...) case number: return #name;
-    WEIGHT_TYPES(NAME, NAME, NAME, NAME)
+    WEIGHT_TYPES(NAME, NAME, NAME, NAME, NAME)
 #undef NAME
     default: return NULL;
   }
@@ -44,7 +44,12 @@ const char *wt_name(uint32_t number) {
   _Static_assert((tile) >= 1, #name ": a tile has blocks");                                    \
   _Static_assert((since) >= 1, #name ": versions of the layouts begin with 1");
 
-WEIGHT_TYPES(CHECK_BLOCK, CHECK_FORM, CHECK_FORM, CHECK_FORM)
+// Slices of a matrix begin at multiples of 16 rows, which must not cut a group.
+#define CHECK_GROUPED(name, number, elements, bytes, header, since, base, rows) \
+  CHECK_BLOCK(name, number, elements, bytes, header)                            \
+  _Static_assert((rows) > 1 && 16 % (rows) == 0, #name ": 16 rows are whole groups");
+
+WEIGHT_TYPES(CHECK_BLOCK, CHECK_FORM, CHECK_FORM, CHECK_FORM, CHECK_GROUPED)
 
 #define CHECK_KIND(kind, greatest, offset, mins, sub_scales, wide)                                                \
   _Static_assert(!(sub_scales) || (offset) % 2 == 0, #kind ": half of the offset is taken out of each of two sums"); \

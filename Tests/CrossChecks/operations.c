@@ -68,7 +68,7 @@ static void run_operations(const ck_table *t, results *r) {
 
 static void run_weights(const ck_table *t, results *r) {
   for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-    t->dequantize((uint32_t)types[i].type, weights, row, r->dequantized[i]);
+    t->dequantize((uint32_t)types[i].type, weights, 0, row, r->dequantized[i]);
     ck_matmul m = {.type = (uint32_t)types[i].type, .weights = weights, .k = row, .row_end = rows, .columns = columns,
                    .x = x, .x_stride = row, .output = r->products[i], .output_stride = rows};
     t->matmul_plain[types[i].type](&m);

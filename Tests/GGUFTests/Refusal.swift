@@ -303,7 +303,27 @@ extension Refusal {
     unsupported(31, "the removed weight type Q4_0_4_4 (31); quantise the model again with a current llama.cpp"),
     unsupported(38, "the removed weight type IQ4_NL_8_8 (38); quantise the model again with a current llama.cpp"),
     unsupported(15, "type Q8_K (15), which is for activations, not weights; quantise the model to a type of llama.cpp"),
-    unsupported(43, "the unknown weight type 43; \(newer)"), unsupported(137, "the unknown weight type 137; \(newer)"),
+    unsupported(
+      36,
+      "the removed weight type IQ4_NL_4_4 (36), or I2_S of ik_llama.cpp, which has the same number; quantise the model again with a current llama.cpp"
+    ),
+    unsupported(134, "ik_llama.cpp's weight type IQ1_BN (134), which is not supported; quantise the model to a type of llama.cpp"),
+    unsupported(214, "ik_llama.cpp's weight type Q6_K_R4 (214), which is not supported; get the model without --repack"),
+    unsupported(148, "type Q8_K32 (148), which is for activations, not weights; quantise the model to a type of llama.cpp"),
+    unsupported(43, "the unknown weight type 43; \(newer)"), unsupported(500, "the unknown weight type 500; \(newer)"),
+    Refusal(
+      "rows that are not whole groups",
+      "the tensor 't' has 6 rows, which is not a multiple of the 4 that IQ4_K_R4 interleaves; \(convert)",
+      tensors: 1
+    ) {
+      $0.string("t")
+      $0.here()
+      $0.integer(UInt32(2))
+      $0.integer(Int64(256))
+      $0.integer(Int64(6))
+      $0.integer(UInt32(339))
+      $0.integer(UInt64(0))
+    },
     unsupported(.max, "the unknown weight type -1; the file is damaged: download it again"),
     misplaced("first not at zero", 1, [], at: 32, "does not begin at 0, as the first tensor's must"),
     misplaced("unaligned", 4, [128], at: 130, "is not aligned to 32"),

@@ -93,5 +93,5 @@ struct RefusalTests {
 extension Refusal {
   /// The advice for a type that is not known yet.
   static let newer =
-    "a newer ggml or another program, such as ik_llama.cpp, made it: update this program, or quantise the model to a type of llama.cpp"
+    "a newer ggml or another program made it: update this program, or quantise the model to a type of llama.cpp"
 }

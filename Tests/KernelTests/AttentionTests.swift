@@ -119,7 +119,7 @@ struct AttentionTests {
       func rounded(_ x: [Float]) -> [Float] {
         var blocks = [UInt8](repeating: 0, count: x.count / 32 * 34), out = x
         table.store_value_q8(x, Int64(x.count), &blocks)
-        table.dequantize(UInt32(WT_Q8_0.rawValue), blocks, Int64(x.count), &out)
+        table.dequantize(UInt32(WT_Q8_0.rawValue), blocks, 0, Int64(x.count), &out)
         return out
       }
       var problem = self

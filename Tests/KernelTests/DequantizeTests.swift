@@ -18,7 +18,7 @@ struct DequantizeTests {
   static func floats(_ name: String, _ type: WeightType) throws -> [Float] {
     let (bytes, elements) = row(type)
     var out = [Float](repeating: 42, count: elements + 1)
-    try Ops.table(name).dequantize(type.rawValue, bytes, Int64(elements), &out)
+    try Ops.table(name).dequantize(type.rawValue, bytes, 0, Int64(elements), &out)
     #expect(out.removeLast() == 42, "writes past the row")
     return out
   }
@@ -76,6 +76,7 @@ struct DequantizeTests {
   @Test("no weight type is left out", arguments: WeightType.allCases)
   func complete(_ type: WeightType) throws {
     let own: Set<WeightType> = [.f32, .f16, .f64, .i8, .i16, .i32, .i64, .q1_0, .q2_0]
-    #expect((goldenFloats[type] != nil) != own.contains(type))
+    // The types of ik_llama.cpp, which Python's gguf does not have, are compared with what that made of them.
+    #expect((goldenFloats[type] != nil) != (own.contains(type) || ForkOracle.types.contains(type)))
   }
 }

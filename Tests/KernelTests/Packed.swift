@@ -14,7 +14,7 @@ struct Packed {
   /// The same in the 16-row layout.
   let groups: [UInt8]
 
-  var rowByteCount: Int { k / type.blockElements * type.blockByteCount }
+  var rowByteCount: Int { type.byteCount(elements: k) ?? 0 }
 
   /// Types that have a 16-row layout.
   static let types = WeightType.allCases.filter { InterleavedForm($0) != nil }
@@ -58,16 +58,32 @@ struct Packed {
       case .high: 0x80
       }
     let blocks = k / type.blockElements
-    for start in stride(from: 0, to: plain.count, by: type.blockByteCount) where content != .anything {
-      if let quantBytes {
-        for field in form.body + form.head.filter({ $0.unitBits == 8 }) {
-          for i in 0..<field.byteCount { plain[start + field.offset + i] = quantBytes }
+    for row in stride(from: 0, to: plain.count, by: rowBytes) where content != .anything {
+      Self.setHeader(&plain, row, form, zero: content == .zero, &random)
+      for start in stride(from: row + type.rowHeaderByteCount, to: row + rowBytes, by: type.blockByteCount) {
+        if let quantBytes {
+          for field in form.body + form.head.filter({ $0.unitBits == 8 }) {
+            for i in 0..<field.byteCount { plain[start + field.offset + i] = quantBytes }
+          }
         }
+        Self.setScales(&plain, start, form, zero: content == .zero, &random)
       }
-      Self.setScales(&plain, start, form, zero: content == .zero, &random)
     }
-    self.plain = plain
+    // Up to here they are rows of the base type.
+    var grouped = plain
+    if type.groupRows > 1 { ck_group_rows(type.rawValue, plain, Int64(rows), Int64(k), &grouped) }
+    self.plain = grouped
     groups = (0..<rows / 16).flatMap { Self.group(Array(plain[$0 * 16 * rowBytes..<($0 + 1) * 16 * rowBytes]), form, blocks) }
+  }
+
+  /// Gives a row's header, a number, a moderate size.
+  private static func setHeader(_ bytes: inout [UInt8], _ row: Int, _ form: InterleavedForm, zero: Bool, _ random: inout Random) {
+    let value = zero ? 0 : random.float() / 64
+    switch form.type.rowHeaderByteCount {
+    case 2: withUnsafeBytes(of: Float16(value)) { bytes.replaceSubrange(row..<row + 2, with: $0) }
+    case 4: withUnsafeBytes(of: value) { bytes.replaceSubrange(row..<row + 4, with: $0) }
+    default: break
+    }
   }
 
   /// Gives a block's half-precision fields values of moderate size.
@@ -77,7 +93,7 @@ struct Packed {
       bytes[start + offset + 1] = UInt8(truncatingIfNeeded: bits >> 8)
     }
     func value() -> Float { zero ? 0 : random.float() / 16 }
-    switch form.type {
+    switch form.type.base {
     case .mxfp4: bytes[start] = zero ? 0 : 118 + UInt8(random.next() % 8)
     case .f16: store(Float16(value()).bitPattern, 0)
     case .bf16: store(UInt16(value().bitPattern >> 16), 0)
@@ -95,9 +111,10 @@ struct Packed {
 
   /// Sixteen rows of `blocks` blocks in the layout that `form` describes.
   private static func group(_ rows: [UInt8], _ form: InterleavedForm, _ blocks: Int) -> [UInt8] {
-    let blockBytes = form.type.blockByteCount
-    let stride = blocks * blockBytes
-    var out: [UInt8] = []
+    let (blockBytes, header) = (form.type.blockByteCount, form.type.rowHeaderByteCount)
+    let stride = header + blocks * blockBytes
+    var out = (0..<16).flatMap { rows[$0 * stride..<$0 * stride + header] }
+    out += [UInt8](repeating: 0, count: (64 - out.count % 64) % 64)
     func append(_ fields: [InterleavedField], _ tile: Range<Int>) {
       for block in tile {
         for field in fields {
@@ -106,7 +123,7 @@ struct Packed {
             rows.withUnsafeBufferPointer {
               guard let from = $0.baseAddress else { return }
               ck_interleave(
-                from + block * blockBytes + field.offset, Int64(stride), Int64(units), Int32(field.unitBits), field.flippedBits,
+                from + header + block * blockBytes + field.offset, Int64(stride), Int64(units), Int32(field.unitBits), field.flippedBits,
                 buffer.baseAddress)
             }
             count = 16 * field.byteCount
@@ -128,7 +145,7 @@ struct Packed {
     var out = [Float](repeating: 0, count: k)
     plain.withUnsafeBytes {
       guard let base = $0.baseAddress else { return }
-      table.pointee.dequantize(type.rawValue, base + row * rowByteCount, Int64(k), &out)
+      table.pointee.dequantize(type.rawValue, base, Int64(row), Int64(k), &out)
     }
     return out
   }

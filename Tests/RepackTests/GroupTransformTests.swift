@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import CKernels
 import GGUF
 import PackFormat
 import TestSupport
@@ -22,7 +23,12 @@ struct GroupTransformTests {
 
     // Memory that is not zero, so that padding left unwritten shows.
     var group = [UInt8](repeating: 0xa5, count: transform.groupByteCount)
-    let plain = rows.flatMap { $0 }
+    var plain = rows.flatMap { $0 }
+    if type.groupRows > 1 {
+      let ordered = plain
+      ck_group_rows(type.rawValue, ordered, 16, Int64(blocks * type.blockElements), &plain)
+      #expect(plain != ordered)
+    }
     plain.withUnsafeBytes { source in group.withUnsafeMutableBytes { transform.interleave(source, into: $0) } }
     #expect(group == expected)
 
@@ -49,7 +55,7 @@ struct GroupTransformTests {
       1: [
         "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS", "MXFP4", "F16", "BF16",
       ],
-      2: ["IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S"],
+      2: ["IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "Q4_0_R8", "Q8_0_R8", "Q4_K_R4", "IQ4_XS_R8"],
     ]
     for (version, names) in names {
       let found = interleavedTypes.filter { InterleavedForm($0)?.layoutVersion == version }

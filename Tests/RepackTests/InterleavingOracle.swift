@@ -9,14 +9,15 @@ struct InterleavingOracle {
 
   /// The row group of 16 rows, each given as its bytes in the GGUF.
   func group(of rows: [[UInt8]]) -> [UInt8] {
-    let block = form.type.blockByteCount
+    let (block, header) = (form.type.blockByteCount, form.type.rowHeaderByteCount)
     let blocks = rows[0].count / block
-    var group: [UInt8] = []
+    var group: [UInt8] = rows.flatMap { $0.prefix(header) }
+    while group.count % 64 != 0 { group.append(0) }
     for first in stride(from: 0, to: blocks, by: form.tileBlocks) {
       let tile = first..<min(blocks, first + form.tileBlocks)
       for fields in [form.head, form.body] {
         for index in tile {
-          for field in fields { group += interleaved(rows, at: index * block + field.offset, field) }
+          for field in fields { group += interleaved(rows, at: header + index * block + field.offset, field) }
         }
         // A tile begins at a multiple of 64, so padding to 64 of the group is padding to 64 of the tile.
         while group.count % 64 != 0 { group.append(0) }

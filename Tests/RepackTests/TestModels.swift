@@ -33,7 +33,7 @@ enum TestModels {
     return names.filter { $0.hasSuffix(".gguf") }.sorted().map { folder.appending(path: $0).path }
   }
 
-  static let oracles = ggufs(in: shared?.appending(path: "oracles/tiny"))
+  static let oracles = ["tiny", "ik"].flatMap { ggufs(in: shared?.appending(path: "oracles/\($0)")) }
   static let vocabularies = ggufs(in: shared?.appending(path: "oracles/vocab"))
   static let fixtures = ggufs(in: root.appending(path: "fixtures"))
 
@@ -43,14 +43,17 @@ enum TestModels {
     var random = SplitMix64(seed: seed)
     writer.metadata["general.architecture"] = .text("llama")
     for type in types {
-      for rowCount in rows {
+      func whole(_ rowCount: Int) -> Int { (rowCount + type.groupRows - 1) / type.groupRows * type.groupRows }
+      for rowCount in Set(rows.map(whole)).sorted() {
         let blocks = 1 + random.next(below: 7)
         writer.tensors.append(
           .init(name: "\(type.name).\(rowCount)", type: type, dimensions: [blocks * type.blockElements, rowCount]))
       }
-      writer.tensors.append(.init(name: "\(type.name).experts", type: type, dimensions: [type.blockElements * 5, 37, 3]))
+      writer.tensors.append(.init(name: "\(type.name).experts", type: type, dimensions: [type.blockElements * 5, whole(37), 3]))
       writer.tensors.append(.init(name: "\(type.name).four", type: type, dimensions: [type.blockElements, 16, 2, 2]))
-      writer.tensors.append(.init(name: "\(type.name).vector", type: type, dimensions: [type.blockElements * 3]))
+      if type.groupRows == 1 {
+        writer.tensors.append(.init(name: "\(type.name).vector", type: type, dimensions: [type.blockElements * 3]))
+      }
     }
     let tensors = writer.tensors
     try writer.write(to: path) { index in

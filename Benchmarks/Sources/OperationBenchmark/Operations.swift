@@ -56,7 +56,7 @@ final class Operations {
 
   func dequantizeRate(_ type: WeightType, _ table: ck_table, runs: Int) -> Double {
     // 0x22 makes small positive halves.
-    let row = [UInt8](repeating: 0x22, count: type.byteCount(elements: count) ?? 0)
-    return rate(runs: runs) { table.dequantize(type.rawValue, row, Int64(count), out) }
+    let row = [UInt8](repeating: 0x22, count: type.groupRows * (type.byteCount(elements: count) ?? 0))
+    return rate(runs: runs) { table.dequantize(type.rawValue, row, 0, Int64(count), out) }
   }
 }

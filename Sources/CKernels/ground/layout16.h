@@ -22,7 +22,7 @@ INLINE int32_t bytes_of_fields(const wt_field f[WT_FIELDS_MAX]) {
 }
 
 INLINE layout16 layout16_of(uint32_t type) {
-  const wt_facts *t = &wt_types[type];
+  const wt_facts *t = &wt_types[wt_types[type].base];
   return (layout16){t->elements, t->tile_blocks, 16 * bytes_of_fields(t->head), 16 * bytes_of_fields(t->body)};
 }
 

@@ -34,6 +34,33 @@ static const int8_t __attribute__((unused)) iq4_values[16] = {-127, -104, -83, -
 // Twice what E2M1 codes (MXFP4, NVFP4) stand for: a sign, two bits of exponent, one of mantissa.
 static const int8_t __attribute__((unused)) e2m1_values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
+// What the quants of ik_llama.cpp's types stand for. Two tables have their shifted values after them; those of four bits are iq4_values.
+static const int8_t __attribute__((unused)) ik_values_2[16] = {-31, -13, 1, 17, -26, -8, 6, 22};
+static const int8_t __attribute__((unused)) ik_values_3[16] = {
+  -63, -40, -23, -10, 1, 13, 28, 47, -59, -36, -19, -6, 5, 17, 32, 51,
+};
+static const int8_t __attribute__((unused)) ik_values_5[32] = {
+  -126, -114, -103, -92, -83, -74, -65, -57, -50, -43, -36, -30, -24, -18, -12, -6,
+  -1, 5, 11, 17, 23, 29, 36, 43, 51, 59, 68, 77, 87, 97, 109, 121,
+};
+static const int8_t __attribute__((unused)) ik_values_6[64] = {
+  -127, -121, -115, -109, -104, -98, -93, -88, -84, -79, -74, -70, -66, -62, -58, -54,
+  -51, -47, -44, -40, -37, -34, -31, -28, -25, -22, -19, -16, -13, -11, -8, -5,
+  -2, 0, 3, 6, 9, 12, 14, 17, 20, 23, 27, 30, 33, 36, 40, 44,
+  47, 51, 55, 59, 63, 68, 72, 77, 82, 87, 92, 98, 103, 109, 115, 121,
+};
+// What the others are shifted by.
+enum { ik_shift_4 = 4, ik_shift_5 = 2, ik_shift_6 = 1 };
+// The first and the second elements of the pairs of IQ2_KL.
+static const int8_t __attribute__((unused)) ik_pairs_first[32] = {
+  -63, -63, -40, -40, -40, -40, -23, -23, -23, -23, -23, -10, -10, -10, -10, 1,
+  1, 1, 1, 1, 13, 13, 13, 13, 13, 28, 28, 28, 28, 28, 47, 47,
+};
+static const int8_t __attribute__((unused)) ik_pairs_second[32] = {
+  -23, 13, -63, -10, 13, 47, -40, -23, 1, 13, 28, -63, 1, 13, 47, -23,
+  -10, 1, 13, 28, -40, -23, -10, 1, 13, -63, -23, 1, 28, 47, -23, 13,
+};
+
 // Half of 2^(e - 127), for the doubled table; the two smallest are subnormal.
 INLINE float half_of_e8m0(uint8_t e) { return float_of_bits(e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23); }
 

@@ -109,8 +109,8 @@ typedef struct {
   // Whether matmul16[type] reads `q8` (the quantised types) or `x` (F16, BF16).
   uint8_t reads_q8[WT_COUNT];
 
-  // One row in layout `gguf` to floats.
-  void (*dequantize)(uint32_t type, const void *row, int64_t k, float *out);
+  // Row `row` of rows in layout `gguf` to floats. (Rows may be interleaved, so a row has no address of its own.)
+  void (*dequantize)(uint32_t type, const void *rows, int64_t row, int64_t k, float *out);
   // Row `row` (0…15) of a row group to floats.
   void (*dequantize16)(uint32_t type, const void *group, int64_t row, int64_t k, float *out);
 
@@ -177,5 +177,10 @@ const char *const *ck_available(void);
 // Each output byte is combined with flip by exclusive or. ck_separate is the inverse.
 void ck_interleave(const uint8_t *rows, int64_t row_stride, int64_t units, int unit_bits, uint8_t flip, uint8_t *out);
 void ck_separate(const uint8_t *in, int64_t units, int unit_bits, uint8_t flip, uint8_t *rows, int64_t row_stride);
+
+// Rows of k elements of a type that interleaves the blocks of several rows, as rows of its base type; and back. Both take as many bytes.
+// `rows` is a multiple of the type's group_rows.
+void ck_ungroup_rows(uint32_t type, const uint8_t *groups, int64_t rows, int64_t k, uint8_t *out);
+void ck_group_rows(uint32_t type, const uint8_t *in, int64_t rows, int64_t k, uint8_t *groups);
 
 #endif

@@ -23,7 +23,7 @@
 #include "choice_body.h"
 
 static void fill(ck_table *table) {
-  for (int type = 0; type < WT_COUNT; type++) table->matmul_plain[type] = dequantizers[type] != NULL ? matmul_plain : NULL;
+  for (int type = 0; type < WT_COUNT; type++) table->matmul_plain[type] = wt_types[type].elements != 0 ? matmul_plain : NULL;
   table->dequantize = dequantize;
   table->rms_norm = rms_norm;
   table->add = add;

@@ -19,7 +19,7 @@ typedef struct {
 static const kind_facts __attribute__((unused)) kinds[] = {WEIGHT_LINE_KINDS(ROW)};
 #undef ROW
 
-INLINE uint32_t kind_of(uint32_t type) { return wt_types[type].kind; }
+INLINE uint32_t kind_of(uint32_t type) { return wt_types[wt_types[type].base].kind; }
 INLINE bool has_mins(uint32_t kind) { return kinds[kind].mins; }
 INLINE bool has_sub_scales(uint32_t kind) { return kinds[kind].sub_scales; }
 INLINE bool is_wide(uint32_t kind) { return kinds[kind].wide; }

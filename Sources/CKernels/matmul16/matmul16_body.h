@@ -30,9 +30,9 @@
   }
 #define MATMUL_FLOATS(type, ...) static void matmul_##type(const ck_matmul *m) { matmul_wide(WT_##type, m); }
 #ifndef GRIDS_ONLY
-WEIGHT_TYPES(WT_NONE, MATMUL_FLOATS, MATMUL, WT_NONE)
+WEIGHT_TYPES(WT_NONE, MATMUL_FLOATS, MATMUL, WT_NONE, WT_NONE)
 #endif
-WEIGHT_TYPES(WT_NONE, WT_NONE, WT_NONE, MATMUL)
+WEIGHT_TYPES(WT_NONE, WT_NONE, WT_NONE, MATMUL, WT_NONE)
 #undef MATMUL
 #undef MATMUL_FLOATS
 
@@ -61,9 +61,11 @@ static void quantize(const float *x, int64_t k, int8_t *quants, float *scales, i
 static void fill(ck_table *table) {
 #define ENTER(type, ...) table->matmul16[WT_##type] = matmul_##type;
 #ifndef GRIDS_ONLY
-  WEIGHT_TYPES(WT_NONE, ENTER, ENTER, WT_NONE)
+  WEIGHT_TYPES(WT_NONE, ENTER, ENTER, WT_NONE, WT_NONE)
   table->quantize = quantize;
 #endif
-  WEIGHT_TYPES(WT_NONE, WT_NONE, WT_NONE, ENTER)
+#define ENTER_GROUPED(type, number, elements, bytes, header, since, base, rows) table->matmul16[WT_##type] = table->matmul16[WT_##base];
+  WEIGHT_TYPES(WT_NONE, WT_NONE, WT_NONE, ENTER, ENTER_GROUPED)
 #undef ENTER
+#undef ENTER_GROUPED
 }

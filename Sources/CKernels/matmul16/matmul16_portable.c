@@ -286,7 +286,7 @@ static row_block unpack_IQ1_M(block16 block, int s, int r) {
 
 static row_block (*const unpack[WT_COUNT])(block16 block, int s, int r) = {
 #define ROW(name, number, ...) [number] = unpack_##name,
-    WEIGHT_TYPES(WT_NONE, WT_NONE, ROW, ROW)
+    WEIGHT_TYPES(WT_NONE, WT_NONE, ROW, ROW, WT_NONE)
 #undef ROW
 };
 
@@ -313,7 +313,7 @@ static void matmul_quantised(const ck_matmul *m) {
     const uint8_t *group = m->weights + row / 16 * group_bytes;
     for (int64_t c = 0; c < m->columns; c++) m->output[c * m->output_stride + row] = 0;
     for (int64_t b = 0; b < blocks; b++) {
-      const row_block w = unpack[m->type](block16_at(layout, group, m->k, b / in_block), (int)(b % in_block), (int)(row % 16));
+      const row_block w = unpack[wt_types[m->type].base](block16_at(layout, group, m->k, b / in_block), (int)(b % in_block), (int)(row % 16));
       for (int64_t c = 0; c < m->columns; c++) {
         const int64_t column = m->column_map != NULL ? m->column_map[c] : c;
         float *out = &m->output[c * m->output_stride + row];
@@ -352,7 +352,7 @@ static void dequantize16(uint32_t type, const void *group, int64_t row, int64_t 
   }
   const int64_t in_block = layout.block_elements / 32;
   for (int64_t b = 0; b < k / 32; b++) {
-    const row_block w = unpack[type](block16_at(layout, group, k, b / in_block), (int)(b % in_block), (int)row);
+    const row_block w = unpack[wt_types[type].base](block16_at(layout, group, k, b / in_block), (int)(b % in_block), (int)row);
     for (int i = 0; i < 32; i++) {
       const float product = w.scale * (float)w.sub_scale[i / 16] * (float)w.values[i];
       out[32 * b + i] = has_mins(kind_of(type)) ? product + w.min[i / 16] : product;
@@ -390,9 +390,13 @@ void ck_fill_matmul16_portable(ck_table *table) {
 #define ENTER_LINES(name, ...)                   \
   table->matmul16[WT_##name] = matmul_quantised; \
   table->reads_q8[WT_##name] = 1;
-  WEIGHT_TYPES(WT_NONE, ENTER_FLOATS, ENTER_LINES, ENTER_LINES)
+#define ENTER_GROUPED(name, number, elements, bytes, header, since, base, rows) \
+  table->matmul16[WT_##name] = table->matmul16[WT_##base];                     \
+  table->reads_q8[WT_##name] = table->reads_q8[WT_##base];
+  WEIGHT_TYPES(WT_NONE, ENTER_FLOATS, ENTER_LINES, ENTER_LINES, ENTER_GROUPED)
 #undef ENTER_FLOATS
 #undef ENTER_LINES
+#undef ENTER_GROUPED
   table->dequantize16 = dequantize16;
   table->quantize = quantize;
 }

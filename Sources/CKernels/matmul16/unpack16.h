@@ -133,7 +133,7 @@ INLINE scales16 scales_IQ4_XS(const uint8_t *head, int s) {
 INLINE grid_points unpack_points(uint32_t type, block16 block, int s) {
   switch (type) {
 #define CASE(name, ...) case WT_##name: return points_##name(block, s);
-    WEIGHT_TYPES(WT_NONE, WT_NONE, WT_NONE, CASE)
+    WEIGHT_TYPES(WT_NONE, WT_NONE, WT_NONE, CASE, WT_NONE)
 #undef CASE
   }
   return (grid_points){};
@@ -143,7 +143,7 @@ INLINE line unpack_line(uint32_t type, block16 block, const grid_points *points,
   switch (type) {
 #define CASE(name, ...) case WT_##name: return line_##name(block.body, s, l);
 #define CASE_OF_GRID(name, ...) case WT_##name: return line_##name(*points, l);
-    WEIGHT_TYPES(WT_NONE, WT_NONE, CASE, CASE_OF_GRID)
+    WEIGHT_TYPES(WT_NONE, WT_NONE, CASE, CASE_OF_GRID, WT_NONE)
 #undef CASE
 #undef CASE_OF_GRID
   }
@@ -154,7 +154,7 @@ INLINE scales16 unpack_scales(uint32_t type, block16 block, int s) {
   switch (type) {
 #define CASE(name, ...) case WT_##name: return scales_##name(block.head, s);
 #define CASE_OF_GRID(name, ...) case WT_##name: return scales_##name(block, s);
-    WEIGHT_TYPES(WT_NONE, WT_NONE, CASE, CASE_OF_GRID)
+    WEIGHT_TYPES(WT_NONE, WT_NONE, CASE, CASE_OF_GRID, WT_NONE)
 #undef CASE
 #undef CASE_OF_GRID
   }

@@ -98,6 +98,19 @@ static void row_Q5_1(const uint8_t *row, int64_t blocks, float *out) {
   }
 }
 
+// f16 d; 8 bytes of upper bit pairs, those of elements i, i + 16, i + 8 and i + 24 in byte i; nibbles. d * (q - 32)
+static void row_Q6_0(const uint8_t *row, int64_t blocks, float *out) {
+  for (; blocks > 0; blocks--, row += 26, out += 32) {
+    const float d = v_half(row);
+    const v16c q = load_bytes(row + 10);
+    v16c high;
+    memcpy(&high, row + 2, 8);
+    high = __builtin_shufflevector(high, high >> 4, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    v_store(out, (unsigned_floats((q & 15) | (high & 3) << 4) - 32.0f) * d);
+    v_store(out + 16, (unsigned_floats(q >> 4 | (high >> 2 & 3) << 4) - 32.0f) * d);
+  }
+}
+
 // f16 d; 32 signed bytes.
 static void row_Q8_0(const uint8_t *row, int64_t blocks, float *out) {
   for (; blocks > 0; blocks--, row += 34, out += 32) {

@@ -71,15 +71,17 @@ static void plain_piece(plain_tile *t, int rows, int columns, int64_t k, int64_t
 
 // Rows row..<row + rows of the tile's columns, which begin at c.
 static void plain_rows(const ck_matmul *m, plain_tile *t, int64_t row, int rows, int64_t c, int columns) {
-  const dequantizer to_floats = dequantizers[m->type];
-  const int64_t elements = wt_types[m->type].elements, bytes = wt_types[m->type].bytes, row_bytes = m->k / elements * bytes;
+  const int64_t elements = wt_types[m->type].elements;
   for (int r = 0; r < rows; r++) memset(t->sums[r], 0, (size_t)columns * sizeof t->sums[r][0]);
   for (int64_t k = 0; k < m->k; k += piece_elements) {
     int64_t n = m->k - k < piece_elements ? m->k - k : piece_elements;
     for (int r = 0; r < rows; r++) {
-      const uint8_t *piece = m->weights + (row + r) * row_bytes + k / elements * bytes;
-      t->w[r] = m->type == WT_F32 ? (const float *)(const void *)piece : t->pieces[r];
-      if (m->type != WT_F32) to_floats(piece, n / elements, t->pieces[r]);
+      if (m->type == WT_F32) {
+        t->w[r] = (const float *)(const void *)m->weights + (row + r) * m->k + k;
+      } else {
+        t->w[r] = t->pieces[r];
+        part_of_row(m->type, m->weights, m->k, row + r, k / elements, n / elements, FOR_PRODUCTS, t->pieces[r]);
+      }
     }
     plain_piece(t, rows, columns, k, n);
   }

@@ -50,8 +50,9 @@ struct Kernels {
     }
   }
 
-  func dequantize(_ type: UInt32, row: UnsafeRawPointer, into out: Row) {
-    table.pointee.dequantize(type, row, Int64(out.count), out.start)
+  /// Row `row` of the rows that lie at `rows`.
+  func dequantize(_ type: UInt32, rows: UnsafeRawPointer, row: Int, into out: Row) {
+    table.pointee.dequantize(type, rows, Int64(row), Int64(out.count), out.start)
   }
 
   /// Row `row` of the 16 that lie interleaved at `group`.

@@ -13,7 +13,7 @@ struct MatrixSlice {
   /// Where each expert's rows are, if these are not stacked in one tensor.
   var experts: UnsafePointer<UnsafeRawPointer>?
   let rows: Range<Int>
-  /// Rows at `base` in front of the first one, of the same group: 0 ..< 16, and 0 unless interleaved.
+  /// Rows at `base` in front of the first one, of the same group: 0 ..< 16, and 0 unless interleaved (by the layout or by the type).
   var lead = 0
   let isInterleaved: Bool
   let kernel: ck_matmul_function
@@ -218,7 +218,7 @@ struct Matrix {
     if isInterleaved {
       kernels.dequantizeInterleaved(type, group: base + row / 16 * groupByteCount, row: row % 16, into: output)
     } else {
-      kernels.dequantize(type, row: base + row * rowByteCount, into: output)
+      kernels.dequantize(type, rows: base, row: row, into: output)
     }
   }
 }

@@ -113,10 +113,12 @@ struct WeightBinder {
 
   private func cut(_ slice: MatrixSlice, _ rows: Range<Int>, of matrix: Matrix, shift: Int) -> MatrixSlice {
     let before = rows.lowerBound - slice.rows.lowerBound + slice.lead
-    let offset = slice.isInterleaved ? before / 16 * matrix.groupByteCount : before * matrix.rowByteCount
+    let groupRows = slice.isInterleaved ? Layout.groupRows : WeightType(rawValue: matrix.type)?.groupRows ?? 1
+    let groupByteCount = slice.isInterleaved ? matrix.groupByteCount : groupRows * matrix.rowByteCount
+    let offset = before / groupRows * groupByteCount
     return MatrixSlice(
       base: slice.base + offset, expertStride: slice.expertStride, rows: rows.lowerBound - shift..<rows.upperBound - shift,
-      lead: slice.isInterleaved ? before % 16 : 0, isInterleaved: slice.isInterleaved, kernel: slice.kernel)
+      lead: before % groupRows, isInterleaved: slice.isInterleaved, kernel: slice.kernel)
   }
 
   /// What a matrix' rows are multiplied by: one number, or one for each expert. The scales of its inputs are those of another way to

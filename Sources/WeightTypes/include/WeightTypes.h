@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The weight types: one row each. Names, numbers and block sizes are ggml's (`ggml.h`, `ggml-common.h`).
+// The weight types: one row each. Names, numbers and block sizes are ggml's (`ggml.h`, `ggml-common.h`), those from number 133 on are
+// of its fork in ik_llama.cpp.
 //
 // Everything that lists weight types is made from these rows: the enum, Swift's `WeightType` and `InterleavedForm`, the kernels'
 // layouts, tables and dispatch. A row without its kernels does not compile; docs/KERNELS.md says which functions a type needs.
@@ -46,10 +47,13 @@
 //     in layout `r16k4`, too, multiplied as that kind of lines
 //   GRIDS(…), with the same arguments
 //     the same, for types whose quants are points of a grid, which are looked up once for 32 elements
+//   GROUPED(name, number, elements, bytes, row_header, since, base, rows)
+//     type `base` with the blocks of `rows` rows interleaved, after the headers of these rows: a permutation of the bits of its rows. It
+//     has the 16-row form of its base, since that version
 //
 // A head or body is a run of at most four WT_FIELD(offset, bytes, unit_bits) or WT_FLIPPED(…, flip), as docs/FORMAT.md draws them: bytes
 // of the block, cut into units that are interleaved with those of 15 other rows; `flip` is combined with every byte by exclusive or.
-#define WEIGHT_TYPES(PLAIN, FLOATS, LINES, GRIDS)                                                                               \
+#define WEIGHT_TYPES(PLAIN, FLOATS, LINES, GRIDS, GROUPED)                                                                      \
   PLAIN(F32, 0, 1, 4, 0)                                                                                                        \
   FLOATS(F16, 1, 1, 2, 0, 1, 2, WT_FIELDS(), WT_FIELDS(WT_FIELD(0, 2, 16)))                                                     \
   LINES(Q4_0, 2, 32, 18, 0, 1, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 16, 32)), BITS_4)                        \
@@ -94,17 +98,43 @@
   LINES(MXFP4, 39, 32, 17, 0, 1, 4, WT_FIELDS(WT_FIELD(0, 1, 8)), WT_FIELDS(WT_FIELD(1, 16, 32)), BITS_5)                       \
   PLAIN(NVFP4, 40, 64, 36, 0)                                                                                                   \
   PLAIN(Q1_0, 41, 128, 18, 0)                                                                                                   \
-  PLAIN(Q2_0, 42, 64, 18, 0)
+  PLAIN(Q2_0, 42, 64, 18, 0)                                                                                                    \
+  PLAIN(Q6_0, 133, 32, 26, 0)                                                                                                   \
+  PLAIN(IQ2_K, 137, 256, 76, 0)                                                                                                 \
+  PLAIN(IQ3_K, 138, 256, 110, 0)                                                                                                \
+  PLAIN(IQ4_K, 139, 256, 144, 0)                                                                                                \
+  PLAIN(IQ5_K, 140, 256, 176, 0)                                                                                                \
+  PLAIN(IQ6_K, 141, 256, 212, 0)                                                                                                \
+  PLAIN(IQ4_KS, 144, 256, 136, 4)                                                                                               \
+  PLAIN(IQ2_KS, 145, 256, 70, 2)                                                                                                \
+  PLAIN(IQ4_KSS, 146, 256, 128, 4)                                                                                              \
+  PLAIN(IQ5_KS, 152, 256, 168, 4)                                                                                               \
+  PLAIN(IQ2_KT, 153, 256, 68, 4)                                                                                                \
+  PLAIN(IQ3_KT, 154, 256, 100, 4)                                                                                               \
+  PLAIN(IQ4_KT, 155, 256, 128, 4)                                                                                               \
+  PLAIN(IQ3_KS, 156, 256, 102, 2)                                                                                               \
+  PLAIN(IQ2_KL, 157, 256, 86, 2)                                                                                                \
+  PLAIN(IQ1_KT, 158, 256, 56, 4)                                                                                                \
+  GROUPED(Q4_0_R8, 202, 32, 18, 0, 2, Q4_0, 8)                                                                                  \
+  GROUPED(Q8_0_R8, 208, 32, 34, 0, 2, Q8_0, 8)                                                                                  \
+  GROUPED(Q4_K_R4, 212, 256, 144, 0, 2, Q4_K, 4)                                                                                \
+  GROUPED(IQ4_XS_R8, 223, 256, 136, 0, 2, IQ4_XS, 8)                                                                            \
+  GROUPED(IQ2_K_R4, 337, 256, 76, 0, 2, IQ2_K, 4)                                                                               \
+  GROUPED(IQ3_K_R4, 338, 256, 110, 0, 2, IQ3_K, 4)                                                                              \
+  GROUPED(IQ4_K_R4, 339, 256, 144, 0, 2, IQ4_K, 4)                                                                              \
+  GROUPED(IQ5_K_R4, 340, 256, 176, 0, 2, IQ5_K, 4)                                                                              \
+  GROUPED(IQ4_KS_R4, 344, 256, 136, 4, 2, IQ4_KS, 4)                                                                            \
+  GROUPED(IQ5_KS_R4, 352, 256, 168, 4, 2, IQ5_KS, 4)
 
 // A macro for the rows that a list leaves out.
 #define WT_NONE(...)
 
 // ---- what the rows become ---------------------------------------------------------------------------------------------------
 
-// ggml's numbers.
+// ggml's numbers, and those of ik_llama.cpp.
 enum wt_type {
 #define WT_ENUMERATOR(name, number, ...) WT_##name = number,
-  WEIGHT_TYPES(WT_ENUMERATOR, WT_ENUMERATOR, WT_ENUMERATOR, WT_ENUMERATOR)
+  WEIGHT_TYPES(WT_ENUMERATOR, WT_ENUMERATOR, WT_ENUMERATOR, WT_ENUMERATOR, WT_ENUMERATOR)
 #undef WT_ENUMERATOR
   WT_COUNT  // one more than the greatest number
 };
@@ -130,7 +160,9 @@ enum { WT_FIELDS_MAX = 4 };
 typedef struct {
   uint16_t elements, bytes;  // of a block
   uint16_t row_header;       // bytes in front of a row
-  uint8_t layout;            // enum wt_layout: the layout of its 16-row form, or WT_LAYOUT_GGUF
+  uint16_t base;             // the type whose rows these are; its own number unless rows are interleaved
+  uint8_t group_rows;        // rows whose blocks are interleaved; 1: none
+  uint8_t layout;            // enum wt_layout: the layout of its 16-row form, or WT_LAYOUT_GGUF; here and below, those of `base` count
   uint8_t kind;              // enum wt_kind
   uint8_t since;             // the version of the layouts in which the type got its 16-row form
   uint8_t tile_blocks;       // of that form
@@ -142,15 +174,19 @@ typedef struct {
 #define WT_FIELD(offset, bytes, unit_bits) {offset, bytes, unit_bits, 0}
 #define WT_FLIPPED(offset, bytes, unit_bits, flip) {offset, bytes, unit_bits, flip}
 static const wt_facts wt_types[WT_COUNT] __attribute__((unused)) = {
-#define WT_ROW_PLAIN(name, number, elements, bytes, header) [number] = {elements, bytes, header, WT_LAYOUT_GGUF, WT_KIND_NONE, 0, 0, {}, {}},
+#define WT_ROW_PLAIN(name, number, elements, bytes, header) \
+  [number] = {elements, bytes, header, number, 1, WT_LAYOUT_GGUF, WT_KIND_NONE, 0, 0, {}, {}},
 #define WT_ROW_FLOATS(name, number, elements, bytes, header, since, tile, head, body) \
-  [number] = {elements, bytes, header, WT_LAYOUT_R16K1, WT_KIND_NONE, since, tile, head, body},
+  [number] = {elements, bytes, header, number, 1, WT_LAYOUT_R16K1, WT_KIND_NONE, since, tile, head, body},
 #define WT_ROW_LINES(name, number, elements, bytes, header, since, tile, head, body, kind) \
-  [number] = {elements, bytes, header, WT_LAYOUT_R16K4, WT_KIND_##kind, since, tile, head, body},
-    WEIGHT_TYPES(WT_ROW_PLAIN, WT_ROW_FLOATS, WT_ROW_LINES, WT_ROW_LINES)
+  [number] = {elements, bytes, header, number, 1, WT_LAYOUT_R16K4, WT_KIND_##kind, since, tile, head, body},
+#define WT_ROW_GROUPED(name, number, elements, bytes, header, since, base, rows) \
+  [number] = {elements, bytes, header, WT_##base, rows, WT_LAYOUT_GGUF, WT_KIND_NONE, since, 0, {}, {}},
+    WEIGHT_TYPES(WT_ROW_PLAIN, WT_ROW_FLOATS, WT_ROW_LINES, WT_ROW_LINES, WT_ROW_GROUPED)
 #undef WT_ROW_PLAIN
 #undef WT_ROW_FLOATS
 #undef WT_ROW_LINES
+#undef WT_ROW_GROUPED
 };
 
 // The same for callers that have a number only: no type's facts (elements == 0) beyond the greatest number.
