@@ -56,7 +56,9 @@ struct ForkTests {
     #expect(Ops.bits(Self.rows(64, of: 256, type, bytes, try Ops.table(name))) == Ops.bits(expected))
   }
 
-  @Test("Interleaved rows are rows of the base type in another order, and go back", arguments: ForkOracle.types.filter { $0.groupRows > 1 })
+  @Test(
+    "Interleaved rows are rows of the base type in another order, and go back",
+    arguments: ForkOracle.types.filter { $0.groupRows > 1 })
   func groups(_ type: WeightType) throws {
     let bytes = try ForkOracle.bytes("\(type.name).bits.bin")
     var rows = [UInt8](repeating: 0xa5, count: bytes.count), back = rows

@@ -123,7 +123,8 @@ struct Packed {
             rows.withUnsafeBufferPointer {
               guard let from = $0.baseAddress else { return }
               ck_interleave(
-                from + header + block * blockBytes + field.offset, Int64(stride), Int64(units), Int32(field.unitBits), field.flippedBits,
+                from + header + block * blockBytes + field.offset, Int64(stride), Int64(units), Int32(field.unitBits),
+                field.flippedBits,
                 buffer.baseAddress)
             }
             count = 16 * field.byteCount

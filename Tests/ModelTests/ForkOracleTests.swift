@@ -45,7 +45,8 @@ struct ForkOracleTests {
     let facts = try Self.facts(type), path = try Self.file("\(type.name).gguf").path
     var expected: [Float]?
     for (nodes, placement, teams, threads, batch) in [
-      (1, PackManifest.Placement.shard, 1, 1, 64), (1, .mirror, 1, 2, 1), (2, .shard, 2, 2, 7), (2, .mirror, 2, 1, 64), (3, .shard, 3, 2, 64),
+      (1, PackManifest.Placement.shard, 1, 1, 64), (1, .mirror, 1, 2, 1), (2, .shard, 2, 2, 7), (2, .mirror, 2, 1, 64),
+      (3, .shard, 3, 2, 64),
       (3, .mirror, 3, 1, 7), (3, .shard, 1, 2, 64),
     ] {
       var options = ModelOptions()
@@ -53,7 +54,8 @@ struct ForkOracleTests {
       let pack = try PackedModel(path, nodes: nodes, placement: placement)
       let logits = try pack.model(teams: teams, threads: threads, options: options).allLogits(facts.tokens)
       if let expected {
-        #expect(logits.elementsEqual(expected) { $0.bitPattern == $1.bitPattern }, "\(nodes) nodes, \(placement), \(threads) threads")
+        #expect(
+          logits.elementsEqual(expected) { $0.bitPattern == $1.bitPattern }, "\(nodes) nodes, \(placement), \(threads) threads")
       } else {
         let divergences = divergences(try Self.truth(type), logits, vocabulary: facts.vocab)
         let mean = divergences.reduce(0, +) / Double(divergences.count)
