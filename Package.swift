@@ -108,7 +108,7 @@ let package = Package(
     .executableTarget(
       name: "ggufpack",
       dependencies: [
-        "Console", "Repack", "PackFormat", "GGUF", "Files", "JSON",
+        "Console", "Repack", "PackRuntime", "PackFormat", "GGUF", "Files", "JSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),

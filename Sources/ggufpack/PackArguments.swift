@@ -4,12 +4,13 @@ import ArgumentParser
 import Console
 import Files
 import PackFormat
+import PackRuntime
 import Repack
 
 /// What a pack is to be like, for every command that lays one out.
 struct PackShapeArguments: ParsableArguments {
-  @Option(help: "How many NUMA nodes the pack is for, 1 to 1024.")
-  var nodes = 1
+  @Option(help: "How many NUMA nodes the pack is for, 1 to 1024. (default: as many as this machine has)")
+  var nodes: Int?
 
   @Option(
     help: "Alignment of the blobs: a power of two from 4096 to 1G, such as 64K, 2M or 1G.", completion: .list(["64K", "2M", "1G"]),
@@ -26,18 +27,29 @@ struct PackShapeArguments: ParsableArguments {
   var plan = false
 
   func validate() throws {
-    guard (1...1024).contains(nodes) else { throw ValidationError("--nodes takes 1 to 1024.") }
+    if let nodes, !(1...1024).contains(nodes) { throw ValidationError("--nodes takes 1 to 1024.") }
     guard !copies || placement == .mirror else { throw ValidationError("--copies goes with --placement mirror.") }
   }
 
-  /// What was asked for.
+  /// What was asked for, and where nothing was, what fits this machine: the nodes whose CPUs and memory this process may use.
   var options: PackOptions {
     var options = PackOptions()
-    options.nodeCount = nodes
+    options.nodeCount = nodes ?? min(max(Topology.read().usableNodes.count, 1), 1024)
     options.alignment = align.byteCount
     options.placement = placement
     options.copies = copies
     return options
+  }
+}
+
+extension PackShapeArguments {
+  /// Says for how many nodes a pack is made, if nobody has asked for that number.
+  func noteChoice(_ options: PackOptions) {
+    guard nodes == nil else { return }
+    let count = options.nodeCount
+    Terminal.note(
+      "for \(count == 1 ? "one node, which is what" : "the \(count) nodes that") this machine has; --nodes makes a pack for another number"
+    )
   }
 }
 

@@ -25,7 +25,9 @@ struct ConvertCommand: ParsableCommand {
   func run() throws {
     let source = try GGUFModel.open(model)
     let target = output ?? source.basePath + ".pack"
-    let plan = try PackPlan(source, options: shape.options)
+    let options = shape.options
+    let plan = try PackPlan(source, options: options)
+    if !writing.writing.quiet { shape.noteChoice(options) }
     if shape.plan { return show(plan, to: target) }
     try write(PackConverter(source, plan: plan), to: target, writing)
   }

@@ -24,7 +24,9 @@ struct RepackCommand: ParsableCommand {
 
   func run() throws {
     let source = try Pack.open(named: pack)
-    let plan = try PackPlan(tensors: source.manifest.tensors, options: shape.options)
+    let options = shape.options
+    let plan = try PackPlan(tensors: source.manifest.tensors, options: options)
+    if !writing.writing.quiet { shape.noteChoice(options) }
     if shape.plan { return show(plan, to: output) }
     try write(PackConverter(source, plan: plan), to: output, writing, verifying: source)
   }
