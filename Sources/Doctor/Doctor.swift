@@ -13,8 +13,11 @@ public struct Doctor {
     public var isProblem: Bool
     /// What was found.
     public var text: String
-    /// The command that fixes it; nil if there is none.
-    public var remedy: String?
+    /// How it is fixed; nil if there is nothing to do, or nothing that a command does.
+    public var fix: Fix?
+
+    /// The command that fixes it.
+    public var remedy: String? { fix?.command }
   }
 
   let root: String
@@ -41,15 +44,21 @@ public struct Doctor {
     return findings
   }
 
-  func good(_ text: String, _ remedy: String? = nil) -> Finding { Finding(isProblem: false, text: text, remedy: remedy) }
-  func bad(_ text: String, _ remedy: String) -> Finding { Finding(isProblem: true, text: text, remedy: remedy) }
+  func good(_ text: String, _ fix: Fix? = nil) -> Finding { Finding(isProblem: false, text: text, fix: fix) }
+  func bad(_ text: String, _ fix: Fix) -> Finding { Finding(isProblem: true, text: text, fix: fix) }
+
+  /// What a container has to be started with.
+  private static func container(_ command: String, _ change: String) -> Fix {
+    Fix(command, "\(change), in the container that is started so", undo: "start it without the option")
+  }
 
   // MARK: The machine
 
   private var nodes: Finding {
     guard topology.hasNodeFolder else {
       return bad(
-        "the kernel shows no NUMA nodes under /sys/devices/system/node: nothing can be bound", "docker run -v /sys:/sys:ro …")
+        "the kernel shows no NUMA nodes under /sys/devices/system/node: nothing can be bound",
+        Self.container("docker run -v /sys:/sys:ro …", "the machine's nodes can be seen"))
     }
     let list = topology.usableNodes.map { node in
       "node \(node.id): CPUs \(NumberList.format(node.cpus)), \(ByteCount(node.memory)), \(ByteCount(FreeMemory.available(node))) available"
@@ -59,7 +68,8 @@ public struct Doctor {
     guard hidden.isEmpty else {
       return bad(
         "\(text); the cpuset hides the memory of node \(NumberList.format(hidden))",
-        "sudo systemctl set-property --runtime UNIT AllowedMemoryNodes=\(NumberList.format(topology.nodes.map(\.id)))")
+        .unit("UNIT", "AllowedMemoryNodes", NumberList.format(topology.nodes.map(\.id)), "the unit may use the memory of all nodes")
+      )
     }
     return good(text)
   }
@@ -72,7 +82,7 @@ public struct Doctor {
       guard !list.isEmpty else { return nil }
       return bad(
         "this process may not use the CPUs \(list) of node \(node.id), so its memory is not used: taskset or a cpuset forbids it",
-        "taskset -c \(TextFile.read("\(root)/sys/devices/system/cpu/online") ?? list) packrun …")
+        .run("taskset -c \(TextFile.read("\(root)/sys/devices/system/cpu/online") ?? list) packrun …"))
     }
   }
 
@@ -92,10 +102,14 @@ public struct Doctor {
     if let control = TextFile.read(root + "/sys/devices/system/cpu/smt/control"), ["off", "forceoff"].contains(control) {
       return good("SMT is switched off: CPUs \(NumberList.format(topology.offlineCPUs)) are off, and each core has one CPU left")
     }
+    func switching(_ value: Int) -> String {
+      "for c in \(topology.offlineCPUs.map(String.init).joined(separator: " ")); do echo \(value) | sudo tee /sys/devices/system/cpu/cpu$c/online; done"
+    }
     return bad(
       "CPUs \(NumberList.format(topology.offlineCPUs)) are switched off",
-      "for c in \(topology.offlineCPUs.map(String.init).joined(separator: " ")); do echo 1 | sudo tee /sys/devices/system/cpu/cpu$c/online; done"
-    )
+      Fix(
+        switching(1), "these CPUs compute, until the next boot", undo: switching(0),
+        lasting: .atBoot(topology.offlineCPUs.map { "w /sys/devices/system/cpu/cpu\($0)/online - - - - 1" }, "cpus")))
   }
 
   private var balancing: Finding? {
@@ -104,7 +118,13 @@ public struct Doctor {
       ? good("automatic NUMA balancing is off")
       : bad(
         "automatic NUMA balancing is on: it unmaps pages now and then to see which node reads them",
-        "sudo sysctl kernel.numa_balancing=0")
+        Fix(
+          "sudo sysctl kernel.numa_balancing=0",
+          "no program's pages are moved between the nodes by the kernel, until the next boot",
+          undo: "sudo sysctl kernel.numa_balancing=\(value)",
+          lasting: .init(
+            command: "echo kernel.numa_balancing=0 | sudo tee /etc/sysctl.d/90-packrun.conf",
+            undo: "sudo rm /etc/sysctl.d/90-packrun.conf")))
   }
 
   private var transparentHugePages: Finding {
@@ -113,7 +133,9 @@ public struct Doctor {
     case .never:
       bad(
         "transparent huge pages are off: weights are moved into huge pages afterwards, and the KV cache stays in small ones",
-        "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled")
+        .kernel(
+          "/sys/kernel/mm/transparent_hugepage/enabled", "madvise", insteadOf: "never", "huge-pages",
+          "programs that ask for huge pages get them"))
     }
   }
 
@@ -122,7 +144,9 @@ public struct Doctor {
     guard text.contains("[never]") else { return nil }
     return bad(
       "the kernel makes no room for huge pages (defrag is never): where memory is fragmented, pages stay small",
-      "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/defrag")
+      .kernel(
+        "/sys/kernel/mm/transparent_hugepage/defrag", "madvise", insteadOf: "never", "defrag",
+        "programs that ask for huge pages wait until there is room for them"))
   }
 
   private var limit: Finding? {
@@ -149,7 +173,9 @@ public struct Doctor {
     let error = kernel.setPolicy(.standard)
     return error == 0
       ? good("memory can be bound to nodes")
-      : bad("the kernel refuses memory policies (\(Kernel.text(error)))", "docker run --cap-add SYS_NICE …")
+      : bad(
+        "the kernel refuses memory policies (\(Kernel.text(error)))",
+        Self.container("docker run --cap-add SYS_NICE …", "memory can be bound to nodes"))
   }
 
   private var governor: Finding? {
@@ -163,6 +189,12 @@ public struct Doctor {
     cpus["performance"] = nil
     guard !cpus.isEmpty else { return good("the frequency governor is performance on all CPUs") }
     let list = cpus.sorted { $0.key < $1.key }.map { "\($0.key) on CPU \(NumberList.format($0.value.sorted()))" }
-    return bad("the frequency governor is \(list.joined(separator: ", "))", "sudo cpupower frequency-set -g performance")
+    let old = cpus.count == 1 ? cpus.keys.first : nil
+    return bad(
+      "the frequency governor is \(list.joined(separator: ", "))",
+      Fix(
+        "sudo cpupower frequency-set -g performance", "the CPUs keep their highest clock and draw more power, until the next boot",
+        undo: old.map { "sudo cpupower frequency-set -g \($0)" },
+        lasting: .atBoot(["w /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor - - - - performance"], "governor")))
   }
 }

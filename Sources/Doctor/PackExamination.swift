@@ -20,7 +20,7 @@ extension Doctor {
         let folder = FilePath(paths.first ?? "").removingLastComponent()
         return findings + [good("the pack's replicas are pinned in \(folder): nothing is read or copied at the start")]
       case .unusable(let path, let problem):
-        findings.append(bad("\(path): \(problem), so it is not used", "packrun pin \(pack.path.shellWord)"))
+        findings.append(bad("\(path): \(problem), so it is not used", pin(pack)))
       case .none: break
       }
       findings.append(filesystem(pack, plan))
@@ -31,7 +31,7 @@ extension Doctor {
       if topology.nodes.count > 1 { findings += plan.replicas.compactMap { cached($0, pack) } }
     } catch {
       let online = TextFile.read(root + "/sys/devices/system/cpu/online") ?? "0"
-      findings += [bad(error.problem, "taskset -c \(online) packrun \(pack.path.shellWord)")]
+      findings += [bad(error.problem, .run("taskset -c \(online) packrun \(pack.path.shellWord)"))]
     }
     return findings
   }
@@ -39,9 +39,24 @@ extension Doctor {
   /// What to report for a pack made for another number of nodes: idle nodes cost speed, several parts on one node do not.
   private func nodeCount(_ pack: Pack, _ teams: TeamPlan, _ notes: [Note]) -> [Finding] {
     guard let idle = ReplicaPlan.idleNodes(pack.manifest, teams, topology) else { return notes.map { good($0.description) } }
-    let remedy =
-      "ggufpack repack \(pack.path.shellWord) -o \(pack.path.shellWord) --force --nodes \(topology.usableNodes.count)"
-    return [bad(idle.problem, remedy)] + notes.map { good($0.description) }
+    let count = topology.usableNodes.count
+    let size = pack.manifest.blobs.reduce(0) { $0 + $1.storedByteCount }
+    let fix = Fix(
+      "ggufpack repack \(pack.path.shellWord) -o \(pack.path.shellWord) --force --nodes \(count)",
+      "the pack is written again for \(count) nodes, which takes \(ByteCount(size)) more on its disk until it is done, and replaced",
+      undo: "the same with --nodes \(pack.manifest.nodeCount)")
+    return [bad(idle.problem, fix)] + notes.map { good($0.description) }
+  }
+
+  private func pin(_ pack: Pack) -> Fix {
+    let size = pack.manifest.blobs.reduce(0) { $0 + $1.byteCount }
+    return Fix(
+      "packrun pin \(pack.path.shellWord)", "\(ByteCount(size)) of memory hold the weights until the next boot",
+      undo: "packrun unpin, with the same name")
+  }
+
+  private func seeing(_ pack: Pack) -> Fix {
+    Fix("sudo packrun doctor \(pack.path.shellWord)", "nothing: it only looks")
   }
 
   private func room(_ needed: [Int: Int], _ pack: Pack) -> Finding {
@@ -56,24 +71,33 @@ extension Doctor {
         return bad(error.problem, limit.raise(to: limit.bound + needed - free))
       }
       let isPinned = PinnedReplicas.places(root: root).contains { !PinnedReplicas.entries($0).isEmpty }
-      let spilling = error.remedies.contains(.spill) ? "packrun \(pack.path.shellWord) --spill" : nil
-      return Finding(isProblem: true, text: error.problem, remedy: isPinned ? "packrun unpin --all" : spilling)
+      let spilling = error.remedies.contains(.spill) ? Fix.run("packrun \(pack.path.shellWord) --spill") : nil
+      let unpinning = Fix(
+        "packrun unpin --all", "the memory of all packs that you have pinned is free, and they start from the disk again",
+        undo: "packrun pin, with the name of each")
+      return Finding(isProblem: true, text: error.problem, fix: isPinned ? unpinning : spilling)
     }
   }
 
   /// What `--memory hugetlb` would take.
   private func hugePages(_ needed: [Int: Int]) -> Finding {
     let unit = MappedBlob.hugePage
-    let commands = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> String? in
+    var (now, undo, boot): ([String], [String], [String]) = ([], [], [])
+    for (id, bytes) in needed.sorted(by: { $0.key < $1.key }) {
       let pool = topology.node(id)?.hugePages.first { $0.pageByteCount == unit }
-      let missing = bytes / unit - (pool?.free ?? 0)
-      guard missing > 0 else { return nil }
-      return
-        "echo \((pool?.total ?? 0) + missing) | sudo tee /sys/devices/system/node/node\(id)/hugepages/hugepages-2048kB/nr_hugepages"
+      let (missing, total) = (bytes / unit - (pool?.free ?? 0), pool?.total ?? 0)
+      guard missing > 0 else { continue }
+      let file = "/sys/devices/system/node/node\(id)/hugepages/hugepages-2048kB/nr_hugepages"
+      now.append("echo \(total + missing) | sudo tee \(file)")
+      undo.append("echo \(total) | sudo tee \(file)")
+      boot.append("w \(file) - - - - \(total + missing)")
     }
-    return commands.isEmpty
-      ? good("the reserved huge pages hold this pack")
-      : good("to have this pack in reserved huge pages (optional):", commands.joined(separator: "; "))
+    guard !now.isEmpty else { return good("the reserved huge pages hold this pack") }
+    return good(
+      "to have this pack in reserved huge pages (optional):",
+      Fix(
+        now.joined(separator: "; "), "this memory is kept for huge pages, and nothing else can use it, until the next boot",
+        undo: undo.joined(separator: "; "), lasting: .atBoot(boot, "reserved-pages")))
   }
 
   private func filesystem(_ pack: Pack, _ plan: ReplicaPlan) -> Finding {
@@ -82,7 +106,10 @@ extension Doctor {
       return good("the pack is compressed: it is unpacked into memory at each start, and its files are not mapped")
     }
     if plan.sharesFiles { return good("the mirror has one file for all nodes: weights are copied at each start") }
-    guard let probe = try? FileProbe(kernel) else { return bad("too few addresses to map the pack", "ulimit -v unlimited") }
+    guard let probe = try? FileProbe(kernel) else {
+      return bad(
+        "too few addresses to map the pack", Fix("ulimit -v unlimited", "this shell's programs may map as much as they like"))
+    }
     let mappings = plan.replicas.filter { $0.byteCount >= MappedBlob.hugePage }.compactMap {
       probe.mapping(of: pack.blobPath($0.blob), byteCount: $0.byteCount, node: $0.node)
     }
@@ -92,15 +119,17 @@ extension Doctor {
     case .cachedSmall:
       return bad(
         "the pack's files are cached in small pages, so weights are copied at each start until the files are dropped from the cache",
-        "for f in \(pack.path.shellWord)/*.blob; do dd if=\"$f\" iflag=nocache count=0; done")
+        Fix(
+          "for f in \(pack.path.shellWord)/*.blob; do dd if=\"$f\" iflag=nocache count=0; done",
+          "the page cache gives up these files; the next start reads them from the disk"))
     case .small:
       return bad(
         "the pack's filesystem maps files in small pages only (XFS has huge ones): weights are copied at each start",
-        "packrun pin \(pack.path.shellWord)")
+        pin(pack))
     case .unknownSmall:
       return bad(
         "the pack's files are mapped in small pages, so weights are copied at each start; the kernel tells only a user who may write the files whether that is because they are cached so",
-        "sudo packrun doctor \(pack.path.shellWord)")
+        seeing(pack))
     }
   }
 
@@ -110,13 +139,15 @@ extension Doctor {
     guard PageCache.maySeeCache(path) else {
       return good(
         "\(path): the kernel tells only a user who may write it which nodes it is cached on",
-        "sudo packrun doctor \(pack.path.shellWord)")
+        seeing(pack))
     }
     guard let census = PageCache.nodes(path, kernel: kernel) else { return nil }
     let wrong = census.pages(notOn: replica.node)
     guard wrong > 0 else { return nil }
     return bad(
       "\(path): \(ByteCount(wrong * 4096)) of it is cached on other nodes than \(replica.node); --memory file repairs that at the start",
-      "packrun placement \(pack.path.shellWord) --memory file")
+      Fix(
+        "packrun placement \(pack.path.shellWord) --memory file",
+        "the page cache holds each file on its own node, until it is given up"))
   }
 }

@@ -60,6 +60,47 @@ struct DoctorTests {
     #expect(found.contains { $0.isProblem && $0.remedy == remedy }, "\(found)")
   }
 
+  @Test("What doctor advises says what it changes and how that is undone; what the next boot forgets has a command that lasts")
+  func fixes() throws {
+    let found = try findings(refusing: EPERM) {
+      try $0.write("proc/sys/kernel/numa_balancing", "2")
+      try $0.write(Self.folder + "/enabled", "always madvise [never]")
+      try $0.write(Self.folder + "/defrag", "always madvise [never]")
+      try $0.write("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave")
+      try $0.write("sys/devices/system/cpu/online", "0-13")
+      try $0.write("sys/fs/cgroup/cpu.max", "150000 100000")
+      try $0.write("proc/self/status", "Mems_allowed_list:\t0,2-3")
+    }
+    let fixes = found.filter(\.isProblem).compactMap(\.fix)
+    #expect(fixes.count == 8 && fixes.count == found.count(where: \.isProblem))
+    for fix in fixes {
+      #expect(!fix.change.isEmpty && fix.undo?.isEmpty == false, "\(fix)")
+      #expect(fix.change.contains("until the next boot") == (fix.lasting != nil), "\(fix)")
+    }
+    let balancing = try #require(fixes.first { $0.command.contains("numa_balancing") })
+    #expect(balancing.undo == "sudo sysctl kernel.numa_balancing=2")
+    #expect(balancing.lasting?.command == "echo kernel.numa_balancing=0 | sudo tee /etc/sysctl.d/90-packrun.conf")
+    #expect(balancing.lasting?.undo == "sudo rm /etc/sysctl.d/90-packrun.conf")
+    let cpus = try #require(fixes.first { $0.command.contains("online") })
+    #expect(cpus.undo == "for c in 14 15; do echo 0 | sudo tee /sys/devices/system/cpu/cpu$c/online; done")
+    #expect(try #require(fixes.first { $0.command.contains("cpupower") }).undo == "sudo cpupower frequency-set -g powersave")
+  }
+
+  @Test("A command that lasts writes one line of tmpfiles.d for each file of the kernel")
+  func lasting() throws {
+    let fix = Fix.Lasting.atBoot(["w /sys/a/b*/c - - - - madvise", "w /sys/d - - - - 1"], "name")
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/bash")
+    shell.arguments = ["-c", "sudo() { shift; echo \"$@\" >&2; cat; }; \(fix.command)"]
+    let (output, errors) = (Pipe(), Pipe())
+    (shell.standardOutput, shell.standardError) = (output, errors)
+    try shell.run()
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    shell.waitUntilExit()
+    #expect(text == "w /sys/a/b*/c - - - - madvise\nw /sys/d - - - - 1\n")
+    #expect(fix.undo == "sudo rm /etc/tmpfiles.d/packrun-name.conf")
+  }
+
   @Test("CPUs that are off because SMT is switched off are fine; one CPU's governor is told; a quota too")
   func siblings() throws {
     let found = try findings {
