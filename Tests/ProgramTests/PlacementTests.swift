@@ -94,6 +94,21 @@ struct PlacementTests {
     for (index, line) in lines.enumerated() where line.hasPrefix("fix") {
       #expect(index + 1 < lines.count && lines[index + 1].hasPrefix("     "), "\(line)")
     }
+    // The same as a document, whose keys are sorted.
+    let printed = try Program.packrun.run("doctor", pack, "--json")
+    #expect(printed.exitCode == 0 && printed.errors.isEmpty)
+    let report = try document(printed.text)
+    #expect(report["schemaVersion"] as? Int == 1 && report["pack"] as? String == pack)
+    let findings = try #require(report["findings"] as? [[String: Any]])
+    let problems = findings.count { $0["isProblem"] as? Bool == true }
+    #expect(findings.count == lines.count { !$0.hasPrefix("     ") })
+    #expect(problems == lines.count { $0.hasPrefix("fix") } && report["problemCount"] as? Int == problems)
+    for finding in findings {
+      let fix = finding["fix"] as? [String: Any]
+      #expect(finding["isProblem"] as? Bool != true || fix?["command"] != nil && fix?["change"] != nil, "\(finding)")
+    }
+    #expect(try Program.packrun.run("doctor", pack, "--check").exitCode == (problems > 0 ? 1 : 0))
+    #expect(try Program.packrun.run("doctor", pack + "x", "--json").exitCode == 2)
   }
 
   @Test(
@@ -113,6 +128,12 @@ struct PlacementTests {
   func pinned() throws {
     let pin = try Program.packrun.run("pin", pack, "--place", "tmpfs")
     #expect(pin.exitCode == 0 && pin.text.contains("/dev/shm/"), "\(pin.errors)")
+    let list = try Program.packrun.run("pin", "--list")
+    let line = list.text.split(separator: "\n").first {
+      $0.contains("/tiny.pack ") && $0.contains(folder.path.split(separator: "/").last ?? "?")
+    }
+    #expect(list.exitCode == 0 && line?.contains(" ready ") == true && line?.contains("/dev/shm/ggufpack-") == true, "\(list.text)")
+    #expect(try Program.packrun.run("pin").exitCode == 64)
     let report = try document(
       Program.packrun.run("placement", pack, "--json", "--no-bandwidth").text)
     #expect(report["memory"] as? String == "pinned")

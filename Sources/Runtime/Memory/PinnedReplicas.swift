@@ -28,6 +28,8 @@ public struct PinnedReplicas {
   }
 
   private let pack: Pack
+  /// The pack's folder, absolute and without links.
+  private let resolvedPath: String
   private let packKey: String
   private let digest: String
   private let root: String
@@ -39,9 +41,10 @@ public struct PinnedReplicas {
       defer { unsafe free(resolved) }
       return unsafe String(cString: resolved)
     }
+    resolvedPath = path ?? pack.path
     // FNV-1a of the folder's path: a file name of fixed length.
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in (path ?? pack.path).utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    for byte in resolvedPath.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
     packKey = String(hash, radix: 16)
     digest = pack.checksums.digests[Pack.FileName.manifest]?.hex ?? ""
   }
@@ -63,7 +66,7 @@ public struct PinnedReplicas {
   /// The folder of the pack's replicas, as a path.
   package func folder(in place: Place) -> String { "\(Self.userFolder(place))/\(name)" }
 
-  private var name: String { "\(packKey).\(digest)" }
+  var name: String { "\(packKey).\(digest)" }
 
   static var userFolderName: String { "ggufpack-\(geteuid())" }
 
@@ -183,6 +186,7 @@ public struct PinnedReplicas {
         throw .file(path: file.path, operation: "make it read-only", reason: Kernel.text(errno), isWriting: true)
       }
     }
+    try partial.folder.makeLink(Self.packLink, to: resolvedPath)
   }
 
   private static func checkRoom(_ plan: ReplicaPlan, _ place: Place, _ options: MemoryOptions) throws(RuntimeError) {

@@ -13,16 +13,40 @@ struct PinCommand: ParsableCommand {
     commandName: "pin",
     abstract: "Keep a pack's weights in memory, each on its node, so that the pack starts without reading the disk.")
 
-  @Argument(help: "The pack.", completion: .directory)
-  var pack: String
+  @Argument(help: "The pack; or use --list.", completion: .directory)
+  var pack: String?
+
+  @Flag(help: "List what this user has pinned, and how large it is.")
+  var list = false
 
   @OptionGroup var arguments: PlacementArguments
 
   @Option(help: "The filesystem that holds them.")
   var place = PinnedReplicas.PlaceKind.auto
 
+  func validate() throws {
+    if (pack == nil) != list { throw ValidationError("name a pack, or use --list") }
+  }
+
   func run() throws {
-    let pack = try Pack.open(named: pack)
+    guard let pack else { return try printList() }
+    try pin(try Pack.open(named: pack))
+  }
+
+  private func printList() throws {
+    let pinned = try PinnedReplicas.list()
+    guard !pinned.isEmpty else { return Terminal.note("nothing is pinned") }
+    var table = Table([("pack", .left), ("size", .right), ("replicas", .right), ("state", .left), ("folder", .left)])
+    for pack in pinned {
+      table.append([
+        (pack.path ?? "unknown").oneLine, "\(ByteCount(pack.byteCount))", "\(pack.replicaCount)", pack.state.rawValue,
+        pack.folder.oneLine,
+      ])
+    }
+    Output.print(table.lines.joined(separator: "\n"))
+  }
+
+  private func pin(_ pack: Pack) throws {
     let options = arguments.memoryOptions(nil)
     // What is half filled would stay in memory.
     Interrupt.watch([SIGINT, SIGTERM, SIGHUP])

@@ -40,6 +40,29 @@ struct PinnedReplicasTests {
     }
   }
 
+  @Test("They are listed with the pack that they are of, until that is converted again or gone")
+  func listed() throws {
+    try withPinned { small, pack, place, replicas in
+      let user = PinnedReplicas.userFolder(place)
+      try FileManager.default.createDirectory(atPath: user + "/0.0.partial", withIntermediateDirectories: false)
+      func list() throws -> [PinnedPack] { try PinnedReplicas.list(places: [place]).sorted { $0.replicaCount > $1.replicaCount } }
+      let size = replicas.reduce(0) { $0 + ($1.byteCount + MappedBlob.hugePage - 1) / MappedBlob.hugePage * MappedBlob.hugePage }
+      let resolved = URL(fileURLWithPath: pack.path).resolvingSymlinksInPath().path
+      var expected = PinnedPack(
+        path: resolved, folder: PinnedReplicas(pack).folder(in: place), byteCount: size, replicaCount: 2, state: .ready)
+      let partial = PinnedPack(path: nil, folder: user + "/0.0.partial", byteCount: 0, replicaCount: 0, state: .partial)
+      #expect(try list() == [expected, partial])
+      try FileManager.default.removeItem(atPath: pack.path)
+      expected.state = .stale
+      #expect(try list() == [expected, partial])
+      let other = try small.pack(nodes: 3, .shard)
+      try FileManager.default.moveItem(atPath: other.path, toPath: pack.path)
+      #expect(try list() == [expected, partial])
+      _ = try PinnedReplicas.unpinAll(places: [place])
+      #expect(try list() == [])
+    }
+  }
+
   @Test("Those of an earlier conversion are refused by name")
   func stale() throws {
     try withPinned { small, pack, place, replicas in

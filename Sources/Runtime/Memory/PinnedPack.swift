@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Files
+import PackFormat
+
+/// A pack whose replicas this user has left in memory, or had begun to.
+public struct PinnedPack: Hashable, Sendable {
+  /// What became of it.
+  public enum State: String, Sendable {
+    /// The pack at `path` starts from the replicas.
+    case ready
+    /// They are of an earlier conversion of the pack, or the pack is no longer at `path`.
+    case stale
+    /// A process fills them, or was ended while it did.
+    case partial
+  }
+
+  /// Where the pack was; nil if that cannot be told.
+  public var path: String?
+  /// The folder that holds the replicas.
+  public var folder: String
+  /// Bytes of all replicas.
+  public var byteCount: Int
+  /// How many replicas there are.
+  public var replicaCount: Int
+  /// What became of it.
+  public var state: State
+}
+
+extension PinnedReplicas {
+  /// The link in a pack's folder that names the pack. It is read, and never followed.
+  static let packLink = "pack"
+
+  /// Everything that this user has pinned.
+  ///
+  /// - Throws: `RuntimeError.file` if a folder is not this user's alone.
+  public static func list(places: [Place]? = nil) throws(RuntimeError) -> [PinnedPack] {
+    var found: [PinnedPack] = []
+    for place in places ?? Self.places() {
+      guard let user = try PinnedFolder.ofUser(in: place) else { continue }
+      for name in try user.folder.names() where try user.folder.status(name)?.type == .directory {
+        found.append(try describe(name, in: user))
+      }
+    }
+    return found
+  }
+
+  private static func describe(_ name: String, in user: borrowing PinnedFolder) throws(RuntimeError) -> PinnedPack {
+    let folder = try user.folder(name)
+    var pinned = PinnedPack(
+      path: folder.folder.linkTarget(packLink), folder: user.folder.path(name), byteCount: 0, replicaCount: 0, state: .stale)
+    for file in try folder.folder.names() {
+      guard let status = try folder.folder.status(file), status.type == .regular else { continue }
+      pinned.byteCount += Int(status.size)
+      pinned.replicaCount += 1
+    }
+    if name.hasSuffix(PartialFolder.suffix) {
+      pinned.state = .partial
+    } else if let path = pinned.path, let pack = try? Pack.open(path), PinnedReplicas(pack).name == name {
+      pinned.state = .ready
+    }
+    return pinned
+  }
+}
