@@ -2,6 +2,7 @@
 
 import Foundation
 import GGUF
+import TestSupport
 import Testing
 
 @Suite("ggufpack as a user runs it")
@@ -77,6 +78,96 @@ struct ConvertTests {
     try check(pack, source: Fixture.path("gemma3-tiny.gguf"), 1, "damaged", matches: false, problem: "gemma3-tiny.gguf: it has")
     try check(pack, source: folder.file("none"), 2, "unreadable", matches: nil, problem: "none: cannot open it: No such file")
     try check(folder.file("none"), source: nil, 2, "unreadable", matches: nil, problem: "none: cannot open it: No such file")
+  }
+
+  @Test("Several packs are verified one after the other, and what is wrong with one does not keep the others from it")
+  func several() throws {
+    let folder = try TemporaryFolder()
+    let (good, bad, none) = (folder.file("good.pack"), folder.file("bad.pack"), folder.file("none.pack"))
+    for pack in [good, bad] {
+      #expect(
+        try Program.ggufpack.run("convert", Fixture.path("llama-tiny.gguf"), "-o", pack, "-q", "--align", "64K").exitCode == 0)
+    }
+    let blob = try #require(FileHandle(forWritingAtPath: bad + "/node0.blob"))
+    try blob.seek(toOffset: 100)
+    try blob.write(contentsOf: Data("damage".utf8))
+    try blob.close()
+    for (packs, exitCode) in [([good, good], 0), ([none, good], 2), ([bad, none, good], 1), ([none, bad], 1)] as [([String], Int32)]
+    {
+      let result = try Program.ggufpack.run(["verify"] + packs)
+      #expect(result.exitCode == exitCode, "\(result.errors)")
+      #expect(result.text.split(separator: "\n").count == packs.count { $0 == good }, "\(result.text)")
+      #expect(result.errors.split(separator: "\n").count == packs.count { $0 != good }, "\(result.errors)")
+      let json = try Program.ggufpack.run(["verify", "--json"] + packs)
+      #expect(json.exitCode == exitCode && json.errors.isEmpty)
+      let document = try #require(JSONSerialization.jsonObject(with: json.output) as? [String: Any])
+      #expect(document["schemaVersion"] as? Int == 1)
+      #expect(document["result"] as? String == ["good", "damaged", "unreadable"][Int(exitCode)])
+      #expect((document["packs"] as? [[String: Any]])?.compactMap { $0["pack"] as? String } == packs)
+    }
+  }
+
+  @Test(
+    "inspect --json has what the manifest has, with sorted keys", arguments: [["--nodes", "2"], ["--compress", "--nodes", "1"]])
+  func inspection(options: [String]) throws {
+    let folder = try TemporaryFolder()
+    let pack = folder.file("m.pack")
+    #expect(try Program.ggufpack.run(["convert", Fixture.path("qwen3moe-tiny.gguf"), "-o", pack, "-q"] + options).exitCode == 0)
+    let result = try Program.ggufpack.run("inspect", pack, "--json", "--tensors")
+    #expect(result.exitCode == 0 && result.errors.isEmpty && result.text.hasPrefix("{\n  \"alignment\": "))
+    let document = try #require(JSONSerialization.jsonObject(with: result.output) as? [String: Any])
+    let manifest = try #require(
+      JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: pack + "/pack.json"))) as? [String: Any])
+    for key in ["formatVersion", "layoutVersion", "nodeCount", "alignment"] {
+      #expect(document[key] as? Int == manifest[key] as? Int)
+    }
+    #expect(document["schemaVersion"] as? Int == 1 && document["architecture"] as? String == "qwen3moe")
+    func names(_ value: Any?, _ key: String) -> [String] { (value as? [[String: Any]] ?? []).compactMap { $0[key] as? String } }
+    #expect(names(document["blobs"], "file") == names(manifest["blobs"], "file") && !names(document["blobs"], "file").isEmpty)
+    #expect(names(document["tensors"], "name") == names(manifest["tensors"], "name") && !names(document["tensors"], "name").isEmpty)
+    let types = try #require(document["types"] as? [[String: Any]])
+    #expect(types.reduce(0) { $0 + ($1["tensorCount"] as? Int ?? 0) } == document["tensorCount"] as? Int)
+    let used = types.reduce(0) { $0 + ($1["byteCount"] as? Int ?? 0) }
+    let blobs = try #require(document["blobs"] as? [[String: Any]])
+    #expect(blobs.reduce(0) { $0 + ($1["byteCount"] as? Int ?? 0) - ($1["paddingByteCount"] as? Int ?? 0) } == used)
+    for blob in blobs {
+      let size = try FileManager.default.attributesOfItem(atPath: pack + "/\(blob["file"] ?? "")")[.size] as? Int
+      #expect(blob["storedByteCount"] as? Int == size && blob["isCompressed"] as? Bool == options.contains("--compress"))
+    }
+    let short = try Program.ggufpack.run("inspect", pack, "--json")
+    #expect(short.exitCode == 0 && !short.text.contains("\"tensors\""))
+  }
+
+  @Test(
+    "Without --nodes a pack is made for the nodes of the machine, and that is said",
+    .enabled(if: Shell.mayMount && ProcessInfo.processInfo.activeProcessorCount >= 2))
+  func nodesOfMachine() throws {
+    // A machine of two nodes, in a mount namespace of its own.
+    let machine = FakeMachine()
+    try machine.addCPUs(2)
+    try machine.write("sys/devices/system/node/online", "0-1")
+    for id in 0..<2 { try machine.addNode(id, cpus: "\(id)", mebibytes: 1024, free: 512, distances: id == 0 ? "10 20" : "20 10") }
+    try machine.write("proc/self/status", "Mems_allowed_list:\t0-1")
+    let folder = try TemporaryFolder()
+    let model = Fixture.path("llama-tiny.gguf")
+    func run(_ command: String) throws -> Program.Result {
+      let mounts = "for f in sys/devices/system proc/$$/status; do mount --bind \(machine.root)/${f/$$/self} /$f || exit 99; done"
+      return try Shell(folder: folder).run("unshare -m bash -c '\(mounts); exec \(command)'")
+    }
+    let plan = try run("$G convert \(model) -o $W/m.pack --plan")
+    #expect(plan.exitCode == 0 && plan.text.contains("node1.blob for node 1"), "\(plan.errors)")
+    #expect(plan.errors.contains("for the 2 nodes that this machine has; --nodes"), "\(plan.errors)")
+    let converted = try run("$G convert \(model) -o $W/m.pack")
+    #expect(converted.text.contains(" for 2 nodes, shard") && converted.errors.contains("for the 2 nodes"), "\(converted.errors)")
+    let asked = try run("$G convert \(model) -o $W/one.pack --nodes 1")
+    #expect(asked.text.contains(" for 1 node, shard") && asked.errors.isEmpty, "\(asked.errors)")
+    // What doctor advises for it is one command, which works.
+    let advice = try run("$P doctor $W/one.pack").text.split(separator: "\n").first { $0.contains("ggufpack repack") }
+    #expect(
+      advice == "     ggufpack repack \(folder.file("one.pack")) -o \(folder.file("one.pack")) --force --nodes 2", "\(advice ?? "")"
+    )
+    #expect(try Shell(folder: folder).run("ggufpack() { $G \"$@\"; }; \(advice ?? "false") -q").exitCode == 0)
+    #expect(try Program.ggufpack.run("inspect", folder.file("one.pack")).text.contains("shard for 2 nodes"))
   }
 
   @Test("A split model is packed from any part, and restored as its parts", arguments: [1, 2])

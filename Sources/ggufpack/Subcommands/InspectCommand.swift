@@ -16,8 +16,12 @@ struct InspectCommand: ParsableCommand {
   @Flag(help: "List every tensor with its slices.")
   var tensors = false
 
+  @Flag(help: "Print one JSON document, with every tensor if --tensors is given.")
+  var json = false
+
   func run() throws {
     let pack = try Pack.open(named: pack)
+    if json { return Output.print(document: pack.document(listsTensors: tensors)) }
     var lines = header(pack) + blobs(pack.manifest)
     lines.append("tensors     \(pack.manifest.tensors.count)")
     lines += WeightSum.byType(pack.manifest).map { "  \($0)" }
@@ -40,14 +44,10 @@ struct InspectCommand: ParsableCommand {
 
   private func blobs(_ manifest: PackManifest) -> [String] {
     manifest.blobs.enumerated().map { index, blob in
-      // Every copy of a mirror holds the slices of the first.
-      let holder = manifest.placement == .mirror ? 0 : index
-      let used = manifest.tensors.reduce(0) { sum, tensor in
-        sum + tensor.slices.filter { $0.blob == holder }.reduce(0) { $0 + $1.byteCount * tensor.expertCount }
-      }
+      let padding = blob.byteCount - manifest.usedByteCount(of: index)
       let nodes = blob.node.map { "node \($0)" } ?? "all nodes"
       let stored = blob.storage == nil ? "" : ", compressed to \(ByteCount(blob.storedByteCount))"
-      return "blob        \(blob.file) for \(nodes): \(ByteCount(blob.byteCount)), including \(ByteCount(blob.byteCount - used)) "
+      return "blob        \(blob.file) for \(nodes): \(ByteCount(blob.byteCount)), including \(ByteCount(padding)) "
         + "of padding\(stored)"
     }
   }
@@ -59,50 +59,5 @@ struct InspectCommand: ParsableCommand {
         + "\(Count(slice.byteCount, "byte")) in \(slice.layout.rawValue)\(experts)"
     }
     return ["\(tensor.name)  \(tensor.type.name)  \(tensor.dimensions.map(String.init).joined(separator: " × "))"] + slices
-  }
-}
-
-/// The tensors of one type in one layout.
-private struct WeightSum: CustomStringConvertible {
-  var name: String
-  var tensorCount = 0
-  var byteCount = 0
-  /// Bytes in the files, of a compressed pack.
-  var storedByteCount: Int?
-
-  var description: String {
-    let stored = storedByteCount.map { ", compressed to \(Decimal(100 * Double($0) / Double(max(byteCount, 1)), 1)) %" } ?? ""
-    return "\(name): \(Count(tensorCount, "tensor")), \(ByteCount(byteCount))\(stored)"
-  }
-
-  /// The sums of a pack, the largest first.
-  static func byType(_ manifest: PackManifest) -> [WeightSum] {
-    let stored = storedByteCounts(manifest)
-    var sums: [String: WeightSum] = [:]
-    for tensor in manifest.tensors {
-      let name = "\(tensor.type.name) in \((tensor.slices.first?.layout ?? .gguf).rawValue)"
-      var sum = sums[name] ?? WeightSum(name: name)
-      sum.tensorCount += 1
-      for slice in tensor.slices {
-        sum.byteCount += slice.byteCount * tensor.expertCount
-        // A segment begins where a slice does.
-        if let bytes = stored[slice.blob]?[slice.offset] { sum.storedByteCount = (sum.storedByteCount ?? 0) + bytes }
-      }
-      sums[name] = sum
-    }
-    return sums.values.sorted { ($0.byteCount, $1.name) > ($1.byteCount, $0.name) }
-  }
-
-  /// The stored bytes of each segment, by blob and by the segment's offset in the content.
-  private static func storedByteCounts(_ manifest: PackManifest) -> [Int: [Int: Int]] {
-    var result: [Int: [Int: Int]] = [:]
-    for (index, blob) in manifest.blobs.enumerated() {
-      var start = 0
-      for segment in blob.storage?.segments ?? [] {
-        result[index, default: [:]][start] = segment.storedByteCount
-        start += segment.byteCount
-      }
-    }
-    return result
   }
 }

@@ -8,16 +8,19 @@ import JSON
 import PackFormat
 import Repack
 
-/// `ggufpack verify`: a pack against its digests.
+/// `ggufpack verify`: packs against their digests.
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Check every byte of a pack against its digests.",
-    discussion: "Exit code 0: good; 1: damaged, with a line for each damaged chunk; 2: unreadable.")
+    discussion: """
+      Exit code 0: good; 1: damaged, with a line for each damaged chunk; 2: unreadable. Of several packs all are checked; the exit code is 1 \
+      if one is damaged, and 2 if one is unreadable and none damaged.
+      """)
 
-  @Argument(help: "The pack.", completion: .directory)
-  var pack: String
+  @Argument(help: "The pack; several may be named.", completion: .directory)
+  var packs: [String]
 
-  @Option(help: "Also prove that the pack was made from this model.", completion: .file(extensions: ["gguf"]))
+  @Option(help: "Also prove that each pack was made from this model.", completion: .file(extensions: ["gguf"]))
   var source: String?
 
   @Flag(help: "Print the result as a JSON document.")
@@ -28,15 +31,31 @@ struct VerifyCommand: ParsableCommand {
 
   func run() throws {
     if json { return try runWithJSON() }
-    let opened = try Pack.open(named: pack)
+    guard packs.count > 1 else { return try verify(packs[0]) }
+    var worst = ExitCode.success
+    for pack in packs {
+      do {
+        try verify(pack)
+      } catch PackError.interrupted {
+        throw PackError.interrupted
+      } catch let error as any FailureConvertible {
+        Terminal.note(error.failure.problem)
+        if worst != .failed { worst = error.failure.exitCode }
+      }
+    }
+    if worst != .success { throw worst }
+  }
+
+  private func verify(_ name: String) throws {
+    let opened = try Pack.open(named: name)
     try verifyFirst(opened, isQuiet: quiet)
     if let source { try compareSource(PackRestorer(opened), with: source, isQuiet: quiet) }
     if quiet { return }
     Output.print(
-      "\(pack.oneLine): good, \(ByteCount(PackVerifier(opened).byteCount)) in \(Count(opened.manifest.blobs.count, "blob"))")
+      "\(name.oneLine): good, \(ByteCount(PackVerifier(opened).byteCount)) in \(Count(opened.manifest.blobs.count, "blob"))")
   }
 
-  /// The JSON document.
+  /// The JSON document about a pack.
   private struct Report {
     var pack: String
     /// `good`, `damaged` or `unreadable`.
@@ -71,9 +90,24 @@ struct VerifyCommand: ParsableCommand {
   }
 
   private func runWithJSON() throws {
-    var report = Report(pack: pack)
+    let reports = try packs.map(report)
+    let results = reports.map(\.result)
+    let result = ["damaged", "unreadable"].first { results.contains($0) } ?? "good"
+    if packs.count == 1 {
+      Output.print(document: reports[0].document)
+    } else {
+      var document = JSONObject()
+      document.set("packs", reports.map(\.document))
+      document.set("result", result)
+      Output.print(document: document)
+    }
+    if result != "good" { throw result == "damaged" ? ExitCode.failed : ExitCode.unusable }
+  }
+
+  private func report(of name: String) throws -> Report {
+    var report = Report(pack: name)
     do {
-      let opened = try Pack.open(named: pack)
+      let opened = try Pack.open(named: name)
       for damage in try verify(opened, &report.byteCount) { report.add(damage) }
       if let source, report.problems.isEmpty { try compare(opened, with: source, &report) }
       if !report.problems.isEmpty { report.result = "damaged" }
@@ -83,8 +117,7 @@ struct VerifyCommand: ParsableCommand {
       report.result = error.failure.exitCode == .failed ? "damaged" : "unreadable"
       report.add(error)
     }
-    Output.print(document: report.document)
-    if report.result != "good" { throw report.result == "damaged" ? ExitCode.failed : ExitCode.unusable }
+    return report
   }
 
   private func verify(_ pack: Pack, _ byteCount: inout Int) throws(PackError) -> [PackError] {
