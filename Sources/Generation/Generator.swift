@@ -33,6 +33,8 @@ public struct GenerationResult: Sendable {
   public var decodeSeconds = 0.0
   /// Seconds of these for finding out which tokens a grammar allows.
   public var constraintSeconds = 0.0
+  /// What came of proposals; nil: nothing was to be proposed.
+  public var draft: DraftCount?
   /// Whether the answer is whole by its grammar; true without one.
   public var isComplete = true
   /// Bytes that crossed the nodes while the prompt was read.
@@ -65,6 +67,9 @@ public struct Generator {
   /// What an answer may be; nil: anything.
   public var constraint: AnswerConstraint?
 
+  /// Proposes tokens, so that one step may yield several; nil: nothing does.
+  public var drafter: Drafter?
+
   /// Answers of `model`, without limits.
   public init(_ model: Model, _ tokenizer: Tokenizer) {
     self.model = model
@@ -87,6 +92,7 @@ public struct Generator {
     guard !prompt.isEmpty, maximumTokens != 0 else { return result }
     var next: Int32?
     var hasNumbers = true
+    if drafter != nil { result.draft = DraftCount() }
     constraint?.reset()
     func choose(_ logits: Span<Float>, _ sampler: inout Sampler) {
       next = sampler.sample(logits, within: constraint)
@@ -97,6 +103,7 @@ public struct Generator {
     let crossedBefore = model.crossedByteCount
     let isRead = try model.read(prompt, into: sequence, isInterrupted: isInterrupted) { _, logits in
       sampler.accept(prompt: prompt)
+      for token in prompt { drafter?.note(token) }
       choose(logits, &sampler)
     }
     guard isRead else {
@@ -108,30 +115,54 @@ public struct Generator {
     result.promptCrossedByteCount = model.crossedByteCount - crossedBefore
     var stream = TokenStream(tokenizer, shown: shownControl)
     var stops = StopMatcher(stopStrings)
+    /// Takes a token that was chosen after `length` tokens, and says why the answer ends with it, if it does.
+    func take(_ token: Int32, after length: Int, _ sampler: inout Sampler) -> StopReason? {
+      result.tokens.append(token)
+      sampler.accept(token)
+      drafter?.note(token)
+      if !ignoresEnd, tokenizer.isEndOfGeneration(token) { return .endOfText }
+      constraint?.accept(token)
+      emit(token, stops.append(stream.append(token)))
+      if constraint?.mustEnd == true { return .endOfText }
+      return reasonToStop(result, stops, length, isInterrupted)
+    }
+    // The tokens of a step: the one that was chosen, and what is proposed to follow it.
+    var (step, draft): ([Int32], [Int32]) = ([], [])
     while true {
+      let length = model.length(of: sequence)
       guard let token = next else {
         // The model's numbers may be good, and the vocabulary too small for the grammar.
         guard constraint != nil, hasNumbers else { throw .noFiniteLogit }
         result.reason = .noToken
         break
       }
-      result.tokens.append(token)
-      sampler.accept(token)
-      if !ignoresEnd, tokenizer.isEndOfGeneration(token) {
-        result.reason = .endOfText
-        break
+      var reason = take(token, after: length, &sampler)
+      if reason == nil {
+        try drafter?.propose(draftLimit(result, length), into: &draft)
+        step.removeAll(keepingCapacity: true)
+        step.append(token)
+        step.append(contentsOf: draft)
+        var (accepted, isOpen) = (0, true)
+        try model.read(step, into: sequence, logitsFrom: 0) { position, logits in
+          guard isOpen else { return }
+          choose(logits, &sampler)
+          isOpen = false
+          guard accepted < draft.count, next == draft[accepted] else { return }
+          reason = take(draft[accepted], after: position + 1, &sampler)
+          guard reason == nil else { return }
+          accepted += 1
+          isOpen = true
+        }
+        if draft.count > accepted { model.truncate(sequence, to: length + 1 + accepted) }
+        if let drafter {
+          drafter.note(proposed: draft.count, accepted: accepted)
+          result.draft?.note(proposed: draft.count, accepted: accepted)
+        }
       }
-      constraint?.accept(token)
-      emit(token, stops.append(stream.append(token)))
-      if constraint?.mustEnd == true {
-        result.reason = .endOfText
-        break
-      }
-      if let reason = reasonToStop(result, stops, sequence, isInterrupted) {
+      if let reason {
         result.reason = reason
         break
       }
-      try model.read([token], into: sequence) { _, logits in choose(logits, &sampler) }
     }
     result.decodeSeconds = (clock.now - decodeStart) / .seconds(1)
     result.decodeCrossedByteCount = model.crossedByteCount - crossedBefore - result.promptCrossedByteCount
@@ -145,12 +176,18 @@ public struct Generator {
   }
 
   private func reasonToStop(
-    _ result: GenerationResult, _ stops: StopMatcher, _ sequence: Int, _ isInterrupted: () -> Bool
+    _ result: GenerationResult, _ stops: StopMatcher, _ length: Int, _ isInterrupted: () -> Bool
   ) -> StopReason? {
     if stops.isStopped { return .stopString }
     if isInterrupted() { return .interrupted }
     if let maximumTokens, result.tokens.count >= maximumTokens { return .length }
-    if model.length(of: sequence) >= model.contextLength { return .context }
+    if length >= model.contextLength { return .context }
     return nil
+  }
+
+  /// Proposals of a step at most, after so many tokens: no more than the answer, the context and the step have room for.
+  private func draftLimit(_ result: GenerationResult, _ length: Int) -> Int {
+    let left = maximumTokens.map { $0 - result.tokens.count } ?? .max
+    return min(left, model.contextLength - length, model.logitRows, model.batchSize) - 1
   }
 }

@@ -24,7 +24,7 @@ public struct SessionOptions: Sendable {
 public final class Session {
   /// The pack.
   public let pack: Pack
-  private let options: SessionOptions
+  let options: SessionOptions
   /// Its threads.
   public let teams: Teams
   /// Its weights in memory.

@@ -49,6 +49,12 @@ struct JSONReport: AnswerReport {
     event.set("promptTokensPerSecond", result.promptRate)
     event.set("tokensPerSecond", result.decodeRate)
     event.set("constraintSeconds", result.constraintSeconds)
+    if let draft = result.draft {
+      event.set("steps", draft.steps)
+      event.set("draftedTokens", draft.proposed)
+      event.set("acceptedTokens", draft.accepted)
+      event.set("acceptedPerStep", draft.acceptedPerStep)
+    }
     event.set("crossedByteCount", result.promptCrossedByteCount + result.decodeCrossedByteCount)
     event.set("crossedBytesPerToken", result.crossedBytesPerToken)
     event.set("weightByteCount", session.weights.byteCount)

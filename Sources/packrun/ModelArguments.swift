@@ -65,8 +65,12 @@ struct ModelArguments: ParsableArguments {
 
   /// Places the pack and starts its threads, and says what could not be arranged as it should be.
   ///
-  /// - Parameter readsAllLogits: Whether the logits of many positions are read, not those of each sequence's last one alone.
-  func session(_ pack: Pack, sequences: Int = 1, readsAllLogits: Bool = false, isQuiet: Bool = false) throws -> Session {
+  /// - Parameters:
+  ///   - readsAllLogits: Whether the logits of many positions are read, not those of each sequence's last one alone.
+  ///   - drafts: Whether those of a step with proposed tokens are.
+  func session(
+    _ pack: Pack, sequences: Int = 1, readsAllLogits: Bool = false, drafts: Bool = false, isQuiet: Bool = false
+  ) throws -> Session {
     var options = SessionOptions()
     options.teams = placement.teamOptions
     options.simulatedTeams = teams
@@ -75,7 +79,7 @@ struct ModelArguments: ParsableArguments {
     options.model.contextLength = context
     options.model.batchSize = batch
     options.model.sequenceCount = sequences
-    if !readsAllLogits { options.model.logitRows = sequences }
+    if !readsAllLogits { options.model.logitRows = drafts ? max(sequences, Drafter.mostTokens + 1) : sequences }
     options.model.kernels = kernels
     options.model.cacheType = kv
     options.model.checkpointInterval = checkpointInterval

@@ -30,7 +30,7 @@ struct TextReport: AnswerReport {
     if session.teams.teamCount > 1 { noteNodes(result) }
     Terminal.note(
       "prompt \(Count(result.promptTokens, "token"))\(Self.rate(result.promptRate)); "
-        + "answer \(Count(result.tokens.count, "token"))\(Self.rate(result.decodeRate))\(maskText(result)); "
+        + "answer \(Count(result.tokens.count, "token"))\(Self.rate(result.decodeRate))\(maskText(result))\(result.draftText); "
         + "KV cache \(ByteCount(session.model.cacheByteCount)) for \(Count(session.model.contextLength, "token")); "
         + "\(Count(session.teams.threadCount, "thread")), \(session.model.kernelsName)")
   }
@@ -78,4 +78,12 @@ struct TextReport: AnswerReport {
 /// Says that an answer ended because its context was full.
 func noteFullContext(_ session: Session) {
   Terminal.note("the context of \(Count(session.model.contextLength, "token")) is full; a larger --ctx holds more")
+}
+
+extension GenerationResult {
+  /// What came of proposed tokens; empty if there were none to be.
+  var draftText: String {
+    guard let draft else { return "" }
+    return ", draft \(Decimal(draft.acceptedPerStep, 2)) accepted per step (\(draft.accepted) of \(draft.proposed))"
+  }
 }

@@ -84,6 +84,25 @@ struct PackrunTests {
     #expect(divided.output == first.output, "\(divided.errors)")
   }
 
+  @Test("Proposed tokens change no answer; what cannot propose them is refused by name")
+  func drafts() throws {
+    let place = try Workplace()
+    let pack = try place.pack("gemma3-tiny")
+    let options = [
+      "-p", "Once upon a time, once upon a time, once upon", "-n", "24", "--temp", "0", "--ignore-eos", "--ctx", "128",
+    ]
+    let plain = try place.run("packrun", [pack] + options)
+    for draft in ["ngram", pack] {
+      let drafted = try place.run("packrun", [pack, "--draft", draft] + options)
+      #expect(drafted.code == 0 && drafted.output == plain.output)
+      #expect(drafted.errors.contains("accepted per step"))
+    }
+    let other = try place.run("packrun", [pack, "--draft", place.pack("qwen3moe-tiny")] + options)
+    #expect(other.code == 2 && other.lines.count == 1 && other.errors.contains("vocabulary"), "\(other.errors)")
+    let layers = try place.run("packrun", [pack, "--draft", "mtp"] + options)
+    #expect(layers.code == 2 && layers.lines.count == 1 && layers.errors.contains("MTP"), "\(layers.errors)")
+  }
+
   @Test("Logits are written whole, the same for one node and two")
   func logits() throws {
     let place = try Workplace()

@@ -38,6 +38,9 @@ public struct ModelConfiguration: Sendable {
   /// Tokens that the model's RoPE was first made for.
   let originalContextLength: Int
 
+  /// Whether any number of tokens can be forgotten from a sequence's end; otherwise a layer keeps a state that they have changed.
+  public var forgetsTokens: Bool { layers.allSatisfy { $0.mixer?.stateLength ?? 0 == 0 } }
+
   var hasExperts: Bool {
     layers.contains {
       switch $0.network {

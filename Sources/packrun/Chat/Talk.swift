@@ -24,7 +24,7 @@ struct Talk {
 
   init(
     _ conversation: Conversation, _ session: Session, _ tokenizer: Tokenizer, _ sampling: SamplingArguments,
-    reasoning: ReasoningDisplay
+    _ drafter: Drafter?, reasoning: ReasoningDisplay
   ) {
     self.session = session
     self.tokenizer = tokenizer
@@ -34,6 +34,7 @@ struct Talk {
     generator.maximumTokens = sampling.maximumTokens
     generator.stopStrings = sampling.stop
     generator.shownControl = conversation.turnTokens
+    generator.drafter = drafter
     self.generator = generator
     sampler = Sampler(
       sampling.options(contextLength: session.model.contextLength), vocabularySize: session.model.vocabularySize)
@@ -46,7 +47,7 @@ struct Talk {
     guard let result = lastResult else { return nil }
     let kept = lastKept > 0 ? " (and \(lastKept) known)" : ""
     return "prompt \(Count(result.promptTokens, "token"))\(kept), \(Decimal(result.promptRate, 1))/s; "
-      + "answer \(Count(result.tokens.count, "token")), \(Decimal(result.decodeRate, 1))/s"
+      + "answer \(Count(result.tokens.count, "token")), \(Decimal(result.decodeRate, 1))/s\(result.draftText)"
   }
 
   /// What the conversation takes, in lines.

@@ -22,6 +22,7 @@ struct ChatCommand: ParsableCommand {
 
   @OptionGroup var model: ModelArguments
   @OptionGroup var sampling: SamplingArguments
+  @OptionGroup var drafting: DraftArguments
   @OptionGroup var template: TemplateArguments
 
   @Option(parsing: .unconditional, help: "System prompt: what the model is told before the first turn.")
@@ -38,10 +39,12 @@ struct ChatCommand: ParsableCommand {
       try template.template(pack, tokenizer), tokenizer, ChatRequest(messages: [], variables: try template.variables()))
     conversation.setSystem(try TextInput.decode(system.pathBytes, "--system"))
     let reader = TurnReader(edits: true, history: LineHistory("chat-history", of: "packrun"))
-    let session = try model.session(pack)
+    let small = try drafting.open(for: pack, tokenizer)
+    let session = try model.session(pack, drafts: drafting.isGiven)
     try tokenizer.check(embeddingRows: session.model.vocabularySize)
     Interrupt.watch([SIGINT], endsReads: true)
-    var loop = ChatLoop(Talk(conversation, session, tokenizer, sampling, reasoning: reasoning), reader)
+    let drafter = try drafting.drafter(small, for: session)
+    var loop = ChatLoop(Talk(conversation, session, tokenizer, sampling, drafter, reasoning: reasoning), reader)
     try loop.run()
   }
 }

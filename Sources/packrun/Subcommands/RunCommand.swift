@@ -21,6 +21,7 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var model: ModelArguments
   @OptionGroup var sampling: SamplingArguments
+  @OptionGroup var drafting: DraftArguments
 
   @Option(name: .shortAndLong, parsing: .unconditional, help: "The prompt.")
   var prompt: String?
@@ -73,6 +74,7 @@ struct RunCommand: ParsableCommand {
     if request == nil, template.isGiven { throw ValidationError("options of chat templates need --request FILE") }
     if grammar.isGiven, parallel != nil { throw ValidationError("--parallel does not take a grammar or a schema") }
     if grammar.isGiven, ignoreEos { throw ValidationError("--ignore-eos contradicts a grammar, which says where the answer ends") }
+    if drafting.isGiven, parallel != nil { throw ValidationError("--parallel does not take --draft") }
     if parallel != nil, file == nil { throw ValidationError("--parallel takes its prompts from a file: add -f FILE") }
   }
 
@@ -83,10 +85,11 @@ struct RunCommand: ParsableCommand {
     let constraint = try grammar.compiled().map { grammar in AnswerConstraint(grammar, .init(tokenizer)) }
     let reply = try request.map { path throws in try RequestAnswer(conversation(path, pack, tokenizer)) }
     if let end = reply?.reasoningEnd { constraint?.begin(after: end) }
+    let small = try drafting.open(for: pack, tokenizer)
     let text = reply == nil ? try givenText() : nil
     if let text, text.isEmpty { throw Failure("the prompt is empty") }
     var reader = text == nil && reply == nil ? TurnReader() : nil
-    let session = try model.session(pack, sequences: parallel ?? 1, isQuiet: quiet)
+    let session = try model.session(pack, sequences: parallel ?? 1, drafts: drafting.isGiven, isQuiet: quiet)
     try tokenizer.check(embeddingRows: session.model.vocabularySize)
     Interrupt.watch([SIGINT], endsReads: true)
     let report: any AnswerReport = json ? JSONReport(session: session) : TextReport(session: session, isQuiet: quiet)
@@ -95,6 +98,7 @@ struct RunCommand: ParsableCommand {
     generator.stopStrings = sampling.stop
     generator.ignoresEnd = ignoreEos
     generator.constraint = constraint
+    generator.drafter = try drafting.drafter(small, for: session)
     if let reply {
       var sampler = sampler(session)
       try reply.run(generator, &sampler, report, reasoning: reasoning)

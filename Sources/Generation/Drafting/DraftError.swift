@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Inference
+
+/// Why tokens cannot be drafted.
+public enum DraftError: Error, Equatable {
+  /// A model's state cannot be taken back where a draft does not come true.
+  case stateCannotGoBack(architecture: String)
+  /// The models' vocabularies differ, at this token first.
+  case otherVocabulary(name: String, token: Int)
+  /// The pack is made for another number of nodes.
+  case otherNodes(name: String, nodes: Int, expected: Int)
+  /// The pack has no vocabulary that texts can be compared by.
+  case noVocabulary(name: String, problem: String)
+  /// The smaller model cannot be computed.
+  case model(name: String, ModelError)
+  /// Layers for the prediction of further tokens are not computed.
+  case predictionLayers
+
+  /// What is wrong.
+  public var problem: String {
+    switch self {
+    case .stateCannotGoBack(let architecture):
+      "the layers of \(architecture) keep a state that cannot be taken back, so nothing can be drafted for it"
+    case .otherVocabulary(let name, let token):
+      "\(name): its vocabulary is another one (token \(token) differs), so it cannot draft for this model"
+    case .otherNodes(let name, let nodes, let expected):
+      "\(name): the pack is made for \(nodes) nodes, and this model runs on \(expected); convert it again with --nodes \(expected)"
+    case .noVocabulary(let name, let problem): "\(name): \(problem)"
+    case .model(let name, let error): "\(name): \(error.problem)"
+    case .predictionLayers: "layers for the prediction of further tokens (MTP) are not computed; draft with ngram or a smaller pack"
+    }
+  }
+}

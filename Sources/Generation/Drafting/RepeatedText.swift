@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// Foresees a text by itself: what followed the last time when its last tokens came before.
+///
+/// All memory is allocated at the beginning.
+struct RepeatedText {
+  /// Tokens that must have come before in the same order.
+  static let matchLength = 3
+
+  /// The text so far.
+  private(set) var tokens: [Int32] = []
+  /// Tokens that there is room for.
+  let capacity: Int
+  /// Where the token after some tokens stands, at a place that follows from these; 0: nothing.
+  private var followers: [Int32]
+
+  /// - Parameter capacity: Tokens of a text; a longer one is forgotten.
+  init(capacity: Int) {
+    self.capacity = max(capacity, Self.matchLength + 1)
+    tokens.reserveCapacity(self.capacity)
+    var size = 64
+    while size < 2 * self.capacity { size *= 2 }
+    followers = [Int32](repeating: 0, count: size)
+  }
+
+  /// Adds a token to the text.
+  mutating func append(_ token: Int32) {
+    if tokens.count == capacity {
+      tokens.removeAll(keepingCapacity: true)
+      for index in followers.indices { followers[index] = 0 }
+    }
+    // What came before is found from now on.
+    if tokens.count >= Self.matchLength { followers[place(before: tokens.count)] = Int32(tokens.count) }
+    tokens.append(token)
+  }
+
+  /// Adds to `draft` the tokens that are likely to come next, at most `limit` of them.
+  func foresee(_ limit: Int, into draft: inout [Int32]) {
+    guard tokens.count > Self.matchLength, limit > 0 else { return }
+    let source = Int(followers[place(before: tokens.count)])
+    guard source > 0 else { return }
+    let begin = draft.count
+    // A text that repeats itself at once goes on into what has just been foreseen.
+    for index in source..<source + limit {
+      draft.append(index < tokens.count ? tokens[index] : draft[begin + index - tokens.count])
+    }
+  }
+
+  /// The place of the tokens before `end`: theirs, or the empty one that they would take.
+  private func place(before end: Int) -> Int {
+    var hash: UInt64 = 0
+    for index in end - Self.matchLength..<end {
+      hash = (hash ^ UInt64(UInt32(bitPattern: tokens[index]))) &* 0x9E37_79B9_7F4A_7C15
+      hash ^= hash >> 29
+    }
+    let mask = followers.count - 1
+    var place = Int(truncatingIfNeeded: hash) & mask
+    while followers[place] > 0, !isSame(Int(followers[place]), end) { place = (place + 1) & mask }
+    return place
+  }
+
+  private func isSame(_ end: Int, _ other: Int) -> Bool {
+    (1...Self.matchLength).allSatisfy { tokens[end - $0] == tokens[other - $0] }
+  }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ArgumentParser
+import Console
+import Generation
+import Inference
+import PackFormat
+import Tokenization
+
+/// How tokens are proposed, so that one step may yield several.
+struct DraftArguments: ParsableArguments {
+  @Option(
+    help: """
+      Check several tokens in one step, proposed by ngram, which looks for what followed the last time in the text, or by the model in \
+      a smaller PACK of the same vocabulary. Answers stay the same.
+      """)
+  var draft: String?
+
+  /// Whether some are to be proposed.
+  var isGiven: Bool { draft != nil }
+
+  func validate() throws {
+    if let draft, draft.isEmpty { throw ValidationError("--draft: give ngram or a pack") }
+  }
+
+  /// Opens the pack that is named, if there is one, and finds out whether it can propose tokens for the model of another.
+  func open(for pack: Pack, _ tokenizer: Tokenizer) throws -> Pack? {
+    guard let draft else { return nil }
+    if draft == "mtp" { throw DraftError.predictionLayers }
+    try Drafter.check(ModelConfiguration(pack.metadata))
+    guard draft != "ngram" else { return nil }
+    let small = try Pack.open(named: draft)
+    try DraftModel.check(small, name: draft, against: tokenizer)
+    return small
+  }
+
+  /// What proposes tokens for the model of `session`; nil if nothing is to.
+  ///
+  /// - Parameter pack: What `open` gave.
+  func drafter(_ pack: Pack?, for session: Session) throws -> Drafter? {
+    guard let draft else { return nil }
+    let source = try pack.map { try Drafter.Source.model(DraftModel($0, name: draft, with: session)) } ?? .repeatedText
+    return try Drafter(source, for: session.model)
+  }
+}

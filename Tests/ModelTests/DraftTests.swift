@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Foundation
+import Testing
+
+@testable import Generation
+@testable import Inference
+@testable import Tokenization
+
+@Suite("Answers with proposed tokens", .enabled(if: Oracles.folder != nil, Oracles.absence))
+struct DraftTests {
+  /// Models whose sequences can be cut back.
+  static let models = IdentityTests.models.filter { name in
+    !["qwen35", "qwen3next", "granitehybrid", "lfm2", "nemotron", "kimi"].contains { name.hasPrefix($0) }
+  }
+
+  /// One answer, and how long the sequence is after it.
+  private func answer(
+    _ model: Model, _ tokenizer: Tokenizer, _ prompt: [Int32], _ options: SamplingOptions, _ drafter: Drafter?, most: Int? = 40
+  ) throws -> (GenerationResult, length: Int) {
+    model.truncate(0, to: 0)
+    var generator = Generator(model, tokenizer)
+    generator.maximumTokens = most
+    generator.drafter = drafter
+    var sampler = Sampler(options, vocabularySize: model.vocabularySize)
+    let result = try generator.run(prompt: prompt, sampler: &sampler, isInterrupted: { false }) { _, _ in }
+    return (result, model.length(of: 0))
+  }
+
+  @Test("are those without, greedy and sampled, token for token", arguments: models)
+  func same(_ name: String) throws {
+    let packed = try PackedModel(Oracles.tinyFile(name + ".gguf").path, nodes: 2)
+    let tokenizer = try Tokenizer(metadata: packed.pack.metadata)
+    var options = ModelOptions()
+    options.contextLength = 96
+    let (model, twin) = (try packed.model(options: options), try packed.model(options: options))
+    // Texts that repeat themselves, so that something is proposed, and that fill the context.
+    let prompts: [[Int32]] = [
+      (0..<40).map { (index: Int32) in index % 7 + 40 }, (0..<60).map { (index: Int32) in index * 37 % 11 + 100 },
+    ]
+    var (proposed, accepted) = (0, 0)
+    for (number, prompt) in prompts.enumerated() {
+      for sampling in [SamplingOptions.greedy, SamplingOptions(temperature: 0.5, topK: 4, seed: UInt64(number))] {
+        let plain = try answer(model, tokenizer, prompt, sampling, nil)
+        #expect(plain.0.draft == nil)
+        for source in [Drafter.Source.repeatedText, .model(DraftModel(twin))] {
+          let drafter = try Drafter(source, for: model)
+          let drafted = try answer(model, tokenizer, prompt, sampling, drafter)
+          #expect(drafted.0.tokens == plain.0.tokens)
+          #expect(drafted.0.reason == plain.0.reason)
+          #expect(drafted.length == plain.length)
+          let count = try #require(drafted.0.draft)
+          #expect(count.steps + count.accepted <= plain.0.tokens.count)
+          proposed += count.proposed
+          if case .model = source { accepted += count.accepted }
+        }
+      }
+    }
+    // The same model foresees its own greedy answers.
+    #expect(accepted > 20 && proposed > accepted)
+  }
+
+  @Test("fill the context as far as those without")
+  func full() throws {
+    let packed = try PackedModel(Oracles.tinyFile("qwen3.Q4_K_M.gguf").path)
+    let tokenizer = try Tokenizer(metadata: packed.pack.metadata)
+    var options = ModelOptions()
+    options.contextLength = 50
+    let (model, twin) = (try packed.model(options: options), try packed.model(options: options))
+    let prompt = (0..<30).map { (index: Int32) in index % 5 + 40 }
+    let plain = try answer(model, tokenizer, prompt, .greedy, nil, most: nil)
+    for source in [Drafter.Source.repeatedText, .model(DraftModel(twin))] {
+      let drafted = try answer(model, tokenizer, prompt, .greedy, Drafter(source, for: model), most: nil)
+      #expect(drafted.0.tokens == plain.0.tokens)
+      #expect(drafted.0.reason == plain.0.reason)
+      #expect(drafted.length == plain.length)
+    }
+  }
+
+  @Test(
+    "are refused by name where a state cannot be taken back",
+    arguments: ["qwen35-5.F16", "granitehybrid-5.F16", "lfm2moe-5.F16", "nemotron_h_moe-5.F16", "kimi-linear-5.F16"])
+  func refused(_ name: String) throws {
+    let model = try PackedModel(Oracles.tinyFile(name + ".gguf").path).model()
+    let architecture = model.configuration.architecture.name
+    #expect(throws: DraftError.stateCannotGoBack(architecture: architecture)) { try Drafter(.repeatedText, for: model) }
+  }
+}
