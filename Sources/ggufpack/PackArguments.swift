@@ -43,14 +43,8 @@ struct PackShapeArguments: ParsableArguments {
 }
 
 extension PackShapeArguments {
-  /// Says for how many nodes a pack is made, if nobody has asked for that number.
-  func noteChoice(_ options: PackOptions) {
-    guard nodes == nil else { return }
-    let count = options.nodeCount
-    Terminal.note(
-      "for \(count == 1 ? "one node, which is what" : "the \(count) nodes that") this machine has; --nodes makes a pack for another number"
-    )
-  }
+  /// What a line about the pack's nodes says in addition where nobody has asked for their number.
+  var choice: String { nodes == nil ? " (as many as this machine has; --nodes makes a pack for another number)" : "" }
 }
 
 /// Refuses `-`, which is standard output elsewhere: what is written takes its name when it is whole.
@@ -97,7 +91,7 @@ struct PackWritingArguments: ParsableArguments {
 /// Writes a pack with `converter`, with progress, and says what it has become.
 func write(
   _ converter: PackConverter, to target: String, level: Int?, resumes: Bool, replaces: Bool, isQuiet: Bool,
-  verifying source: Pack? = nil
+  verifying source: Pack? = nil, choice: String = ""
 ) throws {
   var converter = converter
   converter.writer = "ggufpack \(Version.number)"
@@ -112,7 +106,7 @@ func write(
   } catch PackError.interrupted {
     throw Failure(interruption(of: target, resumes: resumes), exitCode: .interrupted)
   }
-  if !isQuiet { Output.print(try summary(of: target)) }
+  if !isQuiet { Output.print(try summary(of: target, choice)) }
 }
 
 /// What is left of a pack that was not finished, and how to resume.
@@ -124,27 +118,28 @@ private func interruption(of target: String, resumes: Bool) -> String {
 
 /// Writes a pack with `converter` as the arguments say.
 func write(
-  _ converter: PackConverter, to target: String, _ arguments: PackWritingArguments, verifying source: Pack? = nil
+  _ converter: PackConverter, to target: String, _ arguments: PackWritingArguments, verifying source: Pack? = nil,
+  choice: String
 ) throws {
   try write(
     converter, to: target, level: arguments.compress, resumes: arguments.resume, replaces: arguments.writing.force,
-    isQuiet: arguments.writing.quiet, verifying: source)
+    isQuiet: arguments.writing.quiet, verifying: source, choice: choice)
 }
 
 /// One line about a pack that was just written.
-private func summary(of path: String) throws -> String {
+private func summary(of path: String, _ choice: String) throws -> String {
   let manifest = try Pack.open(path).manifest
   let content = manifest.blobs.reduce(0) { $0 + $1.byteCount }
   let stored = manifest.blobs.reduce(0) { $0 + $1.storedByteCount }
   let saving = stored == content ? "" : ", compressed to \(ByteCount(stored))"
   return
-    "\(path.oneLine): \(Count(manifest.tensors.count, "tensor")), \(ByteCount(content))\(saving) for \(Count(manifest.nodeCount, "node")), "
-    + "\(manifest.placement)"
+    "\(path.oneLine): \(Count(manifest.tensors.count, "tensor")), \(ByteCount(content))\(saving) for \(Count(manifest.nodeCount, "node"))"
+    + "\(choice), \(manifest.placement)"
 }
 
 /// Prints what a plan would write.
-func show(_ plan: PackPlan, to target: String) {
-  Output.print("\(target.oneLine) would have:")
+func show(_ plan: PackPlan, to target: String, _ options: PackOptions, choice: String) {
+  Output.print("\(target.oneLine) would have, for \(Count(options.nodeCount, "node"))\(choice):")
   for share in plan.shares {
     let nodes = share.node.map { "node \($0)" } ?? "all nodes"
     Output.print(

@@ -27,8 +27,7 @@ struct ConvertCommand: ParsableCommand {
     let target = output ?? source.basePath + ".pack"
     let options = shape.options
     let plan = try PackPlan(source, options: options)
-    if !writing.writing.quiet { shape.noteChoice(options) }
-    if shape.plan { return show(plan, to: target) }
-    try write(PackConverter(source, plan: plan), to: target, writing)
+    if shape.plan { return show(plan, to: target, options, choice: shape.choice) }
+    try write(PackConverter(source, plan: plan), to: target, writing, choice: shape.choice)
   }
 }

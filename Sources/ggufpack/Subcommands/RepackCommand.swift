@@ -26,8 +26,7 @@ struct RepackCommand: ParsableCommand {
     let source = try Pack.open(named: pack)
     let options = shape.options
     let plan = try PackPlan(tensors: source.manifest.tensors, options: options)
-    if !writing.writing.quiet { shape.noteChoice(options) }
-    if shape.plan { return show(plan, to: output) }
-    try write(PackConverter(source, plan: plan), to: output, writing, verifying: source)
+    if shape.plan { return show(plan, to: output, options, choice: shape.choice) }
+    try write(PackConverter(source, plan: plan), to: output, writing, verifying: source, choice: shape.choice)
   }
 }
