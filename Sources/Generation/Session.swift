@@ -61,7 +61,7 @@ public final class Session {
     do {
       teams = try Teams(plan: plan)
       weights = try MappedPack(pack, teams: teams, options: memory)
-    } catch { throw .runtime(error) }
+    } catch { throw ModelGroup.naming(largestContextFor: error, pack, replicas, teams: plan, options: options.model) }
     group = try ModelGroup(weights, teams: teams, options: options.model)
   }
 

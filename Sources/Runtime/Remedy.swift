@@ -6,7 +6,7 @@
 public enum Remedy: Hashable, Sendable {
   // What a user may ask for.
   case mapNodes, spill, threads(Int), memory(MemoryKind), otherPlace
-  case shorterContext, longerContext, smallerBatch, fewerSequences, smallerCache, shorterPrompt
+  case shorterContext, contextOf(Int), longerContext, smallerBatch, fewerSequences, smallerCache, shorterPrompt
   // What may be done with the pack.
   case convert(nodes: Int), copyForEachNode, decompress, pin, pinAgain, unpin
   // What may be done with the machine.
@@ -25,6 +25,7 @@ extension Remedy: CustomStringConvertible {
     case .memory(let kind): "use \(kind.rawValue) memory"
     case .otherPlace: "mount one"
     case .shorterContext: "use a shorter context"
+    case .contextOf(let tokens): "use a context of at most \(tokens) tokens"
     case .longerContext: "use a longer context"
     case .smallerBatch: "compute fewer tokens of a prompt together"
     case .fewerSequences: "run fewer sequences at a time"

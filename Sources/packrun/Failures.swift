@@ -30,7 +30,7 @@ extension RuntimeError: FailureConvertible {
 extension ModelError: FailureConvertible {
   package var failure: Failure {
     switch self {
-    case .noRoom: Failure(line, exitCode: .outOfMemory)
+    case .noRoom, .contextTooLong: Failure(line, exitCode: .outOfMemory)
     case .runtime(let error): error.failure
     default: Failure(line)
     }

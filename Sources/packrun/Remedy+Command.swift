@@ -11,6 +11,7 @@ extension Remedy {
     case .threads(let count): "--threads \(count)"
     case .memory(let kind): "--memory \(kind.rawValue)"
     case .shorterContext, .longerContext: "--ctx"
+    case .contextOf(let tokens): "--ctx \(tokens)"
     case .smallerBatch: "--batch"
     case .fewerSequences: "--parallel"
     case .smallerCache: "--kv q8_0"

@@ -83,11 +83,18 @@ struct MemoryNeedTests {
       // Reading them would be another error.
       for blob in pack.manifest.blobs.indices { try FileManager.default.removeItem(atPath: pack.blobPath(blob)) }
       let error = #expect(throws: ModelError.self) { try Session(pack, options: options) }
-      guard case .runtime(.shortage(let nodes)) = error else {
+      guard case .contextTooLong(.shortage(let nodes), let largest) = error else {
         Issue.record("\(String(describing: error))")
         return
       }
       #expect(nodes.map(\.activations) == [additions])
+      // The context that is named fits, and the next one does not.
+      let room = additions - nodes[0].missing
+      for (length, fits) in [(largest, true), (largest + 16, false)] {
+        options.model.contextLength = length
+        #expect((try needs(pack, TeamPlan(teams: [.init(node: node, cpus: [0])]), options.model)[node] ?? 0 <= room) == fits)
+      }
+      #expect(error?.description.contains("use a context of at most \(largest) tokens") == true)
     }
   }
 }

@@ -78,7 +78,7 @@ struct PlacementTests {
     let result = try Program.packrun.run(pack, "-p", "x", "--ctx", "268435456")
     #expect(result.exitCode == 3, "\(result.errors)")
     #expect(
-      result.errors.contains("for the KV cache and activations") && result.errors.contains("use a shorter context (--ctx)")
+      result.errors.contains("for the KV cache and activations") && result.errors.contains("use a context of at most ")
         && !result.errors.contains("--map-nodes") || result.errors.contains("the cgroup"), "\(result.errors)")
   }
 

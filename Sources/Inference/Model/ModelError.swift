@@ -33,6 +33,8 @@ public enum ModelError: Error, Remediable, Equatable {
   case tokenOutOfRange(token: Int, vocabularySize: Int)
   /// Some nodes have too little free memory for keys, values and activations.
   case noRoom([NodeShortage], contextLength: Int, sequenceCount: Int)
+  /// Memory is short for keys, values and activations, and would not be with a context of at most `largest` tokens.
+  case contextTooLong(RuntimeError, largest: Int)
   /// What the model would need exceeds what fits.
   case tooLarge(what: String)
   /// No logit is a number.
@@ -71,7 +73,7 @@ public enum ModelError: Error, Remediable, Equatable {
       return "too little memory for a context of \(contextLength) tokens\(sequences): \(short.joined(separator: ", "))"
     case .tooLarge(let what): return "\(what) is too large for this machine"
     case .noFiniteLogit: return "the model computes no numbers; its weights are damaged, or made for another architecture"
-    case .runtime(let error): return error.problem
+    case .runtime(let error), .contextTooLong(let error, _): return error.problem
     }
   }
 
@@ -80,6 +82,7 @@ public enum ModelError: Error, Remediable, Equatable {
     switch self {
     case .contextFull: [.shorterPrompt, .longerContext]
     case .noRoom(_, _, let sequenceCount): [.shorterContext] + (sequenceCount == 1 ? [] : [.fewerSequences]) + [.smallerCache]
+    case .contextTooLong(let error, let largest): [.contextOf(largest)] + error.remedies.filter { $0 != .shorterContext }
     case .runtime(let error): error.remedies
     default: []
     }

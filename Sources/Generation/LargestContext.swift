@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Inference
+import PackFormat
+import PackRuntime
+
+extension ModelGroup {
+  /// The same error; if it is a lack of memory that a shorter context would end, with the longest context that there is room for.
+  ///
+  /// - Complexity: O(log(context)) calculations of the models' sizes, each O(tensors).
+  static func naming(
+    largestContextFor error: RuntimeError, _ pack: Pack, _ replicas: ReplicaPlan, teams: TeamPlan, options: ModelOptions
+  ) -> ModelError {
+    let room: ([Int: Int]) -> Bool
+    switch error {
+    case .shortage(let nodes):
+      room = { counts in nodes.allSatisfy { counts[$0.node] ?? 0 <= $0.activations - $0.missing } }
+    case .memoryLimit(_, let needed, let free, let activations):
+      room = { counts in counts.values.reduce(0, +) <= activations - (needed - free) }
+    default: return .runtime(error)
+    }
+    func fits(_ contextLength: Int) -> Bool {
+      var shorter = options
+      shorter.contextLength = contextLength
+      return (try? byteCounts(pack, replicas, teams: teams, options: shorter)).map(room) ?? false
+    }
+    // The cache holds whole blocks of 16 positions.
+    var (low, high) = (0, ((options.contextLength ?? 4096) - 1) / 16)
+    while low < high {
+      let middle = (low + high + 1) / 2
+      if fits(16 * middle) { low = middle } else { high = middle - 1 }
+    }
+    return low == 0 ? .runtime(error) : .contextTooLong(error, largest: 16 * low)
+  }
+}
