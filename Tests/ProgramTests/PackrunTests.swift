@@ -165,6 +165,23 @@ struct PackrunTests {
     let json = try place.run("packrun", ["bench", pack, "-p", "16", "-n", "4", "-r", "2", "--json"])
     let document = try #require(JSONSerialization.jsonObject(with: json.output) as? [String: Any])
     #expect((document["tests"] as? [[String: Any]])?.count == 2)
+    #expect(document["types"] as? String != nil && document["kv"] as? String == "f16" && document["memory"] as? String != nil)
+    // The same in the other forms, for several lengths.
+    let several = ["bench", pack, "-p", "8,0,16", "-n", "2,4", "-r", "1", "--kv", "q8_0", "-o"]
+    let names = ["pp8", "pp16", "tg2", "tg4"]
+    let markdown = try place.run("packrun", several + ["md"])
+    let rows = markdown.text.split(separator: "\n").filter { $0.hasPrefix("| ") }.dropFirst(2)
+    #expect(rows.map { $0.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }[9] } == names, "\(markdown.text)")
+    #expect(rows.allSatisfy { $0.contains("| q8_0 |") }, "\(markdown.text)")
+    let lines = try place.run("packrun", several + ["jsonl"]).text.split(separator: "\n")
+    let events = try lines.map { try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]) }
+    #expect(events.map { $0["test"] as? String } == names && events.allSatisfy { $0["schemaVersion"] as? Int == 1 })
+    let csv = try place.run("packrun", several + ["csv"]).text.split(separator: "\n")
+    #expect(csv.count == 5 && csv[0].hasPrefix("model,architecture,types,") && csv[0].hasSuffix(",test,tokensPerSecond,deviation"))
+    for (line, name) in zip(csv.dropFirst(), names) { #expect(line.contains(",q8_0,") && line.contains(",\(name),"), "\(line)") }
+    for wrong in ["x", "8,", "-1", "8,,9"] {
+      #expect(try place.run("packrun", ["bench", pack, "-p", wrong]).code == 64, "\(wrong)")
+    }
     let deep = try place.run("packrun", ["bench", pack, "-p", "8", "-n", "4", "-r", "2", "-d", "24", "--parallel", "2"])
     #expect(deep.code == 0 && deep.text.contains("pp8 @ d24") && deep.text.contains("tg4 × 2 @ d24"), "\(deep.text)\(deep.errors)")
   }

@@ -15,15 +15,16 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure tokens per second: reading a prompt (pp), and generating (tg).",
     discussion:
-      "Each test runs once to warm up and is then measured -r times; the rate is mean ± standard deviation, as in llama-bench.")
+      "Each test runs once to warm up and is then measured -r times; the rate is mean ± standard deviation, as in llama-bench. -p and -n take several numbers, such as 64,256."
+  )
 
   @OptionGroup var model: ModelArguments
 
-  @Option(name: .shortAndLong, help: "Tokens of the prompt; 0 skips this test.")
-  var promptTokens = 256
+  @Option(name: .shortAndLong, help: "Tokens of the prompt, for each test; 0 skips it. (default: 256)", transform: Self.counts)
+  var promptTokens = [256]
 
-  @Option(name: .shortAndLong, help: "Tokens to generate; 0 skips this test.")
-  var numberOfTokens = 64
+  @Option(name: .shortAndLong, help: "Tokens to generate, for each test; 0 skips it. (default: 64)", transform: Self.counts)
+  var numberOfTokens = [64]
 
   @Option(name: .shortAndLong, help: "How often each test is measured.")
   var repetitions = 3
@@ -35,12 +36,24 @@ struct BenchCommand: ParsableCommand {
     help: "How many sequences generate together; the rate counts the tokens of all. With a mirror, each runs within one node.")
   var parallel = 1
 
-  @Flag(help: "Print JSON.")
+  @Option(
+    name: .shortAndLong,
+    help: "How the results are printed: md, a table of Markdown; csv; json, one document; jsonl, a line for each test.")
+  var output = BenchFormat.md
+
+  @Flag(help: "The same as -o json.")
   var json = false
 
+  private static func counts(_ text: String) throws -> [Int] {
+    try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
+      guard let count = Int(word) else { throw ValidationError("write numbers of tokens, such as 64 or 64,256") }
+      return count
+    }
+  }
+
   func validate() throws {
-    let counts = [promptTokens, numberOfTokens, depth]
-    guard counts.allSatisfy({ (0...1 << 28).contains($0) }), promptTokens > 0 || numberOfTokens > 0 else {
+    let counts = promptTokens + numberOfTokens
+    guard (counts + [depth]).allSatisfy({ (0...1 << 28).contains($0) }), counts.contains(where: { $0 > 0 }) else {
       throw ValidationError("-p, -n and -d must be between 0 and \(1 << 28), and -p or -n must be more than 0")
     }
     guard repetitions > 0, (1...256).contains(parallel) else {
@@ -50,31 +63,34 @@ struct BenchCommand: ParsableCommand {
 
   func run() throws {
     var arguments = model
-    arguments.context = model.context ?? depth + max(promptTokens, numberOfTokens, 16)
+    arguments.context = model.context ?? depth + max((promptTokens + numberOfTokens).max() ?? 0, 16)
     let session = try arguments.session(arguments.open(), sequences: parallel)
     let models = session.group.models.count
     let suffix = depth > 0 ? " @ d\(depth)" : ""
     var tests: [Test] = []
-    if promptTokens > 0 {
-      let name = models > 1 ? "pp\(promptTokens) × \(models)" : "pp\(promptTokens)"
+    for count in promptTokens where count > 0 {
+      let samples = try measure(session.group, models * count) { model throws(ModelError) in
+        try unsafe model.append(tokens(count, model)) { _, _ in }
+      }
+      tests.append(
+        Test(name: (models > 1 ? "pp\(count) × \(models)" : "pp\(count)") + suffix, tokens: count, isPrompt: true, samples: samples)
+      )
+    }
+    for count in numberOfTokens where count > 0 {
+      let samples = try measure(session.group, parallel * count) { model throws(ModelError) in try generate(count, model) }
       tests.append(
         Test(
-          name: name + suffix, tokens: promptTokens, isPrompt: true,
-          samples: try measure(session.group, models * promptTokens, prompt)))
+          name: (parallel > 1 ? "tg\(count) × \(parallel)" : "tg\(count)") + suffix, tokens: count, isPrompt: false,
+          samples: samples))
     }
-    if numberOfTokens > 0 {
-      let name = parallel > 1 ? "tg\(numberOfTokens) × \(parallel)" : "tg\(numberOfTokens)"
-      tests.append(
-        Test(
-          name: name + suffix, tokens: numberOfTokens, isPrompt: false,
-          samples: try measure(session.group, parallel * numberOfTokens, generate)))
-    }
-    let roofline = Roofline(session, sequences: parallel, depth: depth)
-    if json {
-      Output.print(document: document(session, tests, roofline))
-    } else {
-      Output.print(table(session, tests))
-      Output.print(roofline.lines(tests).joined(separator: "\n"))
+    let report = BenchReport(
+      session: session, tests: tests, cache: model.kv, depth: depth, parallel: parallel,
+      roofline: Roofline(session, sequences: parallel, depth: depth))
+    switch json ? .json : output {
+    case .md: Output.print(report.table)
+    case .csv: Output.print(report.csv)
+    case .json: Output.print(document: report.document)
+    case .jsonl: for event in report.events { Output.print(event: event) }
     }
   }
 
@@ -100,13 +116,9 @@ struct BenchCommand: ParsableCommand {
     return rates
   }
 
-  private func prompt(_ model: Model) throws(ModelError) {
-    try unsafe model.append(tokens(promptTokens, model)) { _, _ in }
-  }
-
-  private func generate(_ model: Model) throws(ModelError) {
+  private func generate(_ count: Int, _ model: Model) throws(ModelError) {
     var next = Array(repeating: Int32(1), count: model.sequenceCount)
-    for step in 0..<numberOfTokens {
+    for step in 0..<count {
       try unsafe model.step(next.enumerated().map { ($0, $1) }) { _, _ in }
       for index in next.indices { next[index] = Int32((step * 7919 + index * 31 + 17) % model.vocabularySize) }
     }
@@ -114,47 +126,6 @@ struct BenchCommand: ParsableCommand {
 
   private func tokens(_ count: Int, _ model: Model) -> [Int32] {
     (0..<count).map { Int32(($0 * 7919 + 13) % model.vocabularySize) }
-  }
-
-  private func parameters(_ pack: Pack) -> Int {
-    pack.manifest.tensors.reduce(0) { $0 + $1.dimensions.reduce(1, *) }
-  }
-
-  private func name(_ session: Session) -> String {
-    session.pack.metadata.string("general.name") ?? session.model.configuration.architecture.name
-  }
-
-  private func table(_ session: Session, _ tests: [Test]) -> String {
-    var table = Table([
-      ("model", .left), ("size", .right), ("params", .right), ("kernels", .left), ("nodes", .right), ("threads", .right),
-      ("test", .left), ("t/s", .right),
-    ])
-    for test in tests {
-      table.append([
-        name(session).oneLine, ByteCount(session.weights.byteCount).description,
-        "\(Decimal(Double(parameters(session.pack)) / 1e6, 2)) M", session.model.kernelsName, "\(session.teams.teamCount)",
-        "\(session.teams.threadCount)", test.name, "\(Decimal(test.rate.mean, 2)) ± \(Decimal(test.rate.deviation, 2))",
-      ])
-    }
-    return table.markdown.joined(separator: "\n")
-  }
-
-  private func document(_ session: Session, _ tests: [Test], _ roofline: Roofline) -> JSONObject {
-    var document = JSONObject()
-    document.set("model", name(session))
-    document.set("byteCount", session.weights.byteCount)
-    document.set("parameters", parameters(session.pack))
-    document.set("kernels", session.model.kernelsName)
-    document.set("nodes", session.teams.teamCount)
-    document.set("threads", session.teams.threadCount)
-    let entries = tests.map { test -> JSONObject in
-      var json = test.json
-      roofline.add(test, to: &json)
-      return json
-    }
-    document.set("tests", entries)
-    document.set("limits", roofline.limits)
-    return document
   }
 }
 
