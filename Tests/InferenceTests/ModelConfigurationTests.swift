@@ -32,6 +32,14 @@ struct ModelConfigurationTests {
       ) { $1 }
     case .attention, .convolutions, .mambas, nil: break
     }
+    if (try? Architecture.named(architecture))?.choosesBlocks == true {
+      sizes.merge(
+        [
+          "attention.indexer.head_count": 2, "attention.indexer.key_length": 16, "attention.indexer.top_k": 4,
+          "attention.indexer.block_size": 16,
+        ]
+      ) { $1 }
+    }
     // A layer with heads is no network beside them.
     if (try? Architecture.named(architecture))?.hasOnePartPerLayer == true { sizes["feed_forward_length"] = 0 }
     for (key, value) in sizes { metadata["\(architecture).\(key)"] = .uint32(UInt32(value)) }

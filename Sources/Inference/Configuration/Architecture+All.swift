@@ -119,6 +119,9 @@ extension Architecture {
     Architecture(
       name: "mimo2", keys: [.valueScale], windows: .pattern, gating: .sigmoid, routersTellExperts: true),
     Architecture(name: "minimax-m2", queryKeyNorm: .wholeProjection, gating: .sigmoid),
+    Architecture(
+      name: "minimax-m3", queryKeyNorm: .perHead, choosesBlocks: true, activation: .clampedSwiGLU, gating: .sigmoid,
+      normalisesExpertWeights: false, readsExpertWeightsNorm: true),
     Architecture(name: "olmoe", queryKeyNorm: .wholeProjection, normalisesExpertWeights: false),
     Architecture(
       name: "step35", keys: [.expertClamp, .sharedClamp], queryKeyNorm: .perHead, windows: .pattern,

@@ -76,6 +76,8 @@ public struct Architecture: Sendable {
   var layerCountScaledByEmbedding: Int?
   /// What chooses the positions that are attended to; nil: all are.
   var indexer: Indexer.Traits?
+  /// In the layers after the first dense ones, an indexer chooses the blocks of positions that are attended to.
+  var choosesBlocks = false
   /// Scores join a learned logit that attends to nothing.
   var hasSinks = false
   /// What the output of a head is multiplied by before the last projection.

@@ -32,6 +32,8 @@ struct Attention: MixerPart {
   let scale: Float
   let scoreCap: Float
   let temperature: Temperature?
+  /// What chooses the blocks of positions that are attended to; nil: nothing does.
+  let indexer: BlockIndexer?
   /// Whether its products read activations of 16 bits: two columns of 8 bits for each token.
   let usesTwoPartActivations: Bool
 
@@ -59,6 +61,8 @@ struct Attention: MixerPart {
     let temperature: Temperature?
     /// Queries and keys are normalised with weights of one after RoPE.
     let hasUnitNorm: Bool
+    /// What chooses the blocks of positions; nil: nothing does.
+    let indexer: BlockIndexer.Configuration?
     /// The layer whose keys and values it reads; nil: its own.
     let source: Int?
 
@@ -92,7 +96,6 @@ struct Attention: MixerPart {
           key: reader.key("attention.value_length"), value: "\(valueLength)", expected: "attention.key_length, \(keyLength)")
       }
       try reader.checkHeads(headCount, longest: max(keyLength, valueLength) * (hasGate ? 2 : 1), layer: layer)
-      heads = Heads(queryCount: headCount, keyValueCount: keyValueCount, keyLength: keyLength, valueLength: valueLength)
       let isFinetuned = architecture.finetunedMeansRotary ? try reader.flag("rope.scaling.finetuned") ?? true : true
       let hasRotary = isFinetuned && architecture.hasRotary
       let isRotated = hasRotary && (window.length > 0 || architecture.fullLayersRotate || !windows.exist)
@@ -108,6 +111,14 @@ struct Attention: MixerPart {
       } else {
         hasUnitNorm = false
       }
+      let dense = try reader.size("leading_dense_block_count") ?? 0
+      indexer =
+        architecture.choosesBlocks && layer >= dense
+        ? try BlockIndexer.Configuration(reader, keyValueCount: keyValueCount, rotaryLength: isRotated ? rotary.dimensions : 0)
+        : nil
+      heads = Heads(
+        queryCount: headCount, keyValueCount: keyValueCount, keyLength: keyLength, valueLength: valueLength,
+        areChosen: indexer != nil)
       let isScaledByEmbedding = architecture.layerCountScaledByEmbedding == reader.layerCount
       let length = isScaledByEmbedding ? embeddingLength / headCount : keyLength
       let plain = try reader.number("attention.scale") ?? architecture.scoreScale ?? 1 / Float(length).squareRoot()
@@ -175,14 +186,17 @@ struct Attention: MixerPart {
     scale = configuration.scale
     scoreCap = configuration.scoreCap
     temperature = configuration.temperature
+    indexer = try configuration.indexer.map { (sizes) throws(ModelError) in try BlockIndexer(sizes, model, prefix, &binder) }
     usesTwoPartActivations = architecture.usesTwoPartActivations
   }
 
   var readsQuants: Bool {
     query.readsQuants || key?.readsQuants ?? false || value?.readsQuants ?? false || headGate?.readsQuants ?? false
+      || indexer?.readsQuants ?? false
   }
   var readsFloats: Bool {
     query.readsFloats || key?.readsFloats ?? false || value?.readsFloats ?? false || headGate?.readsFloats ?? false
+      || indexer?.readsFloats ?? false
   }
   var outputBias: Vector { output.bias }
   var longestRow: Int { max(query.rows, heads.keyValueCount * heads.keyLength * 2, output.columns) }
@@ -190,10 +204,25 @@ struct Attention: MixerPart {
 
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
 
-  func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) { _ = HeadAttention.Scratch(&arena, valueLength: heads.valueLength) }
+  func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) { _ = Scratch(&arena, self, sizes) }
 
   func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
     if source == nil { _ = KeyValueCache(&arena, heads, state, team: team, teamCount: teamCount) }
+    if let indexer { _ = Indexer.Keys(&arena, length: indexer.sizes.length, state) }
+  }
+
+  /// What a thread has for itself.
+  struct Scratch {
+    let core: HeadAttention.Scratch
+    let indexer: BlockIndexer.Scratch?
+
+    @inline(__always)
+    init(_ arena: inout Arena, _ attention: Attention, _ pass: PassSizes) {
+      let (heads, count) = (attention.heads, attention.indexer?.sizes.positionCount ?? 0)
+      core = HeadAttention.Scratch(
+        &arena, keyLength: count == 0 ? 0 : heads.keyLength, valueLength: heads.valueLength, chosenCount: count, listedCount: count)
+      indexer = attention.indexer.map { BlockIndexer.Scratch(&arena, $0.sizes, pass) }
+    }
   }
 
   /// What a team's threads keep from one barrier to the next.
@@ -206,6 +235,7 @@ struct Attention: MixerPart {
     let headGates: Rows
     /// The output [token][head][value length].
     let attended: Columns
+    let indexer: BlockIndexer.Buffers?
     /// Queries as `HeadAttention` reads them. Written after the barrier that follows the projections, read before the one in front
     /// of the output.
     let rotated: UnsafeMutablePointer<Float>
@@ -218,6 +248,7 @@ struct Attention: MixerPart {
       values = room.parts.rows(columns, length: attention.value?.rows ?? 0)
       headGates = room.parts.rows(attention.headGate == nil ? 0 : columns, length: attention.heads.queryCount)
       attended = room.parts.columns(columns, length: attention.output.columns, keepsPlain: attention.outputForm.plain)
+      indexer = attention.indexer.map { BlockIndexer.Buffers(&room, $0.sizes, sizes) }
       rotated = room.output.floats(sizes.batch * attention.heads.queryCount * attention.heads.keyLength)
     }
   }

@@ -8,6 +8,7 @@ struct AttentionStep {
   private let attention: Attention
   private let buffers: Attention.Buffers
   private let core: HeadAttention
+  private let indexer: BlockIndexerStep?
 
   @inline(__always)
   init(_ thread: PassThread, _ attention: Attention, layer: Int) {
@@ -15,17 +16,31 @@ struct AttentionStep {
     self.attention = attention
     var room = thread.room
     buffers = Attention.Buffers(&room, attention, thread.pass.sizes)
-    var scratch = thread.scratch
+    var arena = thread.scratch
+    let scratch = Attention.Scratch(&arena, attention, thread.pass.sizes)
+    var state = thread.state(ofLayer: attention.source ?? layer)
+    let (team, teamCount) = (thread.worker.team, thread.worker.teamCount)
+    let cache = KeyValueCache(&state, attention.heads, thread.pass.state, team: team, teamCount: teamCount)
     core = HeadAttention(
-      thread: thread, cache: thread.keyValueCache(attention.heads, layer: attention.source ?? layer), queries: buffers.rotated,
-      window: attention.window, scale: attention.scale, scoreCap: attention.scoreCap, sinks: thread.vector(attention.sinks),
-      scratch: HeadAttention.Scratch(&scratch, valueLength: attention.heads.valueLength))
+      thread: thread, cache: cache, queries: buffers.rotated, window: attention.window, scale: attention.scale,
+      scoreCap: attention.scoreCap, sinks: thread.vector(attention.sinks), scratch: scratch.core, blocks: buffers.indexer?.chosen)
+    if let own = attention.indexer, let buffers = buffers.indexer, let scratch = scratch.indexer {
+      let keys = Indexer.Keys(&state, length: own.sizes.length, thread.pass.state)
+      indexer = BlockIndexerStep(thread, own, rotary: attention.rotary, heads: cache.heads.keys, buffers, keys, scratch)
+    } else {
+      indexer = nil
+    }
   }
 
   func run() {
     project()
     finishQueriesAndKeys()
+    indexer?.finish()
     thread.worker.teamBarrier()
+    if let indexer {
+      indexer.choose()
+      thread.worker.teamBarrier()
+    }
     core.run { output, token, head in publish(output, token: token, head: head) }
     thread.worker.barrier(after: .attention)
     let inTwoParts = attention.usesTwoPartActivations
@@ -41,7 +56,8 @@ struct AttentionStep {
     let (team, inTwoParts) = (thread.worker.team, attention.usesTwoPartActivations)
     let queries = attention.query.unitCount(team: team)
     let (keys, values) = (attention.key?.unitCount(team: team) ?? 0, attention.value?.unitCount(team: team) ?? 0)
-    let all = queries + keys + values + (attention.headGate?.unitCount(team: team) ?? 0)
+    let own = queries + keys + values + (attention.headGate?.unitCount(team: team) ?? 0)
+    let all = own + (indexer?.unitCount ?? 0)
     thread.worker.forEachPart(of: all, .projections) { part in
       thread.project(attention.query, first: 0, part, input, inTwoParts: inTwoParts, into: buffers.queries)
       if let key = attention.key { thread.project(key, first: queries, part, input, inTwoParts: inTwoParts, into: buffers.keys) }
@@ -51,6 +67,7 @@ struct AttentionStep {
       if let gate = attention.headGate {
         thread.project(gate, first: queries + keys + values, part, input, inTwoParts: inTwoParts, into: buffers.headGates)
       }
+      indexer?.project(part, first: own)
     }
     thread.worker.barrier(after: .projections)
   }

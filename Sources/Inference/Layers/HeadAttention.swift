@@ -19,6 +19,8 @@ struct HeadAttention {
   let scratch: Scratch
   /// The positions that tokens with more than so many before them attend to; nil: all.
   var chosen: ChosenPositions?
+  /// The blocks of positions that tokens with more than so many before them attend to; nil: all.
+  var blocks: ChosenBlocks?
 
   /// One block of queries: the positions that each sees, its sink, and its output.
   struct Scratch {
@@ -29,13 +31,18 @@ struct HeadAttention {
     /// Keys and values of chosen positions, as the cache has them.
     let chosenKeys: UnsafeMutablePointer<UInt16>
     let chosenValues: UnsafeMutablePointer<UInt16>
+    /// Those of chosen blocks.
+    let positions: UnsafeMutablePointer<Int32>
 
-    /// - Parameter keyLength: Of keys of chosen positions; 0 where all are attended to.
+    /// - Parameters:
+    ///   - keyLength: Of keys of chosen positions; 0 where all are attended to.
+    ///   - listedCount: Positions of chosen blocks at most.
     @inline(__always)
-    init(_ arena: inout Arena, keyLength: Int = 0, valueLength: Int, chosenCount: Int = 0) {
+    init(_ arena: inout Arena, keyLength: Int = 0, valueLength: Int, chosenCount: Int = 0, listedCount: Int = 0) {
       let positions = keyLength == 0 ? 0 : (chosenCount + 63) / 64 * 64
       chosenKeys = arena.take(positions * keyLength, of: UInt16.self)
       chosenValues = arena.take(keyLength == 0 ? 0 : positions * valueLength, of: UInt16.self)
+      self.positions = arena.integers(listedCount)
       begin = arena.integers(PassSizes.queryBlock)
       end = arena.integers(PassSizes.queryBlock)
       sinks = arena.row(PassSizes.queryBlock)
@@ -72,7 +79,7 @@ struct HeadAttention {
         while first < end {
           var count = min(block, end - first)
           // Tokens choose for themselves.
-          if chosen != nil { count = min(count, heads.count - first % heads.count) }
+          if chosen != nil || blocks != nil { count = min(count, heads.count - first % heads.count) }
           if item == next {
             attend(head, heads, sequence: run.sequence, first..<first + count)
             for index in 0..<count {
@@ -110,7 +117,12 @@ struct HeadAttention {
       call.values = UnsafePointer(values.assumingMemoryBound(to: UInt16.self))
     }
     if let chosen, Int(scratch.end[0]) > chosen.count {
-      attendToChosen(chosen, token: block.lowerBound / heads.count, block.count, &call)
+      attend(to: chosen[block.lowerBound / heads.count], count: chosen.count, block.count, &call)
+    }
+    let (token, last) = (block.lowerBound / heads.count, scratch.end[0] - 1)
+    if let blocks, blocks.isNeeded(at: last) {
+      let count = blocks.expand(token, head: head, upTo: last, into: scratch.positions)
+      attend(to: scratch.positions, count: count, block.count, &call)
     }
     call.key_dim = Int64(cache.keyLength)
     call.value_dim = Int64(cache.valueLength)
@@ -122,12 +134,12 @@ struct HeadAttention {
   }
 
   /// Has a call read copies of the positions that its token has chosen, in half precision.
-  private func attendToChosen(_ chosen: ChosenPositions, token: Int, _ count: Int, _ call: inout ck_attention) {
+  private func attend(to positions: UnsafePointer<Int32>, count: Int, _ queryCount: Int, _ call: inout ck_attention) {
     guard let keys = call.keys, let values = call.values else { return }
     thread.kernels.gather(
-      chosen[token], count: chosen.count, keys: keys, keyLength: cache.keyLength, values: values, valueLength: cache.valueLength,
+      positions, count: count, keys: keys, keyLength: cache.keyLength, values: values, valueLength: cache.valueLength,
       into: (scratch.chosenKeys, scratch.chosenValues))
     (call.keys, call.values) = (UnsafePointer(scratch.chosenKeys), UnsafePointer(scratch.chosenValues))
-    for index in 0..<count { (scratch.begin[index], scratch.end[index]) = (0, Int32(chosen.count)) }
+    for index in 0..<queryCount { (scratch.begin[index], scratch.end[index]) = (0, Int32(count)) }
   }
 }

@@ -9,6 +9,8 @@ struct Heads: Sendable, Equatable {
   var valueLength: Int
   /// F16 numbers that keep one element: 2 where an element is a number and its rounding error.
   var numbersPerElement = 1
+  /// Whether positions are copied out of the cache, which only those in half precision can be.
+  var areChosen = false
 
   /// Query heads that share one head of keys and values.
   var groupSize: Int { queryCount / keyValueCount }
@@ -17,7 +19,7 @@ struct Heads: Sendable, Equatable {
   var numbersPerPosition: Int { keyValueCount * (keyLength + valueLength) * numbersPerElement }
 
   /// Whether keys and values may be kept in 8 bits: whole blocks of 32, and one number for each element.
-  var allowsQuantisedCache: Bool { numbersPerElement == 1 && keyLength % 32 == 0 && valueLength % 32 == 0 }
+  var allowsQuantisedCache: Bool { numbersPerElement == 1 && !areChosen && keyLength % 32 == 0 && valueLength % 32 == 0 }
 }
 
 /// Which query heads a team attends with, and which heads of keys and values it keeps for them.

@@ -78,9 +78,9 @@ struct Indexer {
     private let stride: Int
 
     @inline(__always)
-    init(_ arena: inout Arena, _ sizes: Configuration, _ state: StateSizes) {
-      length = sizes.length
-      stride = state.positions * sizes.length
+    init(_ arena: inout Arena, length: Int, _ state: StateSizes) {
+      self.length = length
+      stride = state.positions * length
       start = arena.floats(state.sequences * stride)
     }
 

@@ -158,7 +158,7 @@ struct LatentAttention: MixerPart {
 
   func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
     _ = KeyValueCache(&arena, sizes.heads, state, team: team, teamCount: teamCount)
-    if let indexer { _ = Indexer.Keys(&arena, indexer.sizes, state) }
+    if let indexer { _ = Indexer.Keys(&arena, length: indexer.sizes.length, state) }
   }
 
   /// What a team's threads keep from one barrier to the next.

@@ -181,7 +181,8 @@ enum Mixer {
     /// F16 numbers that one position takes in the cache.
     var numbersPerPosition: Int {
       switch self {
-      case .attention(let attention): attention.source == nil ? attention.heads.numbersPerPosition : 0
+      case .attention(let attention):
+        (attention.source == nil ? attention.heads.numbersPerPosition : 0) + 2 * (attention.indexer?.length ?? 0)
       case .latent(let attention): attention.heads.numbersPerPosition + 2 * (attention.indexer?.length ?? 0)
       case .delta, .convolution, .mamba, .kimiDelta: 0
       }

@@ -160,6 +160,13 @@ struct Kernels {
       queries.start, weights.start, Int64(weights.count), Int64(length), keys, Int64(scores.count), scores.start)
   }
 
+  /// The products of a query with the keys of whole groups of 16 positions; see `ck_table.index`.
+  @inline(__always)
+  func products(_ query: Row, keys: UnsafePointer<Float>, into scores: Row) {
+    assert(scores.count % 16 == 0)
+    table.pointee.index(query.start, nil, 1, Int64(query.count), keys, Int64(scores.count), scores.start)
+  }
+
   /// Copies some positions' keys and values to positions 0, 1, …; see `ck_table`.
   @inline(__always)
   func gather(

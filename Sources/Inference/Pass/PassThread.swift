@@ -72,13 +72,6 @@ struct PassThread {
   @inline(__always)
   func state(ofLayer layer: Int) -> Arena { Arena(base: pass.states[worker.team * pass.layerCount + layer]) }
 
-  /// The team's keys and values of one layer.
-  @inline(__always)
-  func keyValueCache(_ heads: Heads, layer: Int) -> KeyValueCache {
-    var arena = state(ofLayer: layer)
-    return KeyValueCache(&arena, heads, pass.state, team: worker.team, teamCount: worker.teamCount)
-  }
-
   /// Runs the whole step on this thread; all threads of all teams call it together.
   func run() {
     embed()
