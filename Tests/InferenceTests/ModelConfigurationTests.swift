@@ -44,6 +44,8 @@ struct ModelConfigurationTests {
     if (try? Architecture.named(architecture))?.hasOnePartPerLayer == true { sizes["feed_forward_length"] = 0 }
     for (key, value) in sizes { metadata["\(architecture).\(key)"] = .uint32(UInt32(value)) }
     metadata["\(architecture).attention.layer_norm_rms_epsilon"] = .float32(1e-6)
+    metadata["\(architecture).activation.situ_beta"] =
+      (try? Architecture.named(architecture))?.keys.contains(.situ) == true ? .float32(2) : nil
     return metadata
   }
 

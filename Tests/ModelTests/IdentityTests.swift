@@ -30,6 +30,7 @@ struct IdentityTests {
     "phi3-5.F16", "qwen2moe-5.F16", "qwen3vlmoe-5.F16", "seed_oss-5.F16", "step35-5.F16", "qwen35-5.F16", "qwen35moe-5.F16",
     "qwen3next-5.F16", "gemma4-5.F16", "gemma4-e-5.F16", "gemma4-moe-5.F16", "deepseek32-5.F16", "deepseek32-topk-5.F16",
     "glm-dsa-5.F16", "glm-dsa-topk-5.F16", "granitehybrid-5.F16", "lfm2moe-5.F16", "nemotron_h_moe-5.F16", "kimi-linear-5.F16",
+    "kimi-k3-5.F16",
     "minimax-m3-5.F16", "minimax-m3-topk-5.F16",
   ].filter { Oracles.tiny.contains($0) }
 
@@ -107,7 +108,7 @@ struct IdentityTests {
     .enabled(if: Oracles.folder != nil, Oracles.absence),
     arguments: [
       "gemma3.Q4_K_M", "qwen35-5.F16", "qwen3next-5.F16", "lfm2moe-5.F16", "granitehybrid-5.F16", "glm-dsa-topk-5.F16",
-      "nemotron_h_moe-5.F16", "kimi-linear-5.F16", "minimax-m3-topk-5.F16",
+      "nemotron_h_moe-5.F16", "kimi-linear-5.F16", "kimi-k3-5.F16", "minimax-m3-topk-5.F16",
     ],
     [0, 4, 16])
   func truncation(_ name: String, interval: Int) throws {

@@ -50,6 +50,35 @@ struct TraitTests {
     #expect(try off.logits() != model.logits())
   }
 
+  @Test("Experts between matrices that change nothing give what they give without them", arguments: [1, 2])
+  func latentExperts(nodes: Int) throws {
+    let model = try Self.model("nemotron_h_moe-5.F16")
+    let length = model.metadata.integer("nemotron_h_moe.embedding_length") ?? 0
+    let identity = (0..<length * length).map { $0 % length == $0 / length ? Float(1) : 0 }
+    var latent = model
+    latent.set("moe_latent_size", .uint32(UInt32(length)))
+    for layer in [1, 4, 6] {
+      for name in ["down", "up"] { latent.add("blk.\(layer).ffn_latent_\(name).weight", identity, dimensions: [length, length]) }
+    }
+    #expect(try latent.logits(nodes: nodes) == model.logits(nodes: nodes))
+  }
+
+  @Test("A layer that is to be a network and has heads, too, is refused")
+  func twoParts() throws {
+    var model = try Self.model("nemotron_h_moe-5.F16")
+    model.set("feed_forward_length", .uint32(64))
+    #expect(throws: ModelError.self) { try ModelConfiguration(model.metadata) }
+  }
+
+  @Test("Tensors of a kind of layer that the metadata does not name are refused by name")
+  func foreignTensor() throws {
+    for (name, tensor) in [("kimi-linear-5.F16", "blk.3.ssm_g.weight"), ("minimax-m3-5.F16", "blk.0.indexer.q_proj.weight")] {
+      var model = try Self.model(name)
+      model.add(tensor, [1, 2, 3, 4])
+      #expect(throws: ModelError.unusedTensor(name: tensor)) { try model.logits() }
+    }
+  }
+
   @Test("A token sees its chunk from the beginning on, and no more")
   func chunks() {
     let chunk = Window(length: 8, isChunk: true)

@@ -92,13 +92,17 @@ extension Architecture {
   /// Nemotron, a layer of which is a state space, attention without RoPE, or experts without gates.
   private static let nemotrons = [
     Architecture(
-      name: "nemotron_h_moe", mixers: .mambas, hasOnePartPerLayer: true, hasRotary: false, activation: .squaredReLU,
+      name: "nemotron_h_moe", mixers: .mambas, hasOnePartPerLayer: true, keys: [.mixtureLatent], hasRotary: false,
+      activation: .squaredReLU,
       gating: .sigmoid, normalisesExpertWeights: false, readsExpertWeightsNorm: true)
   ]
 
   /// Kimi's models with delta nets, whose latent attention has no RoPE.
   private static let kimis = [
-    Architecture(name: "kimi-linear", mixers: .kimiDeltaNets, hasRotary: false, gating: .sigmoid)
+    Architecture(
+      name: "kimi-k3", mixers: .kimiDeltaNets, keys: [.situ, .expertLatent, .residualPeriod], hasRotary: false,
+      outputGate: .perElement, gating: .sigmoid, normalisesExpertWeights: false, readsExpertWeightsNorm: true),
+    Architecture(name: "kimi-linear", mixers: .kimiDeltaNets, hasRotary: false, gating: .sigmoid),
   ]
 
   /// Models of experts.

@@ -150,6 +150,11 @@ public struct Architecture: Sendable {
     case expertPeriod = "interleave_moe_layer_step"
     case expertClamp = "swiglu_clamp_exp"
     case sharedClamp = "swiglu_clamp_shexp"
+    case situ = "activation.situ_beta"
+    /// Both say how long the experts' inputs and outputs are, where they are shorter than the residual.
+    case expertLatent = "expert_latent_length"
+    case mixtureLatent = "moe_latent_size"
+    case residualPeriod = "attn_res.block_size"
   }
 
   /// Models of an architecture that are told from the others by their sizes.
@@ -184,6 +189,8 @@ enum Activation: Sendable, Equatable {
   case clampedSwiGLU
   /// SwiGLU whose two factors are limited: the first from above, `up` on both sides.
   case limitedSwiGLU(Float)
+  /// Both are bent before they are multiplied: β·tanh(gate / β)·sigmoid(gate) by γ·tanh(up / γ), or by up where γ is 0.
+  case situ(beta: Float, linear: Float)
   /// max(0, up)², without a gate.
   case squaredReLU
 
@@ -224,4 +231,6 @@ enum OutputGate: Sendable {
   case inQuery
   /// Of one number for each head, which `attn_gate` gives.
   case perHead
+  /// Of what `attn_gate` gives, element by element; in latent attention.
+  case perElement
 }

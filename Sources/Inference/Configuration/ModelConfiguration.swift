@@ -27,6 +27,8 @@ public struct ModelConfiguration: Sendable {
   }
   /// Elements of the input that each layer has for itself; 0: none.
   let layerInputLength: Int
+  /// Layers from one residual that is put away to the next one; 0: none is.
+  let residualPeriod: Int
   /// What embeddings, outputs of mixers and networks, and logits are multiplied by.
   let embeddingScale: Float
   let residualScale: Float
@@ -86,6 +88,8 @@ public struct ModelConfiguration: Sendable {
       throw .badValue(
         key: reader.key(inputs.rawValue), value: "\(layerInputLength)", expected: "at most 2^30 elements for \(layerCount) layers")
     }
+    let period = Architecture.OptionalKey.residualPeriod
+    residualPeriod = architecture.keys.contains(period) ? try reader.size(period.rawValue) ?? 0 : 0
     layers = try LayerConfiguration.all(reader, architecture, embeddingLength: embeddingLength)
     try GraphKeys.check(reader)
     rotaries = layers.compactMap(\.mixer?.rotary).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }

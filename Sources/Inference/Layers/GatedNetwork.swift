@@ -40,11 +40,12 @@ struct GatedNetwork: LayerPart {
   ///   - name: Of the tensors, before `_gate`, `_up` and `_down`.
   ///   - suffix: What follows these.
   ///   - count: How many there are in the stack; biases are one row for each.
+  ///   - length: Elements of inputs and outputs; nil: as many as the residual has.
   init(
-    hiddenLength: Int, _ activation: Activation, count: Int = 1, _ model: ModelConfiguration, _ name: String, suffix: String = "",
-    _ binder: inout WeightBinder
+    hiddenLength: Int, _ activation: Activation, count: Int = 1, length: Int? = nil, _ model: ModelConfiguration, _ name: String,
+    suffix: String = "", _ binder: inout WeightBinder
   ) throws(ModelError) {
-    let length = model.embeddingLength
+    let length = length ?? model.embeddingLength
     (gate, up) = try Self.projections(
       hiddenLength, isGated: activation.isGated, count: count, inputLength: length, name, suffix: suffix, &binder)
     down = try binder.matrix("\(name)_down\(suffix)", columns: hiddenLength, rows: length, experts: count)
@@ -131,6 +132,12 @@ struct GatedNetwork: LayerPart {
 extension Architecture {
   /// The activation of a layer's network, with the limit that the file may set to it; 0 means none.
   func activation(limitedBy key: OptionalKey, _ reader: MetadataReader, layer: Int) throws(ModelError) -> Activation {
+    if keys.contains(.situ) {
+      guard let beta = try reader.number(OptionalKey.situ.rawValue, from: 0), beta > 0 else {
+        throw .missingKey(key: reader.key(OptionalKey.situ.rawValue))
+      }
+      return .situ(beta: beta, linear: max(0, try reader.number("activation.situ_linear_beta") ?? 0))
+    }
     guard keys.contains(key), let limit = try reader.number(key.rawValue, layer: layer, from: 0), limit > 0 else {
       return activation
     }
@@ -172,7 +179,7 @@ extension PassThread {
   func computeHidden(_ network: GatedNetwork, _ hidden: GatedNetwork.Hidden, _ tile: GatedNetwork.Tile) {
     let units = network.hiddenUnitCount(team: worker.team)
     worker.forEachPart(of: units, .hidden, most: PassSizes.tileRows / 32) { part in
-      if network.isApart { return computeApart(network, part, count: step.count, hidden) }
+      if network.isApart { return computeApart(network, part, normed, count: step.count, hidden) }
       network.gate.forEachTile(team: worker.team, unit: 32, part: part) { rows in
         activate(network, rows, normed, count: step.count, in: tile)
         for token in 0..<step.count {
@@ -191,16 +198,16 @@ extension PassThread {
 
   /// Some units of rows of gate and of up, for every team.
   func computeApart(
-    _ network: GatedNetwork, of expert: Int = 0, _ part: Range<Int>, count: Int, map: UnsafePointer<Int32>? = nil,
-    _ hidden: GatedNetwork.Hidden
+    _ network: GatedNetwork, of expert: Int = 0, _ part: Range<Int>, _ input: Columns, count: Int,
+    map: UnsafePointer<Int32>? = nil, _ hidden: GatedNetwork.Hidden
   ) {
     network.gate.forEachRun(team: worker.team, part: part) { rows in
-      network.gate.multiply(rows, of: expert, team: worker.team, normed, count: count, map: map, into: hidden.gate)
+      network.gate.multiply(rows, of: expert, team: worker.team, input, count: count, map: map, into: hidden.gate)
       publish(hidden.gate, rows, count: count)
     }
     guard let up = network.up else { return }
     up.forEachRun(team: worker.team, first: network.gate.unitCount(team: worker.team), part: part) { rows in
-      up.multiply(rows, of: expert, team: worker.team, normed, count: count, map: map, into: hidden.up)
+      up.multiply(rows, of: expert, team: worker.team, input, count: count, map: map, into: hidden.up)
       publish(hidden.up, rows, count: count)
     }
   }

@@ -19,6 +19,8 @@ struct LatentAttention: MixerPart {
   let keyExpand: Matrix
   /// For each head, from the compressed vector to its value.
   let valueExpand: Matrix
+  /// What the logistic function of multiplies the values, element by element; nil: nothing does.
+  let gate: Matrix?
   let output: Matrix
   /// Nil: the layer has none of its own.
   let indexer: Indexer?
@@ -132,6 +134,10 @@ struct LatentAttention: MixerPart {
     } else {
       query = .direct(try binder.matrix("\(prefix)attn_q", columns: length, rows: queries))
     }
+    gate =
+      model.architecture.outputGate == .perElement
+      ? try binder.find("\(prefix)attn_gate", columns: length, rows: sizes.headCount * sizes.valueLength) : nil
+    guard gate?.bias.isPresent != true else { throw .unusedTensor(name: "\(prefix)attn_gate.bias") }
     output = try binder.matrix("\(prefix)attn_output", columns: sizes.headCount * sizes.valueLength, rows: length)
     if let choice = sizes.indexer, sizes.choosesItself {
       indexer = try Indexer(choice, model, queryRank: sizes.queryRank, prefix, &binder)
@@ -144,8 +150,12 @@ struct LatentAttention: MixerPart {
     rotary = sizes.rotary.flatMap { model.rotaries.firstIndex(of: $0) }
   }
 
-  var readsQuants: Bool { query.first.readsQuants || compress.readsQuants || indexer?.readsQuants ?? false }
-  var readsFloats: Bool { query.first.readsFloats || compress.readsFloats || indexer?.readsFloats ?? false }
+  var readsQuants: Bool {
+    query.first.readsQuants || compress.readsQuants || indexer?.readsQuants ?? false || gate?.readsQuants ?? false
+  }
+  var readsFloats: Bool {
+    query.first.readsFloats || compress.readsFloats || indexer?.readsFloats ?? false || gate?.readsFloats ?? false
+  }
   var outputBias: Vector { output.bias }
   var longestRow: Int {
     max(sizes.headCount * max(sizes.queryLength, sizes.valueLength), sizes.cachedLength * 2, sizes.indexer?.length ?? 0)
@@ -175,6 +185,8 @@ struct LatentAttention: MixerPart {
     let latentAttended: Columns
     /// The output [token][head][value length].
     let attended: Columns
+    /// What gates it, before the logistic function.
+    let gates: Rows
     let indexer: Indexer.Buffers?
     /// Queries as `HeadAttention` reads them. Written after the barrier that follows the first products, read before the one in
     /// front of the output.
@@ -186,6 +198,7 @@ struct LatentAttention: MixerPart {
       queries = room.parts.rows(batch, length: sizes.headCount * sizes.queryLength)
       keys = room.parts.rows(batch, length: sizes.cachedLength)
       attended = room.parts.columns(batch, length: sizes.headCount * sizes.valueLength)
+      gates = room.parts.rows(attention.gate == nil ? 0 : batch, length: sizes.headCount * sizes.valueLength)
       compressedQuery = room.parts.columns(batch, length: sizes.queryRank)
       plainQueries = room.parts.columns(batch * sizes.headCount, length: sizes.plainLength)
       latentAttended = room.parts.columns(batch * sizes.headCount, length: sizes.rank)

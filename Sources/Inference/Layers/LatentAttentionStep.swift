@@ -53,6 +53,7 @@ struct LatentAttentionStep {
     thread.worker.barrier(after: .attention)
     expandValues()
     thread.worker.barrier()
+    if attention.gate != nil { applyGate() }
     if attention.output.readsQuants { thread.quantizeShared(buffers.attended, count: thread.step.count) }
     thread.projectOutput(attention.output, buffers.attended)
   }
@@ -61,7 +62,9 @@ struct LatentAttentionStep {
   private func compress() {
     let units = attention.query.first.unitCount(team: thread.worker.team)
     let own = units + attention.compress.unitCount(team: thread.worker.team)
-    let part = thread.part(of: own + (indexer?.unitCount ?? 0))
+    let gated = own + (indexer?.unitCount ?? 0)
+    let part = thread.part(of: gated + (attention.gate?.unitCount(team: thread.worker.team) ?? 0))
+    if let gate = attention.gate { thread.project(gate, first: gated, part, thread.normed, into: buffers.gates) }
     switch attention.query {
     case .direct(let matrix): thread.project(matrix, first: 0, part, thread.normed, into: buffers.queries)
     case .compressed(let matrix, _, _):
@@ -173,6 +176,15 @@ struct LatentAttentionStep {
         into: attended, first: -first)
       thread.publish(attended, first + rows.lowerBound..<first + rows.upperBound, count: step.count)
     }
+  }
+
+  /// Gates all values, on every team for itself.
+  private func applyGate() {
+    for token in thread.part(of: thread.step.count) {
+      let row = buffers.attended[token]
+      thread.kernels.multiply(row, byLogisticOf: buffers.gates[token], into: row)
+    }
+    thread.worker.teamBarrier()
   }
 
   /// Calls `body` with this thread's part of the rows of each head's matrix, a tile at a time.

@@ -5,6 +5,10 @@
 ///
 /// Plain data, read by all threads.
 struct Layer {
+  /// What the mixer reads; nil: the residual.
+  let mixerMixture: ResidualAttention?
+  /// Whether the residual is put away once the mixer has read it.
+  let putsResidualAway: Bool
   let mixerNorm: Norm
   /// Nil: the layer is a network.
   let mixer: Mixer?
@@ -16,6 +20,8 @@ struct Layer {
   let mixerOutputNorm: Vector
   /// Nil: the network reads what the mixer reads.
   let networkNorm: Norm?
+  /// What the network reads; nil: the residual.
+  let networkMixture: ResidualAttention?
   /// Nil: the layer is a mixer.
   let network: Network?
   let networkInputIsQuantised: Bool
@@ -32,6 +38,12 @@ struct Layer {
   init(_ configuration: ModelConfiguration, _ index: Int, _ binder: inout WeightBinder) throws(ModelError) {
     let (architecture, length) = (configuration.architecture, configuration.embeddingLength)
     let prefix = "blk.\(index)."
+    let period = configuration.residualPeriod
+    putsResidualAway = period > 0 && index % period == 0
+    mixerMixture = try ResidualAttention(
+      "\(prefix)attn_res_score", count: period == 0 ? 0 : (index + period - 1) / period, configuration, &binder)
+    networkMixture = try ResidualAttention(
+      "\(prefix)ffn_res_score", count: period == 0 ? 0 : index / period + 1, configuration, &binder)
     let first = try Norm("\(prefix)attn_norm.weight", configuration, &binder)
     mixerNorm = first
     mixer = try Mixer(configuration, index, prefix, &binder)
@@ -291,8 +303,9 @@ extension PassThread {
 
   private func runMixer(_ layer: UnsafePointer<Layer>, _ index: Int) {
     normalize(
-      layer.pointee.mixerNorm, quantizing: layer.pointee.mixerInputIsQuantised,
+      layer.pointee.mixerNorm, layer.pointee.mixerMixture, quantizing: layer.pointee.mixerInputIsQuantised,
       inTwoParts: layer.pointee.mixer?.usesTwoPartActivations ?? false)
+    if layer.pointee.putsResidualAway { putResidualAway(layer.pointee.mixerMixture?.count ?? 0) }
     switch layer.pointee.mixer {
     case .attention(let attention)?: AttentionStep(self, attention, layer: index).run()
     case .latent(let attention)?: LatentAttentionStep(self, attention, layer: index).run()
@@ -310,7 +323,9 @@ extension PassThread {
       return run(
         both, layer.pointee.networkNorm ?? .none, outputNorm: layer.pointee.networkOutputNorm, scale: layer.pointee.networkScale)
     }
-    if let norm = layer.pointee.networkNorm { normalize(norm, quantizing: layer.pointee.networkInputIsQuantised) }
+    if let norm = layer.pointee.networkNorm {
+      normalize(norm, layer.pointee.networkMixture, quantizing: layer.pointee.networkInputIsQuantised)
+    }
     switch layer.pointee.network {
     case .dense(let network)?: GatedNetworkStep(self, network).run()
     case .experts(let mixture)?: MixtureStep(self, mixture).run()

@@ -11,6 +11,8 @@ struct Mixture: LayerPart {
   /// Added to the experts' scores for choosing them, not for weighing them.
   let selectionBias: Vector
   let experts: GatedNetwork
+  /// What lies between the residual and the experts; nil: nothing.
+  let latent: LatentExperts?
   let shared: GatedNetwork?
   /// One number, whose logistic function the shared expert's output is multiplied by; nil: none.
   let sharedGate: Matrix?
@@ -27,11 +29,14 @@ struct Mixture: LayerPart {
     let sharedHiddenLength: Int?
     let activation: Activation
     let sharedActivation: Activation
+    /// Elements of the experts' inputs and outputs; nil: as many as the residual has.
+    let latentLength: Int?
 
     init(_ reader: MetadataReader, _ architecture: Architecture, _ routing: Routing, layer: Int) throws(ModelError) {
       self.routing = routing
       activation = try architecture.activation(limitedBy: .expertClamp, reader, layer: layer)
       sharedActivation = try architecture.activation(limitedBy: .sharedClamp, reader, layer: layer)
+      latentLength = try LatentExperts.length(reader, architecture)
       hiddenLength = try reader.size("expert_feed_forward_length", layer: layer)
       let count = try reader.size("expert_shared_count") ?? 0
       guard count <= 65536 else {
@@ -63,7 +68,12 @@ struct Mixture: LayerPart {
       throw .missingTensor(name: "\(prefix)ffn_up_exps.weight")
     }
     experts = try GatedNetwork(
-      hiddenLength: length, configuration.activation, count: routing.count, model, "\(prefix)ffn", suffix: "_exps", &binder)
+      hiddenLength: length, configuration.activation, count: routing.count, length: configuration.latentLength, model,
+      "\(prefix)ffn",
+      suffix: "_exps", &binder)
+    latent = try configuration.latentLength.map { (length) throws(ModelError) in
+      try LatentExperts(length: length, model, prefix, &binder)
+    }
     let sharedLength = configuration.sharedHiddenLength ?? configuration.sharedCount * length
     shared =
       sharedLength == 0
@@ -77,8 +87,11 @@ struct Mixture: LayerPart {
     weighsInputs = model.architecture.weighsExpertInputs
     // A team adds the rows of the one to those of the others.
     for team in 0..<binder.teamCount {
-      guard let shared, shared.down.rowRanges(of: team) != experts.down.rowRanges(of: team) else { continue }
-      throw .badDivision(name: "\(prefix)ffn_down_shexp.weight", other: "\(prefix)ffn_down_exps.weight")
+      let last = latent?.up ?? experts.down
+      guard let shared, shared.down.rowRanges(of: team) != last.rowRanges(of: team) else { continue }
+      throw .badDivision(
+        name: "\(prefix)ffn_down_shexp.weight",
+        other: latent == nil ? "\(prefix)ffn_down_exps.weight" : "that from the experts to the residual")
     }
   }
 
@@ -89,11 +102,11 @@ struct Mixture: LayerPart {
   }
 
   var readsQuants: Bool {
-    !routerNorm.isPresent && router.readsQuants || experts.readsQuants || shared?.readsQuants ?? false
+    !routerNorm.isPresent && router.readsQuants || latent?.down.readsQuants ?? experts.readsQuants || shared?.readsQuants ?? false
       || sharedGate?.readsQuants ?? false
   }
   var readsFloats: Bool {
-    !routerNorm.isPresent && router.readsFloats || experts.readsFloats || shared?.readsFloats ?? false
+    !routerNorm.isPresent && router.readsFloats || latent?.down.readsFloats ?? experts.readsFloats || shared?.readsFloats ?? false
       || sharedGate?.readsFloats ?? false
   }
   /// The experts' own biases are added to each one's output.
@@ -133,6 +146,9 @@ struct Mixture: LayerPart {
     let hidden: GatedNetwork.Hidden
     /// What the router reads, where it reads something of its own [token][embedding].
     let routerInput: Columns
+    /// The experts' inputs and their outputs' sum, where these are shorter than the residual [token][length].
+    let latentInput: Columns
+    let latentOutput: Columns
     /// The experts' scores [token][expert].
     let scores: Rows
     /// The shared expert's gate before the logistic function [token][1].
@@ -146,6 +162,9 @@ struct Mixture: LayerPart {
       sharedHidden = mixture.shared.map { GatedNetwork.Hidden(&room, $0, count: batch) }
       hidden = GatedNetwork.Hidden(&room, mixture.experts, count: batch * mixture.routing.usedCount)
       routerInput = room.parts.columns(mixture.routerNorm.isPresent ? batch : 0, length: sizes.embedding)
+      let (tokens, length) = (mixture.latent == nil ? 0 : batch, mixture.latent?.length ?? 0)
+      latentInput = room.parts.columns(tokens, length: length)
+      latentOutput = room.parts.columns(tokens, length: length)
       scores = room.parts.rows(batch, length: mixture.routing.count)
       sharedGates = room.parts.rows(mixture.sharedGate == nil ? 0 : batch, length: 1)
       choices = Choices(&room.parts, mixture.routing, count: batch)

@@ -29,20 +29,32 @@ struct MixtureStep {
     if mixture.routerNorm.isPresent { prepareRouterInput() }
     let input = mixture.routerNorm.isPresent ? buffers.routerInput : thread.normed
     let units = mixture.router.unitCount(team: thread.worker.team)
-    let part = thread.part(of: units + (mixture.sharedGate?.unitCount(team: thread.worker.team) ?? 0))
+    let latent = units + (mixture.sharedGate?.unitCount(team: thread.worker.team) ?? 0)
+    let part = thread.part(of: latent + (mixture.latent?.down.unitCount(team: thread.worker.team) ?? 0))
     thread.project(mixture.router, first: 0, part, input, into: buffers.scores)
     if let gate = mixture.sharedGate { thread.project(gate, first: units, part, thread.normed, into: buffers.sharedGates) }
+    if let down = mixture.latent?.down, let inputs = buffers.latentInput.plain {
+      thread.project(down, first: latent, part, thread.normed, into: inputs)
+    }
     if let shared = mixture.shared, let hidden = buffers.sharedHidden { thread.computeHidden(shared, hidden, scratch.tile) }
     thread.worker.barrier(after: .hidden)
 
     for token in thread.tokens { choose(token: token) }
     if !thread.keepsResidual { thread.worker.teamBarrier() }
     groupByExpert()
+    if mixture.latent != nil, experts.readsQuants { thread.quantizeShared(buffers.latentInput, count: thread.step.count) }
     computeHidden()
     thread.worker.barrier(after: .experts)
 
     finishHidden()
-    computeOutput()
+    if let latent = mixture.latent, let output = buffers.latentOutput.plain {
+      computeExperts(into: output)
+      thread.worker.barrier(after: .output)
+      normalizeLatent(latent)
+      computeOutput(latent.up)
+    } else {
+      computeExperts(into: thread.buffers.projected)
+    }
     thread.worker.barrier(after: .output)
   }
 
@@ -132,6 +144,7 @@ struct MixtureStep {
   /// The same for a part of the rows of all experts: unit u of an expert's rows stands for as many items as the expert sees tokens.
   private func computeHidden(_ part: Range<Int>) {
     let units = experts.hiddenUnitCount(team: thread.worker.team)
+    let input = mixture.latent == nil ? thread.normed : buffers.latentInput
     forEachExpert { expert, places in
       let (before, count) = (units * places.lowerBound, places.count)
       // Unit u begins at before + u · count; it belongs to the part into which that falls.
@@ -140,11 +153,12 @@ struct MixtureStep {
       guard low < high else { return }
       let map = scratch.tokens + places.lowerBound
       if experts.isApart {
-        return thread.computeApart(experts, of: expert, low..<high, count: count, map: map, buffers.hidden.from(places.lowerBound))
+        return thread.computeApart(
+          experts, of: expert, low..<high, input, count: count, map: map, buffers.hidden.from(places.lowerBound))
       }
       experts.gate.forEachTile(team: thread.worker.team, unit: 32, part: low..<high) { rows in
         thread.activate(
-          experts, of: expert, rows, thread.normed, count: count, map: map, weights: inputWeights(places), in: scratch.tile)
+          experts, of: expert, rows, input, count: count, map: map, weights: inputWeights(places), in: scratch.tile)
         for index in 0..<count {
           thread.publish(
             scratch.tile.gate[index][..<rows.count], as: experts.hiddenForm, to: buffers.hidden.columns,
@@ -155,20 +169,47 @@ struct MixtureStep {
     }
   }
 
-  /// The experts' last projections, weighted and summed in the order of their numbers, then the shared expert's.
-  private func computeOutput() {
+  /// The experts' last projections, weighted and summed in the order of their numbers; where their sum is the output, the shared
+  /// expert's after them.
+  private func computeExperts(into output: Rows) {
     let units = experts.down.unitCount(team: thread.worker.team)
     thread.worker.forEachPart(of: units, .output, most: PassSizes.tileRows / 16) { part in
       experts.down.forEachTile(team: thread.worker.team, part: part) { rows in
-        sumExperts(rows)
-        thread.publish(thread.buffers.projected, rows, count: thread.step.count)
+        sumExperts(rows, into: output)
+        if mixture.latent == nil { addShared(rows) }
+        thread.publish(output, rows, count: thread.step.count)
       }
     }
   }
 
-  private func sumExperts(_ rows: Range<Int>) {
+  /// The sum of the experts' outputs as the last projection reads it, on every team for itself.
+  private func normalizeLatent(_ latent: LatentExperts) {
+    let kernels = thread.kernels
+    for token in thread.part(of: thread.step.count) {
+      let row = buffers.latentOutput[token]
+      if let norm = thread.vector(latent.norm) {
+        kernels.normalize(row, weights: norm, epsilon: thread.pass.normEpsilon, into: row)
+      }
+      if latent.up.readsQuants { buffers.latentOutput.quantize(kernels, row, column: token) }
+    }
+    thread.worker.teamBarrier()
+  }
+
+  /// From the sum of the experts' outputs to the residual, and the shared expert's output.
+  private func computeOutput(_ up: Matrix) {
+    let (team, output) = (thread.worker.team, thread.buffers.projected)
+    thread.worker.forEachPart(of: up.unitCount(team: team), .output, most: PassSizes.tileRows / 16) { part in
+      up.forEachTile(team: team, part: part) { rows in
+        up.multiply(rows, team: team, buffers.latentOutput, count: thread.step.count, into: output)
+        addShared(rows)
+        thread.publish(output, rows, count: thread.step.count)
+      }
+    }
+  }
+
+  private func sumExperts(_ rows: Range<Int>, into output: Rows) {
     let (team, count, kernels) = (thread.worker.team, thread.step.count, thread.kernels)
-    let (output, tile) = (thread.buffers.projected, scratch.tile.gate)
+    let tile = scratch.tile.gate
     for token in 0..<count { output[token][rows].fill(0) }
     forEachExpert { expert, places in
       experts.down.multiply(
@@ -182,11 +223,16 @@ struct MixtureStep {
         kernels.add(column, times: weight, to: output[Int(scratch.tokens[place])][rows])
       }
     }
+  }
+
+  /// Adds some rows of the shared expert's output, where there is one.
+  private func addShared(_ rows: Range<Int>) {
     guard let shared = mixture.shared, let hidden = buffers.sharedHidden else { return }
-    shared.down.multiply(rows, team: team, hidden.columns, count: count, into: tile, first: rows.lowerBound)
+    let (count, tile) = (thread.step.count, scratch.tile.gate)
+    shared.down.multiply(rows, team: thread.worker.team, hidden.columns, count: count, into: tile, first: rows.lowerBound)
     for token in 0..<count {
       let weight = mixture.sharedGate == nil ? 1 : logistic(buffers.sharedGates[token][0])
-      kernels.add(tile[token][..<rows.count], times: weight, to: output[token][rows])
+      thread.kernels.add(tile[token][..<rows.count], times: weight, to: thread.buffers.projected[token][rows])
     }
   }
 }

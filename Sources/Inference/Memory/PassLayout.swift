@@ -27,6 +27,8 @@ struct PassSizes {
   let keepsSideOutputs: Bool
   /// Elements of all layers' inputs of a token; 0: there are none.
   let layerInputLength: Int
+  /// Residuals that are put away on the way through the layers.
+  let residualCount: Int
 
   /// Steps of up to this many tokens keep the residual in every thread, which saves the barriers of sharing it.
   static let tokensPerThread = 4
@@ -46,6 +48,7 @@ struct PassSizes {
     positions = (limits.contextLength + 15) / 16 * 16
     let inputs = weights.layerInputs
     layerInputLength = inputs?.length ?? 0
+    residualCount = weights.outputMixture?.count ?? 0
     keepsNormed = weights.output.readsFloats || inputs?.projection.readsFloats ?? false || parts.contains(where: \.readsFloats)
     columnsPerToken = weights.usesTwoPartActivations ? 2 : 1
     longestRow = max(embedding, layerInputLength, parts.map(\.longestRow).max() ?? 0)
@@ -71,6 +74,8 @@ struct TeamBuffers {
   let chosen: ChosenPositions
   /// All layers' inputs [token][layer][width].
   let layerInputs: Rows
+  /// Residuals that were put away, where the residual is shared [token][number][embedding].
+  let residuals: Rows
   /// Outputs of a part, before they are added to the residual [token][embedding].
   let projected: Rows
 
@@ -84,6 +89,7 @@ struct TeamBuffers {
     sideOutputs = arena.rows(sizes.keepsSideOutputs ? sizes.batch : 0, length: sizes.embedding)
     chosen = ChosenPositions(&arena, sizes)
     layerInputs = arena.rows(sizes.layerInputLength == 0 ? 0 : sizes.batch, length: sizes.layerInputLength)
+    residuals = arena.rows(sizes.batch * sizes.residualCount, length: sizes.embedding)
     var output = arena.rest
     projected = output.rows(columns, length: sizes.embedding)
   }
@@ -99,6 +105,9 @@ struct ThreadBuffers {
   /// Room for one row of anything, twice.
   let column: Row
   let column2: Row
+  /// Residuals of small steps that were put away, and what they are weighed by.
+  let residuals: Rows
+  let residualScores: Row
 
   @inline(__always)
   init(_ arena: inout Arena, _ sizes: PassSizes) {
@@ -108,6 +117,8 @@ struct ThreadBuffers {
     normed = arena.columns(tokens * sizes.columnsPerToken, length: sizes.embedding, keepsPlain: sizes.keepsNormed)
     column = arena.row(sizes.longestRow)
     column2 = arena.row(sizes.longestRow)
+    residuals = arena.rows(tokens * sizes.residualCount, length: sizes.embedding)
+    residualScores = arena.row(sizes.residualCount + 1)
   }
 }
 

@@ -5,6 +5,8 @@ struct ModelWeights {
   let embedding: Matrix
   let layers: [Layer]
   let layerInputs: LayerInputSource?
+  /// What the last norm reads; nil: the residual.
+  let outputMixture: ResidualAttention?
   let outputNorm: Norm
   /// The embedding's matrix again where the model has none of its own.
   let output: Matrix
@@ -15,6 +17,9 @@ struct ModelWeights {
     let vocabulary = binder.shape("token_embd.weight")?.rows ?? 0
     embedding = try binder.matrix("token_embd", columns: length, rows: vocabulary)
     outputNorm = try Norm(always: "\(configuration.architecture.outputNormName).weight", configuration, &binder)
+    let period = configuration.residualPeriod
+    outputMixture = try ResidualAttention(
+      "output_res_score", count: period == 0 ? 0 : (configuration.layerCount + period - 1) / period, configuration, &binder)
     var output = try binder.find("output", columns: length, rows: vocabulary) ?? embedding
     output.bias = try binder.vector("output.bias", count: vocabulary, isRequired: false)
     self.output = output

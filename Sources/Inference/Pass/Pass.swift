@@ -11,6 +11,7 @@ struct Pass {
   let layerCount: Int
   let embedding: Matrix
   let layerInputs: LayerInputSource?
+  let outputMixture: ResidualAttention?
   let outputNorm: Norm
   let output: Matrix
   let embeddingScale: Float

@@ -62,6 +62,9 @@ struct PassThread {
   var residual: Rows { keepsResidual ? own.residual : buffers.residual }
 
   @inline(__always)
+  var residuals: Rows { keepsResidual ? own.residuals : buffers.residuals }
+
+  @inline(__always)
   var normed: Columns { keepsResidual ? own.normed : buffers.normed }
 
   /// The team's copy of a vector, or nil where the model has none.
@@ -138,9 +141,11 @@ struct PassThread {
   }
 
   /// Normalises this thread's residual for the next products, and waits for the team's other threads where they share it.
-  func normalize(_ norm: Norm, quantizing: Bool, inTwoParts: Bool = false) {
+  ///
+  /// - Parameter mixture: What is read instead of the residual; nil: nothing.
+  func normalize(_ norm: Norm, _ mixture: ResidualAttention? = nil, quantizing: Bool, inTwoParts: Bool = false) {
     for token in tokens {
-      let out = normalized(token, norm, column: token)
+      let out = normalized(token, norm, mixture, column: token)
       if quantizing, inTwoParts {
         normed.quantizeInTwoParts(kernels, out, column: token, second: step.count + token, scratch: own.column2)
       } else if quantizing {
@@ -152,14 +157,15 @@ struct PassThread {
 
   /// A token's residual, normalised: in its column, or where columns are kept quantised only, in this thread's own until the next.
   @inline(__always)
-  private func normalized(_ token: Int, _ norm: Norm, column: Int) -> Row {
+  private func normalized(_ token: Int, _ norm: Norm, _ mixture: ResidualAttention?, column: Int) -> Row {
+    let source = if let mixture { mix(token, mixture) } else { residual[token] }
     let out = pass.sizes.keepsNormed ? normed[column] : own.column[..<pass.sizes.embedding]
     switch norm {
-    case .none: out.copy(residual[token])
+    case .none: out.copy(source)
     case .meanSquare(let weights):
-      kernels.normalize(residual[token], weights: vector(weights), epsilon: pass.normEpsilon, into: out)
+      kernels.normalize(source, weights: vector(weights), epsilon: pass.normEpsilon, into: out)
     case .variance(let weights):
-      kernels.center(residual[token], into: out)
+      kernels.center(source, into: out)
       kernels.normalize(out, weights: vector(weights), epsilon: pass.normEpsilon, into: out)
     }
     return out
@@ -169,7 +175,7 @@ struct PassThread {
   private func computeLogits() {
     guard step.wantedCount > 0 else { return }
     for index in 0..<step.wantedCount where tokens.contains(Int(step.wanted[index])) {
-      let out = normalized(Int(step.wanted[index]), pass.outputNorm, column: index)
+      let out = normalized(Int(step.wanted[index]), pass.outputNorm, pass.outputMixture, column: index)
       if pass.output.readsQuants { normed.quantize(kernels, out, column: index) }
     }
     if !keepsResidual { worker.teamBarrier() }

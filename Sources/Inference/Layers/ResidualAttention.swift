@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// A mixture that a part reads instead of the residual (Kimi K3): of the residual and of those that were put away before, weighed by
+/// the softmax of their scores.
+///
+/// After every so many layers the residual is put away, and the next one begins with the mixer's output alone.
+struct ResidualAttention {
+  /// A residual's score is the sum of its normalised elements, times these.
+  let scores: Vector
+  /// How many were put away before.
+  let count: Int
+
+  /// The mixture of one part, or of the last norm; nil where the model has none.
+  init?(
+    _ name: String, count: Int, _ model: ModelConfiguration, _ binder: inout WeightBinder
+  ) throws(ModelError) {
+    guard model.residualPeriod > 0 else { return nil }
+    scores = try binder.vector("\(name).weight", count: model.embeddingLength)
+    self.count = count
+  }
+}
+
+extension PassThread {
+  /// One token's mixture, in this thread's second row.
+  @inline(__always)
+  func mix(_ token: Int, _ attention: ResidualAttention) -> Row {
+    let count = attention.count
+    guard count > 0 else { return residual[token] }
+    let (mixed, weights) = (own.column2[..<pass.sizes.embedding], own.residualScores[..<(count + 1)])
+    for index in 0...count {
+      kernels.normalize(
+        earlier(index, of: count, token), weights: vector(attention.scores), epsilon: pass.normEpsilon, into: mixed)
+      weights[index] = mixed.sum
+    }
+    kernels.softmax(weights)
+    mixed.fill(0)
+    for index in 0...count { kernels.add(earlier(index, of: count, token), times: weights[index], to: mixed) }
+    return mixed
+  }
+
+  /// One of the residuals that were put away, or after them the one as it is.
+  @inline(__always)
+  private func earlier(_ index: Int, of count: Int, _ token: Int) -> Row {
+    index < count ? residuals[token * pass.sizes.residualCount + index] : residual[token]
+  }
+
+  /// Puts the residual away as number `index`, and begins another one.
+  func putResidualAway(_ index: Int) {
+    for token in tokens {
+      residuals[token * pass.sizes.residualCount + index].copy(residual[token])
+      residual[token].fill(0)
+    }
+  }
+}
