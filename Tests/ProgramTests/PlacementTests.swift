@@ -37,6 +37,24 @@ struct PlacementTests {
         .exitCode == 64)
   }
 
+  @Test("--svg and --html write the picture and the report, each whole in one file, or nothing")
+  func picture() throws {
+    let (svg, html) = (folder.file("p.svg"), folder.file("p.html"))
+    let result = try Program.packrun.run("placement", pack, "--no-bandwidth", "--svg", svg, "--html", html)
+    #expect(result.exitCode == 0, "\(result.errors)")
+    let picture = try String(contentsOfFile: svg, encoding: .utf8)
+    #expect(picture.hasPrefix("<svg ") && picture.hasSuffix("</svg>\n") && picture.contains(">tiny.pack: "))
+    let page = try String(contentsOfFile: html, encoding: .utf8)
+    #expect(page.hasPrefix("<!DOCTYPE html>") && page.contains("node1.blob") && !page.contains("src=") && !page.contains("href="))
+    let names = try folder.names
+    for path in ["/nowhere/p.svg", folder.path] {
+      let refused = try Program.packrun.run("placement", pack, "--no-bandwidth", "--svg", path)
+      #expect(refused.exitCode == 2 && refused.output.isEmpty && refused.errors.isOneLine, "\(refused.errors)")
+    }
+    #expect(try Program.packrun.run("placement", pack, "--svg", "-").exitCode == 64)
+    #expect(try folder.names == names)
+  }
+
   @Test(
     "An answer tells what crossed the teams and where their memory is; one team alone has nothing that crosses"
   )

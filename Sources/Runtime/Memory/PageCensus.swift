@@ -1,11 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
+
+/// Where the pages of a part of a blob are, in pages of 4 KiB.
+public struct PageMapPart: Hashable, Sendable {
+  /// How many are on each node.
+  public var pages: [Int: Int] = [:]
+  /// How many are in no page table of this process.
+  public var absentPages = 0
+
+  /// So many pages.
+  public init(pages: [Int: Int] = [:], absentPages: Int = 0) {
+    self.pages = pages
+    self.absentPages = absentPages
+  }
+
+  mutating func add(_ node: CInt, _ count: Int) {
+    if node >= 0 { pages[Int(node), default: 0] += count } else { absentPages += count }
+  }
+}
+
 /// Where the pages of a range are, as the kernel says.
 package struct PageCensus: Hashable, Sendable {
   /// Pages of 4 KiB on each node.
   package var pages: [Int: Int] = [:]
   /// Pages of 4 KiB that are not in memory, or not in this process's page tables.
   package var absent = 0
+  /// The same of equal parts of the range, front to back, at most 240; empty if the kernel tells only sums.
+  package var parts: [PageMapPart] = []
   /// Bytes mapped by pages of 2 MiB and of 1 GiB.
   package var hugeByteCount = 0
   package var giganticByteCount = 0
@@ -17,6 +39,7 @@ package struct PageCensus: Hashable, Sendable {
 
   private static let pageByteCount = 4096
   private static let batch = 1 << 16
+  private static let mostParts = 240
 
   /// Counts the pages of a range, whose ends are multiples of 4 KiB.
   ///
@@ -29,6 +52,9 @@ package struct PageCensus: Hashable, Sendable {
     census.giganticByteCount = map.giganticByteCount
     let isHuge = map.hugeByteCount + map.giganticByteCount >= range.count
     let step = isHuge ? MappedBlob.hugePage : pageByteCount
+    let count = range.count.pieceCount(of: step)
+    var parts = [PageMapPart](repeating: PageMapPart(), count: min(count, mostParts))
+    var index = 0
     for start in stride(from: 0, to: range.count, by: step * batch) {
       guard let nodes = kernel.nodes(of: range[start..<min(start + step * batch, range.count)], step: step) else {
         census.pages = map.pages
@@ -37,9 +63,15 @@ package struct PageCensus: Hashable, Sendable {
         return census
       }
       for node in nodes {
-        if node >= 0 { census.pages[Int(node), default: 0] += step / pageByteCount } else { census.absent += step / pageByteCount }
+        parts[index * parts.count / count].add(node, step / pageByteCount)
+        index += 1
       }
     }
+    for part in parts {
+      census.pages.merge(part.pages, uniquingKeysWith: +)
+      census.absent += part.absentPages
+    }
+    census.parts = parts
     return census
   }
 }

@@ -18,6 +18,8 @@ public struct PlacementReport: Sendable {
     public var remotePages: [Int: Int]
     /// Pages of 4 KiB in no page table of this process.
     public var absentPages: Int
+    /// The same of equal parts of the blob, front to back; empty if the kernel tells only sums.
+    public var parts: [PageMapPart]
     /// The part of the pages that lie on its node, in percent.
     public var localPercent: Double
     /// Bytes mapped by pages of 2 MiB.
@@ -86,7 +88,8 @@ extension MappedPack {
     let seconds = end > startedAt ? Double(end - startedAt) / 1e9 : 0
     return PlacementReport.Blob(
       file: pack.manifest.blobs[blob.replica.blob].file, node: node, byteCount: blob.replica.byteCount, localPages: local,
-      remotePages: remote, absentPages: census.absent, localPercent: all == 0 ? 100 : 100 * Double(local) / Double(all),
+      remotePages: remote, absentPages: census.absent, parts: census.parts,
+      localPercent: all == 0 ? 100 : 100 * Double(local) / Double(all),
       mappedBy2M: census.hugeByteCount, mappedBy1G: census.giganticByteCount, faults: blob.faults.load(ordering: .relaxed),
       seconds: seconds, gigabytesPerSecond: seconds > 0 ? Double(blob.replica.byteCount) / seconds / 1e9 : 0)
   }

@@ -2,6 +2,8 @@
 
 import ArgumentParser
 import Console
+import Doctor
+import Files
 import Glibc
 import PackFormat
 import PackRuntime
@@ -26,6 +28,15 @@ struct PlacementCommand: ParsableCommand {
   @Flag(help: "Do not measure the bandwidth.")
   var noBandwidth = false
 
+  @Option(
+    help: "Also draw a map of the pages, the bandwidth and the distances of the nodes to this SVG file.",
+    completion: .file(extensions: ["svg"]))
+  var svg: String?
+
+  @Option(
+    help: "Also write the map and the report to this HTML file, which needs no other.", completion: .file(extensions: ["html"]))
+  var html: String?
+
   @Option(help: "Exit with 1 if less than this percentage of the pages is on the right nodes.")
   var requireLocal: Double?
 
@@ -33,6 +44,9 @@ struct PlacementCommand: ParsableCommand {
   var hold: UInt32 = 0
 
   func validate() throws {
+    for (option, path) in [("--svg", svg), ("--html", html)] where path == "-" {
+      throw ValidationError("\(option) -: this cannot be written to standard output; name a file")
+    }
     if let requireLocal, !(0...100).contains(requireLocal) {
       throw ValidationError("--require-local \(requireLocal): must be between 0 and 100")
     }
@@ -40,6 +54,8 @@ struct PlacementCommand: ParsableCommand {
 
   func run() throws {
     let pack = try Pack.open(named: pack)
+    // A file that cannot be written shows before the weights are read.
+    for path in [svg, html] { if let path { _ = try WholeFile<FileError>(path) } }
     let teams = try Teams(plan: arguments.teamPlan(pack))
     let mapped = try MappedPack(pack, teams: teams, options: arguments.memoryOptions(memory.kind))
     let report = mapped.placementReport(teams, measuring: !noBandwidth)
@@ -49,7 +65,23 @@ struct PlacementCommand: ParsableCommand {
       for note in report.notes { Terminal.note(note.line) }
       Output.print(report.text)
     }
+    try draw(report, of: pack)
     if hold > 0 { withExtendedLifetime(mapped) { _ = sleep(hold) } }
     if let requireLocal, report.localPercent < requireLocal { throw ExitCode.failed }
+  }
+
+  private func draw(_ report: PlacementReport, of pack: Pack) throws {
+    guard svg != nil || html != nil else { return }
+    let name = pack.path.split(separator: "/").last.map(String.init) ?? pack.path
+    let picture = PlacementPicture(report, of: name, on: Topology.read())
+    if let svg { try Self.write(picture.svg, to: svg) }
+    if let html { try Self.write(picture.html(report.text), to: html) }
+  }
+
+  private static func write(_ text: String, to path: String) throws {
+    var file = try WholeFile<FileError>(path)
+    let bytes = Array(text.utf8)
+    try unsafe bytes.span.bytes.withUnsafeBytes { (buffer) throws(FileError) in try unsafe file.append(buffer) }
+    try file.commit()
   }
 }

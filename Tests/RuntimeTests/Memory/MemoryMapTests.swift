@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Glibc
 import Testing
 
 @testable import PackRuntime
@@ -39,5 +40,26 @@ struct MemoryMapTests {
       90000000 default anon=1 N0=1 kernelpagesize_kB=4
       """, 0x1000_0000..<0x9000_0000)
     #expect(map.pages == [0: 10, 1: 2 + 3 * 512])
+  }
+
+  @Test("A census counts every page of a range once, in the part where it is")
+  func census() throws {
+    let (pages, page) = (600, 4096)
+    let memory = mmap(nil, pages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    let base = try #require(memory == MAP_FAILED ? nil : memory)
+    defer { munmap(base, pages * page) }
+    // MADV_NOHUGEPAGE, so that those that are not touched are not there.
+    #expect(madvise(base, pages * page, 15) == 0)
+    for index in Array(0..<100) + [450] { base.storeBytes(of: 1, toByteOffset: index * page, as: UInt8.self) }
+    let census = PageCensus.take(AddressRange(start: base, count: pages * page), kernel: Kernel())
+    #expect(census.pages.values.reduce(0, +) == 101 && census.absent == pages - 101)
+    guard !census.isFromMaps else { return }
+    #expect(census.parts.count == 240)
+    for (index, part) in census.parts.enumerated() {
+      // Two or three pages each.
+      let range = (0..<pages).filter { $0 * 240 / pages == index }
+      let present = range.count { $0 < 100 || $0 == 450 }
+      #expect(part.pages.values.reduce(0, +) == present && part.absentPages == range.count - present, "\(index)")
+    }
   }
 }
