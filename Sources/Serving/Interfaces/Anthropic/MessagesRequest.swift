@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ChatTemplates
+import Generation
+import JSON
+
+/// A request to `/v1/messages`, as Anthropic describes it.
+public enum MessagesRequest {
+  /// Reads the body of a request. Fields that nobody knows are ignored.
+  public static func read(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> InterfaceRequest {
+    let fields = try Fields(body)
+    guard fields["max_tokens"] != nil else { throw .missing(field: "max_tokens") }
+    var answer = try AnswerFields(fields)
+    answer.count = 1
+    answer.stopStrings = try fields.strings("stop_sequences", atMost: 16)
+    let (conversation, prompt) = try prompt(fields, pack)
+    var request = answer.requests(prompt.tokens)[0]
+    request.shownControl = conversation.turnTokens
+    let encoder = MessagesEncoder(pack, parser: conversation.parser(for: prompt))
+    return InterfaceRequest(requests: [request], encoder: encoder, isStreamed: answer.isStreamed)
+  }
+
+  /// Counts the tokens of a request's prompt.
+  public static func countTokens(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> JSONValue {
+    ["input_tokens": .integer(Int128(try prompt(Fields(body), pack).prompt.tokens.count))]
+  }
+
+  private static func prompt(
+    _ fields: Fields, _ pack: ServedPack
+  ) throws(InterfaceError) -> (conversation: Conversation, prompt: Conversation.Prompt) {
+    let conversation = try pack.conversation(chatRequest(fields))
+    do throws(ChatTemplateError) { return (conversation, try conversation.prompt()) } catch { throw .template(error) }
+  }
+
+  private static func chatRequest(_ fields: Fields) throws(InterfaceError) -> ChatRequest {
+    guard let messages = try fields.objects("messages") else { throw .missing(field: "messages") }
+    guard !messages.isEmpty else { throw .bad(field: "messages", problem: "is empty") }
+    var request = ChatRequest(messages: [])
+    if let system = fields["system"] {
+      request.messages.append(["role": "system", "content": .string(try text(of: system, "system"))])
+    }
+    for (index, message) in messages.enumerated() { request.messages += try Self.messages(message, "messages[\(index)]") }
+    if let tools = try fields.objects("tools"), !tools.isEmpty, try allowsTools(fields) {
+      request.tools = .array(try tools.map { (tool) throws(InterfaceError) in try Self.tool(tool) })
+    }
+    if let thinking = fields["thinking"]?["type"]?.string { request.variables["enable_thinking"] = .bool(thinking != "disabled") }
+    return request
+  }
+
+  private static func allowsTools(_ fields: Fields) throws(InterfaceError) -> Bool {
+    switch fields["tool_choice"]?["type"]?.string {
+    case nil, "auto"?: return true
+    case "none"?: return false
+    default: throw .unsupported(field: "tool_choice", problem: "only auto and none are supported; a call cannot be forced")
+    }
+  }
+
+  private static func tool(_ tool: JSONObject) throws(InterfaceError) -> JSONValue {
+    guard let name = tool["name"]?.string, let schema = tool["input_schema"] else {
+      throw .bad(field: "tools", problem: "must have objects with name and input_schema in it")
+    }
+    return [
+      "type": "function",
+      "function": ["name": .string(name), "description": tool["description"] ?? "", "parameters": schema],
+    ]
+  }
+
+  /// A message as templates want it: results of tools are messages of their own.
+  private static func messages(_ message: JSONObject, _ field: String) throws(InterfaceError) -> [JSONValue] {
+    guard let role = message["role"]?.string, ["user", "assistant"].contains(role) else {
+      throw .bad(field: "\(field).role", problem: "must be user or assistant")
+    }
+    guard let content = message["content"] else { throw .missing(field: "\(field).content") }
+    guard let blocks = content.array else {
+      return [["role": .string(role), "content": .string(try text(of: content, "\(field).content"))]]
+    }
+    var (results, calls): ([JSONValue], [JSONValue]) = ([], [])
+    var (texts, reasoning) = ("", "")
+    for block in blocks {
+      switch block["type"]?.string {
+      case "text"?: texts += block["text"]?.string ?? ""
+      case "thinking"?: reasoning += block["thinking"]?.string ?? ""
+      case "tool_use"?:
+        guard let name = block["name"] else { throw .missing(field: "\(field).content.name") }
+        calls.append([
+          "id": block["id"] ?? "", "type": "function", "function": ["name": name, "arguments": block["input"] ?? [:]],
+        ])
+      case "tool_result"?:
+        let result = try block["content"].map { (content) throws(InterfaceError) in try text(of: content, "\(field).content") }
+        results.append(["role": "tool", "tool_call_id": block["tool_use_id"] ?? "", "content": .string(result ?? "")])
+      case let kind:
+        throw .unsupported(field: "\(field).content", problem: "blocks of type \(kind ?? "null") are not supported")
+      }
+    }
+    var turn: JSONObject = ["role": .string(role), "content": .string(texts)]
+    if !reasoning.isEmpty { turn["reasoning_content"] = .string(reasoning) }
+    if !calls.isEmpty { turn["tool_calls"] = .array(calls) }
+    return results + (results.isEmpty || !texts.isEmpty ? [.object(turn)] : [])
+  }
+
+  /// A text, or the texts of blocks one after the other.
+  private static func text(of value: JSONValue, _ field: String) throws(InterfaceError) -> String {
+    if let text = value.string { return text }
+    guard let blocks = value.array else { throw .bad(field: field, problem: "must be a string or an array of blocks") }
+    let texts = blocks.compactMap { $0["type"]?.string == "text" ? $0["text"]?.string : nil }
+    guard texts.count == blocks.count else { throw .unsupported(field: field, problem: "only blocks of text are supported") }
+    return texts.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import JSON
+
+/// Reads the fields of a request. A field that is null is as good as absent; one that is not what it should be is named.
+struct Fields {
+  let object: JSONObject
+
+  init(_ body: JSONValue) throws(InterfaceError) {
+    guard let object = body.object else { throw .badBody("it is not a JSON object") }
+    self.object = object
+  }
+
+  /// The value of a field; nil if it is absent or null.
+  subscript(name: String) -> JSONValue? {
+    guard let value = object[name], value != .null else { return nil }
+    return value
+  }
+
+  func bool(_ name: String) throws(InterfaceError) -> Bool? {
+    guard let value = self[name] else { return nil }
+    guard let bool = value.bool else { throw .bad(field: name, problem: "must be true or false") }
+    return bool
+  }
+
+  func integer(_ name: String, in range: ClosedRange<Int>) throws(InterfaceError) -> Int? {
+    guard let value = self[name] else { return nil }
+    guard let integer = value.integer ?? value.wholeNumber, range.contains(integer) else {
+      throw .bad(field: name, problem: "is \(value.shortened); it must be an integer, \(range.lowerBound) to \(range.upperBound)")
+    }
+    return integer
+  }
+
+  func number(_ name: String, in range: ClosedRange<Double>) throws(InterfaceError) -> Float? {
+    guard let value = self[name] else { return nil }
+    guard let number = value.double, range.contains(number) else {
+      throw .bad(field: name, problem: "is \(value.shortened); it must be a number, \(range.lowerBound) to \(range.upperBound)")
+    }
+    return Float(number)
+  }
+
+  func string(_ name: String) throws(InterfaceError) -> String? {
+    guard let value = self[name] else { return nil }
+    guard let string = value.string else { throw .bad(field: name, problem: "must be a string") }
+    return string
+  }
+
+  /// A string, or an array of some.
+  func strings(_ name: String, atMost limit: Int) throws(InterfaceError) -> [String] {
+    guard let value = self[name] else { return [] }
+    if let string = value.string { return [string] }
+    guard let array = value.array, array.count <= limit else {
+      throw .bad(field: name, problem: "must be a string or an array of at most \(limit) strings")
+    }
+    let strings = array.compactMap(\.string)
+    guard strings.count == array.count else { throw .bad(field: name, problem: "must have nothing but strings in it") }
+    return strings
+  }
+
+  func objects(_ name: String) throws(InterfaceError) -> [JSONObject]? {
+    guard let value = self[name] else { return nil }
+    guard let array = value.array else { throw .bad(field: name, problem: "must be an array of objects") }
+    let objects = array.compactMap(\.object)
+    guard objects.count == array.count else { throw .bad(field: name, problem: "must have nothing but objects in it") }
+    return objects
+  }
+}
+
+extension JSONValue {
+  /// The number, however it is written; nil if the value is not a number.
+  var double: Double? {
+    switch self {
+    case .integer(let integer): Double(integer)
+    case .number(let number): number
+    default: nil
+    }
+  }
+
+  /// The integer that is written with a point, such as 16.0.
+  var wholeNumber: Int? {
+    if case .number(let number) = self { Int(exactly: number) } else { nil }
+  }
+
+  /// The value for a message: not more than a few words of it.
+  var shortened: String {
+    let text = compact
+    return text.count > 40 ? text.prefix(40) + "…" : text
+  }
+}

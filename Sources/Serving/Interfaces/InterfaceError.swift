@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ChatTemplates
+import Generation
+import JSON
+
+/// Why a request over the network gets no answer: a status of HTTP, and what is wrong.
+public enum InterfaceError: Error, Sendable, Equatable {
+  /// The body is not what it should be.
+  case badBody(String)
+  /// A field is absent that must be there.
+  case missing(field: String)
+  /// A field has a value that cannot be used.
+  case bad(field: String, problem: String)
+  /// A field asks for what this server does not do: nothing that changes an answer is ignored.
+  case unsupported(field: String, problem: String)
+  /// The body is larger than the server takes.
+  case tooLarge(limit: Int)
+  /// There is nothing at this address.
+  case notFound
+  /// The key is absent, or not the server's.
+  case unauthorized
+  /// The model is not ready yet.
+  case loading
+  /// The scheduler takes no request, or the model failed.
+  case serving(ServingError)
+  /// The messages do not become a prompt.
+  case template(ChatTemplateError)
+
+  /// The status of HTTP.
+  public var status: Int {
+    switch self {
+    case .badBody, .missing, .bad, .unsupported: 400
+    case .tooLarge: 413
+    case .notFound: 404
+    case .unauthorized: 401
+    case .loading: 503
+    case .serving(let error):
+      switch error {
+      case .queueFull: 429
+      case .closing: 503
+      case .emptyPrompt, .contextFull, .tokenOutOfRange: 400
+      case .model: 500
+      }
+    case .template(let error):
+      switch error {
+      case .program: 500
+      default: 400
+      }
+    }
+  }
+
+  /// What is wrong, in one line.
+  public var message: String {
+    switch self {
+    case .badBody(let problem): "the body of the request cannot be used: \(problem)"
+    case .missing(let field): "'\(field)' is missing"
+    case .bad(let field, let problem): "'\(field)' \(problem)"
+    case .unsupported(let field, let problem): "'\(field)': \(problem)"
+    case .tooLarge(let limit): "the body of the request is larger than \(limit) bytes"
+    case .notFound: "there is nothing at this address"
+    case .unauthorized: "the API key is missing or wrong"
+    case .loading: "the model is being loaded"
+    case .serving(let error): error.description
+    case .template(let error): error.description
+    }
+  }
+
+  /// The field that is wrong; nil if none is.
+  public var field: String? {
+    switch self {
+    case .missing(let field), .bad(let field, _), .unsupported(let field, _): field
+    default: nil
+    }
+  }
+
+  /// What kind of error it is, in a word that programs know.
+  public var code: String? {
+    switch self {
+    case .missing: "missing_required_parameter"
+    case .bad: "invalid_value"
+    case .unsupported: "unsupported_value"
+    case .unauthorized: "invalid_api_key"
+    case .loading: "model_loading"
+    case .serving(.contextFull): "context_length_exceeded"
+    case .serving(.queueFull): "queue_full"
+    default: nil
+    }
+  }
+
+  /// Seconds after which another try may succeed; nil where none would.
+  public var retrySeconds: Int? { status == 429 || status == 503 ? 1 : nil }
+
+  /// The error as OpenAI's clients read it.
+  public var openAI: JSONValue {
+    let type =
+      switch status {
+      case 401: "authentication_error"
+      case 429: "rate_limit_error"
+      case 503: "unavailable_error"
+      case 500: "server_error"
+      default: "invalid_request_error"
+      }
+    return [
+      "error": [
+        "message": .string(message), "type": .string(type), "param": field.map(JSONValue.string) ?? .null,
+        "code": code.map(JSONValue.string) ?? .null,
+      ]
+    ]
+  }
+}

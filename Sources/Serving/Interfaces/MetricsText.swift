@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+/// The counters of a server in the text format that Prometheus reads, under the names that llama.cpp's server and vLLM give them.
+public enum MetricsText {
+  /// The document.
+  public static func of(_ scheduler: Scheduler) -> String {
+    let counters = scheduler.counters
+    func rate(_ count: Int, _ seconds: Double) -> Double { seconds > 0 ? Double(count) / seconds : 0 }
+    let busy = rate(counters.stepSequences, Double(counters.steps))
+    let rows: [(name: String, type: String, help: String, value: Double)] = [
+      ("llamacpp:prompt_tokens_total", "counter", "Tokens of prompts that were computed.", Double(counters.promptTokens)),
+      ("llamacpp:prompt_seconds_total", "counter", "Seconds that reading prompts took.", counters.readingSeconds),
+      ("llamacpp:tokens_predicted_total", "counter", "Tokens of answers that have ended.", Double(counters.answerTokens)),
+      ("llamacpp:tokens_predicted_seconds_total", "counter", "Seconds that the steps of answers took.", counters.writingSeconds),
+      ("llamacpp:n_decode_total", "counter", "Steps of answers.", Double(counters.steps)),
+      ("llamacpp:n_busy_slots_per_decode", "gauge", "Answers that went on in a step, on average.", busy),
+      (
+        "llamacpp:prompt_tokens_seconds", "gauge", "Tokens of prompts read in a second, on average.",
+        rate(counters.promptTokens, counters.readingSeconds)
+      ),
+      (
+        "llamacpp:predicted_tokens_seconds", "gauge", "Tokens written in a second of steps, on average.",
+        rate(counters.stepSequences, counters.writingSeconds)
+      ),
+      ("llamacpp:requests_processing", "gauge", "Requests that are worked on.", Double(scheduler.runningCount)),
+      ("llamacpp:requests_deferred", "gauge", "Requests that wait.", Double(scheduler.waitingCount)),
+      ("vllm:num_requests_running", "gauge", "Requests that are worked on.", Double(scheduler.runningCount)),
+      ("vllm:num_requests_waiting", "gauge", "Requests that wait.", Double(scheduler.waitingCount)),
+      (
+        "vllm:prompt_tokens_total", "counter", "Tokens of prompts, those that were known already included.",
+        Double(counters.promptTokens + counters.cachedTokens)
+      ),
+      ("vllm:generation_tokens_total", "counter", "Tokens of answers that have ended.", Double(counters.answerTokens)),
+      ("vllm:prefix_cache_hits_total", "counter", "Tokens of prompts that were known already.", Double(counters.cachedTokens)),
+      ("packserve:answers_finished_total", "counter", "Answers that have ended.", Double(counters.finished)),
+      ("packserve:answers_cancelled_total", "counter", "Answers that nobody waited for any more.", Double(counters.cancelled)),
+      ("packserve:answers_failed_total", "counter", "Answers that failed in the model.", Double(counters.failed)),
+    ]
+    return rows.map { "# HELP \($0.name) \($0.help)\n# TYPE \($0.name) \($0.type)\n\($0.name) \($0.value)\n" }.joined()
+  }
+}

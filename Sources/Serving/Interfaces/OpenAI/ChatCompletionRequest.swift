@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ChatTemplates
+import Generation
+import Grammar
+import JSON
+
+/// A request to `/v1/chat/completions`, as OpenAI describes it.
+public enum ChatCompletionRequest {
+  /// Reads the body of a request. Fields that nobody knows are ignored.
+  public static func read(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> InterfaceRequest {
+    let fields = try Fields(body)
+    var answer = try AnswerFields(fields)
+    let conversation = try pack.conversation(chatRequest(fields))
+    let prompt: Conversation.Prompt
+    do throws(ChatTemplateError) { prompt = try conversation.prompt() } catch { throw .template(error) }
+    let format = conversation.template.turnFormat
+    if let form = try responseFormat(fields) {
+      if answer.grammar != nil { throw .bad(field: "grammar", problem: "cannot be given together with response_format") }
+      answer.grammar = form
+    }
+    var mark: String?
+    if answer.grammar != nil {
+      if conversation.request.tools != nil {
+        throw .unsupported(field: "response_format", problem: "cannot be given together with tools, unless tool_choice is none")
+      }
+      if format.framesAnswers {
+        throw .unsupported(field: "response_format", problem: "is not supported for the turns of \(format.name)")
+      }
+      if format.isReasoning(after: prompt.end) { mark = format.reasoningClosing }
+    }
+    let likeliest = try fields.integer("top_logprobs", in: 0...20)
+    let wantsProbabilities = try fields.bool("logprobs") ?? false
+    if likeliest != nil, !wantsProbabilities { throw .bad(field: "top_logprobs", problem: "needs logprobs to be true") }
+    let requests = answer.requests(prompt.tokens).map { request in
+      var request = request
+      request.shownControl = conversation.turnTokens
+      request.grammarMark = mark
+      request.likeliestCount = wantsProbabilities ? likeliest ?? 0 : nil
+      return request
+    }
+    let allowsManyCalls = try fields.bool("parallel_tool_calls") ?? true
+    let encoder = ChatEncoder(
+      pack, parsers: requests.map { _ in conversation.parser(for: prompt) }, includesUsage: answer.includesUsage,
+      allowsManyCalls: allowsManyCalls)
+    return InterfaceRequest(requests: requests, encoder: encoder, isStreamed: answer.isStreamed)
+  }
+
+  /// The conversation of a request, as templates want it.
+  public static func chatRequest(_ body: JSONValue) throws(InterfaceError) -> ChatRequest { try chatRequest(Fields(body)) }
+
+  private static func chatRequest(_ fields: Fields) throws(InterfaceError) -> ChatRequest {
+    guard let messages = try fields.objects("messages") else { throw .missing(field: "messages") }
+    guard !messages.isEmpty else { throw .bad(field: "messages", problem: "is empty") }
+    var request = ChatRequest(messages: [])
+    for (index, message) in messages.enumerated() { request.messages.append(try Self.message(message, "messages[\(index)]")) }
+    if let tools = try fields.objects("tools"), !tools.isEmpty, try allowsTools(fields) {
+      for tool in tools where tool["function"]?["name"]?.string == nil {
+        throw .bad(field: "tools", problem: "must have functions with names in it")
+      }
+      request.tools = .array(tools.map { .object($0) })
+    }
+    do throws(ChatTemplateError) {
+      if let variables = fields["chat_template_kwargs"] {
+        request.variables = try ChatRequest.variables(variables, "chat_template_kwargs")
+      }
+    } catch { throw .bad(field: "chat_template_kwargs", problem: "\(error)") }
+    if let effort = try fields.string("reasoning_effort") { request.variables["reasoning_effort"] = .string(effort) }
+    if let documents = fields["documents"] { request.variables["documents"] = documents }
+    return request
+  }
+
+  /// Whether the model may call the functions. It cannot be made to.
+  private static func allowsTools(_ fields: Fields) throws(InterfaceError) -> Bool {
+    switch fields["tool_choice"] {
+    case nil, "auto"?: return true
+    case "none"?: return false
+    default: throw .unsupported(field: "tool_choice", problem: "only auto and none are supported; a call cannot be forced")
+    }
+  }
+
+  /// A message with one text as its content, and objects as arguments of its calls.
+  private static func message(_ message: JSONObject, _ field: String) throws(InterfaceError) -> JSONValue {
+    guard let role = message["role"]?.string else { throw .missing(field: "\(field).role") }
+    var message = message
+    // Templates know the older name.
+    if role == "developer" { message["role"] = "system" }
+    switch message["content"] {
+    case .string?: break
+    case nil, .null?: message["content"] = ""
+    case .array(let parts)?: message["content"] = .string(try text(of: parts, "\(field).content"))
+    default: throw .bad(field: "\(field).content", problem: "must be a string or an array of parts")
+    }
+    guard let calls = message["tool_calls"]?.array else { return .object(message) }
+    var read: [JSONValue] = []
+    for call in calls {
+      guard var object = call.object, var function = object["function"]?.object else {
+        throw .bad(field: "\(field).tool_calls", problem: "must have functions in it")
+      }
+      if let text = function["arguments"]?.string {
+        guard let arguments = try? JSONValue(parsing: text.isEmpty ? "{}" : text), arguments.object != nil else {
+          throw .bad(field: "\(field).tool_calls", problem: "has arguments that are not a JSON object")
+        }
+        function["arguments"] = arguments
+      }
+      object["function"] = .object(function)
+      read.append(.object(object))
+    }
+    message["tool_calls"] = .array(read)
+    return .object(message)
+  }
+
+  private static func text(of parts: [JSONValue], _ field: String) throws(InterfaceError) -> String {
+    var text = ""
+    for part in parts {
+      switch part["type"]?.string {
+      case "text"?, "input_text"?, "output_text"?, "refusal"?: text += part["text"]?.string ?? part["refusal"]?.string ?? ""
+      case let kind: throw .unsupported(field: field, problem: "parts of type \(kind ?? "null") are not supported; only text is")
+      }
+    }
+    return text
+  }
+
+  /// What the answer must be; nil: anything. A schema that is not understood is refused, never ignored.
+  private static func responseFormat(_ fields: Fields) throws(InterfaceError) -> Grammar? {
+    guard let format = fields["response_format"] else { return nil }
+    let schema: JSONValue
+    switch format["type"]?.string {
+    case "text"?: return nil
+    case "json_object"?: schema = format["schema"] ?? ["type": "object"]
+    case "json_schema"?:
+      guard let given = format["json_schema"]?["schema"] else { throw .missing(field: "response_format.json_schema.schema") }
+      schema = given
+    default: throw .bad(field: "response_format", problem: "must have the type text, json_object or json_schema")
+    }
+    do throws(GrammarError) { return try Grammar(schema: schema) } catch {
+      throw .bad(field: "response_format", problem: "has a schema that cannot be used: \(error)")
+    }
+  }
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Glibc
+
+/// The clock that documents tell the time by.
+enum UnixTime {
+  /// Seconds since 1970.
+  static var now: Int { time(nil) }
+}
