@@ -161,6 +161,28 @@ if let names = Context.environment["GGUFPACK_RELEASE_TESTS"] {
   }
 }
 
+// The server stands on 24 packages that nobody who only runs models should have to fetch and build: it is there where GGUFPACK_SERVER
+// is set.
+if Context.environment["GGUFPACK_SERVER"] != nil {
+  package.products.append(.executable(name: "packserve", targets: ["packserve"]))
+  package.dependencies += [
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+  ]
+  package.targets.append(
+    .executableTarget(
+      name: "packserve",
+      dependencies: [
+        "Console", "Serving", "Generation", "Inference", "Tokenization", "ChatTemplates", "PackRuntime", "PackFormat", "Files",
+        "JSON", .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: safe))
+}
+
 // libFuzzer brings its own main and calls ours; see scripts/fuzz.
 if Context.environment["GGUFPACK_FUZZER"] != nil {
   package.targets.append(

@@ -31,7 +31,7 @@ struct CommandLineWords {
 
   /// Throws if the first word is meant for a command and is not one.
   func checkCommand() throws(Failure) {
-    guard let first = words.first, !first.hasPrefix("-") else { return }
+    guard let first = words.first, !first.hasPrefix("-"), !commandNames.isEmpty else { return }
     if first == "help" {
       guard words.count > 1, !words[1].hasPrefix("-"), !commandNames.contains(words[1]) else { return }
       throw mistake(words[1])

@@ -9,6 +9,7 @@ struct Program {
 
   static let ggufpack = Program(name: "ggufpack")
   static let packrun = Program(name: "packrun")
+  static let packserve = Program(name: "packserve")
 
   /// What a run printed, and how it ended.
   struct Result {

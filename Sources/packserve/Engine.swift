@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Console
+import Dispatch
+import Foundation
+import Generation
+import Inference
+import JSON
+import PackFormat
+import PackRuntime
+import Serving
+import Synchronization
+import Tokenization
+
+/// The model and the thread that owns it.
+final class Engine: Sendable {
+  /// What is there once the model is loaded.
+  struct Ready: Sendable {
+    let pack: ServedPack
+    let scheduler: Scheduler
+    let placement: PlacementProbe
+  }
+
+  private enum State {
+    case loading(done: Int, total: Int)
+    case ready(Ready)
+    case failed(Failure)
+  }
+
+  private let state = Mutex(State.loading(done: 0, total: 0))
+  private let isDraining = Atomic<Bool>(false)
+
+  /// Loads the model on a thread of its own, and answers requests there until `end`.
+  func start(_ arguments: ServedModelArguments, _ pack: Pack, _ tokenizer: Tokenizer) {
+    let thread = Thread { [self] in
+      do throws(ModelError) {
+        let session = try arguments.session(pack) { [self] done, total in
+          state.withLock { if case .loading = $0 { $0 = .loading(done: done, total: total) } }
+        }
+        try checkVocabulary(tokenizer, session)
+        for note in session.notes { Terminal.note(note.description) }
+        let template = Result { () throws(ChatTemplateError) in
+          try ChatTemplate(arguments.template, metadata: pack.metadata, tokenizer: tokenizer)
+        }
+        if case .failure(let error) = template { Terminal.note("\(error); /v1/chat/completions is not available") }
+        let served = ServedPack(
+          name: arguments.name(pack), digest: Digest(of: Array(pack.checksums.text.utf8)).hex,
+          created: Int(Date().timeIntervalSince1970), tokenizer: tokenizer, template: template,
+          contextLength: session.model.contextLength)
+        let scheduler = Scheduler(session.group, tokenizer, options: arguments.servingOptions)
+        state.withLock { $0 = .ready(Ready(pack: served, scheduler: scheduler, placement: PlacementProbe(session))) }
+        Terminal.note("\(served.name) is ready: \(arguments.parallel) slots of \(session.model.contextLength) tokens")
+        if isDraining.load(ordering: .relaxed) { scheduler.end() }
+        try scheduler.run(session.group)
+      } catch { fail(error.failure) }
+    }
+    thread.stackSize = 8 << 20
+    thread.start()
+  }
+
+  private func checkVocabulary(_ tokenizer: Tokenizer, _ session: Session) throws(ModelError) {
+    do throws(TokenizerError) { try tokenizer.check(embeddingRows: session.model.vocabularySize) } catch {
+      throw .tooLarge(what: "\(error)")
+    }
+  }
+
+  /// The model; an error while it is not there.
+  func ready() throws(InterfaceError) -> Ready {
+    guard case .ready(let ready) = state.withLock({ $0 }) else { throw .loading }
+    if isDraining.load(ordering: .relaxed) { throw .serving(.closing) }
+    return ready
+  }
+
+  /// The part of the weights that is placed, while they are; nil otherwise.
+  var progress: Double? {
+    guard case .loading(let done, let total) = state.withLock({ $0 }) else { return nil }
+    return total > 0 ? Double(done) / Double(total) : 0
+  }
+
+  /// Why the server cannot go on; nil if it can.
+  var failure: Failure? {
+    if case .failed(let failure) = state.withLock({ $0 }) { failure } else { nil }
+  }
+
+  /// Ends with an error.
+  func fail(_ failure: Failure) { state.withLock { $0 = .failed(failure) } }
+
+  /// Takes no more requests, and waits until those that there are have been answered, for so many seconds at most.
+  func drain(seconds: Int) async {
+    isDraining.store(true, ordering: .relaxed)
+    guard case .ready(let ready) = state.withLock({ $0 }) else { return }
+    ready.scheduler.close()
+    let end = ContinuousClock.now + .seconds(seconds)
+    while ready.scheduler.unfinishedCount > 0, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(20)) }
+    ready.scheduler.end()
+    // The last events reach the clients.
+    while ready.scheduler.unfinishedCount > 0 { try? await Task.sleep(for: .milliseconds(20)) }
+    try? await Task.sleep(for: .milliseconds(100))
+  }
+}
+
+/// Asks the kernel where the weights are.
+///
+/// - Invariant: of the session it uses only what does not change once the weights are placed, so any thread may ask.
+struct PlacementProbe: @unchecked Sendable {
+  private let session: Session
+
+  init(_ session: Session) { self.session = session }
+
+  /// Where each node's weights are, by the kernel's count at this moment.
+  func document() -> JSONValue {
+    let report = session.weights.placementReport(session.teams, measuring: false)
+    let blobs: [JSONValue] = report.blobs.map { blob in
+      [
+        "file": .string(blob.file), "node": .integer(Int128(blob.node)), "byteCount": .integer(Int128(blob.byteCount)),
+        "localPages": .integer(Int128(blob.localPages)), "absentPages": .integer(Int128(blob.absentPages)),
+        "remotePages": .object(
+          JSONObject(blob.remotePages.sorted { $0.key < $1.key }.map { ("\($0.key)", .integer(Int128($0.value))) })),
+        "localPercent": .number(blob.localPercent), "mappedBy2M": .integer(Int128(blob.mappedBy2M)),
+        "mappedBy1G": .integer(Int128(blob.mappedBy1G)),
+      ]
+    }
+    let sequences: [JSONValue] = session.group.models.flatMap(\.placements).map { memory in
+      [
+        "node": .integer(Int128(memory.node)), "byteCount": .integer(Int128(memory.byteCount)),
+        "localPages": .integer(Int128(memory.localPages)), "otherPages": .integer(Int128(memory.otherPages)),
+      ]
+    }
+    return ["memory": .string(report.memory), "blobs": .array(blobs), "sequences": .array(sequences)]
+  }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ArgumentParser
+import Console
+import Dispatch
+import Glibc
+import PackFormat
+import PackRuntime
+import Tokenization
+
+/// The program: it serves one pack over HTTP.
+@main
+struct Packserve: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "packserve",
+    abstract: "Serves a pack that ggufpack wrote to OpenAI's clients.",
+    discussion: """
+      Answers /v1/chat/completions, /v1/completions, /v1/models, /tokenize, /detokenize, /apply-template, /health, /ready, /props, \
+      /slots, /metrics and /placement. The first SIGTERM or Ctrl-C lets the answers under way end; a second one ends the server. \
+      Exit code 2: the input cannot be used; 3: too little memory.
+      """,
+    version: Version.description)
+
+  @OptionGroup var model: ServedModelArguments
+  @OptionGroup var network: NetworkArguments
+
+  /// Runs the program.
+  static func main() {
+    reportLostPages(prefix: "packserve: ")
+    launch()
+  }
+
+  func run() throws {
+    let pack = try Pack.open(named: model.pack)
+    // Anything wrong with the input shows before the weights are read.
+    let tokenizer = try Tokenizer(metadata: pack.metadata)
+    let keys = try network.keys()
+    Interrupt.watch([SIGINT, SIGTERM])
+    let engine = Engine()
+    engine.start(model, pack, tokenizer)
+    let server = Server(engine, network, keys: keys)
+    let ended = DispatchSemaphore(value: 0)
+    Task {
+      await server.run()
+      ended.signal()
+    }
+    ended.wait()
+    if let failure = engine.failure { throw failure }
+  }
+}

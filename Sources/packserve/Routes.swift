@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import HTTPTypes
+import Hummingbird
+import JSON
+import NIOCore
+import Serving
+
+/// What is answered at which address.
+struct Routes: Sendable {
+  private let engine: Engine
+  private let bodyLimit: Int
+
+  init(_ engine: Engine, bodyLimit: Int) {
+    (self.engine, self.bodyLimit) = (engine, bodyLimit)
+  }
+
+  func router(keys: [String]) -> Router<BasicRequestContext> {
+    let router = Router(context: BasicRequestContext.self)
+    router.add(middleware: Gate(keys: keys))
+    for path in ["/v1/chat/completions", "/chat/completions"] {
+      router.post(RouterPath(path)) { request, _ in try await answer(request, ChatCompletionRequest.read) }
+    }
+    for path in ["/v1/completions", "/completions"] {
+      router.post(RouterPath(path)) { request, _ in try await answer(request, CompletionRequest.read) }
+    }
+    router.post("/v1/messages") { request, _ in try await answer(request, MessagesRequest.read) }
+    addFacts(to: router)
+    addTexts(to: router)
+    return router
+  }
+
+  // MARK: Answers
+
+  private func answer(
+    _ request: Request, _ read: @escaping @Sendable (JSONValue, ServedPack) throws(InterfaceError) -> InterfaceRequest
+  ) async throws -> Response {
+    var response: Response
+    do {
+      // A client that leaves before the whole answer is there takes the request with it.
+      response = try await request.body.consumeWithCancellationOnInboundClose { body in
+        let ready = try engine.ready()
+        let asked = try read(try await document(body), ready.pack)
+        let answers = try asked.requests.map { request throws(InterfaceError) in
+          do throws(ServingError) { return try ready.scheduler.submit(request) } catch { throw .serving(error) }
+        }
+        return asked.isStreamed ? stream(answers, asked) : try await whole(answers, asked)
+      }
+    } catch let error as InterfaceError {
+      response = Response(error, to: request)
+    }
+    // A connection that was watched for its end cannot carry another request: Hummingbird closes it, and the client is told.
+    response.headers[.connection] = "close"
+    return response
+  }
+
+  /// The body as a document.
+  private func document(_ body: RequestBody) async throws -> JSONValue {
+    var bytes: [UInt8] = []
+    for try await part in body {
+      guard bytes.count + part.readableBytes <= bodyLimit else { throw InterfaceError.tooLarge(limit: bodyLimit) }
+      bytes += part.readableBytesView
+    }
+    do throws(JSONError) { return try JSONValue(parsing: bytes) } catch { throw InterfaceError.badBody("not JSON: \(error)") }
+  }
+
+  private func whole(_ answers: [AsyncStream<AnswerEvent>], _ asked: InterfaceRequest) async throws -> Response {
+    var encoder = asked.encoder
+    for await part in merge(answers) {
+      guard case .event(let event, let index) = part else { continue }
+      if case .failed(let error) = event { throw InterfaceError.serving(error) }
+      _ = encoder.take(event, ofAnswer: index)
+    }
+    try Task.checkCancellation()
+    return Response(encoder.document)
+  }
+
+  private func stream(_ answers: [AsyncStream<AnswerEvent>], _ asked: InterfaceRequest) -> Response {
+    var headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-cache"]
+    // nginx would collect the events.
+    if let name = HTTPField.Name("x-accel-buffering") { headers[name] = "no" }
+    let body = ResponseBody { writer in
+      var encoder = asked.encoder
+      func send(_ events: [ServerSentEvent]) async throws {
+        guard !events.isEmpty else { return }
+        try await writer.write(ByteBuffer(string: events.map(\.text).joined()))
+      }
+      try await send(encoder.begin())
+      for await part in merge(answers) {
+        switch part {
+        case .tick: try await writer.write(ByteBuffer(string: ServerSentEvent.comment("waiting")))
+        case .event(.read(let count), let index):
+          let total = asked.requests[index].prompt.count
+          if count < total {
+            try await writer.write(ByteBuffer(string: ServerSentEvent.comment("read \(count) of \(total) tokens of the prompt")))
+          }
+        case .event(let event, let index): try await send(encoder.take(event, ofAnswer: index))
+        }
+      }
+      try await send(encoder.finish())
+      try await writer.finish(nil)
+    }
+    return Response(status: .ok, headers: headers, body: body)
+  }
+
+  // MARK: Facts
+
+  private func addFacts(to router: Router<BasicRequestContext>) {
+    router.get("/health") { _, _ in
+      if let progress = engine.progress {
+        return Response(["status": "loading model", "progress": .number(progress)], status: .serviceUnavailable)
+      }
+      _ = try engine.ready()
+      return Response(["status": "ok"])
+    }
+    router.get("/ready") { _, _ in
+      _ = try engine.ready()
+      return Response(["status": "ready"])
+    }
+    for path in ["/v1/models", "/models"] {
+      router.get(RouterPath(path)) { _, _ in Response(["object": "list", "data": [try engine.ready().pack.card]]) }
+    }
+    router.get("/v1/models/:name") { _, context in
+      let pack = try engine.ready().pack
+      guard context.parameters.get("name") == pack.name else { throw InterfaceError.notFound }
+      return Response(pack.card)
+    }
+    router.get("/props") { _, _ in
+      let ready = try engine.ready()
+      return Response(ready.pack.properties(slots: ready.scheduler.slots.count))
+    }
+    router.get("/slots") { _, _ in Response(SlotStatus.document(try engine.ready().scheduler.slots)) }
+    router.get("/metrics") { _, _ in
+      let text = MetricsText.of(try engine.ready().scheduler)
+      return Response(
+        status: .ok, headers: [.contentType: "text/plain; version=0.0.4"], body: .init(byteBuffer: ByteBuffer(string: text)))
+    }
+    router.get("/placement") { _, _ in
+      let ready = try engine.ready()
+      guard case .object(var document) = ready.placement.document() else { throw InterfaceError.notFound }
+      document["pack_digest"] = .string(ready.pack.digest)
+      return Response(.object(document))
+    }
+  }
+
+  // MARK: Texts
+
+  private func addTexts(to router: Router<BasicRequestContext>) {
+    func add(_ path: RouterPath, _ answer: @escaping @Sendable (JSONValue, ServedPack) throws(InterfaceError) -> JSONValue) {
+      router.post(path) { request, _ in
+        let pack = try engine.ready().pack
+        return Response(try answer(try await document(request.body), pack))
+      }
+    }
+    add("/v1/messages/count_tokens", MessagesRequest.countTokens)
+    add("/tokenize", TextRequest.tokenize)
+    add("/detokenize", TextRequest.detokenize)
+    add("/apply-template", TextRequest.applyTemplate)
+  }
+}

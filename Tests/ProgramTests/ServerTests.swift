@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Foundation
+import Testing
+
+/// A packserve at work, which is killed when the test is over unless it has ended.
+final class RunningServer {
+  let url: String
+  private let process: Process
+
+  var processID: Int32 { process.processIdentifier }
+
+  /// Starts the program at a port that is free, and waits until its model is loaded.
+  init(_ pack: String, _ options: [String] = []) throws {
+    process = Process()
+    process.executableURL = URL(filePath: try Program.packserve.path)
+    process.arguments = [pack, "--port", "0", "--threads", "2"] + options
+    let errors = Pipe()
+    process.standardError = errors
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    var (text, address) = ("", nil as String?)
+    while address == nil || !text.contains(" is ready") {
+      let data = errors.fileHandleForReading.availableData
+      try #require(!data.isEmpty, "packserve ended: \(text)")
+      text += String(decoding: data, as: UTF8.self)
+      address = text.split(separator: "\n").first { $0.contains("listening at ") }.flatMap {
+        $0.split(separator: " ").last.map(String.init)
+      }
+    }
+    url = try #require(address)
+  }
+
+  deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+
+  /// Waits until the program has ended by itself.
+  func wait() -> (code: Int32, wasKilled: Bool) {
+    process.waitUntilExit()
+    return (process.terminationStatus, process.terminationReason == .uncaughtSignal)
+  }
+
+  /// Lets a program of Tests/ServerClients use the server.
+  func check(_ name: String, _ arguments: String...) throws -> Program.Result {
+    let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let packages = ProcessInfo.processInfo.environment["GGUFPACK_PYTHON"] ?? ""
+    return try Program.run(
+      "/usr/bin/env",
+      ["PYTHONPATH=\(packages)", "python3", tests.appending(path: "ServerClients/\(name)").path, url] + arguments)
+  }
+}
+
+@Suite(
+  "The server, used by clients that nobody here wrote", .serialized,
+  .enabled(if: Server.isBuilt, "packserve is not built: set GGUFPACK_SERVER"),
+  .enabled(if: Server.hasClients, "Python has no openai: scripts/fetch-python-packages gets it, and GGUFPACK_PYTHON names it"),
+  .enabled(if: Server.gemma != nil, "GGUFPACK_GEMMA names no Gemma 3 270M; scripts/fetch-gemma gets it"))
+struct ServerTests {
+  private func pack() throws -> (folder: TemporaryFolder, path: String) {
+    let folder = try TemporaryFolder()
+    let pack = folder.file("small.pack")
+    let result = try Program.ggufpack.run("convert", try #require(Server.gemma), "-o", pack, "--quiet")
+    try #require(result.exitCode == 0, "\(result.errors)")
+    return (folder, pack)
+  }
+
+  @Test("OpenAI's client gets packrun's answers, alone, streamed and among sixteen others", .timeLimit(.minutes(5)))
+  func openAI() throws {
+    let (folder, pack) = try pack()
+    let request = folder.file("request.json")
+    let text = #"{"messages": [{"role": "user", "content": "Name three colours of the rainbow."}]}"#
+    try Data(text.utf8).write(to: URL(filePath: request))
+    let answer = try Program.packrun.run(pack, "--request", request, "--temp", "0", "-n", "24", "--quiet")
+    try #require(answer.exitCode == 0, "\(answer.errors)")
+    let server = try RunningServer(pack, ["--api-key", "sesame"])
+    let expected = answer.text.trimmingCharacters(in: .whitespacesAndNewlines)
+    let result = try server.check("check-openai", request, expected)
+    #expect(result.exitCode == 0 && result.text == "all as expected\n", "\(result.text)\(result.errors)")
+  }
+
+  @Test("A server that is asked to end completes its answers and then ends", .timeLimit(.minutes(2)))
+  func ending() throws {
+    let (folder, pack) = try pack()
+    let server = try RunningServer(pack, ["--api-key", "sesame"])
+    let result = try server.check("check-ending", "\(server.processID)")
+    #expect(result.exitCode == 0 && result.text == "all as expected\n", "\(result.text)\(result.errors)")
+    let end = server.wait()
+    #expect(end.code == 0 && !end.wasKilled)
+    withExtendedLifetime(folder) {}
+  }
+}
+
+/// What tests of the server need.
+enum Server {
+  static let isBuilt = (try? FileManager.default.isExecutableFile(atPath: Program.packserve.path)) ?? false
+  static let gemma = ProcessInfo.processInfo.environment["GGUFPACK_GEMMA"]
+  static let hasClients: Bool = {
+    let packages = ProcessInfo.processInfo.environment["GGUFPACK_PYTHON"] ?? ""
+    let result = try? Program.run("/usr/bin/env", ["PYTHONPATH=\(packages)", "python3", "-c", "import openai"])
+    return result?.exitCode == 0
+  }()
+}
