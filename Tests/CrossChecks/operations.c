@@ -18,7 +18,11 @@ static const struct {
   {WT_Q4_K, 256, 144},    {WT_Q5_K, 256, 176},     {WT_Q6_K, 256, 210},     {WT_IQ1_S, 256, 50},    {WT_IQ1_M, 256, 56},
   {WT_IQ2_XXS, 256, 66},  {WT_IQ2_XS, 256, 74},    {WT_IQ2_S, 256, 82},     {WT_IQ3_XXS, 256, 98},  {WT_IQ3_S, 256, 110},
   {WT_IQ4_NL, 32, 18},    {WT_IQ4_XS, 256, 136},   {WT_TQ1_0, 256, 54},     {WT_TQ2_0, 256, 66},    {WT_MXFP4, 32, 17},
-  {WT_NVFP4, 64, 36},     {WT_Q1_0, 128, 18},      {WT_Q2_0, 64, 18},
+  {WT_NVFP4, 64, 36},     {WT_Q1_0, 128, 18},      {WT_Q2_0, 64, 18},      {WT_Q6_0, 32, 26},      {WT_IQ2_K, 256, 76},
+  {WT_IQ3_K, 256, 110},   {WT_IQ4_K, 256, 144},    {WT_IQ5_K, 256, 176},   {WT_IQ6_K, 256, 212},   {WT_IQ2_KS, 256, 70},
+  {WT_IQ3_KS, 256, 102},  {WT_IQ4_KS, 256, 136},   {WT_IQ5_KS, 256, 168},  {WT_IQ4_KSS, 256, 128}, {WT_IQ2_KL, 256, 86},
+  {WT_IQ1_KT, 256, 56},   {WT_IQ2_KT, 256, 68},    {WT_IQ3_KT, 256, 100},  {WT_IQ4_KT, 256, 128},  {WT_IQ4_K_R4, 256, 144},
+  {WT_IQ5_KS_R4, 256, 168}, {WT_Q8_0_R8, 32, 34},  {WT_IQ3_K_R4, 256, 110},
 };
 
 // Inputs of all operations, made once.

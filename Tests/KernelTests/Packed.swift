@@ -104,6 +104,8 @@ struct Packed {
         let upper = start + 48 + 2 * unit + 1
         bytes[upper] = bytes[upper] & 0x0f | UInt8(truncatingIfNeeded: bits >> (4 * unit) & 15) << 4
       }
+    case _ where form.rowHeader != nil: break  // the scale is in the header
+    case _ where ["IQ2_K", "IQ3_K", "IQ4_K", "IQ5_K", "IQ6_K"].contains(form.type.base.name): store(Float16(value()).bitPattern, 0)
     default:
       for field in form.head where field.unitBits == 16 { store(Float16(value()).bitPattern, field.offset) }
     }

@@ -55,7 +55,12 @@ struct GroupTransformTests {
       1: [
         "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS", "MXFP4", "F16", "BF16",
       ],
-      2: ["IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "Q4_0_R8", "Q8_0_R8", "Q4_K_R4", "IQ4_XS_R8"],
+      2: [
+        "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "Q6_0", "IQ2_K", "IQ3_K", "IQ4_K", "IQ5_K", "IQ6_K",
+        "IQ2_KS",
+        "IQ3_KS", "IQ4_KS", "IQ5_KS", "IQ4_KSS", "IQ2_KL", "Q4_0_R8", "Q8_0_R8", "Q4_K_R4", "IQ4_XS_R8", "IQ2_K_R4", "IQ3_K_R4",
+        "IQ4_K_R4", "IQ5_K_R4", "IQ4_KS_R4", "IQ5_KS_R4",
+      ],
     ]
     for (version, names) in names {
       let found = interleavedTypes.filter { InterleavedForm($0)?.layoutVersion == version }

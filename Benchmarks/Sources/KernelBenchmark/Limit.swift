@@ -31,20 +31,29 @@ enum Limit {
     }
   }
 
+  /// Types of ik_llama.cpp with a scale for every 16 elements, and those that need eight bits.
+  private static let forkScales: Set<String> = ["IQ2_K", "IQ3_K", "IQ4_K", "IQ5_K", "IQ6_K"]
+  private static let forkBytes: Set<String> = [
+    "IQ3_K", "IQ4_K", "IQ5_K", "IQ6_K", "IQ3_KS", "IQ4_KS", "IQ5_KS", "IQ4_KSS", "IQ2_KL",
+  ]
+
   /// Eight vpdpbusd; a multiplication and an fma where there is a scale for every 16 elements.
   private static func dots(_ type: WeightType) -> Double {
-    8 + floats(type) + ([.q2_K, .q3_K, .q6_K, .iq2_xs, .iq2_s, .iq1_m].contains(type) ? 2 : 0)
+    let hasSubScales = [.q2_K, .q3_K, .q6_K, .iq2_xs, .iq2_s, .iq1_m].contains(type) || forkScales.contains(type.base.name)
+    return 8 + floats(type.base) + (hasSubScales ? 2 : 0)
   }
 
   /// Eight vpmaddubsw, and a vpmaddwd after as many lines as 16 bits hold, where the sums start from the offset's correction.
   private static func pairs(_ type: WeightType) -> Double {
     let folds: Double
-    switch type {
+    switch type.base {
     case .q8_0, .iq4_nl, .iq4_xs: folds = 8
+    case let base where forkBytes.contains(base.name): folds = 8
+    case let base where ["Q6_0", "IQ2_K", "IQ2_KS"].contains(base.name): folds = 2
     case .iq2_xxs, .iq2_xs, .iq2_s, .iq3_xxs, .iq3_s: folds = 4
     case .q2_K, .q3_K, .q6_K, .q5_1, .q5_K, .iq1_m: folds = 2
     default: folds = 1
     }
-    return 8 + folds + floats(type)
+    return 8 + folds + floats(type.base)
   }
 }

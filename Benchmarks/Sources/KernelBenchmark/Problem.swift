@@ -75,7 +75,14 @@ final class Problem {
         put(form.type == .f16 ? Float16(value).bitPattern : UInt16(truncatingIfNeeded: value.bitPattern >> 16), at: at)
       }
     }
-    var tile = 0
+    for row in 0..<Layout.groupRows {
+      switch form.rowHeader?.byteCount {
+      case 2: put(Float16.random(in: 0.001...0.01).bitPattern, at: 2 * row)
+      case 4: withUnsafeBytes(of: Float.random(in: 0.001...0.01)) { group.replaceSubrange(4 * row..<4 * row + 4, with: $0) }
+      default: break
+      }
+    }
+    var tile = form.rowHeadersByteCount
     for block in stride(from: 0, to: blocks, by: form.tileBlocks) {
       let count = min(form.tileBlocks, blocks - block)
       var at = tile

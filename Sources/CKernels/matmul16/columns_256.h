@@ -44,7 +44,7 @@ INLINE tile *tile_at(uint32_t kind, tile *tiles, int64_t index) {
 typedef struct {
   column_chunk chunk;
   int32_t even[CHUNK][8], odd[CHUNK][8];  // of wide types, two of each four elements in 16 bits
-  int32_t start[CHUNK][2];  // what takes out the offset, in two 16-bit halves: for 16 elements each with sub scales, else for 32
+  int32_t start[CHUNK][2];  // what takes out the offset, in two 16-bit halves: for the elements of a run of lines, 16 or 32
 } column_words;
 
 INLINE half even_words(half bytes) { return _mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8); }
@@ -96,13 +96,21 @@ INLINE void unpack_tile(uint32_t type, const ck_matmul *m, const uint8_t *group,
   }
 }
 
+// Of how many lines the products add up within 16 bits. Offsets are taken out there, too, so that what counts is how far a byte
+// lies from its offset; sums on the way may leave 16 bits and come back.
+INLINE int lines_of_run(uint32_t kind) {
+  const int offset = offset_of(kind), above = greatest(kind) - offset, most = offset > above ? offset : above;
+  const int lines = 32767 / (2 * 127 * most), unit = lines_of_sum(kind);
+  return lines >= unit ? unit : 4;
+}
+
 // What 16-bit sums of products start from, so that the bytes' offset is taken out: its negative, times the sum of those activations
 // that the same 16 bits see.
 INLINE void prepare_starts(uint32_t kind, const int8_t *quants, int32_t start[2]) {
   half sums = _mm256_maddubs_epi16(_mm256_set1_epi8(1), _mm256_loadu_si256((const half *)quants));
   sums = _mm256_add_epi16(sums, _mm256_shuffle_epi32(sums, 0x4e));
   sums = _mm256_add_epi16(sums, _mm256_shuffle_epi32(sums, 0xb1));
-  if (!has_sub_scales(kind)) sums = _mm256_add_epi16(sums, _mm256_permute4x64_epi64(sums, 0x4e));
+  if (lines_of_run(kind) == 8) sums = _mm256_add_epi16(sums, _mm256_permute4x64_epi64(sums, 0x4e));
   sums = _mm256_mullo_epi16(sums, _mm256_set1_epi16((int16_t)-offset_of(kind)));
   start[0] = _mm256_extract_epi32(sums, 0);
   start[1] = _mm256_extract_epi32(sums, 4);
@@ -139,14 +147,6 @@ INLINE void add_words(const tile *t, int columns, const column_words *x, int s, 
       }
     }
   }
-}
-
-// Of how many lines the products add up within 16 bits. Offsets are taken out there, too, so that what counts is how far a byte
-// lies from its offset; sums on the way may leave 16 bits and come back.
-INLINE int lines_of_run(uint32_t kind) {
-  const int offset = offset_of(kind), above = greatest(kind) - offset, most = offset > above ? offset : above;
-  const int lines = 32767 / (2 * 127 * most), unit = lines_of_sum(kind);
-  return lines >= unit ? unit : 4;
 }
 
 INLINE void add_bytes(uint32_t kind, const tile *t, int columns, const column_words *x, int s, half sums[COLUMNS][2]) {

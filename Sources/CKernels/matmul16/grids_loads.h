@@ -100,4 +100,24 @@ INLINE line line_of_4(int grid, uint32_t kind, const found_4 points[2], line sig
   return ((points[l / 4].of[l % 4] ^ negative) - negative) + (uint8_t)offset_of(kind);
 }
 
+// ---- tables ---------------------------------------------------------------------------------------------------------
+
+// values[index] + added, of 32 values.
+INLINE line look_up_32(const int8_t *values, int added, line index) {
+  return line_lookup_32(load_bytes((const uint8_t *)values) + (uint8_t)added, load_bytes((const uint8_t *)values + 16) + (uint8_t)added,
+                        index);
+}
+
+// The same of 64 values.
+INLINE line look_up_64(const int8_t *values, int added, line index) {
+  return line_choose(look_up_32(values, added, index & 31), look_up_32(values + 32, added, index & 31), index);
+}
+
+// first[i] and second[i] for the first two of each four indices i (half 0), or the other two.
+INLINE line look_up_pairs(const int8_t *first, const int8_t *second, int added, line index, int half) {
+  const v16c from = {0, 128, 1, 128, 4, 128, 5, 128, 8, 128, 9, 128, 12, 128, 13, 128};
+  const v16c even = from + (uint8_t)(2 * half), odd = __builtin_shufflevector(even, even, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+  return line_shuffle(look_up_32(first, added, index), even) | line_shuffle(look_up_32(second, added, index), odd);
+}
+
 #endif

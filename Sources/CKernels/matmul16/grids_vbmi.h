@@ -8,7 +8,7 @@
 #include <immintrin.h>
 
 #include "../ground/grids.h"
-#include "lines.h"
+#include LINES
 
 // Four points of each of 16 rows: byte p of row r has the lower, or upper, half of the codes of point p.
 typedef struct {
@@ -102,6 +102,33 @@ INLINE line line_of_4(int grid, uint32_t kind, const found_4 points[2], line sig
   const found_4 four = points[l / 4];
   both = (line)_mm512_permutex2var_epi8((__m512i)four.low, (__m512i)both, (__m512i)four.high);
   return values_of(grid, kind, 3, joined_bits(shifted_bits(both, 0, 12, 16, 28), signs_at(signs, l, 3), 3));
+}
+
+// ---- tables ---------------------------------------------------------------------------------------------------------
+
+// Two tables of 32, a number added to all of their values.
+INLINE line two_tables(const int8_t *first, const int8_t *second, int added) {
+  line table;
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 64; i++) table[i] = (uint8_t)((i < 32 ? first : second)[i % 32] + added);
+  return table;
+}
+
+// values[index] + added, of 32 values.
+INLINE line look_up_32(const int8_t *values, int added, line index) {
+  return (line)_mm512_permutexvar_epi8((__m512i)index, (__m512i)two_tables(values, values, added));
+}
+
+// The same of 64 values.
+INLINE line look_up_64(const int8_t *values, int added, line index) {
+  return (line)_mm512_permutexvar_epi8((__m512i)index, (__m512i)two_tables(values, values + 32, added));
+}
+
+// first[i] and second[i] for the first two of each four indices i (half 0), or the other two.
+INLINE line look_up_pairs(const int8_t *first, const int8_t *second, int added, line index, int half) {
+  const v16c from = {0, 0, 1, 1, 4, 4, 5, 5, 8, 8, 9, 9, 12, 12, 13, 13};
+  const line each = line_shuffle(index, from + (uint8_t)(2 * half)) | (line)(v16u)(0x20002000u);
+  return (line)_mm512_permutexvar_epi8((__m512i)each, (__m512i)two_tables(first, second, added));
 }
 
 #endif

@@ -12,7 +12,9 @@
 
 typedef struct {
   uint8_t greatest, offset;
-  bool mins, sub_scales, wide;
+  bool mins;
+  uint8_t sub_scales;
+  bool wide;
 } kind_facts;
 
 #define ROW(kind, greatest, offset, mins, sub_scales, wide) [WT_KIND_##kind] = {greatest, offset, mins, sub_scales, wide},
@@ -21,7 +23,8 @@ static const kind_facts __attribute__((unused)) kinds[] = {WEIGHT_LINE_KINDS(ROW
 
 INLINE uint32_t kind_of(uint32_t type) { return wt_types[wt_types[type].base].kind; }
 INLINE bool has_mins(uint32_t kind) { return kinds[kind].mins; }
-INLINE bool has_sub_scales(uint32_t kind) { return kinds[kind].sub_scales; }
+INLINE bool has_sub_scales(uint32_t kind) { return kinds[kind].sub_scales != 0; }
+INLINE bool has_large_sums(uint32_t kind) { return kinds[kind].sub_scales == 2; }
 INLINE bool is_wide(uint32_t kind) { return kinds[kind].wide; }
 INLINE int greatest(uint32_t kind) { return kinds[kind].greatest; }
 

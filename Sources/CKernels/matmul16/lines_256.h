@@ -20,6 +20,23 @@ INLINE line line_lookup(v16c table, line index) {
   return line_join(_mm256_shuffle_epi8(both, line_low(i)), _mm256_shuffle_epi8(both, line_high(i)));
 }
 
+// Of a table of 32, in two parts: bit 4 of the index, moved to the top of its byte, chooses.
+INLINE __m256i half_lookup_32(__m256i low, __m256i high, __m256i index) {
+  return _mm256_blendv_epi8(_mm256_shuffle_epi8(low, index), _mm256_shuffle_epi8(high, index), _mm256_slli_epi16(index, 3));
+}
+INLINE line line_lookup_32(v16c low, v16c high, line index) {
+  const __m256i low2 = _mm256_broadcastsi128_si256((__m128i)low), high2 = _mm256_broadcastsi128_si256((__m128i)high);
+  const words8 i = (words8)index;
+  return line_join(half_lookup_32(low2, high2, line_low(i)), half_lookup_32(low2, high2, line_high(i)));
+}
+
+// Bytes of `a`, or of `b` where bit 5 of the index is set.
+INLINE line line_choose(line a, line b, line index) {
+  const words8 a8 = (words8)a, b8 = (words8)b, i = (words8)index;
+  return line_join(_mm256_blendv_epi8(line_low(a8), line_low(b8), _mm256_slli_epi16(line_low(i), 2)),
+                   _mm256_blendv_epi8(line_high(a8), line_high(b8), _mm256_slli_epi16(line_high(i), 2)));
+}
+
 // Four bytes for each row: those that its index says.
 INLINE line line_gather(const uint32_t *from, v16u index) {
   const words8 i = (words8)index;

@@ -10,6 +10,18 @@ INLINE line line_lookup(v16c table, line index) {
   return (line)_mm512_shuffle_epi8(_mm512_broadcast_i32x4((__m128i)table), (__m512i)index);
 }
 
+// Of a table of 32, in two parts.
+INLINE line line_lookup_32(v16c low, v16c high, line index) {
+  const __mmask64 upper = _mm512_test_epi8_mask((__m512i)index, _mm512_set1_epi8(16));
+  const __m512i found = _mm512_shuffle_epi8(_mm512_broadcast_i32x4((__m128i)low), (__m512i)index);
+  return (line)_mm512_mask_shuffle_epi8(found, upper, _mm512_broadcast_i32x4((__m128i)high), (__m512i)index);
+}
+
+// Bytes of `a`, or of `b` where bit 5 of the index is set.
+INLINE line line_choose(line a, line b, line index) {
+  return (line)_mm512_mask_blend_epi8(_mm512_test_epi8_mask((__m512i)index, _mm512_set1_epi8(32)), (__m512i)a, (__m512i)b);
+}
+
 // Four bytes for each row: those that its index says.
 INLINE line line_gather(const uint32_t *from, v16u index) {
   const __m512i i = (__m512i)index;

@@ -2,7 +2,7 @@
 
 // Sums of products where an instruction adds four products of unsigned and signed bytes to a 32-bit sum (VNNI and its kin).
 // line_dot(sum, w, a), in LINES, is that instruction. Integer scales of 16 elements are applied as floats: all values stay below 2^24, so
-// every step is exact.
+// every step is exact. Where they do not, the scales become integers again, and their sum is rounded once.
 #ifndef CKERNELS_LINES_DOT_H
 #define CKERNELS_LINES_DOT_H
 
@@ -34,6 +34,9 @@ INLINE part part_add(uint32_t kind, part p, line w, line a, int l, const sub_sca
 
 INLINE v16 part_value(uint32_t kind, part p) {
   if (!has_sub_scales(kind)) return to_float(p.sum[0]);
+  if (has_large_sums(kind)) {
+    return to_float(p.sum[0] * __builtin_convertvector(p.sub[0], v16i) + p.sum[1] * __builtin_convertvector(p.sub[1], v16i));
+  }
   return v_fma(to_float(p.sum[1]), p.sub[1], to_float(p.sum[0]) * p.sub[0]);
 }
 

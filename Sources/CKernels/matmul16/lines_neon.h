@@ -29,6 +29,20 @@ INLINE line line_lookup(v16c table, line index) {
   return line_join(parts);
 }
 
+// Of a table of 32, in two parts.
+INLINE line line_lookup_32(v16c low, v16c high, line index) {
+  const uint8x16x2_t table = {{(uint8x16_t)low, (uint8x16_t)high}};
+  line_parts parts = line_split(index);
+  for (int i = 0; i < 4; i++) parts.of[i] = vqtbl2q_u8(table, parts.of[i]);
+  return line_join(parts);
+}
+
+// Bytes of `a`, or of `b` where bit 5 of the index is set.
+INLINE line line_choose(line a, line b, line index) {
+  const line chosen = (line)((index & 32) != 0);
+  return (a & ~chosen) | (b & chosen);
+}
+
 // Four bytes for each row: those that its index says.
 INLINE line line_gather(const uint32_t *from, v16u index) {
   v16u found;

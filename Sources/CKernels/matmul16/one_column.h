@@ -58,8 +58,9 @@ INLINE void matmul_one(uint32_t type, const ck_matmul *m) {
   const int64_t group_bytes = layout16_group_bytes(layout16_of(type), m->k), blocks = m->k / 32, chunks = blocks / CHUNK;
   const int64_t column = source_of(m, 0);
   const int rest = (int)(blocks % CHUNK);
-  const int64_t chunk_bytes = layout16_group_bytes(layout16_of(type), 512) / 2;
-  const int64_t rest_bytes = rest == 0 ? 0 : (group_bytes - chunks * chunk_bytes) / rest;
+  const int64_t headers_bytes = layout16_of(type).headers_bytes;
+  const int64_t chunk_bytes = (layout16_group_bytes(layout16_of(type), 512) - headers_bytes) / 2;
+  const int64_t rest_bytes = rest == 0 ? 0 : (group_bytes - headers_bytes - chunks * chunk_bytes) / rest;
   const fetching how = fetching_of(type);
   const bool large = layout16_of(type).block_elements == 256;
   for (int64_t row = m->row_begin; row < m->row_end; row += 16) {

@@ -99,9 +99,9 @@ INLINE block16 chunk_block(uint32_t type, const ck_matmul *m, const uint8_t *gro
   if (l.block_elements == 256) return block16_at(l, group, m->k, chunk);
   const int64_t tile_bytes = layout16_tile_bytes(l, l.tile_blocks);
   const int tile = s / l.tile_blocks, within = s % l.tile_blocks, left = count - tile * l.tile_blocks;
-  const uint8_t *start = group + chunk * (CHUNK / l.tile_blocks) * tile_bytes + tile * tile_bytes;
+  const uint8_t *start = group + l.headers_bytes + chunk * (CHUNK / l.tile_blocks) * tile_bytes + tile * tile_bytes;
   const int64_t heads = round_up_64((left < l.tile_blocks ? left : l.tile_blocks) * l.head_bytes);
-  return (block16){start + within * l.head_bytes, start + heads + within * l.body_bytes};
+  return (block16){start + within * l.head_bytes, start + heads + within * l.body_bytes, group};
 }
 
 #endif

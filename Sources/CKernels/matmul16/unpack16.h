@@ -12,6 +12,7 @@
 #include "../ground/numbers.h"
 #include "scales16.h"
 #include "unpack16_grid.h"
+#include "unpack16_ik.h"
 
 // The low nibbles of four lines, then the high ones.
 INLINE line nibble_line(const uint8_t *p, int l) { return nibbles(line_load(p + l % 4 * 64), l >= 4); }
@@ -29,6 +30,14 @@ INLINE scales16 scales_Q5_0(const uint8_t *head, int s) { return (void)s, one_sc
 
 INLINE line line_Q5_1(const uint8_t *body, int s, int l) { return line_Q5_0(body, s, l); }
 INLINE scales16 scales_Q5_1(const uint8_t *head, int s) { return (void)s, scale_and_min(head); }
+
+INLINE line line_Q6_0(const uint8_t *body, int s, int l) {
+  (void)s;
+  const line high = line_load(body + l % 2 * 64);
+  const int shift = l / 2 % 2 * 4 + l / 4 * 2;
+  return nibble_line(body + 128, l) | ((shift < 4 ? high << (4 - shift) : high >> (shift - 4)) & 48);
+}
+INLINE scales16 scales_Q6_0(const uint8_t *head, int s) { return (void)s, one_scale(head); }
 
 INLINE line line_Q8_0(const uint8_t *body, int s, int l) {
   (void)s;

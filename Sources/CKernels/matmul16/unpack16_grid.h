@@ -10,11 +10,14 @@
 #include "scales16.h"
 #include GRIDS
 
-// Points found, of eight elements or of four, and their signs.
+// Points found, of eight elements or of four, and their signs. Types with tables (unpack16_ik.h) have none, but know what was chosen.
 typedef struct {
   found_8 eights;
   found_4 fours[2];
   line signs;
+  const uint8_t *body;
+  int s;           // elements 32 s to 32 s + 31 of the block
+  line choice[2];  // for 16 elements each, or 32
 } grid_points;
 
 INLINE v16u words(const uint8_t *p) { return (v16u)line_load(p); }
@@ -45,7 +48,7 @@ INLINE grid_points points_IQ2_XXS(block16 block, int s) {
   const uint8_t *at = block.body + 128 * s;
   return (grid_points){.eights = find_iq2_xxs(line_load(at), (line){}), .signs = even_signs(sevens(line_load(at + 64)))};
 }
-INLINE line line_IQ2_XXS(grid_points p, int l) { return line_of_8(grid_iq2_xxs, WT_KIND_GRID, p.eights, p.signs, l); }
+INLINE line line_IQ2_XXS(grid_points p, int l) { return line_of_8(grid_iq2_xxs, WT_KIND_BITS_7, p.eights, p.signs, l); }
 INLINE scales16 scales_IQ2_XXS(block16 block, int s) {
   return (scales16){.scale = odd_scale(block.head, words(block.body + 128 * s + 64) >> 28)};
 }
@@ -57,7 +60,7 @@ INLINE grid_points points_IQ3_XXS(block16 block, int s) {
   return (grid_points){.fours = {find_iq3_xxs(line_load(at), (line){}), find_iq3_xxs(line_load(at + 64), (line){})},
                        .signs = even_signs(sevens(line_load(block.body + 1024 + 64 * s)))};
 }
-INLINE line line_IQ3_XXS(grid_points p, int l) { return line_of_4(grid_iq3_xxs, WT_KIND_GRID, p.fours, p.signs, l); }
+INLINE line line_IQ3_XXS(grid_points p, int l) { return line_of_4(grid_iq3_xxs, WT_KIND_BITS_7, p.fours, p.signs, l); }
 INLINE scales16 scales_IQ3_XXS(block16 block, int s) {
   const v16u scale = words(block.body + 1024 + 64 * s) >> 28;
   return (scales16){.scale = half_scale(block.head) * to_float((v16i)(scale * 2 + 1)) * v_set(0.25f)};
@@ -72,7 +75,7 @@ INLINE grid_points points_IQ2_XS(block16 block, int s) {
   const line high = (line)((a >> 8 & 0xff) | (a >> 16 & 0xff00) | (b << 8 & 0xff0000) | (b & 0xff000000));
   return (grid_points){.eights = find_iq2_xs(low, high & 1), .signs = even_signs(high >> 1)};
 }
-INLINE line line_IQ2_XS(grid_points p, int l) { return line_of_8(grid_iq2_xs, WT_KIND_GRID_SCALES, p.eights, p.signs, l); }
+INLINE line line_IQ2_XS(grid_points p, int l) { return line_of_8(grid_iq2_xs, WT_KIND_BITS_7_SCALES, p.eights, p.signs, l); }
 INLINE scales16 scales_of_nibbles(const uint8_t *d, const uint8_t *nibbles) {
   const v16c both = load_bytes(nibbles);
   return (scales16){.scale = half_scale(d) * v_set(0.125f),
@@ -86,7 +89,7 @@ INLINE grid_points points_IQ2_S(block16 block, int s) {
   const line high = pairs_of_bits(load_bytes(block.head + 32 + 16 * s));
   return (grid_points){.eights = find_iq2_s(line_load(block.body + 64 * s), high), .signs = line_load(block.body + 512 + 64 * s)};
 }
-INLINE line line_IQ2_S(grid_points p, int l) { return line_of_8(grid_iq2_s, WT_KIND_GRID_SCALES, p.eights, p.signs, l); }
+INLINE line line_IQ2_S(grid_points p, int l) { return line_of_8(grid_iq2_s, WT_KIND_BITS_7_SCALES, p.eights, p.signs, l); }
 INLINE scales16 scales_IQ2_S(block16 block, int s) { return scales_of_nibbles(block.head, block.head + 160 + 16 * s); }
 
 // ---- IQ3_S: 64 lower bytes of points' numbers, 32 bytes of signs; in the head ninth bits, scales of 4 bits for 32 ------
@@ -98,7 +101,7 @@ INLINE grid_points points_IQ3_S(block16 block, int s) {
     .fours = {find_iq3_s(line_load(at), single_bits(ninth & 15)), find_iq3_s(line_load(at + 64), single_bits(ninth >> 4))},
     .signs = line_load(block.body + 1024 + 64 * s)};
 }
-INLINE line line_IQ3_S(grid_points p, int l) { return line_of_4(grid_iq3_s, WT_KIND_GRID, p.fours, p.signs, l); }
+INLINE line line_IQ3_S(grid_points p, int l) { return line_of_4(grid_iq3_s, WT_KIND_BITS_7, p.fours, p.signs, l); }
 INLINE scales16 scales_IQ3_S(block16 block, int s) {
   const v16u scale = nibbles_of(load_bytes(block.head + 160 + 16 * (s / 2)), s % 2 == 1);
   return (scales16){.scale = half_scale(block.head) * to_float((v16i)(scale * 2 + 1))};

@@ -19,7 +19,7 @@
 //   greatest    the greatest unsigned byte of a line
 //   offset      what bytes exceed the values by; even where there are sub-scales
 //   mins        whether a min is added for each 32 elements (16 with sub-scales)
-//   sub_scales  whether each 16 elements have an integer scale of their own
+//   sub_scales  whether each 16 elements have an integer scale of their own; 2: of so many bits that sums need more than a float's 24
 //   wide        whether an instruction set may have signed bytes instead, which are then multiplied as such; the offset is 0 there
 #define WEIGHT_LINE_KINDS(KIND)              \
   KIND(BITS_2_SCALES_MINS, 3, 0, 1, 1, 0)    \
@@ -29,10 +29,13 @@
   KIND(BITS_5, 31, 16, 0, 0, 0)              \
   KIND(BITS_5_MINS, 31, 0, 1, 0, 0)          \
   KIND(BITS_5_SCALES, 31, 16, 0, 1, 0)       \
+  KIND(BITS_6, 63, 32, 0, 0, 0)              \
   KIND(BITS_6_SCALES, 63, 32, 0, 1, 0)       \
+  KIND(BITS_7, 126, 64, 0, 0, 1)             \
+  KIND(BITS_7_SCALES, 126, 64, 0, 1, 1)      \
   KIND(BITS_8, 255, 128, 0, 0, 1)            \
-  KIND(GRID, 126, 64, 0, 0, 1)               \
-  KIND(GRID_SCALES, 126, 64, 0, 1, 1)
+  KIND(BITS_8_SCALES, 255, 128, 0, 1, 1)     \
+  KIND(BITS_8_BYTES, 255, 128, 0, 2, 1)
 
 // ---- types ------------------------------------------------------------------------------------------------------------------
 //
@@ -46,7 +49,8 @@
 //   LINES(name, number, elements, bytes, row_header, since, tile_blocks, head, body, kind)
 //     in layout `r16k4`, too, multiplied as that kind of lines
 //   GRIDS(…), with the same arguments
-//     the same, for types whose quants are points of a grid, which are looked up once for 32 elements
+//     the same, for types whose quants are looked up: points of a grid, once for 32 elements, or numbers of a table that a bit of the head
+//     chooses
 //   GROUPED(name, number, elements, bytes, row_header, since, base, rows)
 //     type `base` with the blocks of `rows` rows interleaved, after the headers of these rows: a permutation of the bits of its rows. It
 //     has the 16-row form of its base, since that version
@@ -73,16 +77,16 @@
         WT_FIELDS(WT_FIELD(16, 32, 32), WT_FIELD(48, 128, 32)), BITS_5_MINS)                                                    \
   LINES(Q6_K, 14, 256, 210, 0, 1, 2, WT_FIELDS(WT_FIELD(208, 2, 16), WT_FIELD(192, 16, 8)),                                     \
         WT_FIELDS(WT_FIELD(0, 128, 32), WT_FIELD(128, 64, 32)), BITS_6_SCALES)                                                  \
-  GRIDS(IQ2_XXS, 16, 256, 66, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 64, 32)), GRID)                     \
+  GRIDS(IQ2_XXS, 16, 256, 66, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 64, 32)), BITS_7)                     \
   GRIDS(IQ2_XS, 17, 256, 74, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(66, 8, 8)),                                        \
-        WT_FIELDS(WT_FIELD(2, 64, 32)), GRID_SCALES)                                                                            \
-  GRIDS(IQ3_XXS, 18, 256, 98, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 64, 32), WT_FIELD(66, 32, 32)), GRID)\
+        WT_FIELDS(WT_FIELD(2, 64, 32)), BITS_7_SCALES)                                                                            \
+  GRIDS(IQ3_XXS, 18, 256, 98, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 64, 32), WT_FIELD(66, 32, 32)), BITS_7)\
   GRIDS(IQ1_S, 19, 256, 50, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(34, 16, 16)), WT_FIELDS(WT_FIELD(2, 32, 32)), BITS_5)\
   LINES(IQ4_NL, 20, 32, 18, 0, 1, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 16, 32)), BITS_8)                     \
   GRIDS(IQ3_S, 21, 256, 110, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(66, 8, 8), WT_FIELD(106, 4, 8)),                   \
-        WT_FIELDS(WT_FIELD(2, 64, 32), WT_FIELD(74, 32, 32)), GRID)                                                             \
+        WT_FIELDS(WT_FIELD(2, 64, 32), WT_FIELD(74, 32, 32)), BITS_7)                                                             \
   GRIDS(IQ2_S, 22, 256, 82, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(66, 8, 8), WT_FIELD(74, 8, 8)),                     \
-        WT_FIELDS(WT_FIELD(2, 32, 32), WT_FIELD(34, 32, 32)), GRID_SCALES)                                                      \
+        WT_FIELDS(WT_FIELD(2, 32, 32), WT_FIELD(34, 32, 32)), BITS_7_SCALES)                                                      \
   LINES(IQ4_XS, 23, 256, 136, 0, 1, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16), WT_FIELD(4, 4, 8)),                    \
         WT_FIELDS(WT_FIELD(8, 128, 32)), BITS_8)                                                                                \
   PLAIN(I8, 24, 1, 1, 0)                                                                                                        \
@@ -99,21 +103,31 @@
   PLAIN(NVFP4, 40, 64, 36, 0)                                                                                                   \
   PLAIN(Q1_0, 41, 128, 18, 0)                                                                                                   \
   PLAIN(Q2_0, 42, 64, 18, 0)                                                                                                    \
-  PLAIN(Q6_0, 133, 32, 26, 0)                                                                                                   \
-  PLAIN(IQ2_K, 137, 256, 76, 0)                                                                                                 \
-  PLAIN(IQ3_K, 138, 256, 110, 0)                                                                                                \
-  PLAIN(IQ4_K, 139, 256, 144, 0)                                                                                                \
-  PLAIN(IQ5_K, 140, 256, 176, 0)                                                                                                \
-  PLAIN(IQ6_K, 141, 256, 212, 0)                                                                                                \
-  PLAIN(IQ4_KS, 144, 256, 136, 4)                                                                                               \
-  PLAIN(IQ2_KS, 145, 256, 70, 2)                                                                                                \
-  PLAIN(IQ4_KSS, 146, 256, 128, 4)                                                                                              \
-  PLAIN(IQ5_KS, 152, 256, 168, 4)                                                                                               \
+  LINES(Q6_0, 133, 32, 26, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16)),                                                              \
+        WT_FIELDS(WT_FIELD(2, 8, 32), WT_FIELD(10, 16, 32)), BITS_6)                                                            \
+  GRIDS(IQ2_K, 137, 256, 76, 0, 2, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16), WT_FIELD(4, 8, 8)),                     \
+        WT_FIELDS(WT_FIELD(12, 64, 32)), BITS_6_SCALES)                                                                         \
+  GRIDS(IQ3_K, 138, 256, 110, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16), WT_FIELD(4, 2, 16), WT_FIELD(6, 8, 8)),\
+        WT_FIELDS(WT_FIELD(14, 64, 32), WT_FIELD(78, 32, 32)), BITS_7_SCALES)                                                   \
+  GRIDS(IQ4_K, 139, 256, 144, 0, 2, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16), WT_FIELD(4, 4, 8), WT_FIELD(8, 8, 8)), \
+        WT_FIELDS(WT_FIELD(16, 128, 32)), BITS_8_SCALES)                                                                        \
+  GRIDS(IQ5_K, 140, 256, 176, 0, 2, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16), WT_FIELD(4, 4, 8), WT_FIELD(8, 8, 8)), \
+        WT_FIELDS(WT_FIELD(16, 128, 32), WT_FIELD(144, 32, 32)), BITS_8_SCALES)                                                 \
+  GRIDS(IQ6_K, 141, 256, 212, 0, 2, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16), WT_FIELD(4, 16, 8)),                   \
+        WT_FIELDS(WT_FIELD(20, 128, 32), WT_FIELD(148, 64, 32)), BITS_8_BYTES)                                                  \
+  GRIDS(IQ4_KS, 144, 256, 136, 4, 2, 1, WT_FIELDS(WT_FIELD(0, 8, 8)), WT_FIELDS(WT_FIELD(8, 128, 32)), BITS_8)                  \
+  GRIDS(IQ2_KS, 145, 256, 70, 2, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 4, 8)),                                        \
+        WT_FIELDS(WT_FIELD(6, 64, 32)), BITS_6)                                                                                 \
+  GRIDS(IQ4_KSS, 146, 256, 128, 4, 2, 1, WT_FIELDS(), WT_FIELDS(WT_FIELD(0, 128, 32)), BITS_8)                                  \
+  GRIDS(IQ5_KS, 152, 256, 168, 4, 2, 1, WT_FIELDS(WT_FIELD(0, 8, 8)),                                                           \
+        WT_FIELDS(WT_FIELD(8, 128, 32), WT_FIELD(136, 32, 32)), BITS_8)                                                         \
   PLAIN(IQ2_KT, 153, 256, 68, 4)                                                                                                \
   PLAIN(IQ3_KT, 154, 256, 100, 4)                                                                                               \
   PLAIN(IQ4_KT, 155, 256, 128, 4)                                                                                               \
-  PLAIN(IQ3_KS, 156, 256, 102, 2)                                                                                               \
-  PLAIN(IQ2_KL, 157, 256, 86, 2)                                                                                                \
+  GRIDS(IQ3_KS, 156, 256, 102, 2, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 4, 8)),                                       \
+        WT_FIELDS(WT_FIELD(6, 64, 32), WT_FIELD(70, 32, 32)), BITS_7)                                                           \
+  GRIDS(IQ2_KL, 157, 256, 86, 2, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 4, 8)),                                        \
+        WT_FIELDS(WT_FIELD(6, 64, 32), WT_FIELD(70, 16, 32)), BITS_7)                                                           \
   PLAIN(IQ1_KT, 158, 256, 56, 4)                                                                                                \
   GROUPED(Q4_0_R8, 202, 32, 18, 0, 2, Q4_0, 8)                                                                                  \
   GROUPED(Q8_0_R8, 208, 32, 34, 0, 2, Q8_0, 8)                                                                                  \
