@@ -28,7 +28,8 @@ static const struct {
   {WT_IQ2_KS, "IQ2_KS", 256, 70, 128}, {WT_IQ3_KS, "IQ3_KS", 256, 102, 128}, {WT_IQ4_KS, "IQ4_KS", 256, 136, 128},
   {WT_IQ5_KS, "IQ5_KS", 256, 168, 128}, {WT_IQ4_KSS, "IQ4_KSS", 256, 128, 128}, {WT_IQ2_KL, "IQ2_KL", 256, 86, 128},
   {WT_IQ6_K, "IQ6_K", 256, 212, 128},
-  {WT_Q8_0_R8, "Q8_0_R8", 32, 34, 128}, {WT_IQ4_KS_R4, "IQ4_KS_R4", 256, 136, 128},
+  {WT_IQ1_KT, "IQ1_KT", 256, 56, 128}, {WT_IQ2_KT, "IQ2_KT", 256, 68, 128}, {WT_IQ3_KT, "IQ3_KT", 256, 100, 128},
+  {WT_IQ4_KT, "IQ4_KT", 256, 128, 128}, {WT_Q8_0_R8, "Q8_0_R8", 32, 34, 128}, {WT_IQ4_KS_R4, "IQ4_KS_R4", 256, 136, 128},
 };
 
 static uint64_t state = 88172645463325252u;

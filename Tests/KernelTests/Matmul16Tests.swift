@@ -42,7 +42,9 @@ struct Matmul16Tests {
       let activations = Activations(columns: 2, k: k, table)
       let output = try #require(activations.times(packed, table))
       for row in 0..<32 {
-        let weights = packed.dequantized(row, table)
+        // Products of two types multiply the scales of rows by a constant.
+        let factor: Float = type.name == "IQ2_KT" ? 1.05 : type.name == "IQ3_KT" ? 1.01 : 1
+        let weights = packed.dequantized(row, table).map { $0 * factor }
         for c in 0..<2 {
           var sum = 0.0
           var magnitude = 0.0

@@ -34,7 +34,7 @@ enum Limit {
   /// Types of ik_llama.cpp with a scale for every 16 elements, and those that need eight bits.
   private static let forkScales: Set<String> = ["IQ2_K", "IQ3_K", "IQ4_K", "IQ5_K", "IQ6_K"]
   private static let forkBytes: Set<String> = [
-    "IQ3_K", "IQ4_K", "IQ5_K", "IQ6_K", "IQ3_KS", "IQ4_KS", "IQ5_KS", "IQ4_KSS", "IQ2_KL",
+    "IQ3_K", "IQ4_K", "IQ5_K", "IQ6_K", "IQ3_KS", "IQ4_KS", "IQ5_KS", "IQ4_KSS", "IQ2_KL", "IQ1_KT", "IQ2_KT", "IQ3_KT", "IQ4_KT",
   ]
 
   /// Eight vpdpbusd; a multiplication and an fma where there is a scale for every 16 elements.

@@ -49,6 +49,9 @@ static const int8_t __attribute__((unused)) ik_values_6[64] = {
   -2, 0, 3, 6, 9, 12, 14, 17, 20, 23, 27, 30, 33, 36, 40, 44,
   47, 51, 55, 59, 63, 68, 72, 77, 82, 87, 92, 98, 103, 109, 115, 121,
 };
+// What products of two types multiply the scale of a row by.
+#define ik_factor_IQ2_KT 1.05f
+#define ik_factor_IQ3_KT 1.01f
 // What the others are shifted by.
 enum { ik_shift_4 = 4, ik_shift_5 = 2, ik_shift_6 = 1 };
 // The first and the second elements of the pairs of IQ2_KL.

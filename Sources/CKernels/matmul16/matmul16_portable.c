@@ -14,6 +14,7 @@
 #include "matmul16.h"
 #include "unpack_portable.h"
 #include "unpack_portable_ik.h"
+#include "unpack_portable_trellis.h"
 
 #pragma clang fp contract(off)
 
@@ -90,8 +91,8 @@ static void dequantize16(uint32_t type, const void *group, int64_t row, int64_t 
     const block16 block = block16_at(layout, group, k, b / in_block);
     const row_block w = unpack[wt_types[type].base](block, (int)(b % in_block), (int)row);
     for (int i = 0; i < 32; i++) {
-      if (type == WT_IQ6_K) {
-        out[32 * b + i] = read_IQ6_K(block, (int)(b % in_block), i, (int)row);
+      if (reads_otherwise(type)) {
+        out[32 * b + i] = read_element(type, block, (int)(b % in_block), i, (int)row);
         continue;
       }
       const float product = w.scale * (float)w.sub_scale[i / 16] * (float)w.values[i];

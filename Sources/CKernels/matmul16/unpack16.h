@@ -13,6 +13,7 @@
 #include "scales16.h"
 #include "unpack16_grid.h"
 #include "unpack16_ik.h"
+#include "unpack16_trellis.h"
 
 // The low nibbles of four lines, then the high ones.
 INLINE line nibble_line(const uint8_t *p, int l) { return nibbles(line_load(p + l % 4 * 64), l >= 4); }

@@ -18,6 +18,7 @@ typedef struct {
   const uint8_t *body;
   int s;           // elements 32 s to 32 s + 31 of the block
   line choice[2];  // for 16 elements each, or 32
+  v16u starts[8];  // of types with a generator (unpack16_trellis.h)
 } grid_points;
 
 INLINE v16u words(const uint8_t *p) { return (v16u)line_load(p); }

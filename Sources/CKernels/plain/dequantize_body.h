@@ -35,7 +35,7 @@ typedef enum {
 } purpose;
 
 // What the scale of a row is multiplied by for products.
-INLINE float scale_for_products(uint32_t type) { return type == WT_IQ2_KT ? 1.05f : type == WT_IQ3_KT ? 1.01f : 1; }
+INLINE float scale_for_products(uint32_t type) { return type == WT_IQ2_KT ? ik_factor_IQ2_KT : type == WT_IQ3_KT ? ik_factor_IQ3_KT : 1; }
 
 // Blocks first to first + blocks - 1 of a row that lies by itself.
 INLINE void blocks_to_floats(uint32_t type, const uint8_t *row, int64_t first, int64_t blocks, purpose purpose, float *out) {

@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The trellis types of ik_llama.cpp: a group of four or eight elements is a run of pseudo-random numbers whose start is stored.
+// The trellis types of ik_llama.cpp (trellis.h).
 #ifndef CKERNELS_DEQUANTIZE_TRELLIS_H
 #define CKERNELS_DEQUANTIZE_TRELLIS_H
 
 #include "../ground/numbers.h"
+#include "../ground/trellis.h"
 #include "../ground/v16.h"
 #include "dequantize_simple.h"
 
-// What the state is multiplied by for each next number, raised to the powers 1 to 8.
-#define TRELLIS_1 0xcbac1fedu
-#define TRELLIS_2 (TRELLIS_1 * TRELLIS_1)
-#define TRELLIS_3 (TRELLIS_2 * TRELLIS_1)
-#define TRELLIS_4 (TRELLIS_2 * TRELLIS_2)
-
-enum { trellis_start = 4096 };
-
 // The numbers of states: of each state the sum of four times six of its bits, about 0.
-INLINE v16i trellis_values(v16u states) { return (v16i)((states & 0x3f3f3f3fu) * 0x01010101u >> 24) - 126; }
+INLINE v16i trellis_values(v16u states) { return (v16i)((states & TRELLIS_BITS) * 0x01010101u >> 24) - trellis_mean; }
 
 // Eight numbers each of two groups.
 INLINE v16i trellis_by_8(uint32_t first, uint32_t second) {

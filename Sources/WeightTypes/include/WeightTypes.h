@@ -49,8 +49,8 @@
 //   LINES(name, number, elements, bytes, row_header, since, tile_blocks, head, body, kind)
 //     in layout `r16k4`, too, multiplied as that kind of lines
 //   GRIDS(…), with the same arguments
-//     the same, for types whose quants are looked up: points of a grid, once for 32 elements, or numbers of a table that a bit of the head
-//     chooses
+//     the same, for types whose quants are looked up: points of a grid, once for 32 elements, numbers of a table that a bit of the head
+//     chooses, or numbers of a generator
 //   GROUPED(name, number, elements, bytes, row_header, since, base, rows)
 //     type `base` with the blocks of `rows` rows interleaved, after the headers of these rows: a permutation of the bits of its rows. It
 //     has the 16-row form of its base, since that version
@@ -121,14 +121,17 @@
   GRIDS(IQ4_KSS, 146, 256, 128, 4, 2, 1, WT_FIELDS(), WT_FIELDS(WT_FIELD(0, 128, 32)), BITS_8)                                  \
   GRIDS(IQ5_KS, 152, 256, 168, 4, 2, 1, WT_FIELDS(WT_FIELD(0, 8, 8)),                                                           \
         WT_FIELDS(WT_FIELD(8, 128, 32), WT_FIELD(136, 32, 32)), BITS_8)                                                         \
-  PLAIN(IQ2_KT, 153, 256, 68, 4)                                                                                                \
-  PLAIN(IQ3_KT, 154, 256, 100, 4)                                                                                               \
-  PLAIN(IQ4_KT, 155, 256, 128, 4)                                                                                               \
+  GRIDS(IQ2_KT, 153, 256, 68, 4, 2, 1, WT_FIELDS(WT_FIELD(0, 4, 8)), WT_FIELDS(WT_FIELD(4, 64, 32)), BITS_8)                    \
+  GRIDS(IQ3_KT, 154, 256, 100, 4, 2, 1, WT_FIELDS(WT_FIELD(0, 4, 8)),                                                           \
+        WT_FIELDS(WT_FIELD(4, 64, 32), WT_FIELD(68, 32, 32)), BITS_8)                                                           \
+  GRIDS(IQ4_KT, 155, 256, 128, 4, 2, 1, WT_FIELDS(WT_FIELD(0, 32, 32)),                                                         \
+        WT_FIELDS(WT_FIELD(32, 64, 32), WT_FIELD(96, 32, 32)), BITS_8)                                                          \
   GRIDS(IQ3_KS, 156, 256, 102, 2, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 4, 8)),                                       \
         WT_FIELDS(WT_FIELD(6, 64, 32), WT_FIELD(70, 32, 32)), BITS_7)                                                           \
   GRIDS(IQ2_KL, 157, 256, 86, 2, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 4, 8)),                                        \
         WT_FIELDS(WT_FIELD(6, 64, 32), WT_FIELD(70, 16, 32)), BITS_7)                                                           \
-  PLAIN(IQ1_KT, 158, 256, 56, 4)                                                                                                \
+  GRIDS(IQ1_KT, 158, 256, 56, 4, 2, 1, WT_FIELDS(WT_FIELD(0, 8, 8)),                                                            \
+        WT_FIELDS(WT_FIELD(8, 32, 32), WT_FIELD(40, 16, 32)), BITS_8)                                                           \
   GROUPED(Q4_0_R8, 202, 32, 18, 0, 2, Q4_0, 8)                                                                                  \
   GROUPED(Q8_0_R8, 208, 32, 34, 0, 2, Q8_0, 8)                                                                                  \
   GROUPED(Q4_K_R4, 212, 256, 144, 0, 2, Q4_K, 4)                                                                                \
