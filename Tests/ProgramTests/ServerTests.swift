@@ -52,7 +52,8 @@ final class RunningServer {
 @Suite(
   "The server, used by clients that nobody here wrote", .serialized,
   .enabled(if: Server.isBuilt, "packserve is not built: set GGUFPACK_SERVER"),
-  .enabled(if: Server.hasClients, "Python has no openai: scripts/fetch-python-packages gets it, and GGUFPACK_PYTHON names it"),
+  .enabled(
+    if: Server.hasClients, "Python has no openai or anthropic: scripts/fetch-python-packages gets it, and GGUFPACK_PYTHON names it"),
   .enabled(if: Server.gemma != nil, "GGUFPACK_GEMMA names no Gemma 3 270M; scripts/fetch-gemma gets it"))
 struct ServerTests {
   private func pack() throws -> (folder: TemporaryFolder, path: String) {
@@ -63,8 +64,10 @@ struct ServerTests {
     return (folder, pack)
   }
 
-  @Test("OpenAI's client gets packrun's answers, alone, streamed and among sixteen others", .timeLimit(.minutes(5)))
-  func openAI() throws {
+  @Test(
+    "OpenAI's and Anthropic's clients get packrun's answers, whole, streamed and among sixteen others", .timeLimit(.minutes(5)),
+    arguments: ["check-openai", "check-anthropic"])
+  func clients(program: String) throws {
     let (folder, pack) = try pack()
     let request = folder.file("request.json")
     let text = #"{"messages": [{"role": "user", "content": "Name three colours of the rainbow."}]}"#
@@ -73,7 +76,7 @@ struct ServerTests {
     try #require(answer.exitCode == 0, "\(answer.errors)")
     let server = try RunningServer(pack, ["--api-key", "sesame"])
     let expected = answer.text.trimmingCharacters(in: .whitespacesAndNewlines)
-    let result = try server.check("check-openai", request, expected)
+    let result = try server.check(program, request, expected)
     #expect(result.exitCode == 0 && result.text == "all as expected\n", "\(result.text)\(result.errors)")
   }
 
@@ -95,7 +98,7 @@ enum Server {
   static let gemma = ProcessInfo.processInfo.environment["GGUFPACK_GEMMA"]
   static let hasClients: Bool = {
     let packages = ProcessInfo.processInfo.environment["GGUFPACK_PYTHON"] ?? ""
-    let result = try? Program.run("/usr/bin/env", ["PYTHONPATH=\(packages)", "python3", "-c", "import openai"])
+    let result = try? Program.run("/usr/bin/env", ["PYTHONPATH=\(packages)", "python3", "-c", "import anthropic, openai"])
     return result?.exitCode == 0
   }()
 }
