@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "sums.h"
+#include "tiles_ahead.h"
 #include "unpack16.h"
 
 #define ROW_GROUPS 8  // of wide types half as many
@@ -267,6 +268,7 @@ INLINE void multiply_columns(uint32_t kind, const ck_matmul *m, tile *tiles, til
 INLINE void matmul_many(uint32_t type, const ck_matmul *m, unpack_function unpack, const tile_functions *products) {
   const uint32_t kind = kind_of(type);
   const int64_t group_bytes = layout16_group_bytes(layout16_of(type), m->k), blocks = m->k / 32;
+  const int64_t steps = m->columns / 4 + __builtin_popcountll((uint64_t)m->columns % 4);
   const int most = is_wide(kind) ? ROW_GROUPS / 2 : ROW_GROUPS;
   tile tiles[ROW_GROUPS * TILE_CHUNKS];
   tile_range at;
@@ -281,10 +283,20 @@ INLINE void matmul_many(uint32_t type, const ck_matmul *m, unpack_function unpac
         unpack(m, m->weights + (at.row / 16 + g) * group_bytes, at.block / CHUNK + chunk, count_of_chunk(m, at, chunk),
                tile_at(kind, tiles, g * TILE_CHUNKS + chunk));
       }
+      tiles_ahead ahead = tiles_after(type, m, at.row, at.groups, at.block, TILE_CHUNKS * CHUNK, steps);
       int64_t c = 0;
-      for (; c + 4 <= m->columns; c += 4) multiply_columns(kind, m, tiles, at, c, 4, products->of[2]);
-      for (; c + 2 <= m->columns; c += 2) multiply_columns(kind, m, tiles, at, c, 2, products->of[1]);
-      for (; c < m->columns; c++) multiply_columns(kind, m, tiles, at, c, 1, products->of[0]);
+      for (; c + 4 <= m->columns; c += 4) {
+        ask_for_part(&ahead);
+        multiply_columns(kind, m, tiles, at, c, 4, products->of[2]);
+      }
+      for (; c + 2 <= m->columns; c += 2) {
+        ask_for_part(&ahead);
+        multiply_columns(kind, m, tiles, at, c, 2, products->of[1]);
+      }
+      for (; c < m->columns; c++) {
+        ask_for_part(&ahead);
+        multiply_columns(kind, m, tiles, at, c, 1, products->of[0]);
+      }
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "sums.h"
+#include "tiles_ahead.h"
 #include "unpack16.h"
 
 // 256 elements of 16 rows, unpacked.
@@ -141,15 +142,18 @@ typedef void (*unpack_function)(const ck_matmul *, const uint8_t *group, int64_t
 INLINE void matmul_many(uint32_t type, const ck_matmul *m, unpack_function unpack, const tile_functions *products) {
   const uint32_t kind = kind_of(type);
   const int64_t group_bytes = layout16_group_bytes(layout16_of(type), m->k), blocks = m->k / 32;
+  const int64_t steps = m->columns / COLUMNS + __builtin_popcountll((uint64_t)m->columns % COLUMNS);
   tile tiles[GROUPS];
   for (int64_t row = m->row_begin; row < m->row_end;) {
     const int groups = (m->row_end - row) / 16 < GROUPS ? 1 : GROUPS;
     for (int64_t block = 0; block < blocks; block += CHUNK) {
       const int count = blocks - block < CHUNK ? (int)(blocks - block) : CHUNK;
       for (int g = 0; g < groups; g++) unpack(m, m->weights + (row / 16 + g) * group_bytes, block / CHUNK, count, &tiles[g]);
+      tiles_ahead ahead = tiles_after(type, m, row, groups, block, CHUNK, steps);
       int64_t c = 0;
       for (int size = COLUMNS, log = COLUMNS == 8 ? 3 : 2; size > 0; size /= 2, log--) {
         for (; c + size <= m->columns; c += size) {
+          ask_for_part(&ahead);
           column_chunk x[COLUMNS];
           for (int i = 0; i < size; i++) prepare(kind, m, source_of(m, c + i), block, count, &x[i]);
           products->of[groups - 1][log](tiles, x, count, block == 0, m->output + c * m->output_stride + row, m->output_stride);
