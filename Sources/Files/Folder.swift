@@ -109,18 +109,6 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
     try unsafe call(.createFolder, name) { unsafe mkdirat(descriptor.rawValue, $0, permissions.rawValue) }
   }
 
-  /// Makes the symbolic link `name`, which must not be there; nothing follows it here.
-  package func makeLink(_ name: String, to target: String) throws(Failure) {
-    try unsafe call(.create, name) { name in unsafe target.withPath { unsafe symlinkat($0, descriptor.rawValue, name) } }
-  }
-
-  /// The path that the symbolic link `name` names; nil if there is none, or it is not a link.
-  package func linkTarget(_ name: String) -> String? {
-    var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = unsafe name.withPath { unsafe readlinkat(descriptor.rawValue, $0, &bytes, bytes.count) }
-    return count > 0 ? String(pathBytes: bytes.prefix(count).map { UInt8(bitPattern: $0) }) : nil
-  }
-
   /// Removes the entry `name` if there is one: a file, a link, or a folder with all that is in it.
   package func remove(_ name: String) throws(Failure) {
     guard let status = try status(name) else { return }

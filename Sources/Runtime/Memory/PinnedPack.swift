@@ -28,9 +28,6 @@ public struct PinnedPack: Hashable, Sendable {
 }
 
 extension PinnedReplicas {
-  /// The link in a pack's folder that names the pack. It is read, and never followed.
-  static let packLink = "pack"
-
   /// Everything that this user has pinned.
   ///
   /// - Throws: `RuntimeError.file` if a folder is not this user's alone.
@@ -47,9 +44,10 @@ extension PinnedReplicas {
 
   private static func describe(_ name: String, in user: borrowing PinnedFolder) throws(RuntimeError) -> PinnedPack {
     let folder = try user.folder(name)
+    let names = try folder.folder.names()
     var pinned = PinnedPack(
-      path: folder.folder.linkTarget(packLink), folder: user.folder.path(name), byteCount: 0, replicaCount: 0, state: .stale)
-    for file in try folder.folder.names() {
+      path: PinnedPath.path(names), folder: user.folder.path(name), byteCount: 0, replicaCount: 0, state: .stale)
+    for file in names where !PinnedPath.isPart(file) {
       guard let status = try folder.folder.status(file), status.type == .regular else { continue }
       pinned.byteCount += Int(status.size)
       pinned.replicaCount += 1

@@ -186,7 +186,7 @@ public struct PinnedReplicas {
         throw .file(path: file.path, operation: "make it read-only", reason: Kernel.text(errno), isWriting: true)
       }
     }
-    try partial.folder.makeLink(Self.packLink, to: resolvedPath)
+    for name in PinnedPath.names(resolvedPath) { _ = try partial.folder.file(name, for: .creating, permissions: [.ownerRead]) }
   }
 
   private static func checkRoom(_ plan: ReplicaPlan, _ place: Place, _ options: MemoryOptions) throws(RuntimeError) {

@@ -63,6 +63,20 @@ struct PinnedReplicasTests {
     }
   }
 
+  @Test(
+    "Names of empty files stand for a pack's path, and only those that were made from one",
+    arguments: [
+      "/", "/models/a.pack", "/über/\n", "/" + String(repeating: "long/", count: 800), String(pathBytes: [47, 0xff, 0x80]),
+    ])
+  func pathNames(path: String) {
+    let names = PinnedPath.names(path)
+    #expect(names.allSatisfy { $0.utf8.count <= 255 && PinnedPath.isPart($0) })
+    #expect(PinnedPath.path(["blob0-node0"] + names.reversed()) == path)
+    #expect(PinnedPath.path(["blob0-node0"]) == nil)
+    #expect(PinnedPath.path(names + ["path99.00"]) == nil)
+    #expect(PinnedPath.path(names.map { $0 + "g" }) == nil)
+  }
+
   @Test("Those of an earlier conversion are refused by name")
   func stale() throws {
     try withPinned { small, pack, place, replicas in
