@@ -160,8 +160,7 @@ struct Attention: MixerPart {
       value = isKey ? nil : try binder.matrix("\(prefix)attn_v", columns: length, rows: values)
     }
     output = try binder.matrix("\(prefix)attn_output", columns: heads.queryCount * heads.valueLength, rows: length)
-    let isQuantised = output.readsQuants && heads.valueLength % 32 == 0
-    outputForm = ActivationForm(quantised: isQuantised, plain: !isQuantised || output.readsFloats)
+    outputForm = ActivationForm(partsOf: heads.valueLength, for: output)
     sinks = try binder.vector("\(prefix)attn_sinks.weight", count: heads.queryCount, isRequired: architecture.hasSinks)
     let isWhole = architecture.queryKeyNorm.isWhole
     let isRequired = architecture.queryKeyNorm.hasWeights

@@ -7,7 +7,7 @@ import PackRuntime
 /// Each value head keeps a matrix that maps keys to values. A token's step makes it forget a little, corrects what it gives for
 /// the token's key towards the token's value, and asks it for the token's query. The inputs have gone through a short causal
 /// convolution. What is kept has one size whatever the length of a sequence, and cannot be cut back.
-struct DeltaNet: MixerPart {
+struct DeltaNet: RecurrentMixer {
   let configuration: Configuration
   /// From the residual to queries and keys of all key heads, and values of all value heads: the channels.
   let channels: Matrix
@@ -60,9 +60,6 @@ struct DeltaNet: MixerPart {
     let sizes: RecurrentSizes
     let order: HeadOrder
 
-    /// Columns of a head's state that lie together: one thread's work.
-    var tileLength: Int { sizes.valueLength % 64 == 0 ? 64 : sizes.valueLength }
-
     init(_ reader: MetadataReader, order: HeadOrder) throws(ModelError) {
       sizes = try RecurrentSizes(reader, leastTaps: 1)
       self.order = order
@@ -103,8 +100,7 @@ struct DeltaNet: MixerPart {
     decayBias = try binder.vector("\(prefix)ssm_dt.bias", count: count)
     norm = try binder.vector("\(prefix)ssm_norm.weight", count: sizes.valueLength)
     output = try binder.matrix("\(prefix)ssm_out", columns: sizes.valuesLength, rows: length)
-    let isQuantised = output.readsQuants && sizes.valueLength % 32 == 0
-    outputForm = ActivationForm(quantised: isQuantised, plain: !isQuantised || output.readsFloats)
+    outputForm = ActivationForm(partsOf: sizes.valueLength, for: output)
     let names = ["attn_qkv", "attn_gate", "ssm_beta", "ssm_alpha", "ssm_ba"]
     let biases = [channels.bias, gate.bias, strengths.first.bias, strengths.second?.bias ?? .none]
     guard !biases.contains(where: \.isPresent) else {
@@ -118,23 +114,9 @@ struct DeltaNet: MixerPart {
 
   var readsQuants: Bool { inputs.contains(where: \.readsQuants) }
   var readsFloats: Bool { inputs.contains(where: \.readsFloats) }
-  var outputBias: Vector { output.bias }
   var longestRow: Int { max(sizes.channelCount, sizes.valuesLength) }
-  var history: History { .state }
 
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
-
-  func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) {}
-
-  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
-    _ = states(&arena, state, team: team, teamCount: teamCount)
-  }
-
-  /// What one team keeps of each sequence.
-  @inline(__always)
-  func states(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) -> RecurrentStates {
-    RecurrentStates(&arena, sizes, columns: configuration.tileLength, state, team: team, teamCount: teamCount)
-  }
 
   /// What a team's threads keep from one barrier to the next.
   struct Buffers {

@@ -4,7 +4,7 @@ import PackRuntime
 
 /// Kimi Delta Attention (https://arxiv.org/abs/2510.26692): a delta net whose heads have keys of their own, each element of which
 /// forgets at its own pace.
-struct KimiDeltaNet: MixerPart {
+struct KimiDeltaNet: RecurrentMixer {
   let configuration: Configuration
   let query: Matrix
   let key: Matrix
@@ -53,9 +53,6 @@ struct KimiDeltaNet: MixerPart {
     /// The least logarithm of what stays of a state after a token; nil: there is none.
     let leastDecay: Float?
 
-    /// Columns of a head's state that lie together: one thread's work.
-    var tileLength: Int { sizes.valueLength % 64 == 0 ? 64 : sizes.valueLength }
-
     init(_ reader: MetadataReader, layer: Int) throws(ModelError) {
       guard let count = try reader.size("attention.head_count", layer: layer), count > 0 else {
         throw .missingKey(key: reader.key("attention.head_count"))
@@ -97,8 +94,7 @@ struct KimiDeltaNet: MixerPart {
     decayBias = try binder.vector("\(prefix)ssm_dt.bias", count: sizes.keysLength)
     norm = try binder.vector("\(prefix)ssm_norm.weight", count: sizes.valueLength)
     output = try binder.matrix("\(prefix)attn_output", columns: sizes.valuesLength, rows: length)
-    let isQuantised = output.readsQuants && sizes.valueLength % 32 == 0
-    outputForm = ActivationForm(quantised: isQuantised, plain: !isQuantised || output.readsFloats)
+    outputForm = ActivationForm(partsOf: sizes.valueLength, for: output)
   }
 
   var sizes: RecurrentSizes { configuration.sizes }
@@ -107,23 +103,9 @@ struct KimiDeltaNet: MixerPart {
 
   var readsQuants: Bool { inputs.contains(where: \.readsQuants) }
   var readsFloats: Bool { inputs.contains(where: \.readsFloats) }
-  var outputBias: Vector { output.bias }
   var longestRow: Int { sizes.channelCount }
-  var history: History { .state }
 
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
-
-  func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) {}
-
-  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
-    _ = states(&arena, state, team: team, teamCount: teamCount)
-  }
-
-  /// What one team keeps of each sequence.
-  @inline(__always)
-  func states(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) -> RecurrentStates {
-    RecurrentStates(&arena, sizes, columns: configuration.tileLength, state, team: team, teamCount: teamCount)
-  }
 
   /// What a team's threads keep from one barrier to the next.
   struct Buffers {

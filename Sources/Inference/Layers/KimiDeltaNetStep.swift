@@ -5,13 +5,11 @@ import Glibc
 import PackRuntime
 
 /// Kimi Delta Attention of one layer on one thread, from the normalised residual to the output in `projected`.
-///
-/// Tokens of a sequence go through the recurrence one after another, so that no result depends on how they came in steps.
 struct KimiDeltaNetStep {
   private let thread: PassThread
   private let net: KimiDeltaNet
   private let buffers: KimiDeltaNet.Buffers
-  private let states: RecurrentStates
+  private let rule: DeltaRule
 
   private var sizes: RecurrentSizes { net.sizes }
 
@@ -21,8 +19,7 @@ struct KimiDeltaNetStep {
     self.net = net
     var room = thread.room
     buffers = KimiDeltaNet.Buffers(&room, net, thread.pass.sizes)
-    var arena = thread.state(ofLayer: layer)
-    states = net.states(&arena, thread.pass.state, team: thread.worker.team, teamCount: thread.worker.teamCount)
+    rule = DeltaRule(thread, net, channels: buffers.channels, layer: layer)
   }
 
   func run() {
@@ -35,12 +32,14 @@ struct KimiDeltaNetStep {
     thread.worker.barrier()
     findDecays()
     thread.worker.teamBarrier()
-    recur()
+    rule.recur(group: { $0 }) { call, token, head in
+      call.decays = UnsafePointer(buffers.decays[token].start + head * sizes.keyLength)
+      call.beta = logistic(buffers.correct[token][head])
+    }
     thread.worker.teamBarrier()
     finish()
     thread.worker.barrier(after: .attention)
-    if net.output.readsQuants, !net.outputForm.quantised { thread.quantizeShared(buffers.attended, count: thread.step.count) }
-    thread.projectOutput(net.output, buffers.attended)
+    thread.projectOutput(net.output, buffers.attended, handedOnAs: net.outputForm)
   }
 
   /// What reads the residual, on every team.
@@ -65,17 +64,13 @@ struct KimiDeltaNetStep {
 
   /// The convolution of the team's heads: their queries, keys and values.
   private func convolve() {
-    let (kernels, count, length) = (thread.kernels, states.heads.count, sizes.keyLength)
-    for unit in thread.part(of: 3 * count) {
-      let (kind, head) = (unit / count, states.heads.lowerBound + unit % count)
-      let first = kind * sizes.keysLength + head * length
-      // Queries and keys have length 1, and the query's products are divided by the square root of the number of elements.
-      let scale = kind == 0 ? 1 / Float(length) : 1 / Float(length).squareRoot()
-      thread.convolve(first..<first + length, of: buffers.channels, states.inputs, weights: net.convolution) { _, row in
-        kernels.multiply(row, byLogisticOf: row, into: row)
-        guard kind < 2 else { return }
-        kernels.normalize(row, weights: nil, epsilon: thread.pass.normEpsilon / Float(length), into: row)
-        kernels.scale(row, by: scale)
+    let heads = rule.states.heads
+    for unit in thread.part(of: 3 * heads.count) {
+      let (kind, head) = (unit / heads.count, heads.lowerBound + unit % heads.count)
+      if kind < 2 {
+        rule.convolveKey(kind * sizes.groupCount + head, weights: net.convolution)
+      } else {
+        rule.convolveValues(of: head, weights: net.convolution)
       }
     }
   }
@@ -92,9 +87,9 @@ struct KimiDeltaNetStep {
   /// What stays of each element of the team's heads' states, in double precision and rounded once.
   private func findDecays() {
     guard let rates = thread.vector(net.decay), let biases = thread.vector(net.decayBias) else { return }
-    let count = states.heads.count
-    for item in thread.part(of: thread.step.count * count) {
-      let (token, head) = (item / count, states.heads.lowerBound + item % count)
+    let heads = rule.states.heads
+    for item in thread.part(of: thread.step.count * heads.count) {
+      let (token, head) = (item / heads.count, heads.lowerBound + item % heads.count)
       let (row, rate) = (buffers.decays[token], Double(rates[head]))
       for index in head * sizes.keyLength..<(head + 1) * sizes.keyLength {
         let raw = Double(row[index] + biases[index])
@@ -104,46 +99,11 @@ struct KimiDeltaNetStep {
     }
   }
 
-  /// Where a head's values stand among the channels.
-  @inline(__always)
-  private func values(of head: Int) -> Range<Int> {
-    let first = 2 * sizes.keysLength + head * sizes.valueLength
-    return first..<first + sizes.valueLength
-  }
-
-  /// The recurrence of the team's heads, in tiles of columns of their states.
-  private func recur() {
-    for unit in thread.part(of: states.heads.count * states.tileCount) {
-      let (head, tile) = (states.heads.lowerBound + unit / states.tileCount, unit % states.tileCount)
-      thread.forEachToken(states, head: head, tile: tile) { recur($0, head: head, tile: tile, $1) }
-    }
-  }
-
-  private func recur(_ token: Int, head: Int, tile: Int, _ state: Row) {
-    let channels = buffers.channels[token]
-    let values = channels.start + values(of: head).lowerBound + tile * net.configuration.tileLength
-    var call = ck_recurrence()
-    call.state = state.start
-    (call.key_dim, call.value_dim) = (Int64(sizes.keyLength), Int64(net.configuration.tileLength))
-    call.query = UnsafePointer(channels.start + head * sizes.keyLength)
-    call.key = UnsafePointer(channels.start + sizes.keysLength + head * sizes.keyLength)
-    call.value = UnsafePointer(values)
-    call.decays = UnsafePointer(buffers.decays[token].start + head * sizes.keyLength)
-    (call.beta, call.corrects) = (logistic(buffers.correct[token][head]), 1)
-    call.output = values
-    thread.kernels.recur(&call)
-  }
-
   /// Normalises and gates the outputs of the team's heads and hands them to every team.
   private func finish() {
-    let (kernels, count) = (thread.kernels, states.heads.count)
-    for item in thread.part(of: thread.step.count * count) {
-      let (token, head) = (item / count, states.heads.lowerBound + item % count)
-      let output = buffers.channels[token][values(of: head)]
-      kernels.normalize(output, weights: thread.vector(net.norm), epsilon: thread.pass.normEpsilon, into: output)
-      let gate = buffers.gates[token][head * sizes.valueLength..<(head + 1) * sizes.valueLength]
-      kernels.multiply(output, byLogisticOf: gate, into: output)
-      thread.publish(output, as: net.outputForm, to: buffers.attended, column: token, from: head * sizes.valueLength)
+    rule.normalize(net.norm) { token, elements, output in
+      thread.kernels.multiply(output, byLogisticOf: buffers.gates[token][elements], into: output)
+      thread.publish(output, as: net.outputForm, to: buffers.attended, column: token, from: elements.lowerBound)
     }
   }
 }

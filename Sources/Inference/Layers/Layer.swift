@@ -109,6 +109,10 @@ protocol LayerPart {
   func takeScratch(_ arena: inout Arena, _ sizes: PassSizes)
 }
 
+extension LayerPart {
+  func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) {}
+}
+
 /// A part that mixes a token with those before it, of which it keeps something.
 protocol MixerPart: LayerPart {
   /// Whether what it keeps can be cut back.

@@ -57,8 +57,6 @@ struct LayerInput: LayerPart {
 
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = hidden(&room, sizes) }
 
-  func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) {}
-
   /// The gated vectors [token][width].
   @inline(__always)
   func hidden(_ room: inout TeamRoom, _ sizes: PassSizes) -> Columns {

@@ -6,7 +6,7 @@ import PackRuntime
 ///
 /// Each head keeps a matrix, which forgets a little with every token and adds the product of a key, common to a group of heads, and
 /// the head's value. The query, common to the group, reads it.
-struct Mamba: MixerPart {
+struct Mamba: RecurrentMixer {
   /// Its groups have a key and a query in common.
   let sizes: RecurrentSizes
   /// To gates, values, keys, queries and steps.
@@ -21,6 +21,8 @@ struct Mamba: MixerPart {
   /// Of each group's outputs.
   let norm: Vector
   let output: Matrix
+  /// How the thread that has a head's output hands it on: norms of groups come in between.
+  static let outputForm = ActivationForm(quantised: false, plain: true)
 
   init(
     _ sizes: RecurrentSizes, _ model: ModelConfiguration, _ prefix: String, _ binder: inout WeightBinder
@@ -42,23 +44,10 @@ struct Mamba: MixerPart {
 
   var readsQuants: Bool { input.readsQuants }
   var readsFloats: Bool { input.readsFloats }
-  var outputBias: Vector { output.bias }
   var longestRow: Int { sizes.valuesLength }
-  var history: History { .state }
+  var stateColumns: Int { sizes.valueLength }
 
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
-
-  func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) {}
-
-  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
-    _ = states(&arena, state, team: team, teamCount: teamCount)
-  }
-
-  /// What one team keeps of each sequence.
-  @inline(__always)
-  func states(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) -> RecurrentStates {
-    RecurrentStates(&arena, sizes, columns: sizes.valueLength, state, team: team, teamCount: teamCount)
-  }
 
   /// What a team's threads keep from one barrier to the next.
   struct Buffers {

@@ -35,8 +35,7 @@ struct MambaStep {
     worker.barrier(after: .attention)
     normalize()
     worker.teamBarrier()
-    if mixer.output.readsQuants { thread.quantizeShared(buffers.mixed, count: thread.step.count) }
-    thread.projectOutput(mixer.output, buffers.mixed)
+    thread.projectOutput(mixer.output, buffers.mixed, handedOnAs: Mamba.outputForm)
   }
 
   /// The convolution: the values of the team's heads, and all keys and queries.
@@ -83,7 +82,7 @@ struct MambaStep {
     if let skip = thread.vector(mixer.skip) { thread.kernels.add(value, times: skip[head], to: output) }
     thread.kernels.activate(.swiGLU, gate: gate, up: output)
     thread.publish(
-      gate, as: ActivationForm(quantised: false, plain: true), to: buffers.mixed, column: token, from: head * sizes.valueLength)
+      gate, as: Mamba.outputForm, to: buffers.mixed, column: token, from: head * sizes.valueLength)
   }
 
   /// How much of a head's state stays, and how much of the token's value joins it.

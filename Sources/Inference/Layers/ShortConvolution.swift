@@ -43,8 +43,8 @@ struct ShortConvolution: MixerPart {
     weights = try binder.transposed("\(prefix)shortconv.conv.weight", columns: sizes.taps, rows: length)
     output = try binder.matrix("\(prefix)shortconv.out_proj", columns: length, rows: length)
     guard !input.bias.isPresent else { throw .unusedTensor(name: "\(prefix)shortconv.in_proj.bias") }
-    let isQuantised = output.readsQuants && length % Configuration.blockLength == 0
-    outputForm = ActivationForm(quantised: isQuantised, plain: !isQuantised || output.readsFloats)
+    // In blocks of 32 channels, of which the last is whole where all channels are.
+    outputForm = ActivationForm(partsOf: length, for: output)
   }
 
   var readsQuants: Bool { input.readsQuants }
@@ -54,8 +54,6 @@ struct ShortConvolution: MixerPart {
   var history: History { .state }
 
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
-
-  func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) {}
 
   func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
     _ = ConvolutionInputs(&arena, channelCount: sizes.channelCount, taps: sizes.taps, state)
@@ -104,10 +102,7 @@ struct ShortConvolutionStep {
     let first = blocks * worker.team / worker.teamCount
     for block in thread.part(of: blocks * (worker.team + 1) / worker.teamCount - first) { convolve(first + block) }
     worker.barrier(after: .attention)
-    if mixer.output.readsQuants, !mixer.outputForm.quantised {
-      thread.quantizeShared(buffers.mixed, count: thread.step.count)
-    }
-    thread.projectOutput(mixer.output, buffers.mixed)
+    thread.projectOutput(mixer.output, buffers.mixed, handedOnAs: mixer.outputForm)
   }
 
   private func convolve(_ block: Int) {

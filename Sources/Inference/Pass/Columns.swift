@@ -10,6 +10,14 @@ struct ActivationForm {
   var plain: Bool
 }
 
+extension ActivationForm {
+  /// How threads that have `partLength` elements each of what `matrix` reads hand them on: quantised where they have whole blocks of 32.
+  init(partsOf partLength: Int, for matrix: Matrix) {
+    quantised = matrix.readsQuants && partLength % 32 == 0
+    plain = !quantised || matrix.readsFloats
+  }
+}
+
 /// Activations, one column for each token: as they are, and quantised for the kernels that read them so.
 ///
 /// - Invariant: `length` is a multiple of 32 where quants are used. Column c starts at `c * length` of the quants.

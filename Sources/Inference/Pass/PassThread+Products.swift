@@ -36,6 +36,12 @@ extension PassThread {
     worker.barrier(after: .output)
   }
 
+  /// The same, after a barrier, of columns that threads handed on in parts; quantises them here if those did not.
+  func projectOutput(_ matrix: Matrix, _ input: Columns, handedOnAs form: ActivationForm) {
+    if matrix.readsQuants, !form.quantised { quantizeShared(input, count: step.count) }
+    projectOutput(matrix, input)
+  }
+
   /// Quantises the first `count` columns, which the whole team reads, after a barrier; ends with a team barrier.
   func quantizeShared(_ columns: Columns, count: Int, inTwoParts: Bool = false) {
     guard columns.length % 32 == 0 else { return }
