@@ -45,7 +45,7 @@ final class Engine: Sendable {
         if case .failure(let error) = template { Terminal.note("\(error); /v1/chat/completions is not available") }
         let served = ServedPack(
           name: arguments.name(pack), digest: Digest(of: Array(pack.checksums.text.utf8)).hex,
-          created: Int(Date().timeIntervalSince1970), tokenizer: tokenizer, template: template,
+          created: UnixTime.now, tokenizer: tokenizer, template: template,
           contextLength: session.model.contextLength)
         let scheduler = Scheduler(session.group, tokenizer, options: arguments.servingOptions)
         state.withLock { $0 = .ready(Ready(pack: served, scheduler: scheduler, placement: PlacementProbe(session))) }

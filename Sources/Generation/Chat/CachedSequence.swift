@@ -12,6 +12,9 @@ public struct CachedSequence: Sendable {
   /// A sequence that is empty.
   public init(sequence: Int = 0) { self.sequence = sequence }
 
+  /// Tokens of a prompt that the sequence begins with: all but the last at most, whose logits are wanted.
+  public func known(of prompt: [Int32]) -> Int { zip(tokens, prompt.dropLast()).prefix { $0 == $1 }.count }
+
   /// Cuts the sequence back to where a prompt differs from it.
   ///
   /// - Returns: The tokens of the prompt that are still to be computed: at least the last one, whose logits are wanted.
@@ -22,8 +25,7 @@ public struct CachedSequence: Sendable {
 
   /// The same with any way to cut a sequence back: it says how many tokens are left, which may be fewer than it was asked for.
   mutating func rest(of prompt: [Int32], truncate: (_ length: Int) -> Int) -> [Int32] {
-    let same = zip(tokens, prompt.dropLast()).prefix { $0 == $1 }.count
-    let kept = truncate(same)
+    let kept = truncate(known(of: prompt))
     tokens.removeLast(tokens.count - kept)
     return Array(prompt[kept...])
   }
@@ -31,6 +33,15 @@ public struct CachedSequence: Sendable {
   /// Notes what was computed since: tokens of the prompt, then of the answer, as many of them as the sequence holds.
   public mutating func note(_ added: [Int32], in model: Model) {
     note(added, length: model.length(of: sequence))
+  }
+
+  /// Notes that a token was computed.
+  public mutating func note(_ token: Int32) { tokens.append(token) }
+
+  /// Empties the sequence.
+  public mutating func clear(in model: Model) {
+    model.truncate(sequence, to: 0)
+    tokens.removeAll(keepingCapacity: true)
   }
 
   mutating func note(_ added: [Int32], length: Int) { tokens += added.prefix(length - tokens.count) }

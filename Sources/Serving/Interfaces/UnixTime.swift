@@ -3,7 +3,7 @@
 import Glibc
 
 /// The clock that documents tell the time by.
-enum UnixTime {
+public enum UnixTime {
   /// Seconds since 1970.
-  static var now: Int { time(nil) }
+  public static var now: Int { time(nil) }
 }

@@ -12,8 +12,7 @@ import Tokenization
 final class Lane {
   /// A sequence of the model.
   private struct Slot {
-    /// The tokens that the sequence holds.
-    var held: [Int32] = []
+    var cache: CachedSequence
     /// When it was used last: a number that grows.
     var lastUse = 0
     var answer: Answer?
@@ -40,7 +39,7 @@ final class Lane {
   ) {
     (self.model, self.tokenizer, self.vocabulary) = (model, tokenizer, vocabulary)
     (self.inbox, self.statuses, self.counters, self.isEnding) = (inbox, statuses, counters, isEnding)
-    slots = Array(repeating: Slot(), count: model.sequenceCount)
+    slots = (0..<model.sequenceCount).map { Slot(cache: CachedSequence(sequence: $0)) }
     share = PromptShare(promptShare)
     stepTokens.reserveCapacity(model.sequenceCount)
   }
@@ -82,10 +81,7 @@ final class Lane {
       let index = slot(for: prompt)
       uses += 1
       slots[index].lastUse = uses
-      // The last token is always computed: its logits are wanted.
-      let same = commonPrefix(slots[index].held, prompt.dropLast())
-      let kept = model.truncate(index, to: same)
-      slots[index].held.removeLast(slots[index].held.count - kept)
+      let kept = prompt.count - slots[index].cache.rest(of: prompt, in: model).count
       slots[index].answer = Answer(ticket, cached: kept, model: model, tokenizer, vocabulary)
       counters.noteBeginning(cached: kept)
       statuses[index].begin(prompt: prompt.count, cached: kept)
@@ -97,14 +93,10 @@ final class Lane {
   private func slot(for prompt: [Int32]) -> Int {
     var best = (index: -1, same: -1)
     for (index, slot) in slots.enumerated() where slot.answer == nil {
-      let same = commonPrefix(slot.held, prompt.dropLast())
+      let same = slot.cache.known(of: prompt)
       if same > best.same || same == best.same && slot.lastUse < slots[best.index].lastUse { best = (index, same) }
     }
     return best.index
-  }
-
-  private func commonPrefix(_ held: [Int32], _ prompt: ArraySlice<Int32>) -> Int {
-    zip(held, prompt).prefix { $0 == $1 }.count
   }
 
   private func end(_ index: Int, _ event: AnswerEvent) {
@@ -135,12 +127,11 @@ final class Lane {
         last = slots[index].answer?.choose(logits, length: position + 1, contextLength: model.contextLength)
       }
     } catch {
-      slots[index].held = []
-      model.truncate(index, to: 0)
+      slots[index].cache.clear(in: model)
       return end(index, .failed(.model(error)))
     }
     let seconds = (.now - start) / .seconds(1)
-    slots[index].held += chunk
+    slots[index].cache.note(chunk, in: model)
     slots[index].answer?.read += chunk.count
     share.noteReading(chunk.count, seconds, isShared: isShared)
     counters.noteReading(chunk.count, seconds)
@@ -155,22 +146,21 @@ final class Lane {
     for index in slots.indices {
       guard let token = slots[index].answer?.next else { continue }
       stepTokens.append((index, token))
-      slots[index].held.append(token)
     }
     guard !stepTokens.isEmpty else { return }
     let start = ContinuousClock.now
     do throws(ModelError) {
       try model.advance(stepTokens) { place, logits in
-        let index = stepTokens[place].sequence
-        let length = slots[index].held.count
+        let (index, token) = stepTokens[place]
+        slots[index].cache.note(token)
+        let length = slots[index].cache.tokens.count
         let last = slots[index].answer?.choose(logits, length: length, contextLength: model.contextLength)
         statuses[index].note(written: slots[index].answer?.written ?? 0)
         if let last { end(index, last) }
       }
     } catch {
       for (index, _) in stepTokens where slots[index].answer != nil {
-        slots[index].held = []
-        model.truncate(index, to: 0)
+        slots[index].cache.clear(in: model)
         end(index, .failed(.model(error)))
       }
     }
