@@ -60,11 +60,10 @@ extension PlacementReport.Blob {
   }
 
   private var pageSizes: String {
-    let all = (localPages + absentPages + remotePages.values.reduce(0, +)) * 4096
-    guard all > 0 else { return "-" }
-    let parts = [("1G", mappedBy1G), ("2M", mappedBy2M), ("4K", all - mappedBy1G - mappedBy2M)].filter { $0.1 > 0 }
-    if parts.count == 1 { return parts[0].0 }
-    return parts.map { "\($0.0) \(Decimal(100 * Double($0.1) / Double(all), 0)) %" }.joined(separator: ", ")
+    let parts = percentByPageSize.filter { $0.percent > 0 }
+    if parts.isEmpty { return "-" }
+    if parts.count == 1 { return parts[0].name }
+    return parts.map { "\($0.name) \(Decimal($0.percent, 0)) %" }.joined(separator: ", ")
   }
 
   fileprivate var json: JSONObject {

@@ -27,7 +27,8 @@ public struct PlacementPicture {
   /// Colours that people with any kind of colour vision tell apart (Okabe and Ito, 2008).
   private static let palette = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000"]
   private static let absent = "#d9d9d9"
-  private static let pageSizes = [("1G", "#2b2b2b"), ("2M", "#7a7a7a"), ("4K", "#d9d9d9")]
+  /// Of the sizes of pages, in the report's order.
+  private static let sizeColors = ["#2b2b2b", "#7a7a7a", "#d9d9d9"]
 
   private func color(_ node: Int) -> String { Self.palette[(nodes.firstIndex(of: node) ?? 0) % Self.palette.count] }
 
@@ -58,7 +59,7 @@ public struct PlacementPicture {
   }
 
   private func draw(_ blob: PlacementReport.Blob, _ svg: inout SVG, _ y: Double) -> Double {
-    let sizes = pageSizes(blob).filter { $0.percent >= 0.5 }.map { "\($0.name) \(Decimal($0.percent, 0)) %" }.joined(
+    let sizes = blob.percentByPageSize.filter { $0.percent >= 0.5 }.map { "\($0.name) \(Decimal($0.percent, 0)) %" }.joined(
       separator: ", ")
     svg.text(
       Self.margin, y + 16,
@@ -76,9 +77,9 @@ public struct PlacementPicture {
       start = end
     }
     var x = Self.margin
-    for (index, size) in pageSizes(blob).enumerated() where size.percent > 0 {
+    for (index, size) in blob.percentByPageSize.enumerated() where size.percent > 0 {
       let width = Self.strip * size.percent / 100
-      svg.rectangle(x, y + 47, width, 6, Self.pageSizes[index].1, title: "pages of \(size.name): \(Decimal(size.percent, 1)) %")
+      svg.rectangle(x, y + 47, width, 6, Self.sizeColors[index], title: "pages of \(size.name): \(Decimal(size.percent, 1)) %")
       x += width
     }
     return y + 62
@@ -93,12 +94,6 @@ public struct PlacementPicture {
       svg.rectangle(x, top, width, height * share.part, share.node.map(color) ?? Self.absent, title: title)
       top += height * share.part
     }
-  }
-
-  private func pageSizes(_ blob: PlacementReport.Blob) -> [(name: String, percent: Double)] {
-    let all = Double(max(1, (blob.localPages + blob.absentPages + blob.remotePages.values.reduce(0, +)) * 4096))
-    let (gigantic, huge) = (100 * Double(blob.mappedBy1G) / all, 100 * Double(blob.mappedBy2M) / all)
-    return [("1G", min(gigantic, 100)), ("2M", min(huge, 100)), ("4K", max(0, 100 - gigantic - huge))]
   }
 
   // MARK: Tables of numbers

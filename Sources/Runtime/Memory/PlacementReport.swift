@@ -32,6 +32,15 @@ public struct PlacementReport: Sendable {
     public var seconds: Double
     /// 10^9 bytes of it per second.
     public var gigabytesPerSecond: Double
+
+    /// How much of the blob has pages of each size, the largest first, in percent; empty if it has none.
+    public var percentByPageSize: [(name: String, percent: Double)] {
+      let all = (localPages + absentPages + remotePages.values.reduce(0, +)) * 4096
+      guard all > 0 else { return [] }
+      return [("1G", mappedBy1G), ("2M", mappedBy2M), ("4K", max(0, all - mappedBy1G - mappedBy2M))].map { name, byteCount in
+        (name, min(100, 100 * Double(byteCount) / Double(all)))
+      }
+    }
   }
 
   /// How fast a team reads weights on a node.
