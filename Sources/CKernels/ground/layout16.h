@@ -9,8 +9,9 @@
 #include "WeightTypes.h"
 #include "inline.h"
 
-// A row group is the headers of its rows, zeros up to a multiple of 64 bytes, and a run of tiles of `tile_blocks` blocks (the last may hold fewer). In a tile come the heads of its blocks,
-// zeros up to a multiple of 64 bytes, the bodies of its blocks, zeros again. Sizes are those of 16 rows of one block.
+// A row group is the headers of its rows, zeros up to a multiple of 64 bytes, and a run of tiles of `tile_blocks` blocks (the last may
+// hold fewer). In a tile come the heads of its blocks, zeros up to a multiple of 64 bytes, the bodies of its blocks, zeros again. Sizes
+// are those of 16 rows of one block.
 typedef struct {
   int32_t block_elements, tile_blocks, head_bytes, body_bytes;
   int32_t headers_bytes;  // of 16 rows, with the zeros
