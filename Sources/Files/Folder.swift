@@ -120,6 +120,11 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
     }
   }
 
+  /// Notes that the entry `name` was used now, as the time of its last change; that it cannot be noted is no error.
+  package func touch(_ name: String) {
+    _ = unsafe name.withPath { unsafe utimensat(descriptor.rawValue, $0, nil, AT_SYMLINK_NOFOLLOW) }
+  }
+
   /// Removes all entries but the one called `kept`.
   package func removeEntries(except kept: String? = nil) throws(Failure) {
     for name in try names() where name != kept { try remove(name) }

@@ -15,6 +15,15 @@ public struct CachedSequence: Sendable {
   /// Tokens of a prompt that the sequence begins with: all but the last at most, whose logits are wanted.
   public func known(of prompt: [Int32]) -> Int { zip(tokens, prompt.dropLast()).prefix { $0 == $1 }.count }
 
+  /// Makes the sequence the beginning of one that was copied.
+  ///
+  /// - Parameters:
+  ///   - tokens: The copied sequence's.
+  ///   - known: How many of them are wanted at most.
+  package mutating func restore(_ copy: SequenceCopy, of tokens: [Int32], known: Int, in model: Model) {
+    self.tokens = Array(tokens.prefix(model.restore(copy, to: sequence, known: known)))
+  }
+
   /// Cuts the sequence back to where a prompt differs from it.
   ///
   /// - Returns: The tokens of the prompt that are still to be computed: at least the last one, whose logits are wanted.

@@ -205,9 +205,9 @@ struct Attention: MixerPart {
 
   func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) { _ = Scratch(&arena, self, sizes) }
 
-  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
-    if source == nil { _ = KeyValueCache(&arena, heads, state, team: team, teamCount: teamCount) }
-    if let indexer { _ = Indexer.Keys(&arena, length: indexer.sizes.length, state) }
+  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) -> [StatePiece] {
+    let cache = source == nil ? KeyValueCache(&arena, heads, state, team: team, teamCount: teamCount).pieces : []
+    return cache + (indexer.map { [Indexer.Keys(&arena, length: $0.sizes.length, state).piece] } ?? [])
   }
 
   /// What a thread has for itself.

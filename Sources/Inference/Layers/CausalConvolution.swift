@@ -25,6 +25,12 @@ struct ConvolutionInputs {
     start + (sequence * stateCount + copy) * count * channelCount + channel
   }
 
+  /// All inputs.
+  var piece: StatePiece {
+    let byteCount = count * channelCount * MemoryLayout<Float>.stride
+    return StatePiece(start: start, sequenceStride: stateCount * byteCount, extent: .state(byteCount: byteCount))
+  }
+
   /// Some channels of each input.
   @inline(__always)
   func forEach(_ channels: Range<Int>, sequence: Int, copy: Int, _ body: (Row) -> Void) {

@@ -84,6 +84,13 @@ struct Indexer {
       start = arena.floats(state.sequences * stride)
     }
 
+    /// All of them.
+    var piece: StatePiece {
+      StatePiece(
+        start: start, sequenceStride: stride * MemoryLayout<Float>.stride,
+        extent: .positions(unit: 16, byteCount: 16 * length * MemoryLayout<Float>.stride))
+    }
+
     /// All of a sequence's, as `ck_table.index` reads them.
     @inline(__always)
     func of(_ sequence: Int) -> UnsafeMutablePointer<Float> { start + sequence * stride }

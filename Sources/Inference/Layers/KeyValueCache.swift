@@ -51,6 +51,22 @@ struct KeyValueCache {
     return UnsafeMutableRawPointer(start + position * valueByteCount)
   }
 
+  /// Each head's keys, and each head's values.
+  var pieces: [StatePiece] {
+    // A group of 16 positions lies together.
+    let group = 16 * (isQuantised ? keyLength / 32 * 34 : keyLength * 2)
+    return heads.keys.flatMap { head in
+      [
+        StatePiece(
+          start: keys(sequence: 0, head: head), sequenceStride: heads.keys.count * keyHeadStride,
+          extent: .positions(unit: 16, byteCount: group)),
+        StatePiece(
+          start: values(sequence: 0, head: head), sequenceStride: heads.keys.count * valueHeadStride,
+          extent: .positions(unit: 1, byteCount: valueByteCount)),
+      ]
+    }
+  }
+
   /// Keeps one position's key.
   @inline(__always)
   func store(_ kernels: Kernels, key: Row, sequence: Int, head: Int, position: Int) {

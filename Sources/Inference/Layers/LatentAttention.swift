@@ -166,9 +166,9 @@ struct LatentAttention: MixerPart {
 
   func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) { _ = Scratch(&arena, self, sizes) }
 
-  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
-    _ = KeyValueCache(&arena, sizes.heads, state, team: team, teamCount: teamCount)
-    if let indexer { _ = Indexer.Keys(&arena, length: indexer.sizes.length, state) }
+  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) -> [StatePiece] {
+    let cache = KeyValueCache(&arena, sizes.heads, state, team: team, teamCount: teamCount).pieces
+    return cache + (indexer.map { [Indexer.Keys(&arena, length: $0.sizes.length, state).piece] } ?? [])
   }
 
   /// What a team's threads keep from one barrier to the next.

@@ -118,7 +118,9 @@ protocol MixerPart: LayerPart {
   /// Whether what it keeps can be cut back.
   var history: History { get }
   /// Takes what one team keeps of all sequences' tokens.
-  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int)
+  ///
+  /// - Returns: All of it, piece by piece.
+  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) -> [StatePiece]
 }
 
 /// What a mixer keeps of a sequence's tokens, and so how far back it can go.

@@ -16,8 +16,8 @@ extension RecurrentMixer {
   var outputBias: Vector { output.bias }
   var history: History { .state }
 
-  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
-    _ = states(&arena, state, team: team, teamCount: teamCount)
+  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) -> [StatePiece] {
+    states(&arena, state, team: team, teamCount: teamCount).pieces
   }
 
   /// What one team keeps of each sequence.

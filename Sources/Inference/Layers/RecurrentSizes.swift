@@ -87,6 +87,12 @@ struct RecurrentStates {
     states = arena.floats(state.sequences * stateCount * heads.count * tileCount * length)
   }
 
+  /// All inputs of the convolution, and all states.
+  var pieces: [StatePiece] {
+    let byteCount = heads.count * tileCount * length * MemoryLayout<Float>.stride
+    return [inputs.piece, StatePiece(start: states, sequenceStride: stateCount * byteCount, extent: .state(byteCount: byteCount))]
+  }
+
   /// The state of one tile of a sequence's head.
   ///
   /// - Parameter copy: 0 for the state as it is.

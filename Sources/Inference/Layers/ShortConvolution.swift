@@ -55,8 +55,8 @@ struct ShortConvolution: MixerPart {
 
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
 
-  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) {
-    _ = ConvolutionInputs(&arena, channelCount: sizes.channelCount, taps: sizes.taps, state)
+  func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) -> [StatePiece] {
+    [ConvolutionInputs(&arena, channelCount: sizes.channelCount, taps: sizes.taps, state).piece]
   }
 
   /// What a team's threads keep from one barrier to the next.

@@ -201,8 +201,18 @@ struct PassLayout {
   /// Where each layer's state begins among the team's, and where the last one ends.
   func stateOffsets(team: Int) -> [Int] {
     weights.layers.reduce(into: [0]) { offsets, layer in
-      let byteCount = Arena.measure { layer.mixer?.part.takeState(&$0, state, team: team, teamCount: teams.teams.count) }
+      let byteCount = Arena.measure { _ = layer.mixer?.part.takeState(&$0, state, team: team, teamCount: teams.teams.count) }
       offsets.append(offsets[offsets.count - 1] + byteCount)
+    }
+  }
+
+  /// What a team keeps of each sequence, in the layers' order.
+  ///
+  /// - Parameter bases: Where each layer's state begins.
+  func statePieces(team: Int, bases: UnsafePointer<UnsafeMutableRawPointer>) -> [StatePiece] {
+    weights.layers.enumerated().flatMap { index, layer in
+      var arena = Arena(base: bases[index])
+      return layer.mixer?.part.takeState(&arena, state, team: team, teamCount: teams.teams.count) ?? []
     }
   }
 

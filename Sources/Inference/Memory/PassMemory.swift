@@ -105,6 +105,14 @@ final class PassMemory {
     }
   }
 
+  /// What each team keeps of each sequence.
+  var statePieces: [[StatePiece]] {
+    let layerCount = layout.stateOffsets(team: 0).count - 1
+    return layout.teams.teams.indices.map {
+      layout.statePieces(team: $0, bases: UnsafePointer(tables.states + $0 * layerCount))
+    }
+  }
+
   /// A pass over all this, whose step is still empty.
   func pass(_ configuration: ModelConfiguration, _ weights: ModelWeights, _ kernels: Kernels) -> Pass {
     Pass(

@@ -14,15 +14,52 @@ struct Checkpoints {
     lengths = Array(repeating: nil, count: history == .state ? sizes.stateCount : 0)
   }
 
+  /// What `cut` would leave.
+  func restart(at position: Int, length: Int) -> Int {
+    history.restart(at: position, length: length, copies: lengths.compactMap { $0 })
+  }
+
   /// Cuts a sequence of `length` tokens back.
   ///
   /// - Returns: The tokens that are left: `position`, or as many as the last copy before it has.
   mutating func cut(at position: Int, length: Int) -> Int {
-    let left = history.restart(at: position, length: length, copies: lengths.compactMap { $0 })
+    let left = restart(at: position, length: length)
     guard history == .state, left < length else { return left }
     for index in lengths.indices where lengths[index].map({ $0 > left }) ?? false { lengths[index] = nil }
     restored = left == 0 ? 0 : lengths.firstIndex(of: left) ?? 0
     return left
+  }
+
+  /// The states that a sequence of `length` tokens has: how many tokens each has seen, ascending, and the copy that it is in; 0 is the
+  /// state as it is.
+  func states(length: Int) -> [(length: Int, copy: Int)] {
+    guard history == .state, length > 0 else { return [] }
+    var states = [length: restored]
+    for (copy, saved) in lengths.enumerated() where copy > 0 {
+      if let saved, saved < length { states[saved] = copy }
+    }
+    return states.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+
+  /// Begins an empty sequence with `length` tokens that another had.
+  ///
+  /// - Parameter stateLengths: How many tokens each of the other's states has seen; one of them is `length`.
+  /// - Returns: The numbers of the states that are wanted, and the copies that they are to become.
+  mutating func restore(_ stateLengths: [Int], length: Int) -> [(stored: Int, copy: Int)] {
+    guard history == .state else { return [] }
+    restored = 0
+    for index in lengths.indices { lengths[index] = nil }
+    var states: [(stored: Int, copy: Int)] = []
+    for (stored, seen) in stateLengths.enumerated() where seen <= length {
+      if seen == length { states.append((stored, 0)) }
+      guard sizes.checkpointInterval > 0, seen % sizes.checkpointInterval == 0 else { continue }
+      let copy = sizes.copy(at: seen)
+      // The latest of those that have the same place.
+      states.removeAll { $0.copy == copy }
+      states.append((stored, copy))
+      lengths[copy] = seen
+    }
+    return states
   }
 
   /// The run of a sequence's next tokens.

@@ -24,8 +24,15 @@ public final class Model {
   public let kernelsName: String
 
   private var lengths: [Int]
-  private var checkpoints: [Checkpoints]
-  private let teams: Teams
+  var checkpoints: [Checkpoints]
+  let teams: Teams
+  /// What each team keeps of each sequence.
+  let statePieces: [[StatePiece]]
+  /// How keys and values are kept, as it was asked for.
+  let cacheType: CacheType
+  /// States that a sequence has at most, copies included.
+  let mostStates: Int
+  let history: History
   private let weights: ModelWeights
   private let memory: PassMemory
   private var pass: Pass
@@ -59,6 +66,8 @@ public final class Model {
       throw .noRoom(nodes, contextLength: contextLength, sequenceCount: sequenceCount)
     }
     self.weights = weights
+    (statePieces, history) = (memory.statePieces, weights.history)
+    (cacheType, mostStates) = (options.cacheType, layout.state.stateCount)
     pass = memory.pass(configuration, weights, kernels)
   }
 
@@ -100,6 +109,13 @@ public final class Model {
 
   /// Tokens of a sequence so far.
   public func length(of sequence: Int) -> Int { lengths[sequence] }
+
+  func setLength(_ length: Int, of sequence: Int) { lengths[sequence] = length }
+
+  /// The tokens that `truncate` would leave.
+  public func restart(_ sequence: Int, at length: Int) -> Int {
+    checkpoints[sequence].restart(at: max(0, length), length: lengths[sequence])
+  }
 
   /// Forgets a sequence's tokens from position `length` on.
   ///
