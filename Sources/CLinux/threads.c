@@ -28,6 +28,18 @@ int cl_pin(int cpu) {
   return error;
 }
 
+int cl_bind_to_cpus(const int32_t *cpus, int count) {
+  cpu_set_t *set = CPU_ALLOC(CPU_CAPACITY);
+  if (!set) return ENOMEM;
+  size_t size = CPU_ALLOC_SIZE(CPU_CAPACITY);
+  CPU_ZERO_S(size, set);
+  for (int i = 0; i < count; i++)
+    if (cpus[i] >= 0 && cpus[i] < CPU_CAPACITY) CPU_SET_S(cpus[i], size, set);
+  int error = sched_setaffinity(0, size, set) == 0 ? 0 : errno;
+  CPU_FREE(set);
+  return error;
+}
+
 int cl_affinity(int32_t *cpus, int capacity) {
   cpu_set_t *set = CPU_ALLOC(CPU_CAPACITY);
   if (!set) return -ENOMEM;

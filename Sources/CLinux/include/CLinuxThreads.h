@@ -11,6 +11,9 @@
 // Lets the calling thread run on one CPU only. 0, or an errno (EINVAL: the CPU is offline or outside the cpuset).
 int cl_pin(int cpu);
 
+// Binds the calling thread, and those that it starts from now on, to `count` CPUs. 0, or an errno.
+int cl_bind_to_cpus(const int32_t *cpus, int count);
+
 // The CPUs on which the calling thread may run, ascending, at most `capacity` of them. Their number, or -errno.
 int cl_affinity(int32_t *cpus, int capacity);
 
