@@ -4,6 +4,7 @@ import ArgumentParser
 import Console
 import Generation
 import Inference
+import ModelConsole
 import PackFormat
 import Tokenization
 
@@ -41,5 +42,12 @@ struct DraftArguments: ParsableArguments {
     guard let draft else { return nil }
     let source = try pack.map { try Drafter.Source.model(DraftModel($0, name: draft, with: session)) } ?? .repeatedText
     return try Drafter(source, for: session.model)
+  }
+}
+
+extension DraftError: FailureConvertible {
+  package var failure: Failure {
+    if case .model(_, let error) = self { return Failure("--draft: \(problem)", exitCode: error.failure.exitCode) }
+    return Failure("--draft: \(problem)")
   }
 }

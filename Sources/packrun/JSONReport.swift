@@ -5,6 +5,7 @@ import Console
 import Generation
 import Inference
 import JSON
+import ModelConsole
 import PackRuntime
 
 /// A line of JSON for each event.

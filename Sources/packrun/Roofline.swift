@@ -4,6 +4,7 @@ import Console
 import Files
 import Generation
 import JSON
+import ModelConsole
 import PackRuntime
 
 /// What a benchmark reached, beside what this machine's memory and its multiplying units give at most.

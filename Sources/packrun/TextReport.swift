@@ -5,6 +5,7 @@ import Console
 import Files
 import Generation
 import Inference
+import ModelConsole
 import PackRuntime
 
 /// Answers on standard output as they come; what they took, on standard error.

@@ -6,6 +6,7 @@ import Files
 import Generation
 import Inference
 import JSON
+import ModelConsole
 import Tokenization
 
 /// A conversation under way: what was said, what of it the model has computed, and how it answers.

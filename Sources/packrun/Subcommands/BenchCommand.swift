@@ -7,6 +7,7 @@ import GGUF
 import Generation
 import Inference
 import JSON
+import ModelConsole
 import PackFormat
 import PackRuntime
 

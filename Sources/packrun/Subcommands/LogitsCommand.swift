@@ -5,6 +5,7 @@ import Console
 import Files
 import Glibc
 import Inference
+import ModelConsole
 
 /// `packrun logits`: what the model computes, for programs that check it.
 struct LogitsCommand: ParsableCommand {

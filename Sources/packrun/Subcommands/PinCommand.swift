@@ -4,6 +4,7 @@ import ArgumentParser
 import Console
 import Files
 import Glibc
+import ModelConsole
 import PackFormat
 import PackRuntime
 

@@ -5,6 +5,7 @@ import Console
 import Doctor
 import Files
 import Glibc
+import ModelConsole
 import PackFormat
 import PackRuntime
 

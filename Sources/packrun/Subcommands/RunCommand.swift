@@ -6,6 +6,7 @@ import Files
 import Generation
 import Glibc
 import Inference
+import ModelConsole
 import PackFormat
 import Tokenization
 

@@ -37,13 +37,6 @@ extension ModelError: FailureConvertible {
   }
 }
 
-extension DraftError: FailureConvertible {
-  package var failure: Failure {
-    if case .model(_, let error) = self { return Failure("--draft: \(problem)", exitCode: error.failure.exitCode) }
-    return Failure("--draft: \(problem)")
-  }
-}
-
 extension TokenizerError: FailureConvertible {
   package var failure: Failure {
     if case .unknownModel = self { return Failure("\(self); token ids can still be evaluated (packrun logits)") }

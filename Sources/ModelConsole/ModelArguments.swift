@@ -8,41 +8,43 @@ import PackFormat
 import PackRuntime
 
 /// The pack, and how it is to be run.
-struct ModelArguments: ParsableArguments {
+package struct ModelArguments: ParsableArguments {
   @Argument(help: "The pack.", completion: .directory)
-  var pack: String
+  package var pack: String
 
-  @OptionGroup var placement: PlacementArguments
+  @OptionGroup package var placement: PlacementArguments
 
   @Option(help: "How the weights are held in memory.")
-  var memory = MemoryChoice.auto
+  package var memory = MemoryChoice.auto
 
   @Option(
     name: .customLong("ctx"),
     help: "Tokens that the context holds. (default: what the model was trained on, at most 4096)")
-  var context: Int?
+  package var context: Int?
 
   @Option(help: "How many tokens of a prompt are computed together.")
-  var batch = 512
+  package var batch = 512
 
   @Option(help: "How keys and values are stored: f16, or q8_0, which takes about half the memory.")
-  var kv = CacheType.f16
+  package var kv = CacheType.f16
 
   @Option(
     name: .customLong("checkpoints"),
     help: "Of layers that keep a state, a copy every so many tokens to go back to; 0 for none.")
-  var checkpointInterval = 256
+  package var checkpointInterval = 256
 
   @Option(help: "Instruction set of the kernels, such as avx2. (default: the best one that this CPU has)")
-  var kernels: String?
+  package var kernels: String?
 
   @Flag(help: "First check every byte of the pack against its digests.")
-  var verify = false
+  package var verify = false
 
   @Option(help: .hidden)
-  var teams: Int?
+  package var teams: Int?
 
-  func validate() throws {
+  package init() {}
+
+  package func validate() throws {
     if let context, context < 1 || context > 1 << 28 { throw ValidationError("--ctx must be between 1 and 268435456") }
     if checkpointInterval < 0 || checkpointInterval > 1 << 28 {
       throw ValidationError("--checkpoints must be between 0 and 268435456")
@@ -51,7 +53,7 @@ struct ModelArguments: ParsableArguments {
   }
 
   /// Opens the pack and checks it if asked to.
-  func open() throws -> Pack {
+  package func open() throws -> Pack {
     let pack = try Pack.open(named: pack)
     guard verify else { return pack }
     let verifier = PackVerifier(pack)
@@ -68,13 +70,15 @@ struct ModelArguments: ParsableArguments {
   /// - Parameters:
   ///   - readsAllLogits: Whether the logits of many positions are read, not those of each sequence's last one alone.
   ///   - drafts: Whether those of a step with proposed tokens are.
-  func session(
-    _ pack: Pack, sequences: Int = 1, readsAllLogits: Bool = false, drafts: Bool = false, isQuiet: Bool = false
-  ) throws -> Session {
+  ///   - report: Called with what is placed and the total.
+  package func session(
+    _ pack: Pack, sequences: Int = 1, readsAllLogits: Bool = false, drafts: Bool = false, isQuiet: Bool = false,
+    report: (@Sendable (_ done: Int, _ total: Int) -> Void)? = nil
+  ) throws(ModelError) -> Session {
     var options = SessionOptions()
     options.teams = placement.teamOptions
     options.simulatedTeams = teams
-    options.memory = placement.memoryOptions(memory.kind, isQuiet: isQuiet)
+    options.memory = placement.memoryOptions(memory.kind, isQuiet: isQuiet, report: report)
     options.memory.verifies = verify
     options.model.contextLength = context
     options.model.batchSize = batch

@@ -30,11 +30,11 @@ extension Remedy {
 }
 
 extension Remediable {
-  /// The line that packrun prints: the problem, and its options and commands that help.
-  var line: String { line { $0.command } }
+  /// The line that a program prints: the problem, and the options and commands that help.
+  package var line: String { line { $0.command } }
 }
 
 extension RuntimeOption {
-  /// The option of packrun.
-  var flag: String { self == .nodeMap ? "--map-nodes" : "--\(rawValue)" }
+  /// The option of a program.
+  package var flag: String { self == .nodeMap ? "--map-nodes" : "--\(rawValue)" }
 }

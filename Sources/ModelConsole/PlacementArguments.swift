@@ -6,32 +6,41 @@ import PackFormat
 import PackRuntime
 
 /// Where a pack's weights and threads go.
-struct PlacementArguments: ParsableArguments {
+package struct PlacementArguments: ParsableArguments {
   @Option(name: .shortAndLong, help: "Threads in all. (default: one for each core)")
-  var threads: Int?
+  package var threads: Int?
 
   @Option(help: "The CPUs to use, such as 0-7,16-23.", transform: PlacementArguments.cpuList)
-  var cpus: [Int]?
+  package var cpus: [Int]?
 
   @Option(help: "Which node of the machine each node of the pack is on, such as 0=0,1=2.", transform: PlacementArguments.nodeMap)
-  var mapNodes: [Int: Int]?
+  package var mapNodes: [Int: Int]?
 
   @Flag(help: "Let weights spill to other nodes where the right one is full.")
-  var spill = false
+  package var spill = false
+
+  package init() {}
 
   /// What the threads are to be.
-  var teamOptions: TeamPlan.Options { TeamPlan.Options(threads: threads, cpus: cpus, nodeMap: mapNodes) }
+  package var teamOptions: TeamPlan.Options { TeamPlan.Options(threads: threads, cpus: cpus, nodeMap: mapNodes) }
 
   /// The teams for a pack.
-  func teamPlan(_ pack: Pack) throws -> TeamPlan {
+  package func teamPlan(_ pack: Pack) throws -> TeamPlan {
     let isSharded = pack.manifest.placement == .shard
     return try TeamPlan(Topology.read(), nodeCount: isSharded ? pack.manifest.nodeCount : nil, options: teamOptions)
   }
 
   /// How the weights are to be placed; with a progress line unless it `isQuiet`.
-  func memoryOptions(_ kind: MemoryKind?, isQuiet: Bool = false) -> MemoryOptions {
+  ///
+  /// - Parameter report: Also called with what is placed and the total.
+  package func memoryOptions(
+    _ kind: MemoryKind?, isQuiet: Bool = false, report: (@Sendable (_ done: Int, _ total: Int) -> Void)? = nil
+  ) -> MemoryOptions {
     let progress = Progress("placing the weights", showsBytes: false, isQuiet: isQuiet)
-    var options = MemoryOptions(kind: kind, spill: spill, nodeMap: mapNodes) { done, total in progress.show(done, of: total) }
+    var options = MemoryOptions(kind: kind, spill: spill, nodeMap: mapNodes) { done, total in
+      progress.show(done, of: total)
+      report?(done, total)
+    }
     options.isInterrupted = { Interrupt.isRequested }
     return options
   }
@@ -55,23 +64,4 @@ struct PlacementArguments: ParsableArguments {
     }
     return map
   }
-}
-
-/// Where weights are held: by the best rung that this machine allows, or by a given one.
-struct MemoryChoice: ExpressibleByArgument {
-  static let auto = MemoryChoice(kind: nil)
-
-  /// The rung; nil for the best.
-  let kind: MemoryKind?
-
-  private init(kind: MemoryKind?) { self.kind = kind }
-
-  init?(argument: String) {
-    kind = MemoryKind(rawValue: argument)
-    if kind == nil, argument != "auto" { return nil }
-  }
-
-  var defaultValueDescription: String { kind?.rawValue ?? "auto" }
-
-  static let allValueStrings = ["auto"] + MemoryKind.allCases.map(\.rawValue)
 }

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ArgumentParser
+import PackRuntime
+
+/// Where weights are held: by the best rung that this machine allows, or by a given one.
+package struct MemoryChoice: ExpressibleByArgument {
+  package static let auto = MemoryChoice(kind: nil)
+
+  /// The rung; nil for the best.
+  package let kind: MemoryKind?
+
+  private init(kind: MemoryKind?) { self.kind = kind }
+
+  package init?(argument: String) {
+    kind = MemoryKind(rawValue: argument)
+    if kind == nil, argument != "auto" { return nil }
+  }
+
+  package var defaultValueDescription: String { kind?.rawValue ?? "auto" }
+
+  package static let allValueStrings = ["auto"] + MemoryKind.allCases.map(\.rawValue)
+}
