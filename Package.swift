@@ -94,7 +94,10 @@ let package = Package(
     // A server without the network: what it is asked for, in which order it answers, and what it keeps.
     .target(
       name: "Serving",
-      dependencies: ["Generation", "Inference", "Tokenization", "ChatTemplates", "Grammar", "JSON", "PackRuntime", "Files"],
+      dependencies: [
+        "Generation", "Inference", "Tokenization", "ChatTemplates", "Grammar", "JSON", "PackRuntime", "PackFormat", "Files",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: safe),
 
     // Programs, and what they share.
@@ -102,6 +105,14 @@ let package = Package(
       name: "Console",
       dependencies: [
         "PackFormat", "GGUF", "Files", "CLinux", "JSON", .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: safe),
+    // What the programs that compute models share.
+    .target(
+      name: "ModelConsole",
+      dependencies: [
+        "Console", "Generation", "Inference", "Tokenization", "PackRuntime", "PackFormat", "Files", "JSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),
@@ -115,8 +126,8 @@ let package = Package(
     .executableTarget(
       name: "packrun",
       dependencies: [
-        "Console", "Doctor", "Generation", "Inference", "Tokenization", "ChatTemplates", "Grammar", "PackRuntime", "PackFormat",
-        "GGUF", "Files", "JSON", .product(name: "SystemPackage", package: "swift-system"),
+        "ModelConsole", "Console", "Doctor", "Generation", "Inference", "Tokenization", "ChatTemplates", "Grammar", "PackRuntime",
+        "PackFormat", "GGUF", "Files", "JSON", .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),
@@ -127,7 +138,8 @@ let package = Package(
     .testTarget(
       name: "FilesTests", dependencies: ["Files", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(
-      name: "FuzzTests", dependencies: ["GGUF", "PackFormat", "Repack", "Inference", "Tokenization", "JSON", "TestSupport"]),
+      name: "FuzzTests",
+      dependencies: ["GGUF", "PackFormat", "Repack", "Inference", "Tokenization", "Serving", "JSON", "TestSupport"]),
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "make-fixtures"]),
     .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "JSON", "TestSupport"]),
     .testTarget(name: "GrammarTests", dependencies: ["Grammar", "JSON", "TestSupport"]),
@@ -144,7 +156,8 @@ let package = Package(
     .testTarget(
       name: "ModelTests", dependencies: ["Generation", "ChatTemplates", "Grammar", "JSON", "Repack", "TestSupport"]),
     .testTarget(
-      name: "ServingTests", dependencies: ["Serving", "Generation", "Grammar", "JSON", "Repack", "TestSupport"]),
+      name: "ServingTests",
+      dependencies: ["Serving", "Generation", "Grammar", "JSON", "PackFormat", "Files", "Repack", "TestSupport"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Files", "JSON"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat", "TestSupport"]),
   ],
@@ -174,8 +187,9 @@ if Context.environment["GGUFPACK_SERVER"] != nil {
     .executableTarget(
       name: "packserve",
       dependencies: [
-        "Console", "Serving", "Generation", "Inference", "Tokenization", "ChatTemplates", "PackRuntime", "PackFormat", "Files",
-        "JSON", .product(name: "Hummingbird", package: "hummingbird"),
+        "ModelConsole", "Console", "Serving", "Generation", "Inference", "Tokenization", "ChatTemplates", "PackRuntime",
+        "PackFormat",
+        "Files", "JSON", .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

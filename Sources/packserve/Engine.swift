@@ -6,6 +6,7 @@ import Foundation
 import Generation
 import Inference
 import JSON
+import ModelConsole
 import PackFormat
 import PackRuntime
 import Serving
@@ -29,25 +30,35 @@ final class Engine: Sendable {
 
   private let state = Mutex(State.loading(done: 0, total: 0))
   private let isDraining = Atomic<Bool>(false)
+  private let ended = DispatchSemaphore(value: 0)
 
   /// Loads the model on a thread of its own, and answers requests there until `end`.
-  func start(_ arguments: ServedModelArguments, _ pack: Pack, _ tokenizer: Tokenizer) {
+  ///
+  /// - Parameters:
+  ///   - store: Where prefixes of prompts outlive the server.
+  ///   - spare: The CPUs for everything that the model's teams do not do.
+  func start(
+    _ arguments: ServedModelArguments, _ pack: Pack, _ tokenizer: Tokenizer, _ store: PrefixStore?, _ spare: SpareCPUs
+  ) {
     let thread = Thread { [self] in
+      defer { ended.signal() }
       do throws(ModelError) {
         let session = try arguments.session(pack) { [self] done, total in
           state.withLock { if case .loading = $0 { $0 = .loading(done: done, total: total) } }
         }
+        // Not before: the teams find their CPUs by what this thread may use.
+        _ = spare.bindThisThread()
         try checkVocabulary(tokenizer, session)
-        for note in session.notes { Terminal.note(note.description) }
+        for note in session.notes { Terminal.note(note.line) }
         let template = Result { () throws(ChatTemplateError) in
           try ChatTemplate(arguments.template, metadata: pack.metadata, tokenizer: tokenizer)
         }
         if case .failure(let error) = template { Terminal.note("\(error); /v1/chat/completions is not available") }
         let served = ServedPack(
-          name: arguments.name(pack), digest: Digest(of: Array(pack.checksums.text.utf8)).hex,
+          name: arguments.name(pack), digest: pack.digest.hex,
           created: UnixTime.now, tokenizer: tokenizer, template: template,
           contextLength: session.model.contextLength)
-        let scheduler = Scheduler(session.group, tokenizer, options: arguments.servingOptions)
+        let scheduler = Scheduler(session.group, tokenizer, options: arguments.servingOptions(store))
         state.withLock { $0 = .ready(Ready(pack: served, scheduler: scheduler, placement: PlacementProbe(session))) }
         Terminal.note("\(served.name) is ready: \(arguments.parallel) slots of \(session.model.contextLength) tokens")
         if isDraining.load(ordering: .relaxed) { scheduler.end() }
@@ -62,6 +73,11 @@ final class Engine: Sendable {
     do throws(TokenizerError) { try tokenizer.check(embeddingRows: session.model.vocabularySize) } catch {
       throw .tooLarge(what: "\(error)")
     }
+  }
+
+  /// Waits until the model's thread has ended, with all that it keeps on disk written.
+  func waitUntilEnded() {
+    if case .ready = state.withLock({ $0 }) { ended.wait() }
   }
 
   /// The model; an error while it is not there.
@@ -108,24 +124,15 @@ struct PlacementProbe: @unchecked Sendable {
   init(_ session: Session) { self.session = session }
 
   /// Where each node's weights are, by the kernel's count at this moment.
-  func document() -> JSONValue {
-    let report = session.weights.placementReport(session.teams, measuring: false)
-    let blobs: [JSONValue] = report.blobs.map { blob in
-      [
-        "file": .string(blob.file), "node": .integer(Int128(blob.node)), "byteCount": .integer(Int128(blob.byteCount)),
-        "localPages": .integer(Int128(blob.localPages)), "absentPages": .integer(Int128(blob.absentPages)),
-        "remotePages": .object(
-          JSONObject(blob.remotePages.sorted { $0.key < $1.key }.map { ("\($0.key)", .integer(Int128($0.value))) })),
-        "localPercent": .number(blob.localPercent), "mappedBy2M": .integer(Int128(blob.mappedBy2M)),
-        "mappedBy1G": .integer(Int128(blob.mappedBy1G)),
-      ]
-    }
+  func document() -> JSONObject {
+    var document = session.weights.placementReport(session.teams, measuring: false).document
     let sequences: [JSONValue] = session.group.models.flatMap(\.placements).map { memory in
       [
         "node": .integer(Int128(memory.node)), "byteCount": .integer(Int128(memory.byteCount)),
         "localPages": .integer(Int128(memory.localPages)), "otherPages": .integer(Int128(memory.otherPages)),
       ]
     }
-    return ["memory": .string(report.memory), "blobs": .array(blobs), "sequences": .array(sequences)]
+    document["sequences"] = .array(sequences)
+    return document
   }
 }

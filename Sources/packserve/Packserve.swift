@@ -31,13 +31,24 @@ struct Packserve: ParsableCommand {
   }
 
   func run() throws {
-    let pack = try Pack.open(named: model.pack)
+    let pack = try model.model.open()
     // Anything wrong with the input shows before the weights are read.
     let tokenizer = try Tokenizer(metadata: pack.metadata)
     let keys = try network.keys()
+    if let room = OpenFileLimit.raise(for: network.connections) {
+      Terminal.note("there is room for \(room) connections instead of \(network.connections); raise the limit with: ulimit -n")
+    }
+    let store = try model.store(pack)
+    let spare = try model.spareCPUs(pack)
     Interrupt.watch([SIGINT, SIGTERM])
     let engine = Engine()
-    engine.start(model, pack, tokenizer)
+    engine.start(model, pack, tokenizer, store, spare)
+    // All threads that are started from here on get the same CPUs.
+    if spare.cpus.isEmpty {
+      Terminal.note("no CPU is left for HTTP: it takes time from the threads that compute (fewer --threads leave one)")
+    } else if let refusal = spare.bindThisThread() {
+      Terminal.note("HTTP may take time from the threads that compute: \(refusal)")
+    }
     let server = Server(engine, network, keys: keys)
     let ended = DispatchSemaphore(value: 0)
     Task {
@@ -46,5 +57,6 @@ struct Packserve: ParsableCommand {
     }
     ended.wait()
     if let failure = engine.failure { throw failure }
+    engine.waitUntilEnded()
   }
 }

@@ -137,7 +137,7 @@ struct Routes: Sendable {
     }
     router.get("/placement") { _, _ in
       let ready = try engine.ready()
-      guard case .object(var document) = ready.placement.document() else { throw InterfaceError.notFound }
+      var document = ready.placement.document()
       document["pack_digest"] = .string(ready.pack.digest)
       return Response(.object(document))
     }

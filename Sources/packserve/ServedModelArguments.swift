@@ -6,15 +6,14 @@ import Console
 import Files
 import Generation
 import Inference
+import ModelConsole
 import PackFormat
 import PackRuntime
 import Serving
-import Tokenization
 
 /// The pack, and how it is served.
 struct ServedModelArguments: ParsableArguments {
-  @Argument(help: "The pack.", completion: .directory)
-  var pack: String
+  @OptionGroup var model: ModelArguments
 
   @Option(help: "What clients call the model. (default: the name of the pack)")
   var alias: String?
@@ -31,21 +30,15 @@ struct ServedModelArguments: ParsableArguments {
   var promptPercent = 50
 
   @Option(
-    name: .customLong("ctx"),
-    help: "Tokens that the context of each answer holds. (default: what the model was trained on, at most 4096)")
-  var context: Int?
+    name: .customLong("cache-ram"),
+    help: "Memory for beginnings of prompts that no slot holds any more, such as 512M or 8G; 0 for none.")
+  var cacheMemory = ByteSize(1 << 30)
 
-  @Option(help: "How many tokens of a prompt are computed together.")
-  var batch = 512
+  @Option(name: .customLong("cache-dir"), help: "Keep beginnings of prompts in this folder, too.", completion: .directory)
+  var cacheFolder: String?
 
-  @Option(help: "How keys and values are stored: f16, or q8_0, which takes about half the memory.")
-  var kv = CacheType.f16
-
-  @Option(name: .shortAndLong, help: "Threads that compute, in all. (default: one for each core)")
-  var threads: Int?
-
-  @Flag(help: "Let weights spill to other nodes where the right one is full.")
-  var spill = false
+  @Option(help: "What they may take there, such as 100G.")
+  var cacheSize = ByteSize(16 << 30)
 
   @Option(
     help: """
@@ -58,14 +51,21 @@ struct ServedModelArguments: ParsableArguments {
     if !(1...256).contains(parallel) { throw ValidationError("--parallel must be between 1 and 256") }
     if !(0...65536).contains(queueLimit) { throw ValidationError("--queue must be between 0 and 65536") }
     if !(1...99).contains(promptPercent) { throw ValidationError("--prefill-share must be between 1 and 99") }
-    if let context, context < 1 || context > 1 << 28 { throw ValidationError("--ctx must be between 1 and 268435456") }
-    if batch < 1 || batch > 4096 { throw ValidationError("--batch must be between 1 and 4096") }
   }
 
-  var servingOptions: ServingOptions {
+  /// The folder of the prompts' beginnings; nil if none is wanted.
+  func store(_ pack: Pack) throws(FileError) -> PrefixStore? {
+    guard let cacheFolder else { return nil }
+    return try PrefixStore(cacheFolder, limit: cacheSize.byteCount, pack: pack.digest) { Terminal.note($0) }
+  }
+
+  func servingOptions(_ store: PrefixStore?) -> ServingOptions {
     var options = ServingOptions()
     options.queueLimit = queueLimit
     options.promptShare = Double(promptPercent) / 100
+    options.cacheByteCount = cacheMemory.byteCount
+    options.store = store
+    options.log = { Terminal.note($0) }
     return options
   }
 
@@ -73,17 +73,11 @@ struct ServedModelArguments: ParsableArguments {
   ///
   /// - Parameter progress: Called with what is placed and the total.
   func session(_ pack: Pack, progress: @escaping @Sendable (Int, Int) -> Void) throws(ModelError) -> Session {
-    var options = SessionOptions()
-    options.teams = TeamPlan.Options(threads: threads)
-    options.memory = MemoryOptions(kind: nil, spill: spill, nodeMap: nil, progress: progress)
-    options.memory.isInterrupted = { Interrupt.isRequested }
-    options.model.contextLength = context
-    options.model.batchSize = batch
-    options.model.sequenceCount = parallel
-    options.model.logitRows = parallel
-    options.model.cacheType = kv
-    return try Session(pack, options: options)
+    try model.session(pack, sequences: parallel, isQuiet: true, report: progress)
   }
+
+  /// The CPUs that the threads which compute leave to everything else.
+  func spareCPUs(_ pack: Pack) throws -> SpareCPUs { SpareCPUs(try model.placement.teamPlan(pack), Topology.read()) }
 
   /// What clients call the model: never a path.
   func name(_ pack: Pack) -> String {
@@ -93,4 +87,7 @@ struct ServedModelArguments: ParsableArguments {
   }
 }
 
-extension CacheType: ExpressibleByArgument {}
+extension Pack {
+  /// What covers every byte of the weights.
+  var digest: Digest { Digest(of: Array(checksums.text.utf8)) }
+}

@@ -11,10 +11,13 @@ final class RunningServer {
   var processID: Int32 { process.processIdentifier }
 
   /// Starts the program at a port that is free, and waits until its model is loaded.
-  init(_ pack: String, _ options: [String] = []) throws {
+  ///
+  /// - Parameter limit: A command of the shell that limits what the program may do.
+  init(_ pack: String, _ options: [String] = [], limit: String = ":") throws {
     process = Process()
-    process.executableURL = URL(filePath: try Program.packserve.path)
-    process.arguments = [pack, "--port", "0", "--threads", "2"] + options
+    process.executableURL = URL(filePath: "/bin/sh")
+    process.arguments =
+      ["-c", "\(limit); exec \"$0\" \"$@\"", try Program.packserve.path, pack, "--port", "0", "--threads", "2"] + options
     let errors = Pipe()
     process.standardError = errors
     process.standardInput = FileHandle.nullDevice

@@ -21,7 +21,8 @@ final class ServedModel {
   /// - Parameter gguf: The name of a fixture, or the path of a GGUF.
   init(
     _ gguf: String = "gemma3-tiny.gguf", slots: Int = 4, context: Int = 128, batch: Int = 16, nodes: Int = 1,
-    placement: PackManifest.Placement = .shard, options serving: ServingOptions = ServingOptions(), starts: Bool = true
+    placement: PackManifest.Placement = .shard, cacheType: CacheType = .f16, checkpoints: Int = 256,
+    options serving: ServingOptions = ServingOptions(), starts: Bool = true
   ) throws {
     let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
       .appending(path: "fixtures")
@@ -40,10 +41,19 @@ final class ServedModel {
     options.model.contextLength = context
     options.model.batchSize = batch
     options.model.sequenceCount = slots
+    options.model.cacheType = cacheType
+    options.model.checkpointInterval = checkpoints
     session = try Session(path, options: options)
     tokenizer = try Tokenizer(metadata: session.pack.metadata)
     scheduler = Scheduler(session.group, tokenizer, options: serving)
     if starts { start() }
+  }
+
+  /// Takes no more requests, and returns when all that is to be kept is written.
+  func finish() {
+    scheduler.close()
+    done.wait()
+    done.signal()
   }
 
   deinit {
@@ -69,6 +79,7 @@ final class ServedModel {
     options.teams.threads = 1
     options.simulatedTeams = session.pack.manifest.nodeCount
     options.model.contextLength = session.model.contextLength
+    options.model.cacheType = session.options.model.cacheType
     let session = try Session(session.pack, options: options)
     var generator = Generator(session.model, tokenizer)
     generator.maximumTokens = request.maximumTokens

@@ -32,6 +32,25 @@ public enum MetricsText {
       ),
       ("vllm:generation_tokens_total", "counter", "Tokens of answers that have ended.", Double(counters.answerTokens)),
       ("vllm:prefix_cache_hits_total", "counter", "Tokens of prompts that were known already.", Double(counters.cachedTokens)),
+      (
+        "packserve:prefix_memory_tokens_total", "counter", "Tokens of prompts that were copied from prefixes in memory.",
+        Double(counters.cachedMemoryTokens)
+      ),
+      (
+        "packserve:prefix_disk_tokens_total", "counter", "Tokens of prompts that were read from the disk.",
+        Double(counters.cachedDiskTokens)
+      ),
+      ("packserve:prefixes_in_memory", "gauge", "Prefixes in memory, those of the slots not included.", Double(counters.prefixes)),
+      ("packserve:prefix_bytes_in_memory", "gauge", "Bytes that they take.", Double(counters.prefixBytes)),
+      ("packserve:prefix_files", "gauge", "Prefixes on disk.", Double(scheduler.options.store?.count ?? 0)),
+      (
+        "packserve:prefix_files_written_total", "counter", "Prefixes that were written to the disk.",
+        Double(scheduler.options.store?.written ?? 0)
+      ),
+      (
+        "packserve:prefix_files_damaged_total", "counter", "Files of prefixes that were damaged, and removed.",
+        Double(scheduler.options.store?.damaged ?? 0)
+      ),
       ("packserve:answers_finished_total", "counter", "Answers that have ended.", Double(counters.finished)),
       ("packserve:answers_cancelled_total", "counter", "Answers that nobody waited for any more.", Double(counters.cancelled)),
       ("packserve:answers_failed_total", "counter", "Answers that failed in the model.", Double(counters.failed)),

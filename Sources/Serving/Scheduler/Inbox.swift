@@ -8,6 +8,8 @@ final class Inbox: Sendable {
   private struct State {
     var waiting: [Ticket] = []
     var isClosed = false
+    /// Requests that were taken out, and come back once a file has been read for them.
+    var absentCount = 0
   }
 
   private let state = Mutex(State())
@@ -34,6 +36,19 @@ final class Inbox: Sendable {
     }
     if isTaken { bell.signal() }
     return isTaken
+  }
+
+  /// Notes that a request which was taken out will be put back.
+  func expectBack() { state.withLock { $0.absentCount += 1 } }
+
+  /// Puts a request back, in front of all others.
+  func putBack(_ ticket: Ticket) {
+    state.withLock { state in
+      state.waiting.insert(ticket, at: 0)
+      state.absentCount -= 1
+      waiting.add(1, ordering: .relaxed)
+    }
+    bell.signal()
   }
 
   /// Takes no more requests. Those that wait stay.
@@ -67,10 +82,13 @@ final class Inbox: Sendable {
   /// Notes that a request which was taken out has ended.
   func noteEnd() { requests.subtract(1, ordering: .relaxed) }
 
-  /// Waits until something may have been put in or the inbox has been closed; false if it is closed and empty.
+  /// Whether a request waits.
+  var hasNews: Bool { state.withLock { !$0.waiting.isEmpty } }
+
+  /// Waits until something may have been put in or the inbox has been closed; false if it is closed and empty, and stays so.
   func waitForNews() -> Bool {
     while true {
-      let (isEmpty, isClosed) = state.withLock { ($0.waiting.isEmpty, $0.isClosed) }
+      let (isEmpty, isClosed) = state.withLock { ($0.waiting.isEmpty, $0.isClosed && $0.absentCount == 0) }
       if !isEmpty { return true }
       if isClosed { return false }
       bell.wait()

@@ -2,6 +2,7 @@
 
 import Generation
 import Inference
+import PackFormat
 import Synchronization
 import Tokenization
 
@@ -11,21 +12,32 @@ import Tokenization
 /// answers go on by a token.
 final class Lane {
   /// A sequence of the model.
-  private struct Slot {
+  struct Slot {
     var cache: CachedSequence
+    /// Whether the file that it would be in is written.
+    var isSaved = true
     /// When it was used last: a number that grows.
     var lastUse = 0
     var answer: Answer?
   }
 
-  private let model: Model
+  let model: Model
   private let tokenizer: Tokenizer
   private let vocabulary: AnswerConstraint.Vocabulary
-  private let inbox: Inbox
+  let inbox: Inbox
   private let statuses: [SlotStatus]
-  private let counters: ServingCounters
+  let counters: ServingCounters
   private let isEnding: () -> Bool
-  private var slots: [Slot]
+  /// Where prefixes outlive the server; nil: nowhere.
+  let store: PrefixStore?
+  let log: @Sendable (String) -> Void
+  /// How copies of sequences are laid out.
+  let layout: Digest
+  var slots: [Slot]
+  /// Prefixes that no slot holds any more.
+  var memory: PrefixCache
+  /// Whether it has been said that there was too little memory to keep a prefix.
+  var hasLackedMemory = false
   private var share: PromptShare
   private var uses = 0
   /// The slot whose prompt was read last.
@@ -35,24 +47,33 @@ final class Lane {
 
   init(
     _ model: Model, _ tokenizer: Tokenizer, _ vocabulary: AnswerConstraint.Vocabulary, _ inbox: Inbox, _ statuses: [SlotStatus],
-    _ counters: ServingCounters, promptShare: Double, isEnding: @escaping () -> Bool
+    _ counters: ServingCounters, _ options: ServingOptions, isEnding: @escaping () -> Bool
   ) {
     (self.model, self.tokenizer, self.vocabulary) = (model, tokenizer, vocabulary)
     (self.inbox, self.statuses, self.counters, self.isEnding) = (inbox, statuses, counters, isEnding)
     slots = (0..<model.sequenceCount).map { Slot(cache: CachedSequence(sequence: $0)) }
-    share = PromptShare(promptShare)
+    share = PromptShare(options.promptShare)
+    (store, log, layout) = (options.store, options.log, model.stateLayout)
+    memory = PrefixCache(limit: options.cacheByteCount)
     stepTokens.reserveCapacity(model.sequenceCount)
   }
 
   /// Answers requests until the inbox is closed and empty.
   func run() {
-    while slots.contains(where: { $0.answer != nil }) || inbox.waitForNews() {
+    while slots.contains(where: { $0.answer != nil }) || waitForNews() {
       dropCancelled()
       admit()
       let isWriting = slots.contains { $0.answer?.isWriting == true }
       if !isWriting || share.mayRead { readChunk(isShared: isWriting) }
       if isWriting { step() }
     }
+    savePrefixes(waits: true)
+  }
+
+  /// Waits for requests; prefixes are written to the disk before.
+  private func waitForNews() -> Bool {
+    if !inbox.hasNews { savePrefixes() }
+    return inbox.waitForNews()
   }
 
   // MARK: Joining and leaving
@@ -78,25 +99,17 @@ final class Lane {
         continue
       }
       let prompt = ticket.request.prompt
-      let index = slot(for: prompt)
+      // Otherwise the request comes back once a file has been read.
+      guard let index = slot(for: ticket) else { continue }
       uses += 1
       slots[index].lastUse = uses
+      slots[index].isSaved = false
       let kept = prompt.count - slots[index].cache.rest(of: prompt, in: model).count
       slots[index].answer = Answer(ticket, cached: kept, model: model, tokenizer, vocabulary)
       counters.noteBeginning(cached: kept)
       statuses[index].begin(prompt: prompt.count, cached: kept)
       ticket.send(.started(cached: kept))
     }
-  }
-
-  /// The free slot that holds the longest beginning of a prompt; among equals the one that was used longest ago.
-  private func slot(for prompt: [Int32]) -> Int {
-    var best = (index: -1, same: -1)
-    for (index, slot) in slots.enumerated() where slot.answer == nil {
-      let same = slot.cache.known(of: prompt)
-      if same > best.same || same == best.same && slot.lastUse < slots[best.index].lastUse { best = (index, same) }
-    }
-    return best.index
   }
 
   private func end(_ index: Int, _ event: AnswerEvent) {

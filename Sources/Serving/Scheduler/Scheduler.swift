@@ -12,6 +12,13 @@ public struct ServingOptions: Sendable {
   /// The part of the time that reading prompts gets while answers are written, above 0 and below 1.
   public var promptShare = 0.5
 
+  /// Bytes that prefixes of prompts may take in memory beside the slots, all models together; 0: none are kept.
+  public var cacheByteCount = 0
+  /// Where prefixes of prompts outlive the server; nil: nowhere.
+  public var store: PrefixStore?
+  /// Called with lines for the log.
+  public var log: @Sendable (String) -> Void = { _ in }
+
   /// The usual ones.
   public init() {}
 }
@@ -31,7 +38,7 @@ public final class Scheduler: Sendable {
   /// What each slot is doing.
   public let slots: [SlotStatus]
 
-  private let options: ServingOptions
+  let options: ServingOptions
   private let tokenizer: Tokenizer
   private let vocabulary: AnswerConstraint.Vocabulary
   private let inboxes: [Inbox]
@@ -84,13 +91,17 @@ public final class Scheduler: Sendable {
       defer { firstSlot += model.sequenceCount }
       return firstSlot
     }
+    options.store?.scan(for: group.models[0])
+    var options = options
+    options.cacheByteCount /= group.models.count
     try group.forEachModel { model throws(ModelError) in
       guard let index = group.models.firstIndex(where: { $0 === model }) else { return }
       let own = Array(slots[firstSlots[index]..<firstSlots[index] + model.sequenceCount])
-      Lane(model, tokenizer, vocabulary, inboxes[index], own, counters, promptShare: options.promptShare) { [self] in
+      Lane(model, tokenizer, vocabulary, inboxes[index], own, counters, options) { [self] in
         isEnding.load(ordering: .relaxed)
       }.run()
     }
+    options.store?.finish()
   }
 
   /// Takes no more requests. `run` returns once those that there are have been answered.

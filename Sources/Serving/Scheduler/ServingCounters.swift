@@ -16,6 +16,11 @@ public final class ServingCounters: Sendable {
   private let cancelledCount = Atomic<Int>(0)
   private let failedCount = Atomic<Int>(0)
 
+  private let memoryTokenCount = Atomic<Int>(0)
+  private let diskTokenCount = Atomic<Int>(0)
+  private let prefixCount = Atomic<Int>(0)
+  private let prefixByteCount = Atomic<Int>(0)
+
   init() {}
 
   /// Tokens of prompts that were computed.
@@ -38,6 +43,24 @@ public final class ServingCounters: Sendable {
   public var cancelled: Int { cancelledCount.load(ordering: .relaxed) }
   /// Requests that failed in the model.
   public var failed: Int { failedCount.load(ordering: .relaxed) }
+
+  /// Tokens of prompts that came from prefixes in memory: the known ones but for those that were in the slot itself, and on disk.
+  public var cachedMemoryTokens: Int { memoryTokenCount.load(ordering: .relaxed) }
+  /// Tokens of prompts that came from files.
+  public var cachedDiskTokens: Int { diskTokenCount.load(ordering: .relaxed) }
+  /// Prefixes in memory.
+  public var prefixes: Int { prefixCount.load(ordering: .relaxed) }
+  /// Bytes that they take.
+  public var prefixBytes: Int { prefixByteCount.load(ordering: .relaxed) }
+
+  func noteFromMemory(_ tokens: Int) { memoryTokenCount.add(tokens, ordering: .relaxed) }
+
+  func noteFromDisk(_ tokens: Int) { diskTokenCount.add(tokens, ordering: .relaxed) }
+
+  func noteMemory(prefixes: Int, byteCount: Int) {
+    prefixCount.add(prefixes, ordering: .relaxed)
+    prefixByteCount.add(byteCount, ordering: .relaxed)
+  }
 
   func noteBeginning(cached: Int) { cachedTokenCount.add(cached, ordering: .relaxed) }
 
