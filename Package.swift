@@ -81,7 +81,8 @@ let package = Package(
     .target(
       name: "Doctor",
       dependencies: [
-        "Generation", "PackRuntime", "PackFormat", "Files", "CLinux", .product(name: "SystemPackage", package: "swift-system"),
+        "Generation", "PackRuntime", "PackFormat", "Files", "JSON", "CLinux",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: safe),
 
@@ -149,7 +150,8 @@ let package = Package(
     .target(
       name: "EmulatedKernels", dependencies: ["CKernels"], path: "Tests/EmulatedKernels",
       cSettings: [.headerSearchPath("../../Sources/CKernels")] + cWarnings),
-    .testTarget(name: "RuntimeTests", dependencies: ["Doctor", "PackRuntime", "Files", "Repack", "CLinux", "TestSupport"]),
+    .testTarget(
+      name: "RuntimeTests", dependencies: ["Doctor", "PackRuntime", "Files", "JSON", "Repack", "CLinux", "TestSupport"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "GGUF", "TestSupport"]),
     .testTarget(name: "InferenceTests", dependencies: ["Inference", "Generation", "Repack", "TestSupport"]),
     .testTarget(name: "GenerationTests", dependencies: ["Generation", "ChatTemplates", "JSON", "GGUF", "TestSupport"]),

@@ -3,8 +3,10 @@
 #include "CLinuxMemory.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 void cl_touch(const void *start, size_t bytes, bool writing) {
   for (size_t offset = 0; offset < bytes; offset += 4096) {
@@ -29,4 +31,13 @@ int64_t cl_read_cached(int file, void *buffer, int64_t bytes, int64_t offset) {
   struct iovec piece = {.iov_base = buffer, .iov_len = (size_t)bytes};
   int64_t count = preadv2(file, &piece, 1, offset, RWF_NOWAIT);
   return count >= 0 ? count : -errno;
+}
+
+int cl_memory_file(const char *name, int64_t bytes) {
+  int file = memfd_create(name, MFD_CLOEXEC);
+  if (file < 0) return -errno;
+  if (ftruncate(file, bytes) == 0) return file;
+  int error = errno;
+  close(file);
+  return -error;
 }

@@ -97,15 +97,10 @@ package struct ProgressLine {
     for details in [bytes + left, left, []] {
       let text = ([percent] + details).joined(separator: ", ")
       let width = min(30, room - label.count - text.count - 4)
-      if width >= 10 { return "\(label) [\(Self.bar(part, width, isUTF8))] \(text)" }
+      if width >= 10 { return "\(label) [\(Bar(part: part).text(width, isUTF8: isUTF8))] \(text)" }
       if width >= -3 { return "\(label) \(text)" }
     }
     return String("\(label) \(percent)".prefix(max(room, 0)))
-  }
-
-  private static func bar(_ part: Double, _ width: Int, _ isUTF8: Bool) -> String {
-    let filled = min(width, Int(part * Double(width)))
-    return String(repeating: isUTF8 ? "█" : "#", count: filled) + String(repeating: " ", count: width - filled)
   }
 
   /// A time in hours, minutes and seconds: `5:57`, `1:02:03`.

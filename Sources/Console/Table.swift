@@ -23,6 +23,23 @@ package struct Table: Sendable {
     return ([columns.map(\.title)] + rows).map { pad($0, widths).joined(separator: "  ").droppingBlanksAtEnd }
   }
 
+  /// The lines, each cell on one of its own where a row does not fit so many columns; nil: any row fits.
+  package func lines(columns: Int?) -> [String] {
+    guard let columns, lines.contains(where: { $0.count > columns }) else { return lines }
+    return records
+  }
+
+  /// Each row as a paragraph: a line for each cell, after its column's title.
+  package var records: [String] {
+    let width = columns.map(\.title.count).max() ?? 0
+    return Array(
+      rows.map { row in
+        zip(columns, row).map { column, cell in
+          "\(column.title)\(String(repeating: " ", count: width - column.title.count))  \(cell)"
+        }
+      }.joined(separator: [""]))
+  }
+
   /// The lines as Markdown writes a table.
   package var markdown: [String] {
     let widths = self.widths.map { max($0, 3) }

@@ -51,3 +51,13 @@ package struct WholeFile<Failure: FileFailure>: ~Copyable, Sendable {
     isCommitted = true
   }
 }
+
+extension WholeFile {
+  /// Writes a file at `path` that holds `text`, or changes nothing.
+  package static func write(_ text: String, to path: String) throws(Failure) {
+    var file = try WholeFile(path)
+    let bytes = Array(text.utf8)
+    try unsafe bytes.span.bytes.withUnsafeBytes { (buffer) throws(Failure) in try unsafe file.append(buffer) }
+    try file.commit()
+  }
+}

@@ -33,6 +33,8 @@ public final class Session {
   public let group: ModelGroup
   /// The only model, or the first node's.
   public var model: Model { group.models[0] }
+  /// What `packrun top` reads, as long as this session lives; nil where the kernel refuses it.
+  private var board: RunBoard?
 
   /// Opens the pack at `path`.
   ///
@@ -63,6 +65,8 @@ public final class Session {
       weights = try MappedPack(pack, teams: teams, options: memory)
     } catch { throw ModelGroup.naming(largestContextFor: error, pack, replicas, teams: plan, options: options.model) }
     group = try ModelGroup(weights, teams: teams, options: options.model)
+    board = RunBoard(laneCount: group.models.count, description: RunDescription(self).text)
+    if let board { for (lane, model) in group.models.enumerated() { model.counter = board.counter(ofLane: lane) } }
   }
 
   private static func plan(nodeCount: Int?, _ options: SessionOptions) throws(RuntimeError) -> TeamPlan {

@@ -2,6 +2,7 @@
 
 import Files
 import GGUF
+import Glibc
 import SystemPackage
 
 /// A pack that has been opened: everything in it is validated but the weights' digests.
@@ -32,6 +33,16 @@ public struct Pack: Sendable {
 
   /// The model's keys.
   public var metadata: GGUFMetadata { headers[0].metadata }
+
+  /// The folder's path from the root, without links; as it was given if the folder has gone.
+  package var wholePath: String {
+    let resolved: String? = unsafe path.withPath { path in
+      guard let resolved = unsafe realpath(path, nil) else { return nil }
+      defer { unsafe free(resolved) }
+      return unsafe String(pathBytes: UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
+    }
+    return resolved ?? path
+  }
 
   /// The path of blob `index`.
   public func blobPath(_ index: Int) -> String { path + "/" + manifest.blobs[index].file }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Console
+import Doctor
 import Files
 import GGUF
 import Generation
@@ -45,8 +46,20 @@ struct BenchReport {
     return large.map { "\($0.name) \(Decimal($0.percent, 0)) %" }.joined(separator: ", ")
   }
 
+  /// The results as a picture.
+  var picture: BenchPicture {
+    BenchPicture(
+      title: "\(name.oneLine): \(types), \(ByteCount(session.weights.byteCount))",
+      subtitle:
+        "\(Count(session.teams.teamCount, "node")), \(Count(session.teams.threadCount, "thread")), \(session.model.kernelsName), "
+        + "KV cache \(cache.rawValue), memory \(session.weights.kind.rawValue)",
+      tests: tests.map(roofline.bar))
+  }
+
   /// A table as llama-bench prints it, and below it what each test reached of what the machine gives.
-  var table: String {
+  ///
+  /// - Parameter columns: Of the terminal; nil: it may be as wide as it likes.
+  func table(columns: Int?) -> String {
     var table = Table([
       ("model", .left), ("types", .left), ("size", .right), ("params", .right), ("kernels", .left), ("kv", .left),
       ("memory", .left),
@@ -59,7 +72,8 @@ struct BenchReport {
         "\(session.teams.threadCount)", test.name, "\(Decimal(test.rate.mean, 2)) ± \(Decimal(test.rate.deviation, 2))",
       ])
     }
-    return (table.markdown + roofline.lines(tests)).joined(separator: "\n")
+    let isNarrow = columns.map { $0 < table.markdown[0].count } ?? false
+    return ((isNarrow ? table.records : table.markdown) + roofline.lines(tests)).joined(separator: "\n")
   }
 
   /// What is the same for all tests.

@@ -15,7 +15,7 @@ struct Packrun: ParsableCommand {
     subcommands: [
       RunCommand.self, ChatCommand.self, BenchCommand.self, PerplexityCommand.self, TemplateCommand.self, TokenizeCommand.self,
       LogitsCommand.self,
-      PlacementCommand.self, DoctorCommand.self, PinCommand.self, UnpinCommand.self,
+      PlacementCommand.self, TopCommand.self, DoctorCommand.self, PinCommand.self, UnpinCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 

@@ -7,7 +7,9 @@ import PackRuntime
 
 extension PlacementReport {
   /// The report as people read it.
-  var text: String {
+  ///
+  /// - Parameter columns: Of the terminal; nil: lines may be as long as they like.
+  func text(columns: Int?) -> String {
     let choice = reason.map { "\(memory) (\($0.line))" } ?? memory
     var lines = ["memory: \(choice), pages counted by \(isFromNumaMaps ? "/proc/self/numa_maps" : "move_pages")"]
     var table = Table([
@@ -15,10 +17,10 @@ extension PlacementReport {
       ("absent", .right), ("page size", .right), ("faults", .right), ("per GiB", .right), ("seconds", .right), ("GB/s", .right),
     ])
     for blob in blobs { table.append(blob.row) }
-    lines += table.lines
+    lines += table.lines(columns: columns)
     if !bandwidth.isEmpty {
       lines += ["", "read bandwidth in GB/s: each node's threads (rows) reading each node's weights (columns)"]
-      lines += bandwidthTable.lines
+      lines += bandwidthTable.lines(columns: columns)
     }
     return lines.joined(separator: "\n")
   }

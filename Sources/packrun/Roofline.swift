@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Console
+import Doctor
 import Files
 import Generation
 import JSON
@@ -56,6 +57,17 @@ struct Roofline {
       return
         "\(reading): \(Decimal(part, 0)) % of the \(Decimal(memory.gigabytesPerSecond, 1)) that these threads read from memory (\(memory.loop))"
     }
+  }
+
+  /// A test as the picture of a benchmark shows it.
+  func bar(_ test: Test) -> BenchPicture.Test {
+    test.isPrompt
+      ? BenchPicture.Test(
+        name: test.name, rate: test.rate.mean, deviation: test.rate.deviation, used: gigaMultiplyAddsPerSecond(test),
+        limit: multiplying.gigaMultiplyAddsPerSecond, unit: "billion multiply-adds/s", source: multiplying.instructions)
+      : BenchPicture.Test(
+        name: test.name, rate: test.rate.mean, deviation: test.rate.deviation, used: gigabytesPerSecond(test),
+        limit: memory?.gigabytesPerSecond, unit: "GB/s", source: "memory")
   }
 
   /// Adds to a test's document what it reached.

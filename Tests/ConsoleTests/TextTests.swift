@@ -34,6 +34,22 @@ struct TextTests {
     #expect(Decimal(value, decimals).description == text)
   }
 
+  @Test("A row that does not fit the terminal becomes a paragraph, a line for each cell")
+  func narrowTable() {
+    var table = Table([("name", .left), ("count", .right)])
+    table.append(["a", "1"])
+    table.append(["b", "1000000"])
+    #expect(table.lines(columns: nil) == table.lines && table.lines(columns: 13) == table.lines)
+    #expect(table.lines(columns: 12) == ["name   a", "count  1", "", "name   b", "count  1000000"])
+  }
+
+  @Test(
+    "A bar never leaves its width",
+    arguments: [(-1.0, "    "), (0, "    "), (0.5, "##  "), (1, "####"), (7, "####"), (.nan, "    ")])
+  func bar(part: Double, text: String) {
+    #expect(Bar(part: part).text(4, isUTF8: false) == text)
+  }
+
   @Test("A column is as wide as its widest cell, and numbers end at its right edge")
   func table() {
     var table = Table([("name", .left), ("count", .right)])

@@ -33,4 +33,8 @@ int64_t cl_thread_faults(void);
 // How many bytes this process may lock; -1: any number.
 int64_t cl_lock_limit(void);
 
+// Makes a file of `bytes` zeros that lies in memory and has no name in any folder; other processes find it by its descriptor under
+// /proc, where its link says `name`. It goes with the last descriptor and mapping of it. The descriptor, or -errno.
+int cl_memory_file(const char *name, int64_t bytes);
+
 #endif

@@ -36,6 +36,8 @@ public final class Model {
   private let weights: ModelWeights
   private let memory: PassMemory
   private var pass: Pass
+  /// Where other processes see how far this model is; nil where nothing is shown.
+  package var counter: StepCounter?
 
   /// Finds the weights of the model that `metadata` describes and makes room for its sequences.
   ///
@@ -208,6 +210,7 @@ public final class Model {
     pass.step.wantedCount = wanted
     let pass = pass
     teams.run { worker in PassThread(pass, worker).run() }
+    counter?.add(tokens: count, answered: wanted)
   }
 
   private func logits(_ row: Int) -> UnsafeBufferPointer<Float> {

@@ -27,6 +27,11 @@ public final class MappedPack {
   /// The model's keys.
   public var metadata: GGUFMetadata { pack.metadata }
 
+  /// Where each replica lies: its file in the pack, its node, and its addresses.
+  package var replicaRanges: [(file: String, node: Int, range: AddressRange)] {
+    blobs.map { (pack.manifest.blobs[$0.replica.blob].file, $0.replica.node, $0.mappedRange(kind)) }
+  }
+
   /// Bytes of weights in memory.
   public var byteCount: Int { blobs.reduce(0) { $0 + $1.replica.byteCount } }
 

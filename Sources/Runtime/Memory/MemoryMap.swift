@@ -7,6 +7,9 @@ package struct MemoryMap {
   package var hugeByteCount = 0
   package var giganticByteCount = 0
 
+  /// Nothing yet.
+  package init() {}
+
   /// Sums up the mappings that begin within the range.
   package static func read(_ range: AddressRange, root: String = "") -> MemoryMap {
     let addresses = range.start..<range.end

@@ -37,11 +37,7 @@ public struct PinnedReplicas {
   package init(_ pack: Pack, root: String = "") {
     self.pack = pack
     self.root = root
-    let path = unsafe realpath(pack.path, nil).map { resolved in
-      defer { unsafe free(resolved) }
-      return unsafe String(cString: resolved)
-    }
-    resolvedPath = path ?? pack.path
+    resolvedPath = pack.wholePath
     // FNV-1a of the folder's path: a file name of fixed length.
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for byte in resolvedPath.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }

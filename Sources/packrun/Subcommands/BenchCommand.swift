@@ -45,6 +45,10 @@ struct BenchCommand: ParsableCommand {
   @Flag(help: "The same as -o json.")
   var json = false
 
+  @Option(
+    help: "Also draw the results beside what the machine gives at most to this SVG file.", completion: .file(extensions: ["svg"]))
+  var svg: String?
+
   private static func counts(_ text: String) throws -> [Int] {
     try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
       guard let count = Int(word) else { throw ValidationError("write numbers of tokens, such as 64 or 64,256") }
@@ -57,6 +61,7 @@ struct BenchCommand: ParsableCommand {
     guard (counts + [depth]).allSatisfy({ (0...1 << 28).contains($0) }), counts.contains(where: { $0 > 0 }) else {
       throw ValidationError("-p, -n and -d must be between 0 and \(1 << 28), and -p or -n must be more than 0")
     }
+    if svg == "-" { throw ValidationError("--svg -: this cannot be written to standard output; name a file") }
     guard repetitions > 0, (1...256).contains(parallel) else {
       throw ValidationError("-r must be at least 1, and --parallel between 1 and 256")
     }
@@ -64,6 +69,8 @@ struct BenchCommand: ParsableCommand {
 
   func run() throws {
     var arguments = model
+    // A file that cannot be written shows before anything is measured.
+    if let svg { _ = try WholeFile<FileError>(svg) }
     arguments.context = model.context ?? depth + max((promptTokens + numberOfTokens).max() ?? 0, 16)
     let session = try arguments.session(arguments.open(), sequences: parallel)
     let models = session.group.models.count
@@ -88,11 +95,12 @@ struct BenchCommand: ParsableCommand {
       session: session, tests: tests, cache: model.kv, depth: depth, parallel: parallel,
       roofline: Roofline(session, sequences: parallel, depth: depth))
     switch json ? .json : output {
-    case .md: Output.print(report.table)
+    case .md: Output.print(report.table(columns: StandardStream.output.columns))
     case .csv: Output.print(report.csv)
     case .json: Output.print(document: report.document)
     case .jsonl: for event in report.events { Output.print(event: event) }
     }
+    if let svg { try WholeFile<FileError>.write(report.picture.svg, to: svg) }
   }
 
   /// Tokens per second of each repetition, after one to warm up; each computes `count` tokens.

@@ -44,7 +44,7 @@ struct PinCommand: ParsableCommand {
         pack.folder.oneLine,
       ])
     }
-    Output.print(table.lines.joined(separator: "\n"))
+    Output.print(table.lines(columns: StandardStream.output.columns).joined(separator: "\n"))
   }
 
   private func pin(_ pack: Pack) throws {

@@ -64,7 +64,7 @@ struct PlacementCommand: ParsableCommand {
       Output.print(document: report.document)
     } else {
       for note in report.notes { Terminal.note(note.line) }
-      Output.print(report.text)
+      Output.print(report.text(columns: StandardStream.output.columns))
     }
     try draw(report, of: pack)
     if hold > 0 { withExtendedLifetime(mapped) { _ = sleep(hold) } }
@@ -75,14 +75,7 @@ struct PlacementCommand: ParsableCommand {
     guard svg != nil || html != nil else { return }
     let name = pack.path.split(separator: "/").last.map(String.init) ?? pack.path
     let picture = PlacementPicture(report, of: name, on: Topology.read())
-    if let svg { try Self.write(picture.svg, to: svg) }
-    if let html { try Self.write(picture.html(report.text), to: html) }
-  }
-
-  private static func write(_ text: String, to path: String) throws {
-    var file = try WholeFile<FileError>(path)
-    let bytes = Array(text.utf8)
-    try unsafe bytes.span.bytes.withUnsafeBytes { (buffer) throws(FileError) in try unsafe file.append(buffer) }
-    try file.commit()
+    if let svg { try WholeFile<FileError>.write(picture.svg, to: svg) }
+    if let html { try WholeFile<FileError>.write(picture.html(report.text(columns: nil)), to: html) }
   }
 }

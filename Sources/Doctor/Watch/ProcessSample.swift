@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Glibc
+import PackRuntime
+
+/// A process at one moment.
+public struct ProcessSample: Sendable {
+  /// What a thread has done so far.
+  struct Thread: Hashable, Sendable {
+    /// Seconds of a CPU.
+    var seconds: Double
+    /// The CPU that it ran on last.
+    var cpu: Int
+
+    /// Reads a line of /proc/PID/task/TID/stat; nil if it is not one.
+    init?(_ line: String, ticksPerSecond: Int) {
+      // The name is in parentheses and may hold anything; after it come the state and numbers (proc(5): utime is field 14, stime 15,
+      // processor 39).
+      guard let end = line.lastIndex(of: ")") else { return nil }
+      let fields = line[line.index(after: end)...].split(separator: " ")
+      guard fields.count > 36, let user = Int(fields[11]), let system = Int(fields[12]), let cpu = Int(fields[36]) else {
+        return nil
+      }
+      seconds = Double(user + system) / Double(max(ticksPerSecond, 1))
+      self.cpu = cpu
+    }
+  }
+
+  let time: ContinuousClock.Instant
+  let threads: [Int: Thread]
+  let lanes: [RunBoard.Lane]?
+
+  /// Looks at a process; nil if it has ended.
+  public init?(_ process: WatchedProcess) {
+    time = .now
+    guard let ids = WatchedProcess.names("\(process.folder)/task"), !ids.isEmpty else { return nil }
+    let ticks = sysconf(Int32(_SC_CLK_TCK))
+    var threads: [Int: Thread] = [:]
+    for id in ids {
+      if let text = TextFile.read("\(process.folder)/task/\(id)/stat"), let number = Int(id) {
+        threads[number] = Thread(text, ticksPerSecond: ticks)
+      }
+    }
+    self.threads = threads
+    lanes = process.readLanes()
+  }
+
+  init(time: ContinuousClock.Instant, threads: [Int: Thread], lanes: [RunBoard.Lane]?) {
+    (self.time, self.threads, self.lanes) = (time, threads, lanes)
+  }
+}
+
+/// Where the kernel says that a process's pages are.
+public struct ProcessPages: Sendable, Hashable {
+  /// For each node that weights belong on, the pages of 4 KiB by the node that has them; for a process that shows no weights, all its
+  /// pages, each under the node that has it.
+  package var pages: [Int: [Int: Int]] = [:]
+
+  /// Reads /proc/PID/numa_maps; nil if that may not be read.
+  public init?(_ process: WatchedProcess) {
+    guard let text = TextFile.read("\(process.folder)/numa_maps"), !text.isEmpty else { return nil }
+    self.init(text, process.replicas)
+  }
+
+  init(_ text: String, _ replicas: [WatchedProcess.Replica]) {
+    for replica in replicas {
+      var map = MemoryMap()
+      map.readNodes(text, replica.addresses)
+      pages[replica.node, default: [:]].merge(map.pages, uniquingKeysWith: +)
+    }
+    guard replicas.isEmpty else { return }
+    var map = MemoryMap()
+    map.readNodes(text, 0..<UInt.max)
+    for (node, count) in map.pages { pages[node] = [node: count] }
+  }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Files
+import Glibc
+import JSON
+import PackRuntime
+import SystemPackage
+
+/// A process as others see it: what it shows of its run, if it runs a pack, and what the kernel says about its threads and pages.
+public struct WatchedProcess: Sendable {
+  /// A node that a model computes on.
+  struct Part: Hashable, Sendable {
+    var node: Int
+    var threads: Int
+    /// Of its weights, those that a step reads.
+    var weightByteCount: Int
+  }
+
+  /// A blob in the process's memory.
+  struct Replica: Hashable, Sendable {
+    var node: Int
+    var addresses: Range<UInt>
+  }
+
+  /// Its number.
+  public let id: Int
+  /// Its program, as the kernel calls it.
+  public let program: String
+  /// The pack that it runs, by its whole path; nil if it shows none.
+  public private(set) var pack: String?
+  /// How it holds the weights; nil if it shows none.
+  public private(set) var memory: String?
+  private(set) var replicas: [Replica] = []
+  private(set) var lanes: [[Part]] = []
+  let root: String
+  private var board: String?
+
+  var folder: String { "\(root)/proc/\(id)" }
+
+  /// Why a process cannot be watched.
+  public enum Problem: Error, Hashable {
+    /// There is none of this number.
+    case noProcess
+    /// It belongs to another user.
+    case notAllowed
+    /// No process that this user may look at runs the pack.
+    case notRunning
+  }
+
+  /// Looks at a process.
+  public init(_ id: Int) throws(Problem) { try self.init(id, root: "") }
+
+  init(_ id: Int, root: String) throws(Problem) {
+    (self.id, self.root) = (id, root)
+    guard let program = TextFile.read("\(root)/proc/\(id)/comm") else { throw .noProcess }
+    self.program = program
+    guard let files = Self.names("\(root)/proc/\(id)/fd") else { throw .notAllowed }
+    for file in files {
+      let path = "\(root)/proc/\(id)/fd/\(file)"
+      // The kernel writes `/memfd:NAME (deleted)`.
+      guard Self.link(path)?.hasPrefix("/memfd:\(RunBoard.name)") == true, let bytes = Self.bytes(path),
+        let (_, description) = RunBoard.read(bytes), describe(description)
+      else { continue }
+      board = path
+      break
+    }
+  }
+
+  /// The processes of this user that run the pack at `path`, which is whole and without links.
+  public static func all(running path: String) throws(Problem) -> [WatchedProcess] {
+    let ids = (names("/proc") ?? []).compactMap { Int($0) }.sorted()
+    let found = ids.compactMap { try? WatchedProcess($0) }.filter { $0.pack == path }
+    guard !found.isEmpty else { throw .notRunning }
+    return found
+  }
+
+  /// What the board says now; nil if there is none, or the process has ended.
+  func readLanes() -> [RunBoard.Lane]? { board.flatMap(Self.bytes).flatMap(RunBoard.read)?.lanes }
+
+  mutating func describe(_ description: [UInt8]) -> Bool {
+    guard let document = try? JSONValue(parsing: description), document["schemaVersion"]?.integer == 1,
+      let lanes = document["lanes"]?.array, let replicas = document["replicas"]?.array
+    else { return false }
+    pack = document["pack"]?.string
+    memory = document["memory"]?.string
+    self.lanes = lanes.map { lane in
+      (lane.array ?? []).compactMap { part in
+        guard let node = part["node"]?.integer, let threads = part["threads"]?.integer,
+          let bytes = part["weightByteCount"]?.integer
+        else { return nil }
+        return Part(node: node, threads: threads, weightByteCount: bytes)
+      }
+    }
+    self.replicas = replicas.compactMap { replica in
+      guard let node = replica["node"]?.integer, let start = replica["start"]?.integer, let count = replica["byteCount"]?.integer,
+        start >= 0, count >= 0
+      else { return nil }
+      return Replica(node: node, addresses: UInt(start)..<UInt(start) + UInt(count))
+    }
+    return true
+  }
+
+  // MARK: Files of the kernel
+
+  static func names(_ folder: String) -> [String]? {
+    guard let stream = unsafe opendir(folder) else { return nil }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
+        unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  private static func link(_ path: String) -> String? {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let count = unsafe readlink(path, &buffer, buffer.count)
+    guard count > 0 else { return nil }
+    return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  private static func bytes(_ path: String) -> [UInt8]? {
+    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec]) else { return nil }
+    defer { try? file.close() }
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 1 << 16)
+    while bytes.count < 1 << 24 {
+      guard let count = try? unsafe piece.withUnsafeMutableBytes({ try unsafe file.read(into: $0) }) else { return nil }
+      if count == 0 { break }
+      bytes.append(contentsOf: piece[..<count])
+    }
+    return bytes
+  }
+}
