@@ -185,13 +185,15 @@ if Context.environment["GGUFPACK_SERVER"] != nil {
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
   ]
+  // The page that the server answers at `/`: the C compiler puts its files into the program.
+  let pageFiles = ["page.html", "page.css", "markdown.js", "store.js", "stream.js", "chat.js", "server.js", "page.js"]
+  package.targets.append(.target(name: "ServerPage", exclude: pageFiles, cSettings: cWarnings))
   package.targets.append(
     .executableTarget(
       name: "packserve",
       dependencies: [
         "ModelConsole", "Console", "Serving", "Generation", "Inference", "Tokenization", "ChatTemplates", "PackRuntime",
-        "PackFormat",
-        "Files", "JSON", .product(name: "Hummingbird", package: "hummingbird"),
+        "PackFormat", "Files", "JSON", "ServerPage", .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

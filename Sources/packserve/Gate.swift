@@ -11,8 +11,8 @@ struct Gate: RouterMiddleware {
   typealias Context = BasicRequestContext
 
   private let keys: [[UInt8]]
-  /// What anybody may ask.
-  private static let open = ["/health", "/ready"]
+  /// What anybody may ask: browsers cannot send a key for the page, which tells nothing and asks for the key itself.
+  private static let open = ["/", "/health", "/ready"]
 
   init(keys: [String]) { self.keys = keys.map { Array($0.utf8) } }
 

@@ -25,6 +25,7 @@ struct Routes: Sendable {
       router.post(RouterPath(path)) { request, _ in try await answer(request, CompletionRequest.read) }
     }
     router.post("/v1/messages") { request, _ in try await answer(request, MessagesRequest.read) }
+    router.get("/") { _, _ in Page.response() }
     addFacts(to: router)
     addTexts(to: router)
     return router
