@@ -184,6 +184,7 @@ if Context.environment["GGUFPACK_SERVER"] != nil {
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.2"),
   ]
   // The page that the server answers at `/`: the C compiler puts its files into the program.
   let pageFiles = ["page.html", "page.css", "markdown.js", "store.js", "stream.js", "chat.js", "server.js", "page.js"]
@@ -194,6 +195,7 @@ if Context.environment["GGUFPACK_SERVER"] != nil {
       dependencies: [
         "ModelConsole", "Console", "Serving", "Generation", "Inference", "Tokenization", "ChatTemplates", "PackRuntime",
         "PackFormat", "Files", "JSON", "ServerPage", .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdTLS", package: "hummingbird"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -17,6 +17,14 @@ package enum Terminal {
     set { name.withLock { $0 = newValue } }
   }
 
+  private static let form = Mutex<(@Sendable (String) -> String)?>(nil)
+
+  /// How a note becomes a line, without its end; nil: the program's name stands before it.
+  package static var lineForm: (@Sendable (String) -> String)? {
+    get { form.withLock { $0 } }
+    set { form.withLock { $0 = newValue } }
+  }
+
   /// Whether standard error can redraw a line.
   package static var isInteractive: Bool { StandardStream.errors.isTerminal && environment("TERM") != "dumb" }
 
@@ -55,7 +63,7 @@ package enum Terminal {
   /// Writes one line that says what is wrong, or what the person should know.
   ///
   /// Control characters in it are escaped: a text of a file must not drive the terminal, nor break the line.
-  package static func note(_ text: String) { write(line: "\(program): \(text.oneLine)") }
+  package static func note(_ text: String) { write(line: lineForm?(text.oneLine) ?? "\(program): \(text.oneLine)") }
 
   private static func write(line: String) {
     hasStatus.withLock { hasStatus in

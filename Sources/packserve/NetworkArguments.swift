@@ -19,11 +19,37 @@ struct NetworkArguments: ParsableArguments {
   @Option(help: "The same for the keys in a file, one a line.", completion: .file())
   var apiKeyFile: String?
 
+  @Option(
+    help: "Answer over TLS, with the certificate in this file (PEM; those that lead to a root may follow).", completion: .file())
+  var cert: String?
+
+  @Option(help: "The private key of that certificate, in a file (PEM).", completion: .file())
+  var key: String?
+
+  @Option(
+    name: .customLong("cors"), parsing: .upToNextOption,
+    help: """
+      The origins whose pages may use the server from a browser, as https://chat.example.com; * for all. Its own page may, and programs \
+      that are not browsers.
+      """)
+  var origins: [String] = []
+
   @Option(name: .customLong("max-body"), help: "Megabytes of a request at most.")
   var bodyMegabytes = 16
 
   @Option(name: .customLong("max-connections"), help: "Connections at a time; more wait.")
   var connections = 1024
+
+  @Option(
+    name: .customLong("client-timeout"),
+    help: "Seconds after which a client is dropped that sends nothing, does not complete its request, or does not read its answer.")
+  var clientSeconds = 60
+
+  @Option(help: "How lines about requests and the server are written: text, or json, an object a line.")
+  var logFormat = LogFormat.text
+
+  @Flag(help: "Write what clients ask into these lines too. Without it no text of a request or an answer is in them.")
+  var logPrompts = false
 
   @Option(name: .customLong("drain"), help: "Seconds that answers under way get when the server is asked to end.")
   var drainSeconds = 30
@@ -32,9 +58,24 @@ struct NetworkArguments: ParsableArguments {
     if !(0...65535).contains(port) { throw ValidationError("--port must be between 0 and 65535") }
     if !(1...1024).contains(bodyMegabytes) { throw ValidationError("--max-body must be between 1 and 1024") }
     if !(1...65536).contains(connections) { throw ValidationError("--max-connections must be between 1 and 65536") }
+    if !(1...86400).contains(clientSeconds) { throw ValidationError("--client-timeout must be between 1 and 86400") }
     if !(0...86400).contains(drainSeconds) { throw ValidationError("--drain must be between 0 and 86400") }
+    if (cert == nil) != (key == nil) { throw ValidationError("TLS needs both --cert and --key") }
+    for origin in origins where origin != "*" && !Self.isOrigin(origin) {
+      throw ValidationError(
+        "--cors: '\(origin)' is not an origin, which has a scheme and a host and no path, as https://chat.example.com")
+    }
     if apiKey != nil, apiKeyFile != nil { throw ValidationError("give --api-key or --api-key-file, not both") }
   }
+
+  private static func isOrigin(_ text: String) -> Bool {
+    guard text != "null", let range = text.firstRange(of: "://") else { return text == "null" }
+    let host = text[range.upperBound...]
+    return range.lowerBound > text.startIndex && !host.isEmpty && !host.contains { "/?#*".contains($0) || $0.isWhitespace }
+  }
+
+  /// Whether only programs of this machine can reach the server.
+  var isLocal: Bool { host == "localhost" || host == "::1" || OriginGate.isLoopback(host) }
 
   /// The keys that open the server; empty if it is open.
   func keys() throws -> [String] {

@@ -35,6 +35,8 @@ struct Packserve: ParsableCommand {
     // Anything wrong with the input shows before the weights are read.
     let tokenizer = try Tokenizer(metadata: pack.metadata)
     let keys = try network.keys()
+    let certificate = try network.cert.map { try Certificate.configuration(chain: $0, key: network.key ?? "") }
+    if network.logFormat == .json { Terminal.lineForm = { LogLine.json(.info, $0) } }
     if let room = OpenFileLimit.raise(for: network.connections) {
       Terminal.note("there is room for \(room) connections instead of \(network.connections); raise the limit with: ulimit -n")
     }
@@ -49,7 +51,7 @@ struct Packserve: ParsableCommand {
     } else if let refusal = spare.bindThisThread() {
       Terminal.note("HTTP may take time from the threads that compute: \(refusal)")
     }
-    let server = Server(engine, network, keys: keys)
+    let server = Server(engine, network, keys: keys, certificate: certificate)
     let ended = DispatchSemaphore(value: 0)
     Task {
       await server.run()

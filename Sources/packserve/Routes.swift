@@ -3,20 +3,25 @@
 import HTTPTypes
 import Hummingbird
 import JSON
+import Logging
 import NIOCore
 import Serving
 
 /// What is answered at which address.
 struct Routes: Sendable {
   private let engine: Engine
-  private let bodyLimit: Int
+  private let arguments: NetworkArguments
+  private let log: Logger
+  private var bodyLimit: Int { arguments.bodyMegabytes << 20 }
 
-  init(_ engine: Engine, bodyLimit: Int) {
-    (self.engine, self.bodyLimit) = (engine, bodyLimit)
+  init(_ engine: Engine, _ arguments: NetworkArguments, log: Logger) {
+    (self.engine, self.arguments, self.log) = (engine, arguments, log)
   }
 
   func router(keys: [String]) -> Router<BasicRequestContext> {
     let router = Router(context: BasicRequestContext.self)
+    router.add(middleware: RequestLog(logger: log))
+    router.add(middleware: OriginGate(allowed: arguments.origins, isLocal: arguments.isLocal))
     router.add(middleware: Gate(keys: keys))
     for path in ["/v1/chat/completions", "/chat/completions"] {
       router.post(RouterPath(path)) { request, _ in try await answer(request, ChatCompletionRequest.read) }
@@ -61,6 +66,9 @@ struct Routes: Sendable {
     for try await part in body {
       guard bytes.count + part.readableBytes <= bodyLimit else { throw InterfaceError.tooLarge(limit: bodyLimit) }
       bytes += part.readableBytesView
+    }
+    if arguments.logPrompts {
+      log.info("asked", metadata: ["id": .string(RequestLog.id), "body": .string(String(decoding: bytes, as: UTF8.self))])
     }
     do throws(JSONError) { return try JSONValue(parsing: bytes) } catch { throw InterfaceError.badBody("not JSON: \(error)") }
   }

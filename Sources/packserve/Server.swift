@@ -2,9 +2,12 @@
 
 import Console
 import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 import ServiceLifecycle
 import Serving
 
@@ -13,24 +16,41 @@ struct Server {
   private let engine: Engine
   private let arguments: NetworkArguments
   private let keys: [String]
+  /// What TLS needs; nil: answers are not encrypted.
+  private let certificate: TLSConfiguration?
 
-  init(_ engine: Engine, _ arguments: NetworkArguments, keys: [String]) {
-    (self.engine, self.arguments, self.keys) = (engine, arguments, keys)
+  init(_ engine: Engine, _ arguments: NetworkArguments, keys: [String], certificate: TLSConfiguration?) {
+    (self.engine, self.arguments, self.keys, self.certificate) = (engine, arguments, keys, certificate)
+  }
+
+  /// How connections are handled: with limits on what a client may send and how long it may take.
+  private func connections() throws -> HTTPServerBuilder {
+    let patience = TimeAmount.seconds(Int64(arguments.clientSeconds))
+    let plain = HTTPServerBuilder.http1(
+      configuration: HTTP1Channel.Configuration(
+        additionalChannelHandlers: [SlowClients(patience: patience)], idleTimeout: patience,
+        httpDecoderConfiguration: .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 200)))
+    guard let certificate else { return plain }
+    return try .tls(plain, tlsConfiguration: certificate)
   }
 
   /// Serves until a signal comes or the engine fails. What goes wrong is the engine's failure.
   func run() async {
-    var logger = Logger(label: "packserve") { StreamLogHandler.standardError(label: $0) }
+    let log = Logger(label: "packserve") { [format = arguments.logFormat] _ in LogLine(format) }
+    var logger = log
     logger.logLevel = .warning
-    let routes = Routes(engine, bodyLimit: arguments.bodyMegabytes << 20)
+    let routes = Routes(engine, arguments, log: log)
     var configuration = ApplicationConfiguration(
       address: .hostname(arguments.host, port: arguments.port), serverName: "packserve",
       availableConnectionsDelegate: .maximum(arguments.connections, logger: logger))
     configuration.backlog = 1024
     let (host, name) = (arguments.host, arguments.host.contains(":") ? "[\(arguments.host)]" : arguments.host)
+    let scheme = certificate == nil ? "http" : "https"
+    let builder: HTTPServerBuilder
+    do { builder = try connections() } catch { return engine.fail(Failure("TLS cannot be used: \(error)", exitCode: .failed)) }
     let application = Application(
-      router: routes.router(keys: keys), configuration: configuration,
-      onServerRunning: { channel in Terminal.note("listening at http://\(name):\(channel.localAddress?.port ?? 0)") },
+      router: routes.router(keys: keys), server: builder, configuration: configuration,
+      onServerRunning: { channel in Terminal.note("listening at \(scheme)://\(name):\(channel.localAddress?.port ?? 0)") },
       logger: logger)
     var services = ServiceGroupConfiguration(
       services: [

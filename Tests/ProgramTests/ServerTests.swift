@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Foundation
+import Synchronization
 import Testing
+
+/// What a program has written so far.
+private final class Lines: Sendable {
+  let text = Mutex("")
+}
 
 /// A packserve at work, which is killed when the test is over unless it has ended.
 final class RunningServer {
   let url: String
   private let process: Process
+  private let log: String
+  private let lines = Lines()
 
   var processID: Int32 { process.processIdentifier }
 
@@ -32,7 +40,20 @@ final class RunningServer {
       }
     }
     url = try #require(address)
+    log = text
+    // Whoever does not read what it writes would stop it.
+    errors.fileHandleForReading.readabilityHandler = { [lines] handle in
+      let data = handle.availableData
+      if data.isEmpty {
+        handle.readabilityHandler = nil
+      } else {
+        lines.text.withLock { $0 += String(decoding: data, as: UTF8.self) }
+      }
+    }
   }
+
+  /// What it has written so far.
+  var output: String { log + lines.text.withLock { $0 } }
 
   deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
 
@@ -43,12 +64,15 @@ final class RunningServer {
   }
 
   /// Lets a program of Tests/ServerClients use the server.
-  func check(_ name: String, _ arguments: String...) throws -> Program.Result {
+  func check(_ name: String, _ arguments: String...) throws -> Program.Result { try Self.check(name, [url] + arguments) }
+
+  /// Runs a program of Tests/ServerClients.
+  static func check(_ name: String, _ arguments: [String]) throws -> Program.Result {
     let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     let packages = ProcessInfo.processInfo.environment["GGUFPACK_PYTHON"] ?? ""
     return try Program.run(
       "/usr/bin/env",
-      ["PYTHONPATH=\(packages)", "python3", tests.appending(path: "ServerClients/\(name)").path, url] + arguments)
+      ["PYTHONPATH=\(packages)", "python3", tests.appending(path: "ServerClients/\(name)").path] + arguments)
   }
 }
 

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import Foundation
+import Testing
+
+@Suite(
+  "The server among strangers", .serialized, .enabled(if: Server.isBuilt, "packserve is not built: set GGUFPACK_SERVER"))
+struct ServerSafetyTests {
+  @Test(
+    "Foreign pages, large and malformed requests, slow clients and crowds are held off, and no answer has a path in it",
+    .timeLimit(.minutes(5)))
+  func strangers() throws {
+    let (folder, pack) = try Fixture.pack()
+    let server = try RunningServer(
+      pack, ["--cors", "https://chat.example.com", "--max-body", "1", "--max-connections", "40", "--client-timeout", "2"])
+    let result = try server.check("check-limits", folder.path)
+    #expect(result.exitCode == 0 && result.text == "all as expected\n", "\(result.text)\(result.errors)")
+  }
+
+  /// Asks with curl, which every system that builds Swift has.
+  private func curl(_ arguments: String...) throws -> Program.Result {
+    try Program.run("/usr/bin/env", ["curl", "--silent", "--show-error", "--max-time", "60"] + arguments)
+  }
+
+  /// A certificate of 127.0.0.1 that signs itself, and its key.
+  private func certificate(in folder: TemporaryFolder, _ name: String) throws -> (certificate: String, key: String) {
+    let (certificate, key) = (folder.file("\(name).crt"), folder.file("\(name).key"))
+    let made = try Program.run(
+      "/usr/bin/env",
+      [
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+        "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-out", certificate, "-keyout", key,
+      ])
+    try #require(made.exitCode == 0, "\(made.errors)")
+    return (certificate, key)
+  }
+
+  @Test("With a certificate and its key, clients that trust it are answered over TLS, and others are not", .timeLimit(.minutes(2)))
+  func tls() throws {
+    let (folder, pack) = try Fixture.pack()
+    let (certificate, key) = try certificate(in: folder, "one")
+    let server = try RunningServer(pack, ["--cert", certificate, "--key", key])
+    #expect(server.url.hasPrefix("https://127.0.0.1:"))
+    let trusting = try curl("--cacert", certificate, server.url + "/ready")
+    #expect(trusting.exitCode == 0 && trusting.text == #"{"status":"ready"}"#, "\(trusting.errors)")
+    #expect(try curl(server.url + "/ready").exitCode == 60)
+    #expect(try curl("--cacert", certificate, "--tls-max", "1.1", server.url + "/ready").exitCode != 0)
+    #expect(try curl("http" + server.url.dropFirst(5) + "/ready").exitCode != 0)
+  }
+
+  @Test("Options of TLS that cannot be used are refused in one line, before the model is loaded")
+  func badCertificates() throws {
+    let (folder, pack) = try Fixture.pack()
+    let (one, two) = (try certificate(in: folder, "one"), try certificate(in: folder, "two"))
+    let text = folder.file("text")
+    try Data("no certificate\n".utf8).write(to: URL(filePath: text))
+    let cases: [([String], String)] = [
+      (["--cert", one.certificate], "TLS needs both --cert and --key"), (["--key", one.key], "TLS needs both --cert and --key"),
+      (["--cert", text, "--key", one.key], "\(text): there is no certificate in it"),
+      (["--cert", one.certificate, "--key", text], "\(text): there is no private key in it"),
+      (["--cert", one.certificate, "--key", two.key], "\(two.key): this is not the key of the certificate in \(one.certificate)"),
+      (["--cert", folder.file("absent"), "--key", one.key], "No such file or directory"),
+      (["--cors", "chat.example.com"], "is not an origin"), (["--cors", "https://a.example/path"], "is not an origin"),
+      (["--client-timeout", "0"], "--client-timeout must be between"),
+    ]
+    for (options, problem) in cases {
+      let result = try Program.packserve.run([pack] + options)
+      #expect([2, 64].contains(result.exitCode) && !result.wasKilled, "\(options)")
+      #expect(result.errors.isOneLine && result.errors.contains(problem), "\(options): \(result.errors)")
+    }
+  }
+
+  @Test("A line for each request, as text or JSON, has what was asked in it only where that is wanted", .timeLimit(.minutes(2)))
+  func log() throws {
+    let (folder, pack) = try Fixture.pack()
+    for (options, isJSON, hasPrompts) in [
+      ([], false, false), (["--log-format", "json"], true, false), (["--log-format", "json", "--log-prompts"], true, true),
+    ] {
+      let server = try RunningServer(pack, options)
+      let answer = try curl(
+        "-i", server.url + "/v1/completions?secret=query", "-d", #"{"prompt": "confidential words", "max_tokens": 3}"#)
+      let id = try #require(
+        answer.text.split(whereSeparator: \.isNewline).first { $0.lowercased().hasPrefix("x-request-id: ") }?.dropFirst(14))
+      for _ in 0..<100 where !server.output.contains("answered") { Thread.sleep(forTimeInterval: 0.05) }
+      let lines = server.output.split(separator: "\n")
+      let line = try #require(lines.first { $0.contains("answered") })
+      #expect(line.contains(id) && line.contains("/v1/completions") && line.contains("200") && !line.contains("secret"))
+      #expect(server.output.contains("confidential") == hasPrompts)
+      guard isJSON else { continue }
+      for line in lines {
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any], "\(line)")
+        #expect(object["time"] is String && object["level"] is String && object["message"] is String)
+      }
+    }
+    withExtendedLifetime(folder) {}
+  }
+
+  @Test("The first signal lets an answer under way end; a second one ends the server at once", .timeLimit(.minutes(2)))
+  func twoSignals() throws {
+    let (folder, pack) = try Fixture.pack()
+    let server = try RunningServer(pack, ["--drain", "600"])
+    let client = Process()
+    client.executableURL = URL(filePath: "/usr/bin/env")
+    client.arguments = [
+      "curl", "--silent", "--no-buffer", server.url + "/v1/completions", "-d",
+      #"{"prompt": "a", "max_tokens": 100000, "stream": true, "ignore_eos": true, "n": 4}"#,
+    ]
+    let output = Pipe()
+    client.standardOutput = output
+    try client.run()
+    #expect(!output.fileHandleForReading.availableData.isEmpty)
+    kill(server.processID, SIGTERM)
+    for _ in 0..<500 where !server.output.contains("ending") { Thread.sleep(forTimeInterval: 0.01) }
+    kill(server.processID, SIGTERM)
+    let end = server.wait()
+    #expect(end.code == 128 + SIGTERM && !end.wasKilled)
+    client.terminate()
+    withExtendedLifetime(folder) {}
+  }
+}
