@@ -36,7 +36,8 @@ final class RunningServer {
       try #require(!data.isEmpty, "packserve ended: \(text)")
       text += String(decoding: data, as: UTF8.self)
       address = text.split(separator: "\n").first { $0.contains("listening at ") }.flatMap {
-        $0.split(separator: " ").last.map(String.init)
+        // A line in JSON goes on after the address.
+        $0.split(separator: " ").last.map { String($0.prefix { $0 != "\"" }) }
       }
     }
     url = try #require(address)
