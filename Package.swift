@@ -154,7 +154,8 @@ let package = Package(
       name: "RuntimeTests", dependencies: ["Doctor", "PackRuntime", "Files", "JSON", "Repack", "CLinux", "TestSupport"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "GGUF", "TestSupport"]),
     .testTarget(name: "InferenceTests", dependencies: ["Inference", "Generation", "Repack", "TestSupport"]),
-    .testTarget(name: "GenerationTests", dependencies: ["Generation", "ChatTemplates", "JSON", "GGUF", "TestSupport"]),
+    .testTarget(
+      name: "GenerationTests", dependencies: ["Generation", "ChatTemplates", "Grammar", "JSON", "GGUF", "TestSupport"]),
     .testTarget(
       name: "ModelTests", dependencies: ["Generation", "ChatTemplates", "Grammar", "JSON", "Repack", "TestSupport"]),
     .testTarget(

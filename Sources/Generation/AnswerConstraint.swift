@@ -25,14 +25,23 @@ public final class AnswerConstraint {
     fileprivate let trie: TokenTrie
     fileprivate let endTokens: [Int]
 
-    /// Takes the tokens that print something; all others can never be chosen, but for those that end an answer.
+    /// Takes the tokens that have a text. Control tokens are marked, so that only a `Language` that has them can choose them; those
+    /// that end an answer are not part of it.
     ///
     /// - Complexity: O(*n* log *n*) in the bytes of all tokens.
     public init(_ tokenizer: Tokenizer) {
       self.tokenizer = tokenizer
       let tokens = Int32(0)..<Int32(tokenizer.count)
-      trie = TokenTrie(vocabulary: tokens.map { tokenizer.isEndOfGeneration($0) ? [] : Array(tokenizer.bytes(of: $0)) })
+      trie = TokenTrie(vocabulary: tokens.map { Self.bytes(of: $0, tokenizer) })
       endTokens = tokens.filter(tokenizer.isEndOfGeneration).map { Int($0) }
+    }
+
+    private static func bytes(of token: Int32, _ tokenizer: Tokenizer) -> [UInt8] {
+      if tokenizer.isEndOfGeneration(token) { return [] }
+      let printed = tokenizer.bytes(of: token)
+      if !printed.isEmpty { return Array(printed) }
+      let shown = tokenizer.bytes(of: token, showsControl: true)
+      return shown.isEmpty ? [] : [Grammar.controlByte] + shown
     }
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Grammar
 import Inference
 import Synchronization
 import Tokenization
@@ -16,16 +17,20 @@ public struct BatchGenerator {
     public var tokenCount: Int
     /// Why it ended.
     public var reason: StopReason
+    /// Whether it is whole by its grammar; true without one.
+    public var isComplete: Bool
   }
 
   /// A prompt under way.
   private struct Active {
     let prompt: Int
     let sequence: Int
-    var next: Int32
+    /// The token that was chosen last; nil: the grammar allows what no token can write.
+    var next: Int32?
     var sampler: Sampler
     var stream: TokenStream
     var stops: StopMatcher
+    let constraint: AnswerConstraint?
     var text = ""
     var count = 0
     var reason: StopReason?
@@ -41,6 +46,8 @@ public struct BatchGenerator {
   public var stopStrings: [String] = []
   /// Whether to continue after the model's end tokens.
   public var ignoresEnd = false
+  /// What each answer may be, and the vocabulary for it; nil: anything.
+  public var constraint: (grammar: Grammar, vocabulary: AnswerConstraint.Vocabulary)?
 
   /// As many prompts at a time as `group` keeps sequences.
   public init(_ group: ModelGroup, _ tokenizer: Tokenizer) {
@@ -96,7 +103,10 @@ public struct BatchGenerator {
       for done in active {
         guard let reason = done.reason else { continue }
         free.append(done.sequence)
-        body(Answer(prompt: done.prompt, text: done.text, tokenCount: done.count, reason: reason))
+        body(
+          Answer(
+            prompt: done.prompt, text: done.text, tokenCount: done.count, reason: reason,
+            isComplete: done.constraint?.isComplete ?? true))
       }
       active.removeAll { $0.reason != nil }
       if active.isEmpty { continue }
@@ -109,27 +119,38 @@ public struct BatchGenerator {
     _ model: Model, _ prompt: [Int32], number: Int, _ sequence: Int, _ sampling: SamplingOptions, _ isInterrupted: () -> Bool
   ) throws(ModelError) -> Active? {
     var sampler = Sampler(sampling, vocabularySize: model.vocabularySize)
+    let constraint = constraint.map { AnswerConstraint($0.grammar, $0.vocabulary) }
     model.truncate(sequence, to: 0)
     var next: Int32?
     guard
       try model.read(
-        prompt, into: sequence, isInterrupted: isInterrupted, { _, logits in next = sampler.sample(logits, after: prompt) })
+        prompt, into: sequence, isInterrupted: isInterrupted,
+        { _, logits in next = sampler.sample(logits, after: prompt, within: constraint) })
     else { return nil }
-    guard let next else { throw .noFiniteLogit }
+    // With a grammar, the vocabulary may be too small for it.
+    guard next != nil || constraint != nil else { throw .noFiniteLogit }
     return Active(
       prompt: number, sequence: sequence, next: next, sampler: sampler, stream: TokenStream(tokenizer),
-      stops: StopMatcher(stopStrings))
+      stops: StopMatcher(stopStrings), constraint: constraint)
   }
 
   /// Takes the token that was chosen last into the answer.
   private func advance(_ active: inout Active, _ model: Model, _ isInterrupted: Bool) {
-    active.sampler.accept(active.next)
+    guard let token = active.next else {
+      active.reason = .noToken
+      active.text += active.stops.append(active.stream.finish()) + active.stops.finish()
+      return
+    }
+    active.sampler.accept(token)
     active.count += 1
-    if !ignoresEnd, tokenizer.isEndOfGeneration(active.next) {
+    if !ignoresEnd, tokenizer.isEndOfGeneration(token) {
       active.reason = .endOfText
     } else {
-      active.text += active.stops.append(active.stream.append(active.next))
-      if active.stops.isStopped {
+      active.constraint?.accept(token)
+      active.text += active.stops.append(active.stream.append(token))
+      if active.constraint?.mustEnd == true {
+        active.reason = .endOfText
+      } else if active.stops.isStopped {
         active.reason = .stopString
       } else if isInterrupted {
         active.reason = .interrupted
@@ -144,12 +165,12 @@ public struct BatchGenerator {
 
   /// Computes the next token of each prompt under way.
   private func step(_ model: Model, _ active: inout [Active]) throws(ModelError) {
-    let tokens = active.map { (sequence: $0.sequence, token: $0.next) }
+    let tokens = active.compactMap { prompt in prompt.next.map { (sequence: prompt.sequence, token: $0) } }
     var hasNoFiniteLogit = false
     // Each sampler is changed in place: a copy of it would copy a vocabulary of numbers.
     try model.advance(tokens) { index, logits in
-      guard let token = active[index].sampler.sample(logits) else { return hasNoFiniteLogit = true }
-      active[index].next = token
+      active[index].next = active[index].sampler.sample(logits, within: active[index].constraint)
+      if active[index].next == nil, active[index].constraint == nil { hasNoFiniteLogit = true }
     }
     if hasNoFiniteLogit { throw .noFiniteLogit }
   }

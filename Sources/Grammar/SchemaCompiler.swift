@@ -25,7 +25,12 @@ struct SchemaCompiler {
   private(set) var names: [String] = []
   private var rules: [String: Int] = [:]
 
-  init(document: JSONValue) { self.document = document }
+  /// - Parameters:
+  ///   - patterns: Rules that there are already, and that these follow.
+  ///   - names: Their names.
+  init(document: JSONValue, patterns: [Pattern] = [], names: [String] = []) {
+    (self.document, self.patterns, self.names) = (document, patterns, names)
+  }
 
   /// Keywords that say nothing about what is valid.
   static let annotations: Set<String> = [
@@ -66,6 +71,9 @@ struct SchemaCompiler {
     patterns[rule] = try pattern(schema, path)
     return rule
   }
+
+  /// The rule for what a JSON pointer of the document leads to.
+  mutating func rule(at path: String) throws(GrammarError) -> Int { try rule(for: target(path, path), at: path) }
 
   mutating func part(_ schema: JSONValue, _ path: String) throws(GrammarError) -> Pattern {
     .rule(try rule(for: schema, at: path))

@@ -70,6 +70,7 @@ struct JSONReport: AnswerReport {
     event.set("reason", answer.reason.rawValue)
     event.set("text", answer.text)
     event.set("tokens", answer.tokenCount)
+    event.set("isComplete", answer.isComplete)
     Output.print(event: event)
   }
 

@@ -47,6 +47,9 @@ struct TextReport: AnswerReport {
 
   func add(_ answer: BatchGenerator.Answer, to prompt: String) {
     Output.print("[\(answer.prompt + 1)] \(prompt)\(answer.text)")
+    if !answer.isComplete {
+      Terminal.note("the answer to prompt \(answer.prompt + 1) was cut: it is not yet whole by its grammar")
+    }
   }
 
   func end(_ batch: BatchResult) {

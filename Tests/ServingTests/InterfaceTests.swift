@@ -64,8 +64,14 @@ struct InterfaceTests {
         #""response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "array", "uniqueItems": true}}}"#
       ),
       ("response_format.json_schema.schema", #""response_format": {"type": "json_schema"}"#),
-      ("response_format", #""response_format": {"type": "json_object"}, "tools": [{"function": {"name": "f"}}]"#),
-      ("tool_choice", #""tools": [{"function": {"name": "f"}}], "tool_choice": "required""#), ("tools", #""tools": [{}]"#),
+      ("tool_choice", #""tools": [{"function": {"name": "f"}}], "tool_choice": "always""#), ("tools", #""tools": [{}]"#),
+      ("tool_choice", #""tool_choice": "required""#),
+      ("tool_choice", #""tools": [{"function": {"name": "f"}}], "tool_choice": {"type": "function", "function": {"name": "g"}}"#),
+      (
+        "tools",
+        #""tools": [{"function": {"name": "f", "strict": true, "parameters": {"type": "object", "patternProperties": {}}}}]"#
+      ),
+      ("tools", #""tools": [{"function": {"name": "f", "strict": true, "parameters": {"type": "string"}}}]"#),
       ("grammar", #""grammar": "root ::= other""#), ("chat_template_kwargs", #""chat_template_kwargs": {"messages": []}"#),
       ("messages", #""messages": []"#), ("messages", #""messages": ["x"]"#), ("messages[0].role", #""messages": [{}]"#),
       ("messages[0].content", #""messages": [{"role": "user", "content": [{"type": "image_url"}]}]"#),
@@ -87,6 +93,19 @@ struct InterfaceTests {
         """#)
     let prompt = try TextRequest.applyTemplate(body, pack())["prompt"]?.string
     #expect(prompt?.hasPrefix("<system>be kind<user>ab<assistant>42<assistant>") == true, "\(prompt ?? "")")
+  }
+
+  @Test("A forced call and strict arguments become a grammar of calls; without them an answer is free")
+  func forcedCalls() throws {
+    let tools = #""tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]"#
+    #expect(try chat(tools).requests[0].grammar == nil)
+    #expect(try chat(tools + #", "tool_choice": "none", "response_format": {"type": "text"}"#).requests[0].grammar == nil)
+    for choice in [#""required""#, #"{"type": "function", "function": {"name": "f"}}"#] {
+      #expect(try chat(tools + #", "tool_choice": \#(choice)"#).requests[0].grammar != nil)
+    }
+    let strict = #""tools": [{"function": {"name": "f", "strict": true, "parameters": {"type": "object", "properties": {}}}}]"#
+    #expect(try chat(strict).requests[0].grammar != nil)
+    #expect(try chat(tools + #", "response_format": {"type": "json_object"}"#).requests[0].grammar != nil)
   }
 
   private func summary(_ reason: StopReason, isComplete: Bool = true) -> AnswerSummary {
@@ -220,10 +239,8 @@ struct InterfaceTests {
       ("max_tokens", #"{"messages": [{"role": "user", "content": "a"}]}"#), ("messages", #"{"max_tokens": 1}"#),
       ("messages[0].role", #"{"max_tokens": 1, "messages": [{"role": "system", "content": "a"}]}"#),
       ("messages[0].content", #"{"max_tokens": 1, "messages": [{"role": "user", "content": [{"type": "image"}]}]}"#),
-      (
-        "tool_choice",
-        #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "tools": [{}], "tool_choice": {"type": "any"}}"#
-      ),
+      ("tool_choice", #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "tool_choice": {"type": "any"}}"#),
+      ("tool_choice", #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "tool_choice": {"type": "all"}}"#),
       ("temperature", #"{"max_tokens": 1, "temperature": -1, "messages": [{"role": "user", "content": "a"}]}"#),
     ])
   func anthropicRefusals(field: String, body: String) throws {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 /// How a family of models writes one call of a function.
-enum CallSyntax: Sendable {
+package enum CallSyntax: Sendable {
   /// An object with the name and the arguments: `{"name": …, "arguments": {…}}`.
   case object
   /// An object whose only member is named after the function: `{"get_weather": {…}}`.
@@ -14,26 +14,26 @@ enum CallSyntax: Sendable {
   case gemma
 
   /// `open name nameEnd {…} close`.
-  struct NamedCall: Sendable {
-    let open: String
-    let nameEnd: String
-    let close: String
+  package struct NamedCall: Sendable {
+    package let open: String
+    package let nameEnd: String
+    package let close: String
   }
 
   /// `open name nameEnd (keyOpen key keyEnd attributes attributesEnd valueOpen value valueEnd)* close`.
-  struct TaggedCall: Sendable {
-    let open: String
+  package struct TaggedCall: Sendable {
+    package let open: String
     /// The marks at which the name ends. One that begins what follows is not part of the name's end.
-    let nameEnds: [String]
-    var nameAttributesEnd = ""
-    let keyOpen: String
-    let keyEnd: String
+    package let nameEnds: [String]
+    package var nameAttributesEnd = ""
+    package let keyOpen: String
+    package let keyEnd: String
     /// Where attributes follow the key, what ends them: `string="true"`, `type="string"`.
-    var attributesEnd = ""
+    package var attributesEnd = ""
     /// What stands between the key and the value, after white space.
-    var valueOpen = ""
-    let valueEnd: String
-    let close: String
+    package var valueOpen = ""
+    package let valueEnd: String
+    package let close: String
   }
 
   /// The texts around a call's parts.

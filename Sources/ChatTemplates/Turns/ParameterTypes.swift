@@ -4,7 +4,7 @@ import JSON
 
 /// What the schemas of a request's tools say about the types of parameters: formats that write arguments between tags do not
 /// tell `"123"` from `123`.
-struct ParameterTypes: Sendable {
+package struct ParameterTypes: Sendable {
   private var properties: [String: JSONObject] = [:]
 
   /// - Parameter tools: the tools in OpenAI's form, or bare functions.
@@ -26,7 +26,8 @@ struct ParameterTypes: Sendable {
     return value
   }
 
-  private static func isString(_ schema: JSONValue?) -> Bool {
+  /// Whether a parameter is always a string.
+  package static func isString(_ schema: JSONValue?) -> Bool {
     if schema?["type"] == "string" { return true }
     if case .array(let choices)? = schema?["enum"], schema?["type"] == nil { return choices.allSatisfy { $0.string != nil } }
     return false

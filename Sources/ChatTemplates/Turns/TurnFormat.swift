@@ -6,17 +6,17 @@ public struct TurnFormat: Sendable {
   public let name: String
 
   /// The marks around what the model thinks; nil if it does not.
-  var reasoning: Marks?
+  package var reasoning: Marks?
   /// Marks that mean nothing to a reader, such as those around the answer.
-  var framing: [String] = []
-  var calls: Calls = .none
+  package var framing: [String] = []
+  package var calls: Calls = .none
 
-  struct Marks: Sendable {
-    let open: String
-    let close: String
+  package struct Marks: Sendable {
+    package let open: String
+    package let close: String
   }
 
-  enum Calls: Sendable {
+  package enum Calls: Sendable {
     case none
     /// Calls between marks. Without a closing mark, they end where something else begins.
     case section(open: [String], close: [String], CallSyntax)

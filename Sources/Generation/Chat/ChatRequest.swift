@@ -8,6 +8,10 @@ public struct ChatRequest: Sendable, Equatable {
   public var messages: [JSONValue]
   /// The functions that the model may call, in OpenAI's form; nil for none.
   public var tools: JSONValue?
+  /// Whether the model may, or must, call them.
+  public var toolChoice = ToolChoice.auto
+  /// Whether it may call more than one in a turn.
+  public var allowsManyCalls = true
   /// Whether the model is to reply.
   public var addsGenerationPrompt: Bool
   /// Further variables of the template, such as `enable_thinking`.
@@ -26,8 +30,11 @@ public struct ChatRequest: Sendable, Equatable {
   /// Variables that the request itself sets: a template's arguments may not contradict it.
   private static let ownVariables = ["messages", "tools", "add_generation_prompt", "bos_token", "eos_token"]
 
-  /// Reads a request: `messages`, and optionally `tools`, `documents`, `add_generation_prompt` (true unless given) and
-  /// `chat_template_kwargs`.
+  /// The functions that the model is told of; nil for none.
+  public var offeredTools: JSONValue? { toolChoice == .none ? nil : tools }
+
+  /// Reads a request: `messages`, and optionally `tools`, `tool_choice`, `parallel_tool_calls`, `documents`, `add_generation_prompt`
+  /// (true unless given) and `chat_template_kwargs`.
   ///
   /// - Throws: `ChatTemplateError.badRequest`, also for any other member: nothing is ignored.
   public init(_ json: JSONValue) throws(ChatTemplateError) {
@@ -44,6 +51,10 @@ public struct ChatRequest: Sendable, Equatable {
       case "tools":
         guard value == .null || value.array != nil else { throw .badRequest("\"tools\" is not an array") }
         tools = value == .null ? nil : value
+      case "tool_choice": toolChoice = value == .null ? .auto : try ToolChoice(value)
+      case "parallel_tool_calls":
+        guard let flag = value.bool else { throw .badRequest("\"parallel_tool_calls\" is neither true nor false") }
+        allowsManyCalls = flag
       case "documents": documents = value
       case "add_generation_prompt":
         guard let flag = value.bool else { throw .badRequest("\"add_generation_prompt\" is neither true nor false") }
@@ -60,6 +71,8 @@ public struct ChatRequest: Sendable, Equatable {
   public var document: JSONObject {
     var document: JSONObject = ["messages": .array(messages)]
     document["tools"] = tools
+    if toolChoice != .auto { document["tool_choice"] = toolChoice.document }
+    if !allowsManyCalls { document["parallel_tool_calls"] = false }
     if !addsGenerationPrompt { document["add_generation_prompt"] = false }
     if !variables.isEmpty { document["chat_template_kwargs"] = .object(variables) }
     return document

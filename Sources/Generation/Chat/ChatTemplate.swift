@@ -109,12 +109,12 @@ public struct ChatTemplate: Sendable {
     case .program(let plain, let forTools):
       var variables = request.variables
       variables["messages"] = .array(request.messages)
-      variables["tools"] = request.tools ?? .null
+      variables["tools"] = request.offeredTools ?? .null
       variables["documents"] = variables["documents"] ?? .null
       variables["add_generation_prompt"] = .bool(request.addsGenerationPrompt)
       variables["bos_token"] = .string(beginOfText)
       variables["eos_token"] = .string(endOfText)
-      let program = request.tools == nil ? plain : forTools ?? plain
+      let program = request.offeredTools == nil ? plain : forTools ?? plain
       do throws(JinjaError) { return try program.render(variables, date: date) } catch { throw ChatTemplateError(error) }
     }
   }

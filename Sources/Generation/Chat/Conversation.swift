@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import ChatTemplates
+import Grammar
 import JSON
 import Tokenization
 
@@ -56,7 +57,31 @@ public struct Conversation: Sendable {
 
   /// A parser for the reply to `prompt`.
   public func parser(for prompt: Prompt) -> TurnParser {
-    TurnParser(format: template.turnFormat, prompt: prompt.end, tools: request.tools)
+    TurnParser(format: template.turnFormat, prompt: prompt.end, tools: request.offeredTools)
+  }
+
+  /// What the reply to `prompt` may be, so that calls are forced where the request says so, arguments of strict functions keep to their
+  /// schemas, and content keeps to a grammar; nil: anything.
+  ///
+  /// - Throws: `ChatTemplateError.badRequest` where the model's form of turns leaves no way to enforce it.
+  public func answerGrammar(for prompt: Prompt, content: Grammar? = nil) throws(ChatTemplateError) -> Grammar? {
+    var tools: [OfferedTool] = []
+    for tool in request.offeredTools?.array ?? [] { tools.append(try OfferedTool(tool)) }
+    switch request.toolChoice {
+    case .function(let name):
+      tools.removeAll { $0.name != name }
+      if tools.isEmpty { throw .badRequest("\"tool_choice\" names the function \"\(name)\", which \"tools\" does not have") }
+    case .required where tools.isEmpty: throw .badRequest("\"tool_choice\" is required, and there are no \"tools\"")
+    default: break
+    }
+    guard content != nil || request.toolChoice.forcesCall || tools.contains(where: { $0.schema != nil }) else { return nil }
+    let answer = AnswerLanguage(
+      format: template.turnFormat, tools: tools, choice: request.toolChoice, allowsManyCalls: request.allowsManyCalls,
+      content: content)
+    let language = try answer.turn(after: prompt.end)
+    do throws(GrammarError) { return try Grammar(language, controlTokens: Set(shown.map(tokenizer.text))) } catch {
+      throw .badRequest("the answer cannot be kept within this form: \(error)")
+    }
   }
 
   // MARK: Turns
@@ -165,7 +190,7 @@ public struct Conversation: Sendable {
     let (written, own) = (text(of: tokens), text(of: reply.tokens[...]))
     if written.utf8.elementsEqual(own.utf8) { return true }
     func turn(_ text: String) -> Turn {
-      TurnParser.turn(of: text, format: template.turnFormat, prompt: reply.promptEnd, tools: request.tools)
+      TurnParser.turn(of: text, format: template.turnFormat, prompt: reply.promptEnd, tools: request.offeredTools)
     }
     let ownTurn = turn(own)
     return !ownTurn.calls.isEmpty && turn(written) == ownTurn

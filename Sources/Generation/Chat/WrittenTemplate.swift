@@ -44,7 +44,7 @@ struct WrittenTemplate: Sendable {
   ///
   /// - Throws: `ChatTemplateError.unsupported` for what there is no text for: tools, roles other than system, user and assistant.
   func render(_ request: ChatRequest) throws(ChatTemplateError) -> [PromptPiece] {
-    if let tools = request.tools?.array, !tools.isEmpty { throw .unsupported(template: name, what: "tools") }
+    if let tools = request.offeredTools?.array, !tools.isEmpty { throw .unsupported(template: name, what: "tools") }
     var messages = try request.messages.map { (message) throws(ChatTemplateError) in try turn(message) }[...]
     var systems: [String] = []
     while let first = messages.first, first.role == .system {

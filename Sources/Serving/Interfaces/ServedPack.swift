@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Generation
+import Grammar
 import JSON
 import Tokenization
 
@@ -43,5 +44,18 @@ public struct ServedPack: Sendable {
   /// A conversation in the model's own words.
   func conversation(_ request: ChatRequest) throws(InterfaceError) -> Conversation {
     do throws(ChatTemplateError) { return Conversation(try template.get(), tokenizer, request) } catch { throw .template(error) }
+  }
+}
+
+extension Conversation {
+  /// What the reply to a prompt may be; nil: anything.
+  ///
+  /// - Throws: What cannot be enforced, by the name of the field that asks for it: nothing of it is ignored.
+  func grammar(for prompt: Prompt, content: Grammar?) throws(InterfaceError) -> Grammar? {
+    do throws(ChatTemplateError) { return try answerGrammar(for: prompt, content: content) } catch {
+      guard case .badRequest(let problem) = error else { throw .template(error) }
+      let field = request.toolChoice.forcesCall ? "tool_choice" : content == nil ? "tools" : "response_format"
+      throw .unsupported(field: field, problem: problem)
+    }
   }
 }

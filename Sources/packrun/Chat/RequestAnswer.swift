@@ -3,6 +3,7 @@
 import ChatTemplates
 import Console
 import Generation
+import Grammar
 import Inference
 import JSON
 
@@ -18,11 +19,8 @@ struct RequestAnswer {
     guard !prompt.tokens.isEmpty else { throw Failure("the prompt is empty") }
   }
 
-  /// How the model writes its turns.
-  private var format: TurnFormat { conversation.template.turnFormat }
-
-  /// The mark after which an answer begins that the prompt makes begin with thinking; nil if it does not.
-  var reasoningEnd: String? { format.isReasoning(after: prompt.end) ? format.reasoningClosing : nil }
+  /// What the reply may be, so that its content keeps to a grammar, and its calls to what the request says; nil: anything.
+  func grammar(content: Grammar?) throws -> Grammar? { try conversation.answerGrammar(for: prompt, content: content) }
 
   /// Lets the model reply: as text, or as events with a last one that says what the turn means.
   func run(

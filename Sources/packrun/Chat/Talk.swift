@@ -4,6 +4,7 @@ import ChatTemplates
 import Console
 import Files
 import Generation
+import Grammar
 import Inference
 import JSON
 import ModelConsole
@@ -18,6 +19,8 @@ struct Talk {
   private var cache = CachedSequence()
   private var sampler: Sampler
   private let reasoning: ReasoningDisplay
+  /// What the content of each reply may be, and the vocabulary for it; nil: anything.
+  private let content: (grammar: Grammar, vocabulary: AnswerConstraint.Vocabulary)?
   /// What the last reply took.
   private var lastResult: GenerationResult?
   /// How many tokens of its prompt were computed already.
@@ -25,8 +28,9 @@ struct Talk {
 
   init(
     _ conversation: Conversation, _ session: Session, _ tokenizer: Tokenizer, _ sampling: SamplingArguments,
-    _ drafter: Drafter?, reasoning: ReasoningDisplay
+    _ drafter: Drafter?, content: Grammar?, reasoning: ReasoningDisplay
   ) {
+    self.content = content.map { ($0, AnswerConstraint.Vocabulary(tokenizer)) }
     self.session = session
     self.tokenizer = tokenizer
     self.conversation = conversation
@@ -80,6 +84,10 @@ struct Talk {
   /// Lets the model reply to the turns so far; false if nothing came of it.
   mutating func reply() throws -> Bool {
     guard let prompt = try fittingPrompt() else { return false }
+    var generator = generator
+    if let content, let allowed = try conversation.answerGrammar(for: prompt, content: content.grammar) {
+      generator.constraint = AnswerConstraint(allowed, content.vocabulary)
+    }
     let rest = cache.rest(of: prompt.tokens, in: session.model)
     let (model, held) = (session.model, session.model.length(of: cache.sequence))
     let progress = Progress("reading the prompt", showsBytes: false)
@@ -106,6 +114,7 @@ struct Talk {
     guard !result.tokens.isEmpty else { return result.reason != .interrupted }
     conversation.append(reply: turn, result.tokens, to: prompt)
     if result.reason == .context { noteFullContext(session) }
+    if !result.isComplete { Terminal.note("the answer is not whole by the grammar or the schema") }
     return true
   }
 

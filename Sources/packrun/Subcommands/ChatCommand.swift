@@ -25,6 +25,7 @@ struct ChatCommand: ParsableCommand {
   @OptionGroup var sampling: SamplingArguments
   @OptionGroup var drafting: DraftArguments
   @OptionGroup var template: TemplateArguments
+  @OptionGroup var grammar: GrammarArguments
 
   @Option(parsing: .unconditional, help: "System prompt: what the model is told before the first turn.")
   var system = ""
@@ -39,13 +40,14 @@ struct ChatCommand: ParsableCommand {
     var conversation = Conversation(
       try template.template(pack, tokenizer), tokenizer, ChatRequest(messages: [], variables: try template.variables()))
     conversation.setSystem(try TextInput.decode(system.pathBytes, "--system"))
+    let content = try grammar.compiled()
     let reader = TurnReader(edits: true, history: LineHistory("chat-history", of: "packrun"))
     let small = try drafting.open(for: pack, tokenizer)
     let session = try model.session(pack, drafts: drafting.isGiven)
     try tokenizer.check(embeddingRows: session.model.vocabularySize)
     Interrupt.watch([SIGINT], endsReads: true)
     let drafter = try drafting.drafter(small, for: session)
-    var loop = ChatLoop(Talk(conversation, session, tokenizer, sampling, drafter, reasoning: reasoning), reader)
+    var loop = ChatLoop(Talk(conversation, session, tokenizer, sampling, drafter, content: content, reasoning: reasoning), reader)
     try loop.run()
   }
 }

@@ -5,6 +5,7 @@ import Console
 import Files
 import Generation
 import Glibc
+import Grammar
 import Inference
 import ModelConsole
 import PackFormat
@@ -49,8 +50,8 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     help: """
-      Reply to the conversation in this file: a JSON object with messages, and optionally tools, documents, add_generation_prompt and \
-      chat_template_kwargs. Calls of tools are printed as JSON.
+      Reply to the conversation in this file: a JSON object with messages, and optionally tools, tool_choice, parallel_tool_calls, \
+      documents, add_generation_prompt and chat_template_kwargs. Calls of tools are printed as JSON.
       """, completion: .file())
   var request: String?
 
@@ -73,7 +74,6 @@ struct RunCommand: ParsableCommand {
     if let parallel, !(1...256).contains(parallel) { throw ValidationError("--parallel must be between 1 and 256") }
     if request != nil, prompt != nil || file != nil { throw ValidationError("give --request or a prompt, not both") }
     if request == nil, template.isGiven { throw ValidationError("options of chat templates need --request FILE") }
-    if grammar.isGiven, parallel != nil { throw ValidationError("--parallel does not take a grammar or a schema") }
     if grammar.isGiven, ignoreEos { throw ValidationError("--ignore-eos contradicts a grammar, which says where the answer ends") }
     if drafting.isGiven, parallel != nil { throw ValidationError("--parallel does not take --draft") }
     if parallel != nil, file == nil { throw ValidationError("--parallel takes its prompts from a file: add -f FILE") }
@@ -83,9 +83,11 @@ struct RunCommand: ParsableCommand {
     let pack = try model.open()
     // Anything wrong with the input shows before the weights are read.
     let tokenizer = try Tokenizer(metadata: pack.metadata)
-    let constraint = try grammar.compiled().map { grammar in AnswerConstraint(grammar, .init(tokenizer)) }
     let reply = try request.map { path throws in try RequestAnswer(conversation(path, pack, tokenizer)) }
-    if let end = reply?.reasoningEnd { constraint?.begin(after: end) }
+    let content = try grammar.compiled()
+    let allowed = if let reply { try reply.grammar(content: content) } else { content }
+    let vocabulary = allowed.map { _ in AnswerConstraint.Vocabulary(tokenizer) }
+    let constraint = if let allowed, let vocabulary { AnswerConstraint(allowed, vocabulary) } else { nil as AnswerConstraint? }
     let small = try drafting.open(for: pack, tokenizer)
     let text = reply == nil ? try givenText() : nil
     if let text, text.isEmpty { throw Failure("the prompt is empty") }
@@ -104,7 +106,8 @@ struct RunCommand: ParsableCommand {
       var sampler = sampler(session)
       try reply.run(generator, &sampler, report, reasoning: reasoning)
     } else if let parallel, let text {
-      try continueLines(of: text, parallel, session, tokenizer, report)
+      try continueLines(
+        of: text, parallel, session, generator, allowed.flatMap { grammar in vocabulary.map { (grammar, $0) } }, report)
     } else if let text {
       try answer(text, generator, session, report)
     } else {
@@ -126,11 +129,7 @@ struct RunCommand: ParsableCommand {
   private func conversation(_ path: String, _ pack: Pack, _ tokenizer: Tokenizer) throws -> Conversation {
     var request = try TemplateCommand.request(path)
     for (name, value) in try template.variables().members { request.variables[name] = value }
-    let chosen = try template.template(pack, tokenizer)
-    if grammar.isGiven, chosen.turnFormat.framesAnswers {
-      throw Failure("--request with a grammar or a schema: not supported for the turns of \(chosen.turnFormat.name)")
-    }
-    return Conversation(chosen, tokenizer, request)
+    return Conversation(try template.template(pack, tokenizer), tokenizer, request)
   }
 
   private func sampler(_ session: Session) -> Sampler {
@@ -156,8 +155,10 @@ struct RunCommand: ParsableCommand {
   }
 
   private func continueLines(
-    of text: String, _ parallel: Int, _ session: Session, _ tokenizer: Tokenizer, _ report: any AnswerReport
+    of text: String, _ parallel: Int, _ session: Session, _ alone: Generator,
+    _ constraint: (Grammar, AnswerConstraint.Vocabulary)?, _ report: any AnswerReport
   ) throws {
+    let tokenizer = alone.tokenizer
     // Empty lines are not prompts, but count as lines of the file.
     let numbered = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.enumerated().filter { !$1.isEmpty }
     let lines = numbered.map { String($0.element) }
@@ -172,6 +173,7 @@ struct RunCommand: ParsableCommand {
     generator.maximumTokens = sampling.maximumTokens
     generator.stopStrings = sampling.stop
     generator.ignoresEnd = ignoreEos
+    generator.constraint = constraint
     report.begin(promptTokens: prompts.reduce(0) { $0 + $1.count })
     var result = BatchResult(prompts: lines.count, tokens: 0, parallel: parallel, seconds: 0)
     let start = ContinuousClock.now

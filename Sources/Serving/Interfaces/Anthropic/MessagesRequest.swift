@@ -16,6 +16,7 @@ public enum MessagesRequest {
     let (conversation, prompt) = try prompt(fields, pack)
     var request = answer.requests(prompt.tokens)[0]
     request.shownControl = conversation.turnTokens
+    request.grammar = try conversation.grammar(for: prompt, content: answer.grammar)
     let encoder = MessagesEncoder(pack, parser: conversation.parser(for: prompt))
     return InterfaceRequest(requests: [request], encoder: encoder, isStreamed: answer.isStreamed)
   }
@@ -40,29 +41,34 @@ public enum MessagesRequest {
       request.messages.append(["role": "system", "content": .string(try text(of: system, "system"))])
     }
     for (index, message) in messages.enumerated() { request.messages += try Self.messages(message, "messages[\(index)]") }
-    if let tools = try fields.objects("tools"), !tools.isEmpty, try allowsTools(fields) {
+    try choose(fields, &request)
+    if let tools = try fields.objects("tools"), !tools.isEmpty {
       request.tools = .array(try tools.map { (tool) throws(InterfaceError) in try Self.tool(tool) })
     }
     if let thinking = fields["thinking"]?["type"]?.string { request.variables["enable_thinking"] = .bool(thinking != "disabled") }
     return request
   }
 
-  private static func allowsTools(_ fields: Fields) throws(InterfaceError) -> Bool {
-    switch fields["tool_choice"]?["type"]?.string {
-    case nil, "auto"?: return true
-    case "none"?: return false
-    default: throw .unsupported(field: "tool_choice", problem: "only auto and none are supported; a call cannot be forced")
+  /// Reads whether the model may, or must, call the functions.
+  private static func choose(_ fields: Fields, _ request: inout ChatRequest) throws(InterfaceError) {
+    guard let choice = fields["tool_choice"] else { return }
+    switch (choice["type"]?.string, choice["name"]?.string) {
+    case ("auto"?, _): request.toolChoice = .auto
+    case ("none"?, _): request.toolChoice = .none
+    case ("any"?, _): request.toolChoice = .required
+    case ("tool"?, let name?): request.toolChoice = .function(name)
+    default: throw .bad(field: "tool_choice", problem: "must have the type auto, none, any, or tool with a name")
     }
+    request.allowsManyCalls = choice["disable_parallel_tool_use"]?.bool != true
   }
 
   private static func tool(_ tool: JSONObject) throws(InterfaceError) -> JSONValue {
     guard let name = tool["name"]?.string, let schema = tool["input_schema"] else {
       throw .bad(field: "tools", problem: "must have objects with name and input_schema in it")
     }
-    return [
-      "type": "function",
-      "function": ["name": .string(name), "description": tool["description"] ?? "", "parameters": schema],
-    ]
+    var function: JSONObject = ["name": .string(name), "description": tool["description"] ?? "", "parameters": schema]
+    function["strict"] = tool["strict"]
+    return ["type": "function", "function": .object(function)]
   }
 
   /// A message as templates want it: results of tools are messages of their own.

@@ -14,35 +14,23 @@ public enum ChatCompletionRequest {
     let conversation = try pack.conversation(chatRequest(fields))
     let prompt: Conversation.Prompt
     do throws(ChatTemplateError) { prompt = try conversation.prompt() } catch { throw .template(error) }
-    let format = conversation.template.turnFormat
     if let form = try responseFormat(fields) {
       if answer.grammar != nil { throw .bad(field: "grammar", problem: "cannot be given together with response_format") }
       answer.grammar = form
     }
-    var mark: String?
-    if answer.grammar != nil {
-      if conversation.request.tools != nil {
-        throw .unsupported(field: "response_format", problem: "cannot be given together with tools, unless tool_choice is none")
-      }
-      if format.framesAnswers {
-        throw .unsupported(field: "response_format", problem: "is not supported for the turns of \(format.name)")
-      }
-      if format.isReasoning(after: prompt.end) { mark = format.reasoningClosing }
-    }
+    answer.grammar = try conversation.grammar(for: prompt, content: answer.grammar)
     let likeliest = try fields.integer("top_logprobs", in: 0...20)
     let wantsProbabilities = try fields.bool("logprobs") ?? false
     if likeliest != nil, !wantsProbabilities { throw .bad(field: "top_logprobs", problem: "needs logprobs to be true") }
     let requests = answer.requests(prompt.tokens).map { request in
       var request = request
       request.shownControl = conversation.turnTokens
-      request.grammarMark = mark
       request.likeliestCount = wantsProbabilities ? likeliest ?? 0 : nil
       return request
     }
-    let allowsManyCalls = try fields.bool("parallel_tool_calls") ?? true
     let encoder = ChatEncoder(
       pack, parsers: requests.map { _ in conversation.parser(for: prompt) }, includesUsage: answer.includesUsage,
-      allowsManyCalls: allowsManyCalls)
+      allowsManyCalls: conversation.request.allowsManyCalls)
     return InterfaceRequest(requests: requests, encoder: encoder, isStreamed: answer.isStreamed)
   }
 
@@ -54,7 +42,13 @@ public enum ChatCompletionRequest {
     guard !messages.isEmpty else { throw .bad(field: "messages", problem: "is empty") }
     var request = ChatRequest(messages: [])
     for (index, message) in messages.enumerated() { request.messages.append(try Self.message(message, "messages[\(index)]")) }
-    if let tools = try fields.objects("tools"), !tools.isEmpty, try allowsTools(fields) {
+    request.allowsManyCalls = try fields.bool("parallel_tool_calls") ?? true
+    if let choice = fields["tool_choice"] {
+      do throws(ChatTemplateError) { request.toolChoice = try ToolChoice(choice) } catch {
+        throw .bad(field: "tool_choice", problem: "must be none, auto, required, or an object that names a function")
+      }
+    }
+    if let tools = try fields.objects("tools"), !tools.isEmpty {
       for tool in tools where tool["function"]?["name"]?.string == nil {
         throw .bad(field: "tools", problem: "must have functions with names in it")
       }
@@ -68,15 +62,6 @@ public enum ChatCompletionRequest {
     if let effort = try fields.string("reasoning_effort") { request.variables["reasoning_effort"] = .string(effort) }
     if let documents = fields["documents"] { request.variables["documents"] = documents }
     return request
-  }
-
-  /// Whether the model may call the functions. It cannot be made to.
-  private static func allowsTools(_ fields: Fields) throws(InterfaceError) -> Bool {
-    switch fields["tool_choice"] {
-    case nil, "auto"?: return true
-    case "none"?: return false
-    default: throw .unsupported(field: "tool_choice", problem: "only auto and none are supported; a call cannot be forced")
-    }
   }
 
   /// A message with one text as its content, and objects as arguments of its calls.

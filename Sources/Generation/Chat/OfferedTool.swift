@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import ChatTemplates
+import Grammar
+import JSON
+
+/// A function that a model may call, as far as its calls are kept within a form.
+struct OfferedTool {
+  let name: String
+  /// The schema of its arguments; nil where any object will do.
+  let schema: JSONObject?
+
+  /// - Throws: `ChatTemplateError.badRequest` for a function without a usable name, and for a strict one whose schema cannot be enforced.
+  init(_ tool: JSONValue) throws(ChatTemplateError) {
+    let function = tool["function"] ?? tool
+    guard let name = function["name"]?.string, !name.isEmpty, name.utf8.count <= 256,
+      name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"<>{}[]\"\\|:=,".utf8.contains($0) })
+    else { throw .badRequest("\"tools\" has a function without a name, or with one that cannot be written in a call") }
+    self.name = name
+    guard (function["strict"] ?? tool["strict"]) == .bool(true) else {
+      schema = nil
+      return
+    }
+    var schema = (function["parameters"] ?? ["type": "object", "properties": [:]]).object ?? JSONObject()
+    guard schema["type"] == "object" else {
+      throw .badRequest("the function \"\(name)\" is strict, and the type of its parameters is not object")
+    }
+    if schema["properties"] == nil, schema["additionalProperties"] == nil { schema["properties"] = [:] }
+    do throws(GrammarError) { _ = try Grammar(schema: .object(schema)) } catch {
+      throw .badRequest("the function \"\(name)\" is strict, and its parameters cannot be enforced: \(error)")
+    }
+    self.schema = schema
+  }
+
+  /// The arguments as a JSON object.
+  var object: Language { .document(schema: schema.map { .object($0) } ?? ["type": "object"], at: "#") }
+}
