@@ -29,6 +29,7 @@ struct Routes: Sendable {
     for path in ["/v1/completions", "/completions"] {
       router.post(RouterPath(path)) { request, _ in try await answer(request, CompletionRequest.read) }
     }
+    router.post("/v1/responses") { request, _ in try await answer(request, ResponsesRequest.read) }
     router.post("/v1/messages") { request, _ in try await answer(request, MessagesRequest.read) }
     router.get("/") { _, _ in Page.response() }
     addFacts(to: router)
@@ -133,6 +134,9 @@ struct Routes: Sendable {
       let pack = try engine.ready().pack
       guard context.parameters.get("name") == pack.name else { throw InterfaceError.notFound }
       return Response(pack.card)
+    }
+    router.get("/openapi.json") { _, _ in
+      Response(status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(string: OpenAPI.text)))
     }
     router.get("/props") { _, _ in
       let ready = try engine.ready()

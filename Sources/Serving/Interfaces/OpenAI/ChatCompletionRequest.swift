@@ -7,9 +7,25 @@ import JSON
 
 /// A request to `/v1/chat/completions`, as OpenAI describes it.
 public enum ChatCompletionRequest {
+  /// A request whose conversation has become a prompt.
+  struct Prepared {
+    let answer: AnswerFields
+    let conversation: Conversation
+    let prompt: Conversation.Prompt
+    let requests: [AnswerRequest]
+  }
+
   /// Reads the body of a request. Fields that nobody knows are ignored.
   public static func read(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> InterfaceRequest {
-    let fields = try Fields(body)
+    let asked = try prepare(Fields(body), pack)
+    let encoder = ChatEncoder(
+      pack, parsers: asked.requests.map { _ in asked.conversation.parser(for: asked.prompt) },
+      includesUsage: asked.answer.includesUsage, allowsManyCalls: asked.conversation.request.allowsManyCalls)
+    return InterfaceRequest(requests: asked.requests, encoder: encoder, isStreamed: asked.answer.isStreamed)
+  }
+
+  /// Reads the fields of a request.
+  static func prepare(_ fields: Fields, _ pack: ServedPack) throws(InterfaceError) -> Prepared {
     var answer = try AnswerFields(fields)
     let conversation = try pack.conversation(chatRequest(fields))
     let prompt: Conversation.Prompt
@@ -28,10 +44,7 @@ public enum ChatCompletionRequest {
       request.likeliestCount = wantsProbabilities ? likeliest ?? 0 : nil
       return request
     }
-    let encoder = ChatEncoder(
-      pack, parsers: requests.map { _ in conversation.parser(for: prompt) }, includesUsage: answer.includesUsage,
-      allowsManyCalls: conversation.request.allowsManyCalls)
-    return InterfaceRequest(requests: requests, encoder: encoder, isStreamed: answer.isStreamed)
+    return Prepared(answer: answer, conversation: conversation, prompt: prompt, requests: requests)
   }
 
   /// The conversation of a request, as templates want it.

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+extension OpenAPI {
+  /// The fields of requests.
+  static let schemas = #"""
+    {
+      "Sampling": {
+        "type": "object",
+        "properties": {
+          "model": {"type": "string"},
+          "temperature": {"type": ["number", "null"], "minimum": 0, "maximum": 100},
+          "top_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+          "top_k": {"type": ["integer", "null"], "minimum": -1, "maximum": 1073741824},
+          "min_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+          "presence_penalty": {"type": ["number", "null"], "minimum": -2, "maximum": 2},
+          "frequency_penalty": {"type": ["number", "null"], "minimum": -2, "maximum": 2},
+          "repetition_penalty": {"type": ["number", "null"], "minimum": 0.01, "maximum": 100},
+          "repeat_penalty": {"type": ["number", "null"], "minimum": 0.01, "maximum": 100},
+          "repeat_last_n": {"type": ["integer", "null"], "minimum": 0, "maximum": 1048576},
+          "seed": {"type": ["integer", "null"], "minimum": -9223372036854775808, "maximum": 9223372036854775807},
+          "logit_bias": {
+            "type": ["object", "null"],
+            "propertyNames": {"pattern": "^[0-9]{1,9}$"},
+            "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100}
+          },
+          "max_tokens": {"type": ["integer", "null"], "minimum": 1, "maximum": 1073741824},
+          "max_completion_tokens": {"type": ["integer", "null"], "minimum": 1, "maximum": 1073741824},
+          "stop": {
+            "anyOf": [{"type": "null"}, {"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": 16}]
+          },
+          "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 16},
+          "stream": {"type": ["boolean", "null"]},
+          "ignore_eos": {"type": ["boolean", "null"]},
+          "stream_options": {"type": ["object", "null"], "properties": {"include_usage": {"type": ["boolean", "null"]}}},
+          "grammar": {"type": ["string", "null"], "description": "A grammar in llama.cpp's GBNF."}
+        }
+      },
+      "Part": {
+        "type": "object",
+        "properties": {
+          "type": {"enum": ["text", "input_text", "output_text", "refusal"]},
+          "text": {"type": "string"},
+          "refusal": {"type": "string"}
+        },
+        "required": ["type"]
+      },
+      "Content": {
+        "anyOf": [{"type": "null"}, {"type": "string"}, {"type": "array", "items": {"$ref": "#/components/schemas/Part"}}]
+      },
+      "Function": {
+        "type": "object",
+        "properties": {
+          "name": {"type": "string", "minLength": 1},
+          "description": {"type": "string"},
+          "parameters": {"type": "object"},
+          "strict": {"type": ["boolean", "null"]}
+        },
+        "required": ["name"]
+      },
+      "ChatMessage": {
+        "type": "object",
+        "properties": {
+          "role": {"enum": ["system", "developer", "user", "assistant", "tool"]},
+          "content": {"$ref": "#/components/schemas/Content"},
+          "tool_call_id": {"type": "string"},
+          "reasoning_content": {"type": "string"},
+          "tool_calls": {
+            "type": "array",
+            "items": {
+              "type": "object",
+              "properties": {
+                "id": {"type": "string"},
+                "type": {"const": "function"},
+                "function": {
+                  "type": "object",
+                  "properties": {"name": {"type": "string"}, "arguments": {"type": "string"}},
+                  "required": ["name", "arguments"]
+                }
+              },
+              "required": ["function"]
+            }
+          }
+        },
+        "required": ["role"]
+      },
+      "Chat": {
+        "type": "object",
+        "properties": {
+          "messages": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/ChatMessage"}},
+          "tools": {
+            "type": ["array", "null"],
+            "items": {
+              "type": "object",
+              "properties": {"type": {"const": "function"}, "function": {"$ref": "#/components/schemas/Function"}},
+              "required": ["type", "function"]
+            }
+          },
+          "tool_choice": {
+            "anyOf": [
+              {"enum": [null, "none", "auto", "required"]},
+              {
+                "type": "object",
+                "properties": {
+                  "type": {"const": "function"},
+                  "function": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+                },
+                "required": ["type", "function"]
+              }
+            ]
+          },
+          "parallel_tool_calls": {"type": ["boolean", "null"]},
+          "logprobs": {"type": ["boolean", "null"]},
+          "top_logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": 20},
+          "response_format": {
+            "anyOf": [
+              {"type": "null"},
+              {
+                "type": "object",
+                "properties": {"type": {"enum": ["text", "json_object"]}, "schema": {"type": "object"}},
+                "required": ["type"]
+              },
+              {
+                "type": "object",
+                "properties": {
+                  "type": {"const": "json_schema"},
+                  "json_schema": {
+                    "type": "object",
+                    "properties": {"name": {"type": "string"}, "schema": {"type": "object"}},
+                    "required": ["schema"]
+                  }
+                },
+                "required": ["type", "json_schema"]
+              }
+            ]
+          },
+          "chat_template_kwargs": {"type": ["object", "null"]},
+          "documents": {"type": ["array", "null"], "items": {"type": "object"}},
+          "reasoning_effort": {"type": ["string", "null"]}
+        },
+        "required": ["messages"]
+      },
+      "Completion": {
+        "type": "object",
+        "properties": {
+          "prompt": {
+            "anyOf": [
+              {"type": "string", "minLength": 1},
+              {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
+              {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "maxItems": 64}
+            ]
+          },
+          "logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": 20},
+          "echo": {"enum": [null, false]},
+          "suffix": {"enum": [null, ""]},
+          "best_of": {"type": ["integer", "null"], "minimum": 1, "maximum": 64}
+        },
+        "required": ["prompt"]
+      },
+      "Response": {
+        "type": "object",
+        "properties": {
+          "model": {"type": "string"},
+          "instructions": {"type": ["string", "null"]},
+          "input": {
+            "anyOf": [
+              {"type": "string"},
+              {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                  "anyOf": [
+                    {
+                      "type": "object",
+                      "properties": {
+                        "type": {"const": "message"},
+                        "role": {"enum": ["system", "developer", "user", "assistant"]},
+                        "content": {"$ref": "#/components/schemas/Content"}
+                      },
+                      "required": ["role", "content"]
+                    },
+                    {
+                      "type": "object",
+                      "properties": {
+                        "type": {"const": "function_call"},
+                        "call_id": {"type": "string"},
+                        "name": {"type": "string"},
+                        "arguments": {"type": "string"}
+                      },
+                      "required": ["type", "call_id", "name", "arguments"]
+                    },
+                    {
+                      "type": "object",
+                      "properties": {
+                        "type": {"const": "function_call_output"},
+                        "call_id": {"type": "string"},
+                        "output": {"type": "string"}
+                      },
+                      "required": ["type", "call_id", "output"]
+                    },
+                    {"type": "object", "properties": {"type": {"const": "reasoning"}}, "required": ["type"]}
+                  ]
+                }
+              }
+            ]
+          },
+          "max_output_tokens": {"type": ["integer", "null"], "minimum": 1, "maximum": 1073741824},
+          "temperature": {"type": ["number", "null"], "minimum": 0, "maximum": 100},
+          "top_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+          "stream": {"type": ["boolean", "null"]},
+          "parallel_tool_calls": {"type": ["boolean", "null"]},
+          "background": {"enum": [null, false]},
+          "truncation": {"enum": [null, "disabled"]},
+          "top_logprobs": {"enum": [null, 0]},
+          "previous_response_id": {"type": "null"},
+          "conversation": {"type": "null"},
+          "prompt": {"type": "null"},
+          "tools": {
+            "type": ["array", "null"],
+            "items": {
+              "allOf": [
+                {"$ref": "#/components/schemas/Function"},
+                {"type": "object", "properties": {"type": {"const": "function"}}, "required": ["type"]}
+              ]
+            }
+          },
+          "tool_choice": {
+            "anyOf": [
+              {"enum": [null, "none", "auto", "required"]},
+              {
+                "type": "object",
+                "properties": {"type": {"const": "function"}, "name": {"type": "string"}},
+                "required": ["type", "name"]
+              }
+            ]
+          },
+          "text": {
+            "type": ["object", "null"],
+            "properties": {
+              "format": {
+                "anyOf": [
+                  {"type": "object", "properties": {"type": {"enum": ["text", "json_object"]}}, "required": ["type"]},
+                  {
+                    "type": "object",
+                    "properties": {
+                      "type": {"const": "json_schema"},
+                      "name": {"type": "string"},
+                      "schema": {"type": "object"}
+                    },
+                    "required": ["type", "schema"]
+                  }
+                ]
+              }
+            }
+          },
+          "reasoning": {"type": ["object", "null"], "properties": {"effort": {"type": ["string", "null"]}}}
+        },
+        "required": ["input"]
+      },
+      "Message": {
+        "type": "object",
+        "properties": {
+          "max_tokens": {"type": "integer", "minimum": 1, "maximum": 1073741824},
+          "system": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"$ref": "#/components/schemas/TextBlock"}}]},
+          "messages": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+              "type": "object",
+              "properties": {
+                "role": {"enum": ["user", "assistant"]},
+                "content": {
+                  "anyOf": [{"type": "string"}, {"type": "array", "items": {"$ref": "#/components/schemas/TextBlock"}}]
+                }
+              },
+              "required": ["role", "content"]
+            }
+          },
+          "stop_sequences": {"type": "array", "items": {"type": "string"}, "maxItems": 16},
+          "tools": {
+            "type": "array",
+            "items": {
+              "type": "object",
+              "properties": {
+                "name": {"type": "string", "minLength": 1},
+                "description": {"type": "string"},
+                "input_schema": {"type": "object"},
+                "strict": {"type": "boolean"}
+              },
+              "required": ["name", "input_schema"]
+            }
+          },
+          "tool_choice": {
+            "type": "object",
+            "properties": {
+              "type": {"enum": ["auto", "none", "any", "tool"]},
+              "name": {"type": "string"},
+              "disable_parallel_tool_use": {"type": "boolean"}
+            },
+            "required": ["type"]
+          },
+          "thinking": {"type": "object", "properties": {"type": {"enum": ["enabled", "disabled"]}}, "required": ["type"]}
+        },
+        "required": ["max_tokens", "messages"]
+      },
+      "TextBlock": {
+        "type": "object",
+        "properties": {"type": {"const": "text"}, "text": {"type": "string"}},
+        "required": ["type", "text"]
+      },
+      "Text": {
+        "type": "object",
+        "properties": {
+          "content": {"type": "string"},
+          "prompt": {"type": "string"},
+          "add_special": {"type": "boolean"},
+          "parse_special": {"type": "boolean"},
+          "with_pieces": {"type": "boolean"}
+        },
+        "required": ["content"]
+      }
+    }
+    """#
+}
