@@ -39,6 +39,8 @@ public final class AnswerConstraint {
     private static func bytes(of token: Int32, _ tokenizer: Tokenizer) -> [UInt8] {
       if tokenizer.isEndOfGeneration(token) { return [] }
       let printed = tokenizer.bytes(of: token)
+      // A byte that no text has would pass for the one in front of control tokens.
+      if printed.contains(Grammar.controlByte) { return [] }
       if !printed.isEmpty { return Array(printed) }
       let shown = tokenizer.bytes(of: token, showsControl: true)
       return shown.isEmpty ? [] : [Grammar.controlByte] + shown

@@ -71,7 +71,7 @@ struct CallGrammarTests {
 
   /// Writes what masks allow, and closes what is open once it is long; nil if it does not come to an end.
   private func random(_ constraint: AnswerConstraint, _ tokenizer: Tokenizer, seed: UInt64) -> String? {
-    var random = SplitMix64(seed: seed)
+    var random = TestSupport.SplitMix64(seed: seed)
     var stream = TokenStream(tokenizer, showsControl: true)
     var text = ""
     for step in 0..<3000 {

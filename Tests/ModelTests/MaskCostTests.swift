@@ -14,7 +14,7 @@ struct MaskCostTests {
 
   /// All bytes, and random words of letters, digits, and JSON's marks, as long as those of real vocabularies.
   private static let vocabulary: [[UInt8]] = {
-    var random = SplitMix64(state: 5)
+    var random = TestSupport.SplitMix64(seed: 5)
     var tokens = (UInt8.min...UInt8.max).map { [$0] }
     let marks = ["\"", "\",", "\":", "{\"", "}", "},", "[", "]", ",", ": ", "\n  ", " ", "true", "null", "0.", "-"].map {
       Array($0.utf8)
@@ -41,7 +41,7 @@ struct MaskCostTests {
     let trie = TokenTrie(vocabulary: Self.vocabulary)
     let grammar = try Grammar(schema: JSONValue(parsing: schema))
     let matcher = GrammarMatcher(grammar, trie: trie)
-    var random = SplitMix64(state: 9)
+    var random = TestSupport.SplitMix64(seed: 9)
     var seconds: [Double] = []
     let clock = ContinuousClock()
     while seconds.count < 1500 {

@@ -59,7 +59,7 @@ struct CallLanguage {
     if case .keyedObject = syntax { choices = [.sequence([.text("["), Self.space, list(.text(",")), Self.space, .text("]")])] }
     // The mark has the bracket that opens the list.
     if format.name == "firefunction" { choices = [.sequence([list(.text(",")), Self.space, .text("]")])] }
-    return .sequence([Self.space, .choice(choices), close.map { .sequence([Self.space, .text($0)]) } ?? .empty])
+    return .sequence([Self.space, .choice(choices), close.map { .sequence([Self.space, .text($0)]) } ?? Self.space])
   }
 
   private func call(_ syntax: CallSyntax) throws(ChatTemplateError) -> Language {
