@@ -98,12 +98,12 @@ struct ServerSafetyTests {
   @Test("The first signal lets an answer under way end; a second one ends the server at once", .timeLimit(.minutes(2)))
   func twoSignals() throws {
     let (folder, pack) = try Fixture.pack()
-    let server = try RunningServer(pack, ["--drain", "600"])
+    let server = try RunningServer(pack, ["--drain", "600", "--parallel", "1"])
     let client = Process()
     client.executableURL = URL(filePath: "/usr/bin/env")
     client.arguments = [
       "curl", "--silent", "--no-buffer", server.url + "/v1/completions", "-d",
-      #"{"prompt": "a", "max_tokens": 100000, "stream": true, "ignore_eos": true, "n": 4}"#,
+      #"{"prompt": "a", "max_tokens": 100000, "stream": true, "ignore_eos": true, "n": 16}"#,
     ]
     let output = Pipe()
     client.standardOutput = output
