@@ -143,7 +143,7 @@ public struct Generator {
         step.append(token)
         step.append(contentsOf: draft)
         var (accepted, isOpen) = (0, true)
-        try model.read(step, into: sequence, logitsFrom: 0) { position, logits in
+        try model.read(step, into: sequence, logitsFrom: 0, tentative: draft.count) { position, logits in
           guard isOpen else { return }
           choose(logits, &sampler)
           isOpen = false
@@ -188,6 +188,6 @@ public struct Generator {
   /// Proposals of a step at most, after so many tokens: no more than the answer, the context and the step have room for.
   private func draftLimit(_ result: GenerationResult, _ length: Int) -> Int {
     let left = maximumTokens.map { $0 - result.tokens.count } ?? .max
-    return min(left, model.contextLength - length, model.logitRows, model.batchSize) - 1
+    return min(min(left, model.contextLength - length, model.logitRows, model.batchSize) - 1, model.mostTentativeTokens)
   }
 }

@@ -6,13 +6,15 @@ import Inference
 ///
 /// A row is good until the body returns. A span cannot outlive the body, so that the compiler keeps what a pointer leaves to the reader.
 extension Model {
-  /// Appends tokens to a sequence; see `append(_:to:logitsFrom:isInterrupted:_:)`.
+  /// Appends tokens to a sequence; see `append(_:to:logitsFrom:tentative:isInterrupted:_:)`.
   @discardableResult
   package func read(
-    _ tokens: [Int32], into sequence: Int = 0, logitsFrom first: Int? = nil, isInterrupted: () -> Bool = { false },
+    _ tokens: [Int32], into sequence: Int = 0, logitsFrom first: Int? = nil, tentative: Int = 0,
+    isInterrupted: () -> Bool = { false },
     _ body: (_ position: Int, _ logits: Span<Float>) -> Void
   ) throws(ModelError) -> Bool {
-    try unsafe append(tokens, to: sequence, logitsFrom: first, isInterrupted: isInterrupted) { position, logits in
+    try unsafe append(tokens, to: sequence, logitsFrom: first, tentative: tentative, isInterrupted: isInterrupted) {
+      position, logits in
       unsafe body(position, logits.span)
     }
   }

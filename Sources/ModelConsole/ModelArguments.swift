@@ -84,6 +84,7 @@ package struct ModelArguments: ParsableArguments {
     options.model.batchSize = batch
     options.model.sequenceCount = sequences
     if !readsAllLogits { options.model.logitRows = drafts ? max(sequences, Drafter.mostTokens + 1) : sequences }
+    if drafts { options.model.tentativeCount = Drafter.mostTokensOfState }
     options.model.kernels = kernels
     options.model.cacheType = kv
     options.model.checkpointInterval = checkpointInterval

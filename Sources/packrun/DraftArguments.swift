@@ -24,11 +24,10 @@ struct DraftArguments: ParsableArguments {
     if let draft, draft.isEmpty { throw ValidationError("--draft: give ngram or a pack") }
   }
 
-  /// Opens the pack that is named, if there is one, and finds out whether it can propose tokens for the model of another.
-  func open(for pack: Pack, _ tokenizer: Tokenizer) throws -> Pack? {
+  /// Opens the pack that is named, if there is one, and finds out whether its vocabulary is that of another model.
+  func open(_ tokenizer: Tokenizer) throws -> Pack? {
     guard let draft else { return nil }
     if draft == "mtp" { throw DraftError.predictionLayers }
-    try Drafter.check(ModelConfiguration(pack.metadata))
     guard draft != "ngram" else { return nil }
     let small = try Pack.open(named: draft)
     try DraftModel.check(small, name: draft, against: tokenizer)

@@ -4,8 +4,8 @@ import Inference
 
 /// Why tokens cannot be drafted.
 public enum DraftError: Error, Equatable {
-  /// A model's state cannot be taken back where a draft does not come true.
-  case stateCannotGoBack(architecture: String)
+  /// A model's layers keep a state, and no copies of it to go back to where a draft does not come true.
+  case keepsNoCopies(architecture: String)
   /// The models' vocabularies differ, at this token first.
   case otherVocabulary(name: String, token: Int)
   /// The pack is made for another number of nodes.
@@ -20,8 +20,8 @@ public enum DraftError: Error, Equatable {
   /// What is wrong.
   public var problem: String {
     switch self {
-    case .stateCannotGoBack(let architecture):
-      "the layers of \(architecture) keep a state that cannot be taken back, so nothing can be drafted for it"
+    case .keepsNoCopies(let architecture):
+      "the layers of \(architecture) keep a state, and no copies of it to go back to, so nothing can be drafted for it"
     case .otherVocabulary(let name, let token):
       "\(name): its vocabulary is another one (token \(token) differs), so it cannot draft for this model"
     case .otherNodes(let name, let nodes, let expected):

@@ -52,14 +52,14 @@ public final class DraftModel {
   /// Adds to `draft` the tokens that follow a text, at most `limit` of them: the likeliest ones.
   func foresee(_ text: [Int32], _ limit: Int, into draft: inout [Int32]) throws(ModelError) {
     guard text.count + limit <= model.contextLength else { return }
-    var rest = cache.rest(of: text, in: model)
+    var (rest, tentative) = (cache.rest(of: text, in: model), 0)
     for _ in 0..<limit {
       var next: Int32?
-      try model.read(rest) { _, logits in next = Sampler.likeliest(logits) }
+      try model.read(rest, tentative: tentative) { _, logits in next = Sampler.likeliest(logits) }
       cache.note(rest, in: model)
       guard let next else { return }
       draft.append(next)
-      rest = [next]
+      (rest, tentative) = ([next], 1)
     }
   }
 }

@@ -17,6 +17,8 @@ public final class Drafter {
 
   /// Tokens that are proposed for a step at most.
   public static let mostTokens = DraftLength.most
+  /// The same where layers keep a state, a copy of which is kept of before each.
+  public static let mostTokensOfState = 8
 
   private let source: Source
   private var text: RepeatedText
@@ -24,16 +26,11 @@ public final class Drafter {
 
   /// Proposes for the sequences of `model`.
   ///
-  /// - Throws: Where a sequence of `model` cannot be cut back by a few tokens.
+  /// - Throws: Where a sequence of `model` cannot be cut back by a few tokens: `ModelOptions.tentativeCount` says by how many.
   public init(_ source: Source, for model: Model) throws(DraftError) {
-    try Self.check(model.configuration)
+    guard model.mostTentativeTokens > 0 else { throw .keepsNoCopies(architecture: model.configuration.architecture.name) }
     self.source = source
     text = RepeatedText(capacity: model.contextLength)
-  }
-
-  /// Finds out whether tokens can be proposed for a model, before there is one.
-  public static func check(_ configuration: ModelConfiguration) throws(DraftError) {
-    guard configuration.forgetsTokens else { throw .stateCannotGoBack(architecture: configuration.architecture.name) }
   }
 
   /// Takes note of a token of the text.

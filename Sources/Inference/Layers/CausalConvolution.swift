@@ -53,6 +53,7 @@ extension PassThread {
       if run.restoredCopy > 0 { copy(run.sequence, run.restoredCopy, 0) }
       if run.savedCopy > 0 { copy(run.sequence, 0, run.savedCopy) }
       for token in run.begin..<run.begin + run.count {
+        if token >= run.firstTentative { copy(run.sequence, 0, pass.state.copy(before: step.positions[token])) }
         body(run.sequence, token)
         let target = pass.state.copy(after: step.positions[token])
         if target > 0 { copy(run.sequence, 0, target) }

@@ -152,8 +152,12 @@ struct StateSizes {
   /// Copies kept on the way; the oldest makes room for the next.
   let checkpointCount: Int
 
-  /// A sequence's states: the one as it is, the copies made on the way, and one of before the last prompt.
-  var stateCount: Int { checkpointCount + 2 }
+  /// Copies kept of before tokens that may be taken back; the oldest makes room for the next.
+  let tentativeCount: Int
+
+  /// A sequence's states: the one as it is, the copies made on the way, one of before the last prompt, and those of before tokens that
+  /// may be taken back.
+  var stateCount: Int { checkpointCount + 2 + tentativeCount }
 
   /// The copy that is made after the token at `position`; 0: none.
   @inline(__always)
@@ -167,7 +171,11 @@ struct StateSizes {
   func copy(at length: Int) -> Int { 1 + length / checkpointInterval % checkpointCount }
 
   /// The copy of before the last prompt.
-  var lastCopy: Int { stateCount - 1 }
+  var lastCopy: Int { checkpointCount + 1 }
+
+  /// The copy of before the token at `position`, which may be taken back; there must be such copies.
+  @inline(__always)
+  func copy(before position: Int32) -> Int { checkpointCount + 2 + Int(position) % tentativeCount }
 }
 
 /// What a layer mixes tokens with.

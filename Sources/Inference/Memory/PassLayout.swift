@@ -156,7 +156,8 @@ struct PassLayout {
       checkpointInterval: options.checkpointInterval,
       // No more than a sequence comes by.
       checkpointCount: options.checkpointInterval == 0
-        ? 0 : max(1, min(options.checkpointCount, limits.contextLength / options.checkpointInterval)))
+        ? 0 : max(1, min(options.checkpointCount, limits.contextLength / options.checkpointInterval)),
+      tentativeCount: options.tentativeCount)
 
     outputOffset = Arena.measure { _ = TeamBuffers(&$0, sizes) }
     var (outputs, parts, scratch) = (sizes.batch * sizes.columnsPerToken * sizes.embedding * 4, 0, 0)

@@ -67,7 +67,10 @@ struct Checkpoints {
   /// - Parameters:
   ///   - length: Tokens of the sequence so far.
   ///   - saves: Whether a copy is made of the state before them.
-  mutating func run(of sequence: Int, begin: Int, count: Int, length: Int, saves: Bool = false) -> SequenceRun {
+  ///   - tentative: How many of them, at the end, may be taken back.
+  mutating func run(
+    of sequence: Int, begin: Int, count: Int, length: Int, saves: Bool = false, tentative: Int = 0
+  ) -> SequenceRun {
     var run = SequenceRun(sequence: sequence, begin: begin, count: count)
     guard history == .state else { return run }
     run.restoredCopy = restored
@@ -76,6 +79,10 @@ struct Checkpoints {
     if saves, length > 0 {
       run.savedCopy = sizes.lastCopy
       lengths[sizes.lastCopy] = length
+    }
+    if tentative > 0, sizes.tentativeCount > 0 {
+      run.firstTentative = begin + count - tentative
+      for position in length + count - tentative..<length + count { lengths[sizes.copy(before: Int32(position))] = position }
     }
     guard sizes.checkpointInterval > 0 else { return run }
     let first = length / sizes.checkpointInterval + 1

@@ -20,6 +20,8 @@ public final class Model {
   public let logitRows: Int
   /// Sequences kept at the same time.
   public let sequenceCount: Int
+  /// Tokens at the end of a sequence that `truncate` takes back exactly, if they were appended as tentative.
+  public let mostTentativeTokens: Int
   /// The name of the kernels' instruction set.
   public let kernelsName: String
 
@@ -62,6 +64,7 @@ public final class Model {
     lengths = Array(repeating: 0, count: options.sequenceCount)
     let layout = PassLayout(configuration, weights, limits, options, teams: teams.plan, vectorLength: binder.vectorLength)
     checkpoints = Array(repeating: Checkpoints(layout.state, weights.history), count: options.sequenceCount)
+    mostTentativeTokens = weights.history == .state ? options.tentativeCount : .max
     do {
       memory = try PassMemory(layout, configuration, weights, binder, teams: teams, source: source, table: table)
     } catch .runtime(.shortage(let nodes)) {
@@ -133,13 +136,15 @@ public final class Model {
   ///
   /// - Parameters:
   ///   - first: The first of `tokens` whose logits are wanted, with all after it; nil: the last one's only.
+  ///   - tentative: How many of `tokens`, at the end, may be taken back soon: `mostTentativeTokens` at most.
   ///   - isInterrupted: Asked before each step. If it says so, the sequence is left as it was.
   ///   - body: Called with the position and a row of `vocabularySize` logits, which is good until it returns.
   /// - Returns: False if it was interrupted.
   /// - Throws: `contextFull` before anything is computed, `tokenOutOfRange` in the same way.
   @discardableResult
   public func append(
-    _ tokens: [Int32], to sequence: Int = 0, logitsFrom first: Int? = nil, isInterrupted: () -> Bool = { false },
+    _ tokens: [Int32], to sequence: Int = 0, logitsFrom first: Int? = nil, tentative: Int = 0,
+    isInterrupted: () -> Bool = { false },
     _ body: (_ position: Int, _ logits: UnsafeBufferPointer<Float>) -> Void
   ) throws(ModelError) -> Bool {
     try check(tokens, sequence)
@@ -161,7 +166,8 @@ public final class Model {
       }
       // Only an append of several steps can be interrupted between them.
       memory.step.runs[0] = checkpoints[sequence].run(
-        of: sequence, begin: 0, count: count, length: position, saves: begin == 0 && count < tokens.count)
+        of: sequence, begin: 0, count: count, length: position, saves: begin == 0 && count < tokens.count,
+        tentative: max(0, min(count, begin + count + tentative - tokens.count)))
       let skipped = min(count, max(0, firstWanted - begin))
       for index in skipped..<count { memory.step.wanted[index - skipped] = Int32(index) }
       compute(count: count, runs: 1, wanted: count - skipped)

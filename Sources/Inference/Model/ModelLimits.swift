@@ -11,13 +11,14 @@ struct ModelLimits {
   {
     contextLength = options.contextLength ?? min(configuration.contextLength, 4096)
     guard contextLength > 0, contextLength <= 1 << 28, options.sequenceCount > 0,
-      options.batchSize > 0, (0...1 << 28).contains(options.checkpointInterval), (0...1 << 16).contains(options.checkpointCount)
+      options.batchSize > 0, (0...1 << 28).contains(options.checkpointInterval), (0...1 << 16).contains(options.checkpointCount),
+      (0...4096).contains(options.tentativeCount)
     else {
       throw .tooLarge(what: "a context of \(contextLength)")
     }
     // A layer's state has at most 2^24 elements for each tap.
     let states = configuration.layers.reduce(0) { $0 + ($1.mixer?.stateLength ?? 0) }
-    let (copies, isTooMuch) = states.multipliedReportingOverflow(by: options.checkpointCount + 2)
+    let (copies, isTooMuch) = states.multipliedReportingOverflow(by: options.checkpointCount + 2 + options.tentativeCount)
     let (all, isFarTooMuch) = copies.multipliedReportingOverflow(by: options.sequenceCount)
     guard !isTooMuch, !isFarTooMuch, all < 1 << 56 else { throw .tooLarge(what: "the state of \(options.sequenceCount) sequences") }
     // Keys and values of a position take at most 2^31 elements a layer, and there are at most 4096 layers.

@@ -16,6 +16,8 @@ public struct ModelOptions: Sendable {
   public var checkpointInterval = 256
   /// Copies kept of each sequence's states; the oldest makes room for the next.
   public var checkpointCount = 8
+  /// In such models: tokens at the end of a sequence that can be taken back at once; a copy of the states is kept of before each.
+  public var tentativeCount = 0
   /// The instruction set: a kernel table's name, or nil for the best this processor runs.
   public var kernels: String?
 

@@ -10,6 +10,8 @@ struct SequenceRun {
   var restoredCopy = 0
   /// The copy to make before the run; 0: none.
   var savedCopy = 0
+  /// The first token in the step that may be taken back: before it and before each one after it, a copy is made.
+  var firstTentative = Int.max
 }
 
 /// One step's input, written by the caller before the threads wake and read by all of them.

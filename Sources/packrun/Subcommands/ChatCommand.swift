@@ -42,7 +42,7 @@ struct ChatCommand: ParsableCommand {
     conversation.setSystem(try TextInput.decode(system.pathBytes, "--system"))
     let content = try grammar.compiled()
     let reader = TurnReader(edits: true, history: LineHistory("chat-history", of: "packrun"))
-    let small = try drafting.open(for: pack, tokenizer)
+    let small = try drafting.open(tokenizer)
     let session = try model.session(pack, drafts: drafting.isGiven)
     try tokenizer.check(embeddingRows: session.model.vocabularySize)
     Interrupt.watch([SIGINT], endsReads: true)

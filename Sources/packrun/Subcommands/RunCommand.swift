@@ -88,7 +88,7 @@ struct RunCommand: ParsableCommand {
     let allowed = if let reply { try reply.grammar(content: content) } else { content }
     let vocabulary = allowed.map { _ in AnswerConstraint.Vocabulary(tokenizer) }
     let constraint = if let allowed, let vocabulary { AnswerConstraint(allowed, vocabulary) } else { nil as AnswerConstraint? }
-    let small = try drafting.open(for: pack, tokenizer)
+    let small = try drafting.open(tokenizer)
     let text = reply == nil ? try givenText() : nil
     if let text, text.isEmpty { throw Failure("the prompt is empty") }
     var reader = text == nil && reply == nil ? TurnReader() : nil
