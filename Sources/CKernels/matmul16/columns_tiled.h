@@ -5,6 +5,8 @@
 //
 //   GROUPS, COLUMNS           row groups and columns at a time
 //   DEMANDING                 columns times row groups at a time, of kinds that need more registers: with sub-scales, with signed lines
+//   IN_PLACE                  LIST(X) of the types whose lines are multiplied where they lie, unpacked in registers by all columns, eight
+//                             at a time, as storing a tile's lines takes longer than that; without it, no types
 #ifndef CKERNELS_COLUMNS_TILED_H
 #define CKERNELS_COLUMNS_TILED_H
 
@@ -14,13 +16,24 @@
 #include "tiles_ahead.h"
 #include "unpack16.h"
 
-// 256 elements of 16 rows, unpacked.
+// 256 elements of 16 rows, unpacked; of types that are multiplied in place the scales, and where each block's lines lie.
 typedef struct {
   line lines[CHUNK][8];
+  const uint8_t *bodies[CHUNK];
   v16 scale[CHUNK];
   sub_scale sub[CHUNK][2];
   v16 min[CHUNK][2];
 } tile;
+
+#ifndef IN_PLACE
+#define IN_PLACE(X)
+#endif
+
+INLINE bool is_in_place(uint32_t type) {
+#define OR_IS(name) || type == WT_##name
+  return (void)type, false IN_PLACE(OR_IS);
+#undef OR_IS
+}
 
 INLINE void unpack_block(uint32_t type, block16 block, int block_s, tile *out, int s) {
   const uint32_t kind = kind_of(type);
@@ -30,6 +43,10 @@ INLINE void unpack_block(uint32_t type, block16 block, int block_s, tile *out, i
   for (int h = 0; h < halves; h++) {
     if (has_sub_scales(kind)) out->sub[s][h] = scales.sub[h];
     if (has_mins(kind)) out->min[s][h] = scales.min[h];
+  }
+  if (is_in_place(type)) {
+    out->bodies[s] = block.body;
+    return;
   }
   const grid_points points = unpack_points(type, block, block_s);
   UNROLL
@@ -49,37 +66,58 @@ INLINE void unpack_tile(uint32_t type, const ck_matmul *m, const uint8_t *group,
   }
 }
 
+// Line l of block s of a tile. `type` is what is unpacked here, or WT_COUNT: the tile's lines are unpacked.
+INLINE line tile_line(uint32_t type, const tile *t, int s, int l) {
+  return type == WT_COUNT ? t->lines[s][l] : unpack_line(type, (block16){.body = t->bodies[s]}, NULL, s, l);
+}
+
+// Adds the products of block s of a chunk to the sums of `columns` columns and `groups` row groups.
+INLINE void multiply_block(uint32_t type, uint32_t kind, const tile *tiles, int groups, int columns, const column_chunk *x, int s,
+                           v16 acc[COLUMNS][GROUPS]) {
+  part p[COLUMNS][GROUPS];
+  UNROLL
+  for (int l = 0; l < 8; l++) {
+    line lines[GROUPS];
+    UNROLL
+    for (int g = 0; g < groups; g++) lines[g] = tile_line(type, &tiles[g], s, l);
+    UNROLL
+    for (int c = 0; c < columns; c++) {
+      const line four = line_broadcast(x[c].quants + 32 * s + 4 * l);
+      UNROLL
+      for (int g = 0; g < groups; g++) {
+        const sub_scale *sub = tiles[g].sub[s];
+        if (l == 0) p[c][g] = (part){};
+        if (l % lines_of_sum(kind) == 0) p[c][g] = part_start(kind, p[c][g], start_at(kind, &x[c], s, l), l / 4, sub);
+        p[c][g] = part_add(kind, p[c][g], lines[g], four, l, sub);
+      }
+    }
+  }
+  UNROLL
+  for (int c = 0; c < columns; c++) {
+    UNROLL
+    for (int g = 0; g < groups; g++) acc[c][g] = add_products(kind, acc[c][g], p[c][g], tiles[g].scale[s], tiles[g].min[s], &x[c], s);
+  }
+}
+
 // Adds a chunk's products to `columns` columns of `groups` row groups of the output, or begins them.
-INLINE void multiply_tiles(uint32_t kind, const tile *tiles, int groups, int columns, const column_chunk *x, int count, bool begin,
-                           float *output, int64_t stride) {
+INLINE void multiply_tiles(uint32_t type, uint32_t kind, const tile *tiles, int groups, int columns, const column_chunk *x, int count,
+                           bool begin, float *output, int64_t stride) {
   v16 acc[COLUMNS][GROUPS];
   UNROLL
   for (int c = 0; c < columns; c++) {
     UNROLL
     for (int g = 0; g < groups; g++) acc[c][g] = begin ? v_set(0) : v_load(output + c * stride + 16 * g);
   }
-  ONCE
-  for (int s = 0; s < count; s++) {
-    part p[COLUMNS][GROUPS];
-    UNROLL
-    for (int l = 0; l < 8; l++) {
-      UNROLL
-      for (int c = 0; c < columns; c++) {
-        const line four = line_broadcast(x[c].quants + 32 * s + 4 * l);
-        UNROLL
-        for (int g = 0; g < groups; g++) {
-          const sub_scale *sub = tiles[g].sub[s];
-          if (l == 0) p[c][g] = (part){};
-          if (l % lines_of_sum(kind) == 0) p[c][g] = part_start(kind, p[c][g], start_at(kind, &x[c], s, l), l / 4, sub);
-          p[c][g] = part_add(kind, p[c][g], tiles[g].lines[s][l], four, l, sub);
-        }
-      }
+  if (type != WT_COUNT && (layout16_of(type).block_elements == 256 || count == CHUNK)) {
+    // In pairs: of types whose bytes hold two blocks, it is known which of them a line is of.
+    ONCE
+    for (int s = 0; s < CHUNK; s += 2) {
+      multiply_block(type, kind, tiles, groups, columns, x, s, acc);
+      multiply_block(type, kind, tiles, groups, columns, x, s + 1, acc);
     }
-    UNROLL
-    for (int c = 0; c < columns; c++) {
-      UNROLL
-      for (int g = 0; g < groups; g++) acc[c][g] = add_products(kind, acc[c][g], p[c][g], tiles[g].scale[s], tiles[g].min[s], &x[c], s);
-    }
+  } else {
+    ONCE
+    for (int s = 0; s < count; s++) multiply_block(type, kind, tiles, groups, columns, x, s, acc);
   }
   UNROLL
   for (int c = 0; c < columns; c++) {
@@ -89,13 +127,13 @@ INLINE void multiply_tiles(uint32_t kind, const tile *tiles, int groups, int col
 }
 
 // The same, as many columns at a time as have their sums in registers. Types with sub scales have two sums each.
-INLINE void multiply_in_parts(uint32_t kind, const tile *tiles, int groups, int columns, const column_chunk *x, int count, bool begin,
-                              float *output, int64_t stride) {
+INLINE void multiply_in_parts(uint32_t type, uint32_t kind, const tile *tiles, int groups, int columns, const column_chunk *x, int count,
+                              bool begin, float *output, int64_t stride) {
   const bool demanding = has_sub_scales(kind) || (SIGNED_LINES && is_wide(kind));
   const int step = demanding && groups * columns > DEMANDING ? DEMANDING / groups : columns;
   UNROLL
   for (int c = 0; c < columns; c += step) {
-    multiply_tiles(kind, tiles, groups, step, x + c, count, begin, output + c * stride, stride);
+    multiply_tiles(type, kind, tiles, groups, step, x + c, count, begin, output + c * stride, stride);
   }
 }
 
@@ -105,47 +143,66 @@ typedef struct {
   tile_function of[2][4];
 } tile_functions;
 
-#define TILE_FUNCTION(kind, groups, columns)                                                                              \
-  static __attribute__((noinline)) void multiply_##kind##_##groups##_##columns(                                           \
+#define TILE_FUNCTION(name, type, kind, groups, columns)                                                                  \
+  static __attribute__((noinline)) void multiply_##name##_##groups##_##columns(                                           \
       const tile *tiles, const column_chunk *x, int count, bool begin, float *output, int64_t stride) {                   \
-    multiply_in_parts(WT_KIND_##kind, tiles, groups, columns, x, count, begin, output, stride);                                \
+    multiply_in_parts(type, kind, tiles, groups, columns, x, count, begin, output, stride);                               \
   }
 
 #if COLUMNS == 8
-#define TILE_FUNCTIONS_OF(kind, groups)                                                                                   \
-  TILE_FUNCTION(kind, groups, 1) TILE_FUNCTION(kind, groups, 2) TILE_FUNCTION(kind, groups, 4) TILE_FUNCTION(kind, groups, 8)
-#define LIST(kind, groups)                                                                                                \
-  { multiply_##kind##_##groups##_1, multiply_##kind##_##groups##_2, multiply_##kind##_##groups##_4, multiply_##kind##_##groups##_8 }
+#define TILE_FUNCTIONS_OF(name, type, kind, groups)                                                                       \
+  TILE_FUNCTION(name, type, kind, groups, 1) TILE_FUNCTION(name, type, kind, groups, 2)                                   \
+  TILE_FUNCTION(name, type, kind, groups, 4) TILE_FUNCTION(name, type, kind, groups, 8)
+#define LIST(name, groups)                                                                                                \
+  { multiply_##name##_##groups##_1, multiply_##name##_##groups##_2, multiply_##name##_##groups##_4, multiply_##name##_##groups##_8 }
 #else
-#define TILE_FUNCTIONS_OF(kind, groups)                                                                                   \
-  TILE_FUNCTION(kind, groups, 1) TILE_FUNCTION(kind, groups, 2) TILE_FUNCTION(kind, groups, 4)
-#define LIST(kind, groups) { multiply_##kind##_##groups##_1, multiply_##kind##_##groups##_2, multiply_##kind##_##groups##_4 }
+#define TILE_FUNCTIONS_OF(name, type, kind, groups)                                                                       \
+  TILE_FUNCTION(name, type, kind, groups, 1) TILE_FUNCTION(name, type, kind, groups, 2) TILE_FUNCTION(name, type, kind, groups, 4)
+#define LIST(name, groups) { multiply_##name##_##groups##_1, multiply_##name##_##groups##_2, multiply_##name##_##groups##_4 }
 #endif
 
 #if GROUPS == 2
-#define TILE_FUNCTIONS(kind)                                                                                              \
-  TILE_FUNCTIONS_OF(kind, 1) TILE_FUNCTIONS_OF(kind, 2)                                                                   \
-  static const tile_functions products_##kind = {{LIST(kind, 1), LIST(kind, 2)}};
+#define TILE_FUNCTIONS(name, type, kind)                                                                                  \
+  TILE_FUNCTIONS_OF(name, type, kind, 1) TILE_FUNCTIONS_OF(name, type, kind, 2)                                           \
+  static const tile_functions products_##name = {{LIST(name, 1), LIST(name, 2)}};
 #else
-#define TILE_FUNCTIONS(kind)                                                                                              \
-  TILE_FUNCTIONS_OF(kind, 1)                                                                                              \
-  static const tile_functions products_##kind = {{LIST(kind, 1)}};
+#define TILE_FUNCTIONS(name, type, kind)                                                                                  \
+  TILE_FUNCTIONS_OF(name, type, kind, 1)                                                                                  \
+  static const tile_functions products_##name = {{LIST(name, 1)}};
 #endif
 
 // Types of one kind differ in unpacking only and share their products.
-#define PRODUCTS_OF(kind, ...) TILE_FUNCTIONS(kind)
+#define PRODUCTS_OF(kind, ...) TILE_FUNCTIONS(kind, WT_COUNT, WT_KIND_##kind)
 WEIGHT_LINE_KINDS(PRODUCTS_OF)
 #undef PRODUCTS_OF
 
+// Those multiplied in place have their own.
+#define PRODUCTS_OF(type) TILE_FUNCTIONS(type, WT_##type, kind_of(WT_##type))
+IN_PLACE(PRODUCTS_OF)
+#undef PRODUCTS_OF
+
+INLINE const tile_functions *products_of(uint32_t type, const tile_functions *of_kind) {
+  (void)type;
+#define IF_IT_IS(name) if (type == WT_##name) return &products_##name;
+  IN_PLACE(IF_IT_IS)
+#undef IF_IT_IS
+  return of_kind;
+}
+
 typedef void (*unpack_function)(const ck_matmul *, const uint8_t *group, int64_t chunk, int count, tile *out);
 
-INLINE void matmul_many(uint32_t type, const ck_matmul *m, unpack_function unpack, const tile_functions *products) {
+INLINE void matmul_many(uint32_t type, const ck_matmul *m, unpack_function unpack, const tile_functions *of_kind) {
   const uint32_t kind = kind_of(type);
+  const tile_functions *products = products_of(type, of_kind);
   const int64_t group_bytes = layout16_group_bytes(layout16_of(type), m->k), blocks = m->k / 32;
   const int64_t steps = m->columns / COLUMNS + __builtin_popcountll((uint64_t)m->columns % COLUMNS);
-  tile tiles[GROUPS];
+  // Where lines are not copied, so many tiles fit the first cache that a column is prepared for twice as many rows. Of few columns
+  // that is not the cost: there the weights come in longer bursts then.
+  const int most = is_in_place(type) && m->columns >= 32 ? 2 * GROUPS : GROUPS;
+  tile tiles[2 * GROUPS];
   for (int64_t row = m->row_begin; row < m->row_end;) {
-    const int groups = (m->row_end - row) / 16 < GROUPS ? 1 : GROUPS;
+    const int64_t left = (m->row_end - row) / 16;
+    const int groups = left < most ? (int)left : most;
     for (int64_t block = 0; block < blocks; block += CHUNK) {
       const int count = blocks - block < CHUNK ? (int)(blocks - block) : CHUNK;
       for (int g = 0; g < groups; g++) unpack(m, m->weights + (row / 16 + g) * group_bytes, block / CHUNK, count, &tiles[g]);
@@ -156,7 +213,11 @@ INLINE void matmul_many(uint32_t type, const ck_matmul *m, unpack_function unpac
           ask_for_part(&ahead);
           column_chunk x[COLUMNS];
           for (int i = 0; i < size; i++) prepare(kind, m, source_of(m, c + i), block, count, &x[i]);
-          products->of[groups - 1][log](tiles, x, count, block == 0, m->output + c * m->output_stride + row, m->output_stride);
+          for (int g = 0; g < groups; g += GROUPS) {
+            const int together = groups - g < GROUPS ? 1 : GROUPS;
+            products->of[together - 1][log](&tiles[g], x, count, block == 0, m->output + c * m->output_stride + row + 16 * g,
+                                            m->output_stride);
+          }
         }
       }
     }

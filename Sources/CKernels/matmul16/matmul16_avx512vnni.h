@@ -11,6 +11,9 @@
 #define ASKS_AHEAD 0
 #ifndef SEVERAL_COLUMNS
 #define SEVERAL_COLUMNS "columns_tiled.h"
+#ifndef GRIDS_ONLY
+#define IN_PLACE(X) X(Q4_0) X(Q4_1) X(Q8_0) X(Q4_K) X(IQ4_NL) X(IQ4_XS) X(MXFP4)
+#endif
 #endif
 #define GROUPS 2
 #define COLUMNS 8
