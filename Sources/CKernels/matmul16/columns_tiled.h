@@ -66,20 +66,25 @@ INLINE void unpack_tile(uint32_t type, const ck_matmul *m, const uint8_t *group,
   }
 }
 
-// Line l of block s of a tile. `type` is what is unpacked here, or WT_COUNT: the tile's lines are unpacked.
-INLINE line tile_line(uint32_t type, const tile *t, int s, int l) {
-  return type == WT_COUNT ? t->lines[s][l] : unpack_line(type, (block16){.body = t->bodies[s]}, NULL, s, l);
-}
+// Line l of block s of a tile.
+typedef line (*line_function)(const tile *, int s, int l);
+
+INLINE line unpacked_line(const tile *t, int s, int l) { return t->lines[s][l]; }
+
+#define LINE_IN_PLACE(name) \
+  INLINE line line_in_place_##name(const tile *t, int s, int l) { return line_##name(t->bodies[s], s, l); }
+IN_PLACE(LINE_IN_PLACE)
+#undef LINE_IN_PLACE
 
 // Adds the products of block s of a chunk to the sums of `columns` columns and `groups` row groups.
-INLINE void multiply_block(uint32_t type, uint32_t kind, const tile *tiles, int groups, int columns, const column_chunk *x, int s,
+INLINE void multiply_block(line_function line_of, uint32_t kind, const tile *tiles, int groups, int columns, const column_chunk *x, int s,
                            v16 acc[COLUMNS][GROUPS]) {
   part p[COLUMNS][GROUPS];
   UNROLL
   for (int l = 0; l < 8; l++) {
     line lines[GROUPS];
     UNROLL
-    for (int g = 0; g < groups; g++) lines[g] = tile_line(type, &tiles[g], s, l);
+    for (int g = 0; g < groups; g++) lines[g] = line_of(&tiles[g], s, l);
     UNROLL
     for (int c = 0; c < columns; c++) {
       const line four = line_broadcast(x[c].quants + 32 * s + 4 * l);
@@ -100,25 +105,25 @@ INLINE void multiply_block(uint32_t type, uint32_t kind, const tile *tiles, int 
 }
 
 // Adds a chunk's products to `columns` columns of `groups` row groups of the output, or begins them.
-INLINE void multiply_tiles(uint32_t type, uint32_t kind, const tile *tiles, int groups, int columns, const column_chunk *x, int count,
-                           bool begin, float *output, int64_t stride) {
+INLINE void multiply_tiles(line_function line_of, uint32_t kind, const tile *tiles, int groups, int columns, const column_chunk *x,
+                           int count, bool begin, float *output, int64_t stride) {
   v16 acc[COLUMNS][GROUPS];
   UNROLL
   for (int c = 0; c < columns; c++) {
     UNROLL
     for (int g = 0; g < groups; g++) acc[c][g] = begin ? v_set(0) : v_load(output + c * stride + 16 * g);
   }
-  if (type != WT_COUNT && (layout16_of(type).block_elements == 256 || count == CHUNK)) {
+  int s = 0;
+  if (line_of != unpacked_line) {
     // In pairs: of types whose bytes hold two blocks, it is known which of them a line is of.
     ONCE
-    for (int s = 0; s < CHUNK; s += 2) {
-      multiply_block(type, kind, tiles, groups, columns, x, s, acc);
-      multiply_block(type, kind, tiles, groups, columns, x, s + 1, acc);
+    for (; s + 2 <= count; s += 2) {
+      UNROLL
+      for (int i = 0; i < 2; i++) multiply_block(line_of, kind, tiles, groups, columns, x, s + i, acc);
     }
-  } else {
-    ONCE
-    for (int s = 0; s < count; s++) multiply_block(type, kind, tiles, groups, columns, x, s, acc);
   }
+  ONCE
+  for (; s < count; s++) multiply_block(line_of, kind, tiles, groups, columns, x, s, acc);
   UNROLL
   for (int c = 0; c < columns; c++) {
     UNROLL
@@ -127,13 +132,13 @@ INLINE void multiply_tiles(uint32_t type, uint32_t kind, const tile *tiles, int 
 }
 
 // The same, as many columns at a time as have their sums in registers. Types with sub scales have two sums each.
-INLINE void multiply_in_parts(uint32_t type, uint32_t kind, const tile *tiles, int groups, int columns, const column_chunk *x, int count,
-                              bool begin, float *output, int64_t stride) {
+INLINE void multiply_in_parts(line_function line_of, uint32_t kind, const tile *tiles, int groups, int columns, const column_chunk *x,
+                              int count, bool begin, float *output, int64_t stride) {
   const bool demanding = has_sub_scales(kind) || (SIGNED_LINES && is_wide(kind));
   const int step = demanding && groups * columns > DEMANDING ? DEMANDING / groups : columns;
   UNROLL
   for (int c = 0; c < columns; c += step) {
-    multiply_tiles(type, kind, tiles, groups, step, x + c, count, begin, output + c * stride, stride);
+    multiply_tiles(line_of, kind, tiles, groups, step, x + c, count, begin, output + c * stride, stride);
   }
 }
 
@@ -143,41 +148,41 @@ typedef struct {
   tile_function of[2][4];
 } tile_functions;
 
-#define TILE_FUNCTION(name, type, kind, groups, columns)                                                                  \
+#define TILE_FUNCTION(name, line_of, kind, groups, columns)                                                                  \
   static __attribute__((noinline)) void multiply_##name##_##groups##_##columns(                                           \
       const tile *tiles, const column_chunk *x, int count, bool begin, float *output, int64_t stride) {                   \
-    multiply_in_parts(type, kind, tiles, groups, columns, x, count, begin, output, stride);                               \
+    multiply_in_parts(line_of, kind, tiles, groups, columns, x, count, begin, output, stride);                            \
   }
 
 #if COLUMNS == 8
-#define TILE_FUNCTIONS_OF(name, type, kind, groups)                                                                       \
-  TILE_FUNCTION(name, type, kind, groups, 1) TILE_FUNCTION(name, type, kind, groups, 2)                                   \
-  TILE_FUNCTION(name, type, kind, groups, 4) TILE_FUNCTION(name, type, kind, groups, 8)
+#define TILE_FUNCTIONS_OF(name, line_of, kind, groups)                                                                       \
+  TILE_FUNCTION(name, line_of, kind, groups, 1) TILE_FUNCTION(name, line_of, kind, groups, 2)                                   \
+  TILE_FUNCTION(name, line_of, kind, groups, 4) TILE_FUNCTION(name, line_of, kind, groups, 8)
 #define LIST(name, groups)                                                                                                \
   { multiply_##name##_##groups##_1, multiply_##name##_##groups##_2, multiply_##name##_##groups##_4, multiply_##name##_##groups##_8 }
 #else
-#define TILE_FUNCTIONS_OF(name, type, kind, groups)                                                                       \
-  TILE_FUNCTION(name, type, kind, groups, 1) TILE_FUNCTION(name, type, kind, groups, 2) TILE_FUNCTION(name, type, kind, groups, 4)
+#define TILE_FUNCTIONS_OF(name, line_of, kind, groups)                                                                       \
+  TILE_FUNCTION(name, line_of, kind, groups, 1) TILE_FUNCTION(name, line_of, kind, groups, 2) TILE_FUNCTION(name, line_of, kind, groups, 4)
 #define LIST(name, groups) { multiply_##name##_##groups##_1, multiply_##name##_##groups##_2, multiply_##name##_##groups##_4 }
 #endif
 
 #if GROUPS == 2
-#define TILE_FUNCTIONS(name, type, kind)                                                                                  \
-  TILE_FUNCTIONS_OF(name, type, kind, 1) TILE_FUNCTIONS_OF(name, type, kind, 2)                                           \
+#define TILE_FUNCTIONS(name, line_of, kind)                                                                                  \
+  TILE_FUNCTIONS_OF(name, line_of, kind, 1) TILE_FUNCTIONS_OF(name, line_of, kind, 2)                                           \
   static const tile_functions products_##name = {{LIST(name, 1), LIST(name, 2)}};
 #else
-#define TILE_FUNCTIONS(name, type, kind)                                                                                  \
-  TILE_FUNCTIONS_OF(name, type, kind, 1)                                                                                  \
+#define TILE_FUNCTIONS(name, line_of, kind)                                                                                  \
+  TILE_FUNCTIONS_OF(name, line_of, kind, 1)                                                                                  \
   static const tile_functions products_##name = {{LIST(name, 1)}};
 #endif
 
 // Types of one kind differ in unpacking only and share their products.
-#define PRODUCTS_OF(kind, ...) TILE_FUNCTIONS(kind, WT_COUNT, WT_KIND_##kind)
+#define PRODUCTS_OF(kind, ...) TILE_FUNCTIONS(kind, unpacked_line, WT_KIND_##kind)
 WEIGHT_LINE_KINDS(PRODUCTS_OF)
 #undef PRODUCTS_OF
 
 // Those multiplied in place have their own.
-#define PRODUCTS_OF(type) TILE_FUNCTIONS(type, WT_##type, kind_of(WT_##type))
+#define PRODUCTS_OF(type) TILE_FUNCTIONS(type, line_in_place_##type, kind_of(WT_##type))
 IN_PLACE(PRODUCTS_OF)
 #undef PRODUCTS_OF
 
