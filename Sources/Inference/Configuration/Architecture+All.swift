@@ -117,7 +117,7 @@ extension Architecture {
       name: "glm4moe", networkNormIsPostAttention: true, gating: .sigmoid, normalisesExpertWeights: false,
       readsExpertWeightsNorm: true),
     Architecture(
-      name: "gpt-oss", networkNormIsPostAttention: true, windows: .period(2), hasSinks: true, usesTwoPartActivations: true,
+      name: "gpt-oss", networkNormIsPostAttention: true, windows: .period(2), hasSinks: true, valuesReadTwoParts: true,
       activation: .clampedSwiGLU, gating: .softmaxOfChosen, normalisesExpertWeights: false),
     Architecture(name: "hunyuan-moe", queryKeyNorm: .perHead, rotatesBeforeNorm: true, alwaysSharesExpert: true),
     Architecture(

@@ -82,9 +82,9 @@ public struct Architecture: Sendable {
   var hasSinks = false
   /// What the output of a head is multiplied by before the last projection.
   var outputGate = OutputGate.none
-  /// Attention's products read activations of 16 bits. Its experts are so nearly tied that with 8 bits too many tokens go to others:
-  /// two of the 32 of its oracle, as in llama.cpp.
-  var usesTwoPartActivations = false
+  /// The projection to values reads activations of 16 bits. Its experts are so nearly tied that with 8 bits too many tokens go to others:
+  /// two of the 32 of its oracle, as in llama.cpp. Of attention's four products this is the smallest, and the one that helps most.
+  var valuesReadTwoParts = false
 
   // MARK: Networks
 

@@ -34,8 +34,8 @@ struct Attention: MixerPart {
   let temperature: Temperature?
   /// What chooses the blocks of positions that are attended to; nil: nothing does.
   let indexer: BlockIndexer?
-  /// Whether its products read activations of 16 bits: two columns of 8 bits for each token.
-  let usesTwoPartActivations: Bool
+  /// Whether the projection to values reads activations of 16 bits: two columns of 8 bits for each token.
+  let valuesReadTwoParts: Bool
 
   /// What is done to queries and keys, and in which order.
   enum NormOrder {
@@ -186,7 +186,7 @@ struct Attention: MixerPart {
     scoreCap = configuration.scoreCap
     temperature = configuration.temperature
     indexer = try configuration.indexer.map { (sizes) throws(ModelError) in try BlockIndexer(sizes, model, prefix, &binder) }
-    usesTwoPartActivations = architecture.usesTwoPartActivations
+    valuesReadTwoParts = architecture.valuesReadTwoParts
   }
 
   var readsQuants: Bool {
@@ -241,12 +241,11 @@ struct Attention: MixerPart {
 
     @inline(__always)
     init(_ room: inout TeamRoom, _ attention: Attention, _ sizes: PassSizes) {
-      let columns = sizes.batch * (attention.usesTwoPartActivations ? 2 : 1)
-      queries = room.parts.rows(columns, length: attention.query.rows)
-      keys = room.parts.rows(columns, length: attention.key?.rows ?? 0)
-      values = room.parts.rows(columns, length: attention.value?.rows ?? 0)
-      headGates = room.parts.rows(attention.headGate == nil ? 0 : columns, length: attention.heads.queryCount)
-      attended = room.parts.columns(columns, length: attention.output.columns, keepsPlain: attention.outputForm.plain)
+      queries = room.parts.rows(sizes.batch, length: attention.query.rows)
+      keys = room.parts.rows(sizes.batch, length: attention.key?.rows ?? 0)
+      values = room.parts.rows(sizes.batch * (attention.valuesReadTwoParts ? 2 : 1), length: attention.value?.rows ?? 0)
+      headGates = room.parts.rows(attention.headGate == nil ? 0 : sizes.batch, length: attention.heads.queryCount)
+      attended = room.parts.columns(sizes.batch, length: attention.output.columns, keepsPlain: attention.outputForm.plain)
       indexer = attention.indexer.map { BlockIndexer.Buffers(&room, $0.sizes, sizes) }
       rotated = room.output.floats(sizes.batch * attention.heads.queryCount * attention.heads.keyLength)
     }

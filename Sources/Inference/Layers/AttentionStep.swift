@@ -43,29 +43,26 @@ struct AttentionStep {
     }
     core.run { output, token, head in publish(output, token: token, head: head) }
     thread.worker.barrier(after: .attention)
-    let inTwoParts = attention.usesTwoPartActivations
-    if attention.output.readsQuants, !attention.outputForm.quantised {
-      thread.quantizeShared(buffers.attended, count: thread.step.count, inTwoParts: inTwoParts)
-    }
-    thread.projectOutput(attention.output, buffers.attended, inTwoParts: inTwoParts)
+    thread.projectOutput(attention.output, buffers.attended, handedOnAs: attention.outputForm)
   }
 
   /// Queries, keys and values of the step's tokens, on every team.
   private func project() {
     let input = thread.normed
-    let (team, inTwoParts) = (thread.worker.team, attention.usesTwoPartActivations)
+    let team = thread.worker.team
     let queries = attention.query.unitCount(team: team)
     let (keys, values) = (attention.key?.unitCount(team: team) ?? 0, attention.value?.unitCount(team: team) ?? 0)
     let own = queries + keys + values + (attention.headGate?.unitCount(team: team) ?? 0)
     let all = own + (indexer?.unitCount ?? 0)
     thread.worker.forEachPart(of: all, .projections) { part in
-      thread.project(attention.query, first: 0, part, input, inTwoParts: inTwoParts, into: buffers.queries)
-      if let key = attention.key { thread.project(key, first: queries, part, input, inTwoParts: inTwoParts, into: buffers.keys) }
+      thread.project(attention.query, first: 0, part, input, into: buffers.queries)
+      if let key = attention.key { thread.project(key, first: queries, part, input, into: buffers.keys) }
       if let value = attention.value {
-        thread.project(value, first: queries + keys, part, input, inTwoParts: inTwoParts, into: buffers.values)
+        thread.project(
+          value, first: queries + keys, part, input, inTwoParts: attention.valuesReadTwoParts, into: buffers.values)
       }
       if let gate = attention.headGate {
-        thread.project(gate, first: queries + keys + values, part, input, inTwoParts: inTwoParts, into: buffers.headGates)
+        thread.project(gate, first: queries + keys + values, part, input, into: buffers.headGates)
       }
       indexer?.project(part, first: own)
     }
@@ -174,7 +171,6 @@ struct AttentionStep {
   private func publish(_ output: Row, token: Int, head: Int) {
     applyGate(output, token: token, head: head)
     thread.publish(
-      output, as: attention.outputForm, to: buffers.attended, column: token, from: head * output.count,
-      inTwoParts: attention.usesTwoPartActivations)
+      output, as: attention.outputForm, to: buffers.attended, column: token, from: head * output.count)
   }
 }

@@ -241,8 +241,8 @@ enum Mixer {
 
   /// Whether the step's activations are quantised in two parts for it.
   @inline(__always)
-  var usesTwoPartActivations: Bool {
-    if case .attention(let attention) = self { attention.usesTwoPartActivations } else { false }
+  var readsTwoParts: Bool {
+    if case .attention(let attention) = self { attention.valuesReadTwoParts } else { false }
   }
 
   /// Not for the step, where nothing may be existential.
@@ -318,7 +318,7 @@ extension PassThread {
   private func runMixer(_ layer: UnsafePointer<Layer>, _ index: Int) {
     normalize(
       layer.pointee.mixerNorm, layer.pointee.mixerMixture, quantizing: layer.pointee.mixerInputIsQuantised,
-      inTwoParts: layer.pointee.mixer?.usesTwoPartActivations ?? false)
+      inTwoParts: layer.pointee.mixer?.readsTwoParts ?? false)
     if layer.pointee.putsResidualAway { putResidualAway(layer.pointee.mixerMixture?.count ?? 0) }
     switch layer.pointee.mixer {
     case .attention(let attention)?: AttentionStep(self, attention, layer: index).run()

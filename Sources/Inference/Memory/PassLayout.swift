@@ -12,7 +12,7 @@ struct PassSizes {
   let embedding: Int
   /// Whether some product reads the normalised residual as it is.
   let keepsNormed: Bool
-  /// Columns for each token of what attention reads and writes: 2 where activations have 16 bits.
+  /// Columns for each token of what a layer's first products read: 2 where some read activations of 16 bits.
   let columnsPerToken: Int
   /// Elements of the longest row that a thread needs room for.
   let longestRow: Int
@@ -50,7 +50,7 @@ struct PassSizes {
     layerInputLength = inputs?.length ?? 0
     residualCount = weights.outputMixture?.count ?? 0
     keepsNormed = weights.output.readsFloats || inputs?.projection.readsFloats ?? false || parts.contains(where: \.readsFloats)
-    columnsPerToken = weights.usesTwoPartActivations ? 2 : 1
+    columnsPerToken = weights.readsTwoParts ? 2 : 1
     longestRow = max(embedding, layerInputLength, parts.map(\.longestRow).max() ?? 0)
     rotaryCount = configuration.rotaries.count
     rotaryPairs = (configuration.rotaries.map(\.dimensions).max() ?? 0) / 2
@@ -91,7 +91,7 @@ struct TeamBuffers {
     layerInputs = arena.rows(sizes.layerInputLength == 0 ? 0 : sizes.batch, length: sizes.layerInputLength)
     residuals = arena.rows(sizes.batch * sizes.residualCount, length: sizes.embedding)
     var output = arena.rest
-    projected = output.rows(columns, length: sizes.embedding)
+    projected = output.rows(sizes.batch, length: sizes.embedding)
   }
 }
 
@@ -160,7 +160,7 @@ struct PassLayout {
       tentativeCount: options.tentativeCount)
 
     outputOffset = Arena.measure { _ = TeamBuffers(&$0, sizes) }
-    var (outputs, parts, scratch) = (sizes.batch * sizes.columnsPerToken * sizes.embedding * 4, 0, 0)
+    var (outputs, parts, scratch) = (sizes.batch * sizes.embedding * 4, 0, 0)
     for part in weights.parts {
       var own = 0
       let shared = Arena.measure { arena in

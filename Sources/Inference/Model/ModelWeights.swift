@@ -39,8 +39,8 @@ struct ModelWeights {
   }
 
   /// Whether some attention reads and writes two columns for each token.
-  var usesTwoPartActivations: Bool {
-    layers.contains { $0.mixer?.usesTwoPartActivations ?? false }
+  var readsTwoParts: Bool {
+    layers.contains { $0.mixer?.readsTwoParts ?? false }
   }
 
   /// How far back the layers' states can go.

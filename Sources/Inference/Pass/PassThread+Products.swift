@@ -29,9 +29,9 @@ extension PassThread {
   }
 
   /// A product back to the residual's length, with the barrier after it.
-  func projectOutput(_ matrix: Matrix, _ input: Columns, inTwoParts: Bool = false) {
+  func projectOutput(_ matrix: Matrix, _ input: Columns) {
     worker.forEachPart(of: matrix.unitCount(team: worker.team), .output) { part in
-      project(matrix, first: 0, part, input, inTwoParts: inTwoParts, into: buffers.projected)
+      project(matrix, first: 0, part, input, into: buffers.projected)
     }
     worker.barrier(after: .output)
   }
@@ -43,7 +43,7 @@ extension PassThread {
   }
 
   /// Quantises the first `count` columns, which the whole team reads, after a barrier; ends with a team barrier.
-  func quantizeShared(_ columns: Columns, count: Int, inTwoParts: Bool = false) {
+  func quantizeShared(_ columns: Columns, count: Int) {
     guard columns.length % 32 == 0 else { return }
     let blocks = columns.length / 32
     let mine = part(of: count * blocks)
@@ -51,12 +51,7 @@ extension PassThread {
     while at < mine.upperBound {
       let (column, block) = (at / blocks, at % blocks)
       let run = min(mine.upperBound - at, blocks - block)
-      let source = columns[column][block * 32..<(block + run) * 32]
-      if inTwoParts {
-        columns.quantizeInTwoParts(kernels, source, column: column, second: count + column, from: block * 32, scratch: own.column)
-      } else {
-        columns.quantize(kernels, source, column: column, from: block * 32)
-      }
+      columns.quantize(kernels, columns[column][block * 32..<(block + run) * 32], column: column, from: block * 32)
       at += run
     }
     worker.teamBarrier()
@@ -93,22 +88,14 @@ extension PassThread {
 
   /// Publishes `source` as the elements from `begin` on of one of the team's columns, in the form that its readers want.
   @inline(__always)
-  func publish(
-    _ source: Row, as form: ActivationForm, to columns: Columns, column: Int, from begin: Int = 0, inTwoParts: Bool = false
-  ) {
+  func publish(_ source: Row, as form: ActivationForm, to columns: Columns, column: Int, from begin: Int = 0) {
     if form.plain {
       let target = columns[column][begin..<begin + source.count]
       target.copy(source)
       if worker.teamCount > 1 { publish(target.start, count: target.count) }
     }
     guard form.quantised else { return }
-    if inTwoParts {
-      let second = step.count + column
-      columns.quantizeInTwoParts(kernels, source, column: column, second: second, from: begin, scratch: own.column)
-      publishQuants(columns, column: second, from: begin, count: source.count)
-    } else {
-      columns.quantize(kernels, source, column: column, from: begin)
-    }
+    columns.quantize(kernels, source, column: column, from: begin)
     publishQuants(columns, column: column, from: begin, count: source.count)
   }
 
