@@ -69,14 +69,14 @@ struct LogLine: LogHandler {
   private static func time() -> String {
     var now = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &now)
-    var (seconds, date) = (now.tv_sec, tm())
+    var (seconds, date) = unsafe (now.tv_sec, tm())
     unsafe gmtime_r(&seconds, &date)
     func padded(_ number: Int, _ width: Int) -> String {
       let digits = String(number)
       return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
-    let day = "\(date.tm_year + 1900)-\(padded(Int(date.tm_mon) + 1, 2))-\(padded(Int(date.tm_mday), 2))"
-    let clock = [date.tm_hour, date.tm_min, date.tm_sec].map { padded(Int($0), 2) }.joined(separator: ":")
+    let day = unsafe "\(date.tm_year + 1900)-\(padded(Int(date.tm_mon) + 1, 2))-\(padded(Int(date.tm_mday), 2))"
+    let clock = unsafe [date.tm_hour, date.tm_min, date.tm_sec].map { padded(Int($0), 2) }.joined(separator: ":")
     return "\(day)T\(clock).\(padded(now.tv_nsec / 1_000_000, 3))Z"
   }
 }

@@ -10,12 +10,12 @@ enum Page {
   /// The page, cut where a nonce belongs.
   private static let parts: [Substring] = {
     // Markup first: the script may have these words in it.
-    let markup = text(server_page_markup()).split(separator: "@NONCE@", omittingEmptySubsequences: false)
+    let markup = unsafe text(server_page_markup()).split(separator: "@NONCE@", omittingEmptySubsequences: false)
     return markup.map { part in
       guard let place = ["@STYLE@", "@SCRIPT@"].first(where: part.contains), let range = part.firstRange(of: place) else {
         return part
       }
-      let content = text(place == "@STYLE@" ? server_page_style() : server_page_script())
+      let content = unsafe text(place == "@STYLE@" ? server_page_style() : server_page_script())
       return Substring(part[..<range.lowerBound] + content + part[range.upperBound...])
     }
   }()
