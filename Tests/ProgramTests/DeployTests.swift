@@ -24,7 +24,7 @@ struct DeployTests {
     let servers = try (0..<2).map { _ in try RunningServer(pack, ["--api-key", "sesame"]) }
     let result = try RunningServer.check("check-balancer", [kind] + servers.flatMap { [$0.url, "\($0.processID)"] })
     #expect(result.exitCode == 0 && result.text == "all as expected\n", "\(result.text)\(result.errors)")
-    withExtendedLifetime(folder) {}
+    withExtendedLifetime((folder, servers)) {}
   }
 }
 

@@ -117,7 +117,7 @@ struct StreamTests {
     #expect(missing.errors.split(separator: "\n").count == 1 && missing.errors.contains(#"a\u{1b}[31m\u{a}b"#), "\(missing.errors)")
   }
 
-  @Test("A text without an end is refused at the limit that the help names", .timeLimit(.minutes(1)))
+  @Test("A text without an end is refused at the limit that the help names", .timeLimit(.minutes(5)))
   func endless() throws {
     for command in ["$P tokenize $W/m.pack -f /dev/zero", "$P $W/m.pack -n 1 < /dev/zero"] {
       let result = try shell("ulimit -v 2000000; " + command)

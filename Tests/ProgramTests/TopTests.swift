@@ -54,7 +54,7 @@ struct TopTests {
     #expect(result.exitCode == 0, "\(result.text)")
     // The second time is drawn over the first.
     #expect(result.text.contains("\u{1B}[J") && result.text.contains(#/\u{1B}\[\d+A/#))
-    let lines = result.text.replacing("\r", with: "").split(separator: "\n").map { $0.replacing(#/\u{1B}\[\d*[A-Z]/#, with: "") }
+    let lines = result.text.split(whereSeparator: \.isNewline).map { $0.replacing(#/\u{1B}\[\d*[A-Z]/#, with: "") }
     #expect(lines.contains { $0.contains("tok/s") })
     for line in lines { #expect(line.count <= columns && line.allSatisfy(\.isASCII), "\(line)") }
   }

@@ -7,6 +7,8 @@ public struct TurnFormat: Sendable {
 
   /// The marks around what the model thinks; nil if it does not.
   package var reasoning: Marks?
+  /// Whether the family or the template is known to think; false if its marks are only those that most families have.
+  package let isKnownToReason: Bool
   /// Marks that mean nothing to a reader, such as those around the answer.
   package var framing: [String] = []
   package var calls: Calls = .none
@@ -35,7 +37,8 @@ public struct TurnFormat: Sendable {
   /// has others.
   public init?(named name: String) {
     guard let row = TurnFormatTable.rows.first(where: { $0.name == name }) else { return nil }
-    self = TurnFormat(row, reasoning: row.reasoning ?? TurnFormatTable.reasoningMarks[0])
+    self = TurnFormat(
+      row, reasoning: row.reasoning ?? TurnFormatTable.reasoningMarks[0], isKnownToReason: row.reasoning != nil)
   }
 
   /// The format that a chat template writes, by the marks in it; one without calls if none is recognised.
@@ -44,7 +47,7 @@ public struct TurnFormat: Sendable {
     let row = TurnFormatTable.rows.first { $0.marks.allSatisfy(has) } ?? TurnFormatTable.plain
     // A template that only takes the thinking out of earlier turns knows the closing mark alone.
     let marks = row.reasoning ?? TurnFormatTable.reasoningMarks.first { has($0.close) }
-    self = TurnFormat(row, reasoning: marks)
+    self = TurnFormat(row, reasoning: marks, isKnownToReason: marks != nil)
   }
 
   /// Whether the text of a token is in one of the format's marks, so that a parser has to see it.
@@ -83,9 +86,10 @@ public struct TurnFormat: Sendable {
     return marks
   }
 
-  private init(_ row: TurnFormatTable.Row, reasoning: Marks?) {
+  private init(_ row: TurnFormatTable.Row, reasoning: Marks?, isKnownToReason: Bool) {
     name = row.name
     self.reasoning = reasoning
+    self.isKnownToReason = isKnownToReason
     framing = row.framing
     calls = row.calls
   }

@@ -30,8 +30,8 @@ struct AnswerLanguage {
     guard let marks = format.reasoning else { return .empty }
     let thought = Language.free(FreeText([(marks.close, .empty)], hasControl: true))
     if format.isReasoning(after: prompt) { return thought }
-    // A prompt that has closed it does not want any.
-    if prompt.utf8.firstRange(of: marks.close.utf8) != nil { return .empty }
+    // A prompt that has closed it does not want any, and a model that does not think would never close it.
+    if !format.isKnownToReason || prompt.utf8.firstRange(of: marks.close.utf8) != nil { return .empty }
     return .optional(.sequence([CallLanguage.space, .text(marks.open), thought]))
   }
 
