@@ -40,7 +40,8 @@ package enum CallSyntax: Sendable {
   var marks: [String] {
     switch self {
     case .object, .keyedObject: []
-    case .named(let call): [call.open, call.nameEnd, call.close]
+    // Mistral's models may write an identifier after the name.
+    case .named(let call): [call.open, call.nameEnd, call.close, "[CALL_ID]"]
     case .tagged(let call):
       call.nameEnds
         + [
