@@ -333,7 +333,7 @@ struct ResponsesTests {
       "user", "content": "d"}], "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}]}
       """#)
     let prompt = try pack().tokenizer.decode(asked.requests[0].prompt)
-    #expect(prompt.hasPrefix("<system>be kind\n<user>a\n<assistant>42\n<tool>c\n<user>d\n<assistant>"), "\(prompt)")
+    #expect(prompt.hasPrefix("<system>be kind<user>a<assistant>42<tool>c<user>d<assistant>"), "\(prompt)")
     #expect(asked.requests[0].maximumTokens == 9 && asked.requests[0].sampling.temperature == 0)
     #expect(try pack().tokenizer.decode(read(#"{"input": "hello"}"#).requests[0].prompt).hasPrefix("<user>hello"))
   }
