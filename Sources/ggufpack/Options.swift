@@ -18,11 +18,9 @@ struct Alignment: CustomStringConvertible {
 
   /// Reads what a user writes.
   init(_ argument: String) throws {
-    let units: [Character: Int] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30]
-    let unit = argument.last.flatMap { units[Character($0.uppercased())] }
-    guard let number = Int(unit == nil ? argument : String(argument.dropLast())), number > 0, number <= 1 << 30,
-      let bytes = number.multiplied(by: unit ?? 1), bytes.isPowerOfTwo, (4096...(1 << 30)).contains(bytes)
-    else { throw ValidationError("write a power of two from 4096 to 1G, such as 64K, 2M or 1G") }
+    guard let bytes = ByteSize(argument: argument)?.byteCount, bytes.isPowerOfTwo, (4096...(1 << 30)).contains(bytes) else {
+      throw ValidationError("write a power of two from 4096 to 1G, such as 64K, 2M or 1G")
+    }
     byteCount = bytes
   }
 
