@@ -13,7 +13,7 @@ public struct CachedSequence: Sendable {
   public init(sequence: Int = 0) { self.sequence = sequence }
 
   /// Tokens of a prompt that the sequence begins with: all but the last at most, whose logits are wanted.
-  public func known(of prompt: [Int32]) -> Int { zip(tokens, prompt.dropLast()).prefix { $0 == $1 }.count }
+  public func known(of prompt: [Int32]) -> Int { tokens.countInCommon(with: prompt) }
 
   /// Makes the sequence the beginning of one that was copied.
   ///
@@ -54,4 +54,14 @@ public struct CachedSequence: Sendable {
   }
 
   mutating func note(_ added: [Int32], length: Int) { tokens += added.prefix(length - tokens.count) }
+}
+
+extension [Int32] {
+  /// How many tokens a sequence and a prompt begin with in common: all but the prompt's last at most, whose logits are wanted.
+  package func countInCommon(with prompt: [Int32]) -> Int {
+    let most = Swift.min(count, prompt.count - 1)
+    var index = 0
+    while index < most, self[index] == prompt[index] { index += 1 }
+    return index
+  }
 }

@@ -62,13 +62,3 @@ struct PrefixCache {
     byteCount = prefixes.reduce(0) { $0 + $1.copy.byteCount }
   }
 }
-
-extension [Int32] {
-  /// How many tokens a sequence and a prompt begin with in common: all but the prompt's last at most, whose logits are wanted.
-  func countInCommon(with prompt: [Int32]) -> Int {
-    let most = Swift.min(count, prompt.count - 1)
-    var index = 0
-    while index < most, self[index] == prompt[index] { index += 1 }
-    return index
-  }
-}
