@@ -4,7 +4,6 @@ import Files
 import Glibc
 import JSON
 import PackRuntime
-import SystemPackage
 
 /// A process as others see it: what it shows of its run, if it runs a pack, and what the kernel says about its threads and pages.
 public struct WatchedProcess: Sendable {
@@ -102,18 +101,7 @@ public struct WatchedProcess: Sendable {
 
   // MARK: Files of the kernel
 
-  static func names(_ folder: String) -> [String]? {
-    guard let stream = unsafe opendir(folder) else { return nil }
-    defer { unsafe closedir(stream) }
-    var names: [String] = []
-    while let entry = unsafe readdir(stream) {
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
-        unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-      }
-      if name != ".", name != ".." { names.append(name) }
-    }
-    return names
-  }
+  static func names(_ path: String) -> [String]? { try? Folder<FileError>(path).names() }
 
   private static func link(_ path: String) -> String? {
     var buffer = [CChar](repeating: 0, count: 4096)
@@ -122,16 +110,5 @@ public struct WatchedProcess: Sendable {
     return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  private static func bytes(_ path: String) -> [UInt8]? {
-    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec]) else { return nil }
-    defer { try? file.close() }
-    var bytes: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 1 << 16)
-    while bytes.count < 1 << 24 {
-      guard let count = try? unsafe piece.withUnsafeMutableBytes({ try unsafe file.read(into: $0) }) else { return nil }
-      if count == 0 { break }
-      bytes.append(contentsOf: piece[..<count])
-    }
-    return bytes
-  }
+  private static func bytes(_ path: String) -> [UInt8]? { TextFile.bytes(path, limit: 1 << 24) }
 }

@@ -6,17 +6,23 @@ import SystemPackage
 package enum TextFile {
   /// The file's text without the newline at its end; nil if it cannot be read.
   package static func read(_ path: String) -> String? {
+    guard var bytes = bytes(path) else { return nil }
+    while let last = bytes.last, last == 0x0a || last == 0x20 { bytes.removeLast() }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The file's bytes, up to its end or to the read that passes `limit` of them; nil if it cannot be read.
+  package static func bytes(_ path: String, limit: Int = .max) -> [UInt8]? {
     guard let descriptor = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec]) else { return nil }
     defer { try? descriptor.close() }
     var bytes: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
+    while bytes.count < limit {
       guard let count = try? unsafe piece.withUnsafeMutableBytes({ try unsafe descriptor.read(into: $0) }) else { return nil }
       if count == 0 { break }
       bytes.append(contentsOf: piece[..<count])
     }
-    while let last = bytes.last, last == 0x0a || last == 0x20 { bytes.removeLast() }
-    return String(decoding: bytes, as: UTF8.self)
+    return bytes
   }
 
   /// The number that the file consists of.
