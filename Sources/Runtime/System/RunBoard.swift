@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import CLinux
+import Files
 import Glibc
 import Synchronization
 import SystemPackage
 
 /// Where a process shows others how far its models are: a file in memory without a name in any folder, which others open by its
-/// descriptor under /proc. So whoever may not look into the process cannot read it, and nothing is left of it however the process ends.
+/// descriptor under /proc. So only those who may look into the process can read it, and nothing is left of it however the process ends.
 ///
 /// The file, in words of 64 bits: 8 letters by which it is known, the number of lanes, the bytes of the description; from byte 64 on,
 /// 64 bytes for each lane, a model, with its steps, its tokens, and of those the ones whose logits were wanted; then the description.
@@ -65,10 +66,7 @@ import SystemPackage
 
   /// The lanes and the description in the bytes of a board; nil if they are not those of one.
   package static func read(_ bytes: [UInt8]) -> (lanes: [Lane], description: [UInt8])? {
-    func word(_ offset: Int) -> Int? {
-      guard offset + 8 <= bytes.count else { return nil }
-      return Int(exactly: bytes[offset..<offset + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
-    }
+    func word(_ offset: Int) -> Int? { bytes.integer(at: offset, count: 8) }
     guard let found = word(0), found == Int(magic), let laneCount = word(8), let length = word(16), laneCount <= 4096 else {
       return nil
     }
@@ -76,7 +74,9 @@ import SystemPackage
     guard length <= bytes.count - start else { return nil }
     var lanes: [Lane] = []
     for lane in 1...max(laneCount, 1) where lane <= laneCount {
-      guard let steps = word(64 * lane), let tokens = word(64 * lane + 8), let answered = word(64 * lane + 16) else { return nil }
+      guard let steps = word(lineByteCount * lane), let tokens = word(lineByteCount * lane + 8),
+        let answered = word(lineByteCount * lane + 16)
+      else { return nil }
       lanes.append(Lane(steps: steps, tokens: tokens, answered: answered))
     }
     return (lanes, Array(bytes[start..<start + length]))

@@ -160,18 +160,3 @@ package struct PrefixHeader: Hashable, Sendable {
     return Digest(hex: String(decoding: bytes[offset..<offset + 32], as: UTF8.self))
   }
 }
-
-extension [UInt8] {
-  /// Appends the `count` low bytes of a number, the lowest first.
-  fileprivate mutating func append(_ number: UInt64, count: Int) {
-    for index in 0..<count { append(UInt8(truncatingIfNeeded: number >> (8 * UInt64(index)))) }
-  }
-
-  /// The number in `count` bytes at `offset`, the lowest first; nil if they are not there, or are more than an `Int` holds.
-  fileprivate func integer(at offset: Int, count: Int) -> Int? {
-    guard let end = offset.adding(count), offset >= 0, end <= self.count else { return nil }
-    var number: UInt64 = 0
-    for index in 0..<count { number |= UInt64(self[offset + index]) << (8 * UInt64(index)) }
-    return Int(exactly: number)
-  }
-}
