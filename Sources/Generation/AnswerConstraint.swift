@@ -8,11 +8,7 @@ import Tokenization
 /// Masks are kept by the matcher, so that most tokens of an answer allocate nothing.
 public final class AnswerConstraint {
   private let matcher: GrammarMatcher
-  private let tokenizer: Tokenizer
   private let endTokens: [Int]
-  /// The text after which the grammar counts, and what of the answer has come since it is waited for; nil once it has come.
-  private var awaited: (mark: [UInt8], text: [UInt8])?
-  private var mark: [UInt8]?
   /// The logits of the end tokens while a mask is applied.
   private var endLogits: [Float]
 
@@ -21,7 +17,6 @@ public final class AnswerConstraint {
 
   /// A vocabulary prepared for any number of grammars.
   public struct Vocabulary: Sendable {
-    fileprivate let tokenizer: Tokenizer
     fileprivate let trie: TokenTrie
     fileprivate let endTokens: [Int]
 
@@ -30,7 +25,6 @@ public final class AnswerConstraint {
     ///
     /// - Complexity: O(*n* log *n*) in the bytes of all tokens.
     public init(_ tokenizer: Tokenizer) {
-      self.tokenizer = tokenizer
       let tokens = Int32(0)..<Int32(tokenizer.count)
       trie = TokenTrie(vocabulary: tokens.map { Self.bytes(of: $0, tokenizer) })
       endTokens = tokens.filter(tokenizer.isEndOfGeneration).map { Int($0) }
@@ -50,48 +44,29 @@ public final class AnswerConstraint {
   /// A constraint at the beginning of an answer.
   public init(_ grammar: Grammar, _ vocabulary: Vocabulary) {
     matcher = GrammarMatcher(grammar, trie: vocabulary.trie)
-    tokenizer = vocabulary.tokenizer
     endTokens = vocabulary.endTokens
     endLogits = endTokens.map { _ in 0 }
   }
 
-  /// Lets the answer begin with anything up to a mark, such as the end of what the model thinks.
-  public func begin(after mark: String) {
-    self.mark = Array(mark.utf8)
-    reset()
-  }
-
   /// Goes back to the beginning of an answer.
   public func reset() {
-    awaited = mark.map { ($0, []) }
     matcher.reset()
     seconds = 0
   }
 
   /// Whether the answer so far is whole.
-  public var isComplete: Bool { awaited == nil && matcher.isComplete }
+  public var isComplete: Bool { matcher.isComplete }
 
   /// Whether the answer is whole and nothing can be added.
-  package var mustEnd: Bool { awaited == nil && matcher.mustEnd }
+  package var mustEnd: Bool { matcher.mustEnd }
 
   /// Takes the token that was chosen; false if it may not come, or ends the answer.
   @discardableResult
-  package func accept(_ token: Int32) -> Bool {
-    guard awaited != nil else { return matcher.accept(token: Int(token)) }
-    awaited?.text += tokenizer.bytes(of: token, showsControl: true)
-    guard let (mark, text) = awaited, let range = text.firstRange(of: mark) else { return true }
-    awaited = nil
-    // What the last token has after the mark, but for white space.
-    return text[range.upperBound...].allSatisfy { matcher.accept(byte: $0) || $0 == 0x20 || $0 == 0x0a }
-  }
+  package func accept(_ token: Int32) -> Bool { matcher.accept(token: Int(token)) }
 
   /// Sets the logits of all tokens to minus infinity that may not come next. A token that ends an answer may where the answer is whole.
   func apply(to logits: inout [Float]) {
     let start = ContinuousClock.now
-    if awaited != nil {
-      for token in endTokens { logits[token] = -.infinity }
-      return
-    }
     let isComplete = matcher.isComplete
     for (index, token) in endTokens.enumerated() { endLogits[index] = isComplete ? logits[token] : -.infinity }
     let mask = matcher.allowedTokens()

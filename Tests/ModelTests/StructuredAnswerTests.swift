@@ -91,8 +91,8 @@ struct StructuredAnswerTests {
   func afterMark() throws {
     // The tokenizer puts a blank in front of a text, which this vocabulary has as the bytes of U+2581 only.
     let grammar = try Grammar(gbnf: #"root ::= [ ▁]? ("yes" | "no")"#)
-    let constraint = AnswerConstraint(grammar, vocabulary)
-    constraint.begin(after: "ok")
+    let thinking = Language.free(FreeText([(text: "ok", next: .grammar(grammar))]))
+    let constraint = AnswerConstraint(try Grammar(thinking), vocabulary)
     for token in tokenizer.encode("well ok", addSpecial: false, parseSpecial: false) {
       #expect(!constraint.isComplete)
       constraint.accept(token)

@@ -70,9 +70,6 @@ public struct TurnFormat: Sendable {
     reasoning.map { prompt.trimmed.hasSuffix($0.open.trimmed) } ?? false
   }
 
-  /// Whether the answer itself stands between marks, which no document can begin with.
-  public var framesAnswers: Bool { if case .harmony = calls { true } else { false } }
-
   /// All texts that mean something to a parser.
   private var marks: [String] {
     var marks = framing + (reasoning.map { [$0.open, $0.close] } ?? [])

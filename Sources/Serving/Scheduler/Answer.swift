@@ -33,7 +33,6 @@ struct Answer {
     read = cached
     sampler = Sampler(request.sampling, vocabularySize: model.vocabularySize)
     constraint = request.grammar.map { AnswerConstraint($0, vocabulary) }
-    if let mark = request.grammarMark { constraint?.begin(after: mark) }
     stream = TokenStream(tokenizer, shown: request.shownControl)
     stops = StopMatcher(request.stopStrings)
   }

@@ -19,8 +19,6 @@ public struct AnswerRequest: Sendable {
   public var ignoresEnd = false
   /// What the answer may be; nil: anything.
   public var grammar: Grammar?
-  /// The text after which the grammar counts, such as the end of what the model thinks; nil: it counts from the beginning.
-  public var grammarMark: String?
   /// Of how many of the likeliest tokens the probabilities are wanted, in addition to the chosen one's; nil: none at all.
   public var likeliestCount: Int?
 
