@@ -121,11 +121,17 @@ struct ChatEncoder: AnswerEncoder {
 }
 
 extension ToolCall {
-  /// The call as clients get it: the arguments are a text.
+  /// The call as clients of chat completions get it: the arguments are a text.
   fileprivate var openAI: JSONObject {
     [
-      "id": .string(id ?? "call_" + AnswerIdentity.randomDigits(24)), "type": "function",
-      "function": ["name": .string(name), "arguments": .string(JSONValue.object(arguments).description)],
+      "id": .string(openAIID), "type": "function",
+      "function": ["name": .string(name), "arguments": .string(argumentsText)],
     ]
   }
+
+  /// Its number: the model's, or a new one each time.
+  var openAIID: String { id ?? "call_" + AnswerIdentity.randomDigits(24) }
+
+  /// The arguments as JSON.
+  var argumentsText: String { JSONValue.object(arguments).description }
 }

@@ -144,10 +144,10 @@ struct ResponsesEncoder: AnswerEncoder {
   }
 
   private mutating func add(_ call: ToolCall) -> [ServerSentEvent] {
-    let arguments = JSONValue.string(JSONValue.object(call.arguments).description)
+    let arguments = JSONValue.string(call.argumentsText)
     let id = JSONValue.string("fc_" + AnswerIdentity.randomDigits(24))
     var item: JSONObject = [
-      "type": "function_call", "id": id, "call_id": .string(call.id ?? "call_" + AnswerIdentity.randomDigits(24)),
+      "type": "function_call", "id": id, "call_id": .string(call.openAIID),
       "name": .string(call.name), "arguments": "", "status": "in_progress",
     ]
     var sent = [event("response.output_item.added", ["output_index": index, "item": .object(item)])]
