@@ -40,7 +40,7 @@ struct OriginGate: RouterMiddleware {
     return response
   }
 
-  /// Whether a page is the server's own. The name of a server at 127.0.0.1 must be one of this machine's: whoever owns a name may let
+  /// Whether a page is the server's own. The name of a server at 127.0.0.1 must be one of this machine's: the owner of a name may let
   /// it point to 127.0.0.1.
   private func isOwn(_ origin: String, _ request: Request) -> Bool {
     guard let authority = request.head.authority, origin == "http://\(authority)" || origin == "https://\(authority)" else {

@@ -45,7 +45,7 @@ struct TopCommand: ParsableCommand {
     while shown < number ?? .max, !Output.hasFailed {
       guard Self.sleep(delay) else { return }
       guard let next = ProcessSample(process) else {
-        // Nothing was shown: whoever waits for it must not take that for an answer.
+        // Nothing was shown: a script that waits for it must not take that for an answer.
         if shown == 0 { throw Self.ended(process) }
         return Terminal.note("process \(process.id) has ended")
       }
