@@ -5,11 +5,11 @@ enum JSONStrings {
   /// Characters of a string that JSON writes as they are.
   private static let plain: [ClosedRange<UInt32>] = [0x20...0x21, 0x23...0x5B, 0x5D...0x10FFFF]
 
-  /// Any character of a string, as itself or as an escape. Escapes of half a surrogate pair are left out, so that each is one
-  /// character.
+  /// Any character of a string, as itself or as an escape; beyond U+FFFF that is the escapes of a surrogate pair. Half of a pair is
+  /// left out, so that each is one character.
   static let character: Pattern = .choice([
     .characters(plain),
-    .sequence([.text("\\"), .choice([.bytes(escapes), .sequence([.text("u"), unit])])]),
+    .sequence([.text("\\"), .choice([.bytes(escapes), .sequence([.text("u"), .choice([unit, pair])])])]),
   ])
 
   private static let escapes: ByteSet = {
@@ -27,6 +27,14 @@ enum JSONStrings {
     ]),
     .sequence([.characters([0x44...0x44, 0x64...0x64]), .characters([0x30...0x37]), hexadecimal, hexadecimal]),
   ])
+
+  /// What follows the `\\u` of a high surrogate, D800 to DBFF: its digits, and the low one, DC00 to DFFF.
+  private static let pair: Pattern = {
+    let d = Pattern.characters([0x44...0x44, 0x64...0x64])
+    let high: Pattern = .sequence([d, .characters([0x38...0x39, 0x41...0x42, 0x61...0x62]), hexadecimal, hexadecimal])
+    let low: Pattern = .sequence([d, .characters([0x43...0x46, 0x63...0x66]), hexadecimal, hexadecimal])
+    return .sequence([high, .text("\\u"), low])
+  }()
 
   /// One character out of ranges, written in one way.
   static func characters(_ ranges: [ClosedRange<UInt32>], error: GrammarError) throws(GrammarError) -> Pattern {

@@ -50,6 +50,15 @@ struct SchemaTests {
     #expect(complaints.isEmpty, Comment(rawValue: complaints.prefix(20).joined(separator: "\n")))
   }
 
+  @Test(arguments: [
+    (#""\ud83d\ude42""#, true), (#""\uD83D\uDE42""#, true), (#""\ud83d""#, false), (#""\ude42""#, false),
+    (#""\ud83d\ud83d""#, false), (#""\ud83d\n""#, false), (#""\ud83d\ude42a""#, false),
+  ])
+  func `the escapes of a surrogate pair are one character, and half of one is none`(document: String, isAllowed: Bool) throws {
+    let writer = RandomWriter(try Grammar(schema: ["type": "string", "maxLength": 1]), seed: 0)
+    #expect(document.utf8.allSatisfy { writer.matcher.accept(byte: $0) } == isAllowed)
+  }
+
   @Test(arguments: SchemaSamples.refused.indices)
   func `a keyword that cannot be enforced is refused by name`(index: Int) throws {
     let (source, keyword) = SchemaSamples.refused[index]

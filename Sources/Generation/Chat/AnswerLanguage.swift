@@ -22,7 +22,7 @@ struct AnswerLanguage {
   /// - Parameter prompt: The end of the prompt, which says whether the model is thinking already.
   func turn(after prompt: String) throws(ChatTemplateError) -> Language {
     if case .harmony = format.calls { return try harmony() }
-    return .sequence([reasoning(after: prompt), CallLanguage.space, try answer()])
+    return .sequence([reasoning(after: prompt), CallLanguage.space, try answer(), end])
   }
 
   /// What the model thinks before it answers.
@@ -34,6 +34,9 @@ struct AnswerLanguage {
     if !format.isKnownToReason || prompt.utf8.firstRange(of: marks.close.utf8) != nil { return .empty }
     return .optional(.sequence([CallLanguage.space, .text(marks.open), thought]))
   }
+
+  /// The mark that some families write where they have answered.
+  private var end: Language { format.framing.count == 1 ? .optional(.text(format.framing[0])) : .empty }
 
   private func answer() throws(ChatTemplateError) -> Language {
     var choices: [Language] = []

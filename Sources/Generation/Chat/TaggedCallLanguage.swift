@@ -40,8 +40,13 @@ struct TaggedCallLanguage {
     syntax.valueOpen.isEmpty ? .empty : .sequence([Self.space, .text(syntax.valueOpen)])
   }
 
-  /// A text up to the tag that ends it. One that a reader would take for something else may not begin.
-  private var anyText: Language { .free(FreeText([(syntax.valueEnd, .empty), ("<![CDATA[", nil)])) }
+  /// A text up to the tag that ends it, or in a CDATA section, in which the tag may occur.
+  private var anyText: Language {
+    .choice([
+      .free(FreeText([(syntax.valueEnd, .empty), ("<![CDATA[", nil)])),
+      .sequence([.text("<![CDATA["), .free(FreeText([("]]>" + syntax.valueEnd, .empty)]))]),
+    ])
+  }
 
   /// The arguments of a schema, in its order.
   private func arguments(_ tool: OfferedTool, _ schema: JSONObject) throws(ChatTemplateError) -> Language {
