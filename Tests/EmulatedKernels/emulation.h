@@ -13,6 +13,12 @@
 #define _mm512_madd_epi16 simde_mm512_madd_epi16
 #define _mm256_dpbusd_avx_epi32 simde_mm256_dpbusd_epi32
 #define __mmask64 simde__mmask64
+static inline simde__m512i emulated_mulhi_epu16(simde__m512i a, simde__m512i b) {
+  const simde__m256i low = simde_mm256_mulhi_epu16(simde_mm512_castsi512_si256(a), simde_mm512_castsi512_si256(b));
+  const simde__m256i high = simde_mm256_mulhi_epu16(simde_mm512_extracti64x4_epi64(a, 1), simde_mm512_extracti64x4_epi64(b, 1));
+  return simde_mm512_inserti64x4(simde_mm512_castsi256_si512(low), high, 1);
+}
+#define _mm512_mulhi_epu16 emulated_mulhi_epu16
 
 #pragma clang diagnostic ignored "-Wpsabi"
 

@@ -12,6 +12,8 @@ struct Matmul16Tests {
     switch type.blockElements {
     case 256: [256, 512, 768, 1280]
     case 32: [32, 64, 96, 256, 288, 640]
+    case 64: [64, 128, 192, 256, 320, 704]
+    case 128: [128, 256, 384, 512, 896]
     default: [32, 33, 66, 256, 259]
     }
   }

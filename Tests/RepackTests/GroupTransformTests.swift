@@ -58,8 +58,9 @@ struct GroupTransformTests {
       2: [
         "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "Q6_0", "IQ2_K", "IQ3_K", "IQ4_K", "IQ5_K", "IQ6_K",
         "IQ2_KS",
-        "IQ3_KS", "IQ4_KS", "IQ5_KS", "IQ4_KSS", "IQ2_KL", "IQ1_KT", "IQ2_KT", "IQ3_KT", "IQ4_KT", "Q4_0_R8", "Q8_0_R8", "Q4_K_R4",
-        "IQ4_XS_R8", "IQ2_K_R4", "IQ3_K_R4",
+        "IQ3_KS", "IQ4_KS", "IQ5_KS", "IQ4_KSS", "IQ2_KL", "IQ1_KT", "IQ2_KT", "IQ3_KT", "IQ4_KT", "TQ1_0", "TQ2_0", "NVFP4",
+        "Q1_0",
+        "Q2_0", "Q4_0_R8", "Q8_0_R8", "Q4_K_R4", "IQ4_XS_R8", "IQ2_K_R4", "IQ3_K_R4",
         "IQ4_K_R4", "IQ5_K_R4", "IQ4_KS_R4", "IQ5_KS_R4",
       ],
     ]

@@ -39,7 +39,7 @@ enum Limit {
 
   /// Eight vpdpbusd; a multiplication and an fma where there is a scale for every 16 elements.
   private static func dots(_ type: WeightType) -> Double {
-    let hasSubScales = [.q2_K, .q3_K, .q6_K, .iq2_xs, .iq2_s, .iq1_m].contains(type) || forkScales.contains(type.base.name)
+    let hasSubScales = [.q2_K, .q3_K, .q6_K, .iq2_xs, .iq2_s, .iq1_m, .nvfp4].contains(type) || forkScales.contains(type.base.name)
     return 8 + floats(type.base) + (hasSubScales ? 2 : 0)
   }
 
@@ -51,6 +51,7 @@ enum Limit {
     case let base where forkBytes.contains(base.name): folds = 8
     case let base where ["Q6_0", "IQ2_K", "IQ2_KS"].contains(base.name): folds = 2
     case .iq2_xxs, .iq2_xs, .iq2_s, .iq3_xxs, .iq3_s: folds = 4
+    case .nvfp4: folds = 4  // two of them to apply the scales as floats
     case .q2_K, .q3_K, .q6_K, .q5_1, .q5_K, .iq1_m: folds = 2
     default: folds = 1
     }

@@ -87,13 +87,13 @@ INLINE void unpack_block(uint32_t type, block16 block, int block_s, tile *out, i
 }
 
 INLINE void unpack_tile(uint32_t type, const ck_matmul *m, const uint8_t *group, int64_t chunk, int count, tile *out) {
-  const bool large = layout16_of(type).block_elements == 256;
-  if (large || count == CHUNK) {
+  const int in_block = runs_of_block(type);
+  if (in_block == CHUNK || count == CHUNK) {
     UNROLL
-    for (int s = 0; s < CHUNK; s++) unpack_block(type, chunk_block(type, m, group, chunk, s, CHUNK), large ? s : 0, out, s);
+    for (int s = 0; s < CHUNK; s++) unpack_block(type, chunk_block(type, m, group, chunk, s, CHUNK), s % in_block, out, s);
   } else {
     ONCE
-    for (int s = 0; s < count; s++) unpack_block(type, chunk_block(type, m, group, chunk, s, count), 0, out, s);
+    for (int s = 0; s < count; s++) unpack_block(type, chunk_block(type, m, group, chunk, s, count), s % in_block, out, s);
   }
 }
 
@@ -150,6 +150,7 @@ INLINE void add_words(const tile *t, int columns, const column_words *x, int s, 
   }
 }
 
+// The same; with float scales of 16 elements, the sums are floats, and these scales are applied.
 INLINE void add_bytes(uint32_t kind, const tile *t, int columns, const column_words *x, int s, half sums[COLUMNS][2]) {
   const int lines = lines_of_run(kind);
   UNROLL
@@ -176,9 +177,14 @@ INLINE void add_bytes(uint32_t kind, const tile *t, int columns, const column_wo
     for (int c = 0; c < columns; c++) {
       UNROLL
       for (int h = 0; h < 2; h++) {
-        const half factor = has_sub_scales(kind) ? half_of((words8)t->sub[s][first / 4], h) : _mm256_set1_epi16(1);
-        const half total = _mm256_madd_epi16(run[c][h], factor);
-        sums[c][h] = first == 0 ? total : _mm256_add_epi32(sums[c][h], total);
+        const half scales = half_of((words8)t->sub[s][first / 4], h), one = _mm256_set1_epi16(1);
+        const half total = _mm256_madd_epi16(run[c][h], has_integer_scales(kind) ? scales : one);
+        if (has_float_scales(kind)) {
+          const v8 sum = (v8)_mm256_cvtepi32_ps(total);
+          sums[c][h] = (half)(first == 0 ? sum * (v8)scales : __builtin_elementwise_fma(sum, (v8)scales, (v8)sums[c][h]));
+        } else {
+          sums[c][h] = first == 0 ? total : _mm256_add_epi32(sums[c][h], total);
+        }
       }
     }
   }
@@ -186,7 +192,7 @@ INLINE void add_bytes(uint32_t kind, const tile *t, int columns, const column_wo
 
 // As add_products, on half a line.
 INLINE v8 add_sums(uint32_t kind, v8 acc, half sums, const tile *t, const column_chunk *x, int s, int h) {
-  const v8 value = (v8)_mm256_cvtepi32_ps(sums);
+  const v8 value = has_float_scales(kind) ? (v8)sums : (v8)_mm256_cvtepi32_ps(sums);
   acc = __builtin_elementwise_fma(value, floats_of(t->scale[s], h) * x->scale[s], acc);
   if (!has_mins(kind)) return acc;
   const int halves = has_sub_scales(kind) ? 2 : 1;

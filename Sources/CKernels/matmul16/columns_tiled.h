@@ -54,15 +54,13 @@ INLINE void unpack_block(uint32_t type, block16 block, int block_s, tile *out, i
 }
 
 INLINE void unpack_tile(uint32_t type, const ck_matmul *m, const uint8_t *group, int64_t chunk, int count, tile *out) {
-  if (layout16_of(type).block_elements == 256 || count == CHUNK) {
+  const int in_block = runs_of_block(type);
+  if (in_block == CHUNK || count == CHUNK) {
     UNROLL
-    for (int s = 0; s < CHUNK; s++) {
-      const bool large = layout16_of(type).block_elements == 256;
-      unpack_block(type, chunk_block(type, m, group, chunk, s, CHUNK), large ? s : 0, out, s);
-    }
+    for (int s = 0; s < CHUNK; s++) unpack_block(type, chunk_block(type, m, group, chunk, s, CHUNK), s % in_block, out, s);
   } else {
     ONCE
-    for (int s = 0; s < count; s++) unpack_block(type, chunk_block(type, m, group, chunk, s, count), 0, out, s);
+    for (int s = 0; s < count; s++) unpack_block(type, chunk_block(type, m, group, chunk, s, count), s % in_block, out, s);
   }
 }
 

@@ -64,6 +64,33 @@ INLINE line line_of_bits(const uint8_t *p, int value) {
   return line_join(half_line_of_bits(p, value), half_line_of_bits(p + 4, value));
 }
 
+// Four times two bits of byte `from` of each row, lowest first. Its nibbles are in 16-bit lanes, high ones at the top of the second; their
+// upper half is one of two products with powers of two: 1 for the first two bits, 2^6 for the others.
+INLINE __m256i half_line_of_pairs(__m256i v, __m256i from) {
+  const __m256i nibbles = _mm256_and_si256(_mm256_shuffle_epi8(v, from), _mm256_set1_epi32((int)0xf0000f00));
+  return _mm256_and_si256(_mm256_mulhi_epu16(nibbles, _mm256_set1_epi32(0x04104100)), _mm256_set1_epi8(3));
+}
+INLINE line line_of_pairs(line v, int from) {
+  const __m256i rows = _mm256_setr_epi32(0, 0x04000400, 0x08000800, 0x0c000c00, 0, 0x04000400, 0x08000800, 0x0c000c00);
+  const __m256i each = _mm256_add_epi32(_mm256_set1_epi32(0x00800080 | from << 8 | from << 24), rows);
+  const words8 v8 = (words8)v;
+  return line_join(half_line_of_pairs(line_low(v8), each), half_line_of_pairs(line_high(v8), each));
+}
+
+// Digit `place` of base 3 of bytes that stand for fractions: the byte times 3^place, without what exceeds it, three times that, divided
+// by 256.
+INLINE __m256i half_line_of_digits(__m256i v, short power) {
+  const __m256i three = _mm256_set1_epi16(3);
+  const __m256i even_rest = _mm256_mullo_epi16(v, _mm256_set1_epi16((short)(power << 8)));
+  const __m256i odd_rest = _mm256_mullo_epi16(_mm256_and_si256(v, _mm256_set1_epi16((short)0xff00)), _mm256_set1_epi16(power));
+  return _mm256_or_si256(_mm256_mulhi_epu16(even_rest, three), _mm256_slli_epi16(_mm256_mulhi_epu16(odd_rest, three), 8));
+}
+INLINE line line_of_digits(line v, int place) {
+  static const short powers[5] = {1, 3, 9, 27, 81};
+  const words8 v8 = (words8)v;
+  return line_join(half_line_of_digits(line_low(v8), powers[place]), half_line_of_digits(line_high(v8), powers[place]));
+}
+
 INLINE pairs line_pairs(line w, line a) {
   const words8 w8 = (words8)w, a8 = (words8)a;
   return (pairs)line_join(_mm256_maddubs_epi16(line_low(w8), line_low(a8)), _mm256_maddubs_epi16(line_high(w8), line_high(a8)));

@@ -42,6 +42,25 @@ INLINE line line_of_bits(const uint8_t *p, int value) {
   return (line)_mm512_maskz_mov_epi8(bits, _mm512_set1_epi8((char)value));
 }
 
+// Four times two bits of byte `from` of each row, lowest first. Its nibbles are in 16-bit lanes, high ones at the top of the second; their
+// upper half is one of two products with powers of two: 1 for the first two bits, 2^6 for the others.
+INLINE line line_of_pairs(line v, int from) {
+  const int at = 0x00800080 | from << 8 | from << 24;
+  const __m512i spread = _mm512_shuffle_epi8((__m512i)v, _mm512_broadcast_i32x4(_mm_add_epi32(_mm_set1_epi32(at), _mm_setr_epi32(0, 0x04000400, 0x08000800, 0x0c000c00))));
+  const __m512i nibbles = _mm512_and_si512(spread, _mm512_set1_epi32((int)0xf0000f00));
+  return (line)_mm512_mulhi_epu16(nibbles, _mm512_set1_epi32(0x04104100)) & 3;
+}
+
+// Digit `place` of base 3 of bytes that stand for fractions: the byte times 3^place, without what exceeds it, three times that, divided
+// by 256.
+INLINE line line_of_digits(line v, int place) {
+  static const short powers[5] = {1, 3, 9, 27, 81};
+  const __m512i power = _mm512_set1_epi16(powers[place]), three = _mm512_set1_epi16(3), odd = _mm512_set1_epi16((short)0xff00);
+  const __m512i even_rest = _mm512_mullo_epi16((__m512i)v, _mm512_slli_epi16(power, 8));
+  const __m512i odd_rest = _mm512_mullo_epi16(_mm512_and_si512((__m512i)v, odd), power);
+  return (line)_mm512_or_si512(_mm512_mulhi_epu16(even_rest, three), _mm512_slli_epi16(_mm512_mulhi_epu16(odd_rest, three), 8));
+}
+
 INLINE pairs line_pairs(line w, line a) { return (pairs)_mm512_maddubs_epi16((__m512i)w, (__m512i)a); }
 
 INLINE pairs line_pairs_signed(line w, line a) {

@@ -11,6 +11,7 @@
 typedef v16 sub_scale;
 
 INLINE sub_scale make_sub_scale(v16i scale) { return to_float(scale); }
+INLINE sub_scale float_sub_scale(v16 scale) { return scale; }
 
 typedef struct {
   v16i sum[2];  // of 16 elements each with sub scales, else all in the first

@@ -70,6 +70,25 @@ INLINE line line_of_bits(const uint8_t *p, int value) {
   return line_join(parts);
 }
 
+// Four times two bits of byte `from` of each row, lowest first.
+INLINE line line_of_pairs(line v, int from) {
+  const uint8x16_t each = vdupq_n_u8((uint8_t)from);
+  const uint8x16_t rows = {0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12};
+  const int8x16_t shifts = {0, -2, -4, -6, 0, -2, -4, -6, 0, -2, -4, -6, 0, -2, -4, -6};
+  line_parts parts = line_split(v);
+  for (int i = 0; i < 4; i++) {
+    parts.of[i] = vandq_u8(vshlq_u8(vqtbl1q_u8(parts.of[i], vaddq_u8(rows, each)), shifts), vdupq_n_u8(3));
+  }
+  return line_join(parts);
+}
+
+// Digit `place` of base 3 of bytes that stand for fractions: how many thirds of 256 the byte times 3^place, without what exceeds it, has.
+INLINE line line_of_digits(line v, int place) {
+  static const uint8_t powers[5] = {1, 3, 9, 27, 81};
+  const line rest = v * powers[place];
+  return -((line)(rest > 85) + (line)(rest > 170));
+}
+
 INLINE v16i line_dot(v16i sum, line w, line a) {
   const line_parts w4 = line_split(w), a4 = line_split(a);
   int32x4_t sums[4];

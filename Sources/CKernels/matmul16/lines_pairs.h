@@ -13,10 +13,12 @@
 typedef pairs sub_scale;
 
 INLINE sub_scale make_sub_scale(v16i scale) { return (pairs)((scale & 0xffff) | scale << 16); }
+INLINE sub_scale float_sub_scale(v16 scale) { return (pairs)scale; }
 
 typedef struct {
   v16i sum;
   pairs run;
+  v16 scaled;  // the sum so far, where scales of 16 elements are floats
 } part;
 
 INLINE int run_of(uint32_t kind) {
@@ -36,6 +38,11 @@ INLINE part part_start(uint32_t kind, part p, int32_t start, int half, const sub
     p.sum = (v16i)(start);
     return p;
   }
+  if (has_float_scales(kind)) {
+    if (half == 1) p.scaled = to_float(p.sum) * (v16)sub[0];
+    p.sum = pairs_total((pairs)(v16i)(start), (pairs)(1));
+    return p;
+  }
   const v16i before = half == 0 ? (v16i)(0) : p.sum;
   p.sum = offset_of(kind) == 0 ? before : before + pairs_total((pairs)(v16i)(start), sub[half]);
   return p;
@@ -45,13 +52,13 @@ INLINE part part_add(uint32_t kind, part p, line w, line a, int l, const sub_sca
   const int run = run_of(kind);
   const pairs products = is_wide(kind) ? line_pairs_signed(w, a) : line_pairs(w, a);
   p.run = l % run == 0 ? products : p.run + products;
-  if ((l + 1) % run == 0) p.sum += pairs_total(p.run, has_sub_scales(kind) ? sub[l / 4] : (pairs)(1));
+  if ((l + 1) % run == 0) p.sum += pairs_total(p.run, has_integer_scales(kind) ? sub[l / 4] : (pairs)(1));
+  if (has_float_scales(kind) && l == 7) p.scaled = v_fma(to_float(p.sum), (v16)sub[1], p.scaled);
   return p;
 }
 
 INLINE v16 part_value(uint32_t kind, part p) {
-  (void)kind;
-  return to_float(p.sum);
+  return has_float_scales(kind) ? p.scaled : to_float(p.sum);
 }
 
 #endif

@@ -5,6 +5,7 @@
 // Order of the sums, for row r and column c, over blocks b of 32 elements, with acc = +0 at first:
 //   types with one scale in a block   acc = fma(float(I), scale * da, acc)            I = exact sum of value * quant
 //   Q2_K Q3_K Q6_K (one for 16)       acc = fma(float(J), d * da, acc)                J = scale_0 * I_0 + scale_1 * I_1, exact
+//   NVFP4 (a float for 16)            acc = fma(J, da, acc)                           J the same, rounded once
 //   then types with mins              acc = fma(min, da * float(S), acc)              S = sum of the quants; for 16 at a time in Q2_K
 // da is the scale of the activations' block. `min` carries the sign with which it is added: -(dmin * m) in the K types.
 // F16, BF16: four chains acc_j = fma(w[k], x[k], acc_j) over k = j mod 4; result (acc_0 + acc_1) + (acc_2 + acc_3).
@@ -29,13 +30,11 @@ static row_block (*const unpack[WT_COUNT])(block16 block, int s, int r) = {
 // ---- products -------------------------------------------------------------------------------------------------------
 
 static float add_block(float acc, uint32_t kind, const row_block *w, const int8_t *quants, float scale, const int16_t *sums) {
-  int32_t total = 0;
-  for (int h = 0; h < 2; h++) {
-    int32_t sum = 0;
-    for (int i = 16 * h; i < 16 * h + 16; i++) sum += w->values[i] * quants[i];
-    total += w->sub_scale[h] * sum;
-  }
-  acc = fmaf((float)total, w->scale * scale, acc);
+  int32_t sum[2] = {0};
+  for (int i = 0; i < 32; i++) sum[i / 16] += w->values[i] * quants[i];
+  const float total = has_float_scales(kind) ? fmaf((float)sum[1], w->factor[1], (float)sum[0] * w->factor[0])
+                                             : (float)(w->sub_scale[0] * sum[0] + w->sub_scale[1] * sum[1]);
+  acc = fmaf(total, w->scale * scale, acc);
   if (!has_mins(kind)) return acc;
   if (!has_sub_scales(kind)) return fmaf(w->min[0], scale * (float)(sums[0] + sums[1]), acc);
   acc = fmaf(w->min[0], scale * (float)sums[0], acc);
@@ -95,7 +94,8 @@ static void dequantize16(uint32_t type, const void *group, int64_t row, int64_t 
         out[32 * b + i] = read_element(type, block, (int)(b % in_block), i, (int)row);
         continue;
       }
-      const float product = w.scale * (float)w.sub_scale[i / 16] * (float)w.values[i];
+      const float sub_scale = has_float_scales(kind_of(type)) ? w.factor[i / 16] : (float)w.sub_scale[i / 16];
+      const float product = w.scale * sub_scale * (float)w.values[i];
       out[32 * b + i] = has_mins(kind_of(type)) ? product + w.min[i / 16] : product;
     }
   }

@@ -74,7 +74,7 @@ INLINE void matmul_one(uint32_t type, const ck_matmul *m) {
       UNROLL
       for (int s = 0; s < CHUNK; s++) {
         if (how == ASKED) ask_ahead(group + chunk * chunk_bytes, s * chunk_bytes / CHUNK, (s + 1) * chunk_bytes / CHUNK);
-        acc = add_block_of_one(type, acc, chunk_block(type, m, group, chunk, s, CHUNK), large ? s : 0, &x, s);
+        acc = add_block_of_one(type, acc, chunk_block(type, m, group, chunk, s, CHUNK), s % runs_of_block(type), &x, s);
       }
     }
     if (!large && rest != 0) {
@@ -82,7 +82,7 @@ INLINE void matmul_one(uint32_t type, const ck_matmul *m) {
       ONCE
       for (int s = 0; s < rest; s++) {
         if (how == ASKED) ask_ahead(group + chunks * chunk_bytes, s * rest_bytes, (s + 1) * rest_bytes);
-        acc = add_block_of_one(type, acc, chunk_block(type, m, group, chunks, s, rest), 0, &x, s);
+        acc = add_block_of_one(type, acc, chunk_block(type, m, group, chunks, s, rest), s % runs_of_block(type), &x, s);
       }
     }
     v_store(m->output + row, acc);

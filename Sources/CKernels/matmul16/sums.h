@@ -93,13 +93,17 @@ INLINE int32_t start_at(uint32_t kind, const column_chunk *column, int s, int l)
 
 #define CHUNK 8  // of 32 elements
 
-// Block of the 32 elements number s of a chunk; `count` is constant where the chunk is full, which leaves constants.
+// How many runs of 32 elements a block has. A chunk begins with a block, so its run number s is run s % runs_of_block of a block.
+INLINE int runs_of_block(uint32_t type) { return layout16_of(type).block_elements / 32; }
+
+// The block that run number s of a chunk of `count` is in; `count` is constant where the chunk is full, which leaves constants.
 INLINE block16 chunk_block(uint32_t type, const ck_matmul *m, const uint8_t *group, int64_t chunk, int s, int count) {
   const layout16 l = layout16_of(type);
   if (l.block_elements == 256) return block16_at(l, group, m->k, chunk);
   const int64_t tile_bytes = layout16_tile_bytes(l, l.tile_blocks);
-  const int tile = s / l.tile_blocks, within = s % l.tile_blocks, left = count - tile * l.tile_blocks;
-  const uint8_t *start = group + l.headers_bytes + chunk * (CHUNK / l.tile_blocks) * tile_bytes + tile * tile_bytes;
+  const int in_block = runs_of_block(type), in_tile = in_block * l.tile_blocks;
+  const int tile = s / in_tile, within = s % in_tile / in_block, left = count / in_block - tile * l.tile_blocks;
+  const uint8_t *start = group + l.headers_bytes + (chunk * (CHUNK / in_tile) + tile) * tile_bytes;
   const int64_t heads = round_up_64((left < l.tile_blocks ? left : l.tile_blocks) * l.head_bytes);
   return (block16){start + within * l.head_bytes, start + heads + within * l.body_bytes, group};
 }

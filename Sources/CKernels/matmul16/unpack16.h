@@ -5,7 +5,8 @@
 // A type has two functions: `line_TYPE(body, s, l)` is line l (elements 4 l to 4 l + 3) of the 32 elements from 32 s on of a block, and
 // `scales_TYPE(head, s)` are their scales. Bytes are unsigned and exceed the values by offset_of(kind); with SIGNED_LINES those of wide
 // kinds are signed. They are written on plain vectors; an instruction set adds the look-up of 16 bytes in a table (line_lookup), the
-// widening of bits to bytes (line_of_bits) and the form of the integer scales of 16 elements (sub_scale, make_sub_scale).
+// widening of bits and of pairs of bits to bytes (line_of_bits, line_of_pairs), digits of base 3 (line_of_digits) and the form of the
+// scales of 16 elements (sub_scale, make_sub_scale, float_sub_scale).
 #ifndef CKERNELS_UNPACK16_H
 #define CKERNELS_UNPACK16_H
 
@@ -64,7 +65,45 @@ INLINE scales16 scales_MXFP4(const uint8_t *head, int s) {
   return (scales16){.scale = v_float(e < 2 ? (v16i)(0x00200000) << e : (e - 1) << 23)};
 }
 
+// ---- blocks of 64 and 128 elements ----------------------------------------------------------------------------------
+
+// Four scales; then 8 bytes for 16 elements each: the low nibbles, then the high ones.
+INLINE line line_NVFP4(const uint8_t *body, int s, int l) {
+  const line index = nibbles(line_load(body + (s % 2 * 4 + l / 4 * 2 + l % 2) * 64), l % 4 >= 2);
+  return line_lookup(load_bytes((const uint8_t *)e2m1_values) + (uint8_t)kinds[WT_KIND_BITS_5_FLOATS].offset, index);
+}
+// As half_of_ue4m3: with the same bits at another place, a number of E4M3 is a half with 2^-8 of its value.
+INLINE scales16 scales_NVFP4(const uint8_t *head, int s) {
+  scales16 out = {.scale = v_set(1)};
+  for (int h = 0; h < 2; h++) {
+    const v16h bytes = __builtin_convertvector(load_bytes(head + 16 * (s % 2 * 2 + h)), v16h);
+    const v16h bits = bytes == 0x7f ? (v16h)(0) : (bytes & 0x7f) << 7;
+    uint16_t halves[16];
+    memcpy(halves, &bits, sizeof halves);
+    out.sub[h] = float_sub_scale(v_load_half(halves) * v_set(0x1p7f));
+  }
+  return out;
+}
+
+INLINE line line_Q1_0(const uint8_t *body, int s, int l) { return line_of_bits(body + 8 * (s % 4 * 8 + l), 2); }
+INLINE scales16 scales_Q1_0(const uint8_t *head, int s) { return (void)s, one_scale(head); }
+
+INLINE line line_Q2_0(const uint8_t *body, int s, int l) { return line_of_pairs(line_load(body + (s % 2 * 2 + l / 4) * 64), l % 4); }
+INLINE scales16 scales_Q2_0(const uint8_t *head, int s) { return (void)s, one_scale(head); }
+
 // ---- blocks of 256 elements -----------------------------------------------------------------------------------------
+
+// Digits of base 3. Those of 32 bytes are elements 0 to 159, of 16 bytes the next 80, of 4 bytes the last 16.
+INLINE line line_TQ1_0(const uint8_t *body, int s, int l) {
+  if (s < 5) return line_of_digits(line_load(body + 64 * l), s);
+  const int run = (s - 5) * 2 + l / 4;  // of 16 elements
+  return run < 5 ? line_of_digits(line_load(body + 64 * (8 + l % 4)), run) : line_of_digits(line_load(body + 64 * 12), l % 4);
+}
+INLINE scales16 scales_TQ1_0(const uint8_t *head, int s) { return (void)s, one_scale(head); }
+
+INLINE line line_TQ2_0(const uint8_t *body, int s, int l) { return line_load(body + (8 * (s / 4) + l) * 64) >> (s % 4 * 2) & 3; }
+INLINE scales16 scales_TQ2_0(const uint8_t *head, int s) { return (void)s, one_scale(head); }
+
 
 INLINE line line_Q2_K(const uint8_t *body, int s, int l) { return line_load(body + (8 * (s / 4) + l) * 64) >> (s % 4 * 2) & 3; }
 INLINE scales16 scales_Q2_K(const uint8_t *head, int s) {

@@ -11,11 +11,12 @@
 
 #pragma clang fp contract(off)
 
-// value[i] * scale * sub_scale[i / 16] + min[i / 16]
+// value[i] * scale * sub_scale[i / 16] + min[i / 16]; of kinds with floats as scales of 16 elements, value[i] * scale * factor[i / 16]
 typedef struct {
   int16_t values[32];
   float scale;
   int32_t sub_scale[2];
+  float factor[2];
   float min[2];
 } row_block;
 
@@ -173,6 +174,48 @@ static row_block unpack_MXFP4(block16 block, int s, int r) {
   (void)s;
   row_block out = {.scale = half_of_e8m0(byte_at(block.head, 0, 0, r)), .sub_scale = {1, 1}};
   for (int i = 0; i < 32; i++) out.values[i] = e2m1_values[nibble_at(block.body, 0, i, r)];
+  return out;
+}
+
+static row_block unpack_NVFP4(block16 block, int s, int r) {
+  row_block out = {.scale = 1};
+  for (int h = 0; h < 2; h++) {
+    out.factor[h] = half_of_ue4m3(byte_at(block.head, 0, 2 * s + h, r));
+    for (int i = 0; i < 16; i++) {
+      out.values[16 * h + i] = e2m1_values[quant_at(block.body, 0, (2 * s + h) * 8 + i % 8, r) >> (i / 8 * 4) & 15];
+    }
+  }
+  return out;
+}
+
+static row_block unpack_Q1_0(block16 block, int s, int r) {
+  row_block out = {.scale = half_at(block.head, 0, r), .sub_scale = {1, 1}};
+  for (int i = 0; i < 32; i++) out.values[i] = (int16_t)(2 * bit_at(block.body, 32 * s + i, r) - 1);
+  return out;
+}
+
+static row_block unpack_Q2_0(block16 block, int s, int r) {
+  row_block out = {.scale = half_at(block.head, 0, r), .sub_scale = {1, 1}};
+  for (int i = 0; i < 32; i++) out.values[i] = (int16_t)((quant_at(block.body, 0, 8 * s + i / 4, r) >> (i % 4 * 2) & 3) - 1);
+  return out;
+}
+
+// Digits of 32 bytes are elements 0 to 159, of 16 bytes the next 80, of 4 bytes the last 16.
+static row_block unpack_TQ1_0(block16 block, int s, int r) {
+  static const uint8_t powers[5] = {1, 3, 9, 27, 81};
+  row_block out = {.scale = half_at(block.head, 0, r), .sub_scale = {1, 1}};
+  for (int i = 0; i < 32; i++) {
+    const int e = 32 * s + i, start = e < 160 ? 0 : e < 240 ? 160 : 240, bytes = e < 160 ? 32 : e < 240 ? 16 : 4;
+    const int byte = quant_at(block.body, 0, start / 5 + (e - start) % bytes, r);
+    const uint8_t rest = (uint8_t)(byte * powers[(e - start) / bytes]);
+    out.values[i] = (int16_t)((rest * 3 >> 8) - 1);
+  }
+  return out;
+}
+
+static row_block unpack_TQ2_0(block16 block, int s, int r) {
+  row_block out = {.scale = half_at(block.head, 0, r), .sub_scale = {1, 1}};
+  for (int i = 0; i < 32; i++) out.values[i] = (int16_t)((quant_at(block.body, 0, s / 4 * 32 + i, r) >> (s % 4 * 2) & 3) - 1);
   return out;
 }
 

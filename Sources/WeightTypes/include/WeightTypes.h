@@ -19,9 +19,11 @@
 //   greatest    the greatest unsigned byte of a line
 //   offset      what bytes exceed the values by; even where there are sub-scales
 //   mins        whether a min is added for each 32 elements (16 with sub-scales)
-//   sub_scales  whether each 16 elements have an integer scale of their own; 2: of so many bits that sums need more than a float's 24
+//   sub_scales  whether each 16 elements have an integer scale of their own; 2: of so many bits that sums need more than a float's 24;
+//               3: their scales are floats
 //   wide        whether an instruction set may have signed bytes instead, which are then multiplied as such; the offset is 0 there
 #define WEIGHT_LINE_KINDS(KIND)              \
+  KIND(BITS_2, 3, 1, 0, 0, 0)                \
   KIND(BITS_2_SCALES_MINS, 3, 0, 1, 1, 0)    \
   KIND(BITS_3_SCALES, 7, 4, 0, 1, 0)         \
   KIND(BITS_4, 15, 8, 0, 0, 0)               \
@@ -29,6 +31,7 @@
   KIND(BITS_5, 31, 16, 0, 0, 0)              \
   KIND(BITS_5_MINS, 31, 0, 1, 0, 0)          \
   KIND(BITS_5_SCALES, 31, 16, 0, 1, 0)       \
+  KIND(BITS_5_FLOATS, 31, 16, 0, 3, 0)       \
   KIND(BITS_6, 63, 32, 0, 0, 0)              \
   KIND(BITS_6_SCALES, 63, 32, 0, 1, 0)       \
   KIND(BITS_7, 126, 64, 0, 0, 1)             \
@@ -97,12 +100,12 @@
   GRIDS(IQ1_M, 29, 256, 56, 0, 2, 1, WT_FIELDS(WT_FIELD(48, 8, 16)),                                                            \
         WT_FIELDS(WT_FIELD(0, 32, 32), WT_FIELD(32, 16, 16)), BITS_5_SCALES)                                                    \
   FLOATS(BF16, 30, 1, 2, 0, 1, 2, WT_FIELDS(), WT_FIELDS(WT_FIELD(0, 2, 16)))                                                   \
-  PLAIN(TQ1_0, 34, 256, 54, 0)                                                                                                  \
-  PLAIN(TQ2_0, 35, 256, 66, 0)                                                                                                  \
+  LINES(TQ1_0, 34, 256, 54, 0, 2, 2, WT_FIELDS(WT_FIELD(52, 2, 16)), WT_FIELDS(WT_FIELD(0, 52, 32)), BITS_2)                      \
+  LINES(TQ2_0, 35, 256, 66, 0, 2, 2, WT_FIELDS(WT_FIELD(64, 2, 16)), WT_FIELDS(WT_FIELD(0, 64, 32)), BITS_2)                      \
   LINES(MXFP4, 39, 32, 17, 0, 1, 4, WT_FIELDS(WT_FIELD(0, 1, 8)), WT_FIELDS(WT_FIELD(1, 16, 32)), BITS_5)                       \
-  PLAIN(NVFP4, 40, 64, 36, 0)                                                                                                   \
-  PLAIN(Q1_0, 41, 128, 18, 0)                                                                                                   \
-  PLAIN(Q2_0, 42, 64, 18, 0)                                                                                                    \
+  LINES(NVFP4, 40, 64, 36, 0, 2, 1, WT_FIELDS(WT_FIELD(0, 4, 8)), WT_FIELDS(WT_FIELD(4, 32, 32)), BITS_5_FLOATS)                  \
+  LINES(Q1_0, 41, 128, 18, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 16, 4)), BITS_2)                         \
+  LINES(Q2_0, 42, 64, 18, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16)), WT_FIELDS(WT_FIELD(2, 16, 32)), BITS_2)                         \
   LINES(Q6_0, 133, 32, 26, 0, 2, 2, WT_FIELDS(WT_FIELD(0, 2, 16)),                                                              \
         WT_FIELDS(WT_FIELD(2, 8, 32), WT_FIELD(10, 16, 32)), BITS_6)                                                            \
   GRIDS(IQ2_K, 137, 256, 76, 0, 2, 1, WT_FIELDS(WT_FIELD(0, 2, 16), WT_FIELD(2, 2, 16), WT_FIELD(4, 8, 8)),                     \
