@@ -69,10 +69,17 @@ struct AttentionTests {
       return (cache, rows)
     }
 
-    /// What a table's kernel makes of it, over a cache in half precision or in Q8_0.
-    func result(_ name: String, q8: Bool = false) throws -> [Float] {
+    /// The cache in single precision.
+    func singles(_ table: ck_table) -> (keys: [UInt8], values: [UInt8]) {
+      var cache = [Float](repeating: .nan, count: (positions + 15) / 16 * 16 * keyDim)
+      for p in 0..<positions { table.store_key_f32(Array(keys[p * keyDim..<(p + 1) * keyDim]), Int64(keyDim), Int64(p), &cache) }
+      return (cache.withUnsafeBytes(Array.init), values.withUnsafeBytes(Array.init))
+    }
+
+    /// What a table's kernel makes of it, over a cache in half precision, in Q8_0 or in single precision.
+    func result(_ name: String, q8: Bool = false, single: Bool = false) throws -> [Float] {
       let table = try Ops.table(name)
-      let cache = q8 ? quants(table) : halves(table)
+      let cache = q8 ? quants(table) : single ? singles(table) : halves(table)
       var output = [Float](repeating: 42, count: ranges.count * (valueDim + 1))
       let begin = ranges.map { Int32($0.lowerBound) }, end = ranges.map { Int32($0.upperBound) }
       func run(_ keys: UnsafeRawBufferPointer, _ values: UnsafeRawBufferPointer, _ output: UnsafeMutablePointer<Float>) {
@@ -88,6 +95,10 @@ struct AttentionTests {
                 if q8 {
                   (a.q8_keys, a.q8_values) = (
                     keys.bindMemory(to: UInt8.self).baseAddress, values.bindMemory(to: UInt8.self).baseAddress
+                  )
+                } else if single {
+                  (a.f32_keys, a.f32_values) = (
+                    keys.bindMemory(to: Float.self).baseAddress, values.bindMemory(to: Float.self).baseAddress
                   )
                 } else {
                   (a.keys, a.values) = (
@@ -162,6 +173,16 @@ struct AttentionTests {
     ("latent attention", Problem(keyDim: 576, valueDim: 512, ranges: [0..<35, 0..<35, 0..<36])),
     ("long", Problem(keyDim: 16, valueDim: 16, ranges: [0..<3000])),
   ]
+
+  @Test("a cache in single precision gives the bits that one in half precision gives of the same numbers", arguments: Ops.names)
+  func single(_ name: String) throws {
+    for (keyDim, valueDim) in [(64, 64), (37, 21), (144, 128)] {
+      let ranges = [0..<1, 0..<70, 5..<130, 64..<128, 0..<200, 1..<2, 100..<200]
+      let problem = Problem(
+        keyDim: keyDim, valueDim: valueDim, ranges: ranges, softcap: keyDim == 37 ? 5 : 0, hasSinks: keyDim == 144)
+      #expect(try problem.result(name, single: true).map(\.bitPattern) == problem.result(name).map(\.bitPattern))
+    }
+  }
 
   @Test("is softmax of the scores times the values", arguments: Ops.names, problems.indices)
   func accuracy(_ name: String, _ index: Int) throws {

@@ -58,6 +58,7 @@ typedef void (*ck_matmul_function)(const ck_matmul *);
 // or, where q8_keys is not NULL (then keys and values are not read; key_dim and value_dim are multiples of 32):
 // q8_keys:   [position / 16][key_dim / 32] of 16 F16 scales and 32 times 16 quants (element by element, 16 positions each): 544 bytes
 // q8_values: [position][value_dim / 32] of Q8_0 blocks as in a GGUF: an F16 scale and 32 quants, 34 bytes
+// or, where f32_keys is not NULL, f32_keys and f32_values: as keys and values, in single precision
 // For query q over positions p in [begin[q], end[q]):
 //   s[p] = scale * dot(query, key p);  softcap c > 0: s = c * tanh(s / c);  output = sum softmax(s)[p] * value p
 // with sinks: exp(sinks[q] - max) joins the denominator (gpt-oss).
@@ -75,6 +76,8 @@ typedef struct {
   int64_t output_stride;
   const uint8_t *q8_keys;
   const uint8_t *q8_values;
+  const float *f32_keys;
+  const float *f32_values;
 } ck_attention;
 
 // ---- recurrences ----------------------------------------------------------------------------------------------------
@@ -153,11 +156,15 @@ typedef struct {
   void (*gather)(
       const int32_t *list, int64_t count, const uint16_t *keys, int64_t key_dim, const uint16_t *values, int64_t value_dim,
       uint16_t *out_keys, uint16_t *out_values);
+  void (*gather_f32)(
+      const int32_t *list, int64_t count, const float *keys, int64_t key_dim, const float *values, int64_t value_dim,
+      float *out_keys, float *out_values);
   void (*attention)(const ck_attention *);
   void (*to_f16)(const float *x, int64_t n, uint16_t *out);
   void (*from_f16)(const uint16_t *x, int64_t n, float *out);
   // Stores one position's key into the interleaved cache: keys[(p / 16) * dim * 16 + i * 16 + p % 16].
   void (*store_key)(const float *key, int64_t dim, int64_t position, uint16_t *keys);
+  void (*store_key_f32)(const float *key, int64_t dim, int64_t position, float *keys);
   // The same for a Q8_0 cache: one position's key into q8_keys, and a value of dim elements to dim / 32 blocks at out.
   void (*store_key_q8)(const float *key, int64_t dim, int64_t position, uint8_t *keys);
   void (*store_value_q8)(const float *value, int64_t dim, uint8_t *out);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Attention with the online softmax over a cache in half precision or in Q8_0. Included by one file per instruction set
+// Attention with the online softmax over a cache in half precision, in Q8_0 or in single precision. Included by one file per instruction set
 // (ops_table.h), with the numbers of queries and of vectors that fit its registers: ATTENTION_QUERIES and ATTENTION_VECTORS.
 //
 // Order, for each query by itself, whatever it is computed with:
@@ -10,7 +10,7 @@
 // - partial sums: the weight of position p is added to sum p mod 16, in order; at the end the tree of v_sum
 // - output: one chain of fma over the positions in order, for each element; at the end times 1 / sum
 // - a sink then joins: m' = max(m, sink), f = exp(m - m'), sum' = fma(sum, f, exp(sink - m')), and the output is times f / sum'
-// A quant times its scale is exact in single precision, so both kinds of cache are read as floats and treated alike.
+// A quant times its scale is exact in single precision, so all kinds of cache are read as floats and treated alike.
 #ifndef CKERNELS_ATTENTION_BODY_H
 #define CKERNELS_ATTENTION_BODY_H
 
@@ -37,20 +37,30 @@ typedef struct {
   int from[tile_queries], to[tile_queries];      // positions of the block that each query sees; from == to: none
 } attention_tile;
 
+// How the cache keeps numbers.
+typedef enum { CACHE_F16, CACHE_Q8, CACHE_F32 } cache_form;
+
 // Bytes of 16 positions' keys, and of the step from one position's value to the next.
-INLINE int64_t group_bytes(const ck_attention *a, bool q8) { return q8 ? a->key_dim / 32 * 544 : a->key_dim * 32; }
-INLINE int64_t step_bytes(const ck_attention *a, bool q8) { return q8 ? a->value_dim / 32 * 34 : a->value_dim * 2; }
+INLINE int64_t group_bytes(const ck_attention *a, cache_form form) {
+  return form == CACHE_Q8 ? a->key_dim / 32 * 544 : a->key_dim * (form == CACHE_F32 ? 64 : 32);
+}
+INLINE int64_t step_bytes(const ck_attention *a, cache_form form) {
+  return form == CACHE_Q8 ? a->value_dim / 32 * 34 : a->value_dim * (form == CACHE_F32 ? 4 : 2);
+}
 
 // Where the keys of 16 positions from p and the value of position p begin.
-INLINE const uint8_t *group_start(const ck_attention *a, bool q8, int64_t p) {
-  return (q8 ? a->q8_keys : (const uint8_t *)a->keys) + p / 16 * group_bytes(a, q8);
+INLINE const uint8_t *group_start(const ck_attention *a, cache_form form, int64_t p) {
+  const uint8_t *keys = form == CACHE_Q8 ? a->q8_keys : form == CACHE_F32 ? (const uint8_t *)a->f32_keys : (const uint8_t *)a->keys;
+  return keys + p / 16 * group_bytes(a, form);
 }
-INLINE const uint8_t *value_start(const ck_attention *a, bool q8, int64_t p) {
-  return (q8 ? a->q8_values : (const uint8_t *)a->values) + p * step_bytes(a, q8);
+INLINE const uint8_t *value_start(const ck_attention *a, cache_form form, int64_t p) {
+  const uint8_t *values =
+    form == CACHE_Q8 ? a->q8_values : form == CACHE_F32 ? (const uint8_t *)a->f32_values : (const uint8_t *)a->values;
+  return values + p * step_bytes(a, form);
 }
 
 // Elements of 16 positions' keys that are read before values are asked for again; in Q8_0 those of a block.
-INLINE int64_t key_step(bool q8) { return q8 ? 32 : 8; }
+INLINE int64_t key_step(cache_form form) { return form == CACHE_Q8 ? 32 : 8; }
 
 // Such a piece: where it begins and, in Q8_0, its scales.
 typedef struct {
@@ -58,21 +68,23 @@ typedef struct {
   v16 scales;
 } key_piece;
 
-INLINE key_piece load_piece(const uint8_t *group, bool q8, int64_t d) {
-  if (!q8) return (key_piece){group + d * 32, v_set(0)};
+INLINE key_piece load_piece(const uint8_t *group, cache_form form, int64_t d) {
+  if (form != CACHE_Q8) return (key_piece){group + d * (form == CACHE_F32 ? 64 : 32), v_set(0)};
   const uint8_t *block = group + d / 32 * 544;
   return (key_piece){block + 32, v_load_half((const uint16_t *)(const void *)block)};
 }
 
 // Element i of a piece.
-INLINE v16 load_key(key_piece piece, bool q8, int64_t i) {
-  if (q8) return v_load_signed(piece.start + i * 16) * piece.scales;
+INLINE v16 load_key(key_piece piece, cache_form form, int64_t i) {
+  if (form == CACHE_Q8) return v_load_signed(piece.start + i * 16) * piece.scales;
+  if (form == CACHE_F32) return v_load((const float *)(const void *)piece.start + i * 16);
   return v_load_half((const uint16_t *)(const void *)piece.start + i * 16);
 }
 
 // 16 elements of a value from element e.
-INLINE v16 load_value(const uint8_t *value, bool q8, int64_t e) {
-  if (q8) return v_load_signed(value + e / 32 * 34 + 2 + e % 32) * v_set_half(value + e / 32 * 34);
+INLINE v16 load_value(const uint8_t *value, cache_form form, int64_t e) {
+  if (form == CACHE_Q8) return v_load_signed(value + e / 32 * 34 + 2 + e % 32) * v_set_half(value + e / 32 * 34);
+  if (form == CACHE_F32) return v_load((const float *)(const void *)value + e);
   return v_load_half((const uint16_t *)(const void *)value + e);
 }
 
@@ -83,37 +95,37 @@ INLINE void fetch(const uint8_t *from, int64_t bytes) {
 }
 
 // The values that go with the piece of the keys from element d.
-INLINE void fetch_values(const ck_attention *a, bool q8, int64_t block, int64_t d) {
-  int64_t from = d * block_positions / a->key_dim, to = (d + key_step(q8)) * block_positions / a->key_dim;
-  int64_t bytes = q8 ? a->value_dim / 32 * 34 : a->value_dim * 2;
-  for (int64_t p = from; p < to && p < block_positions; p++) fetch(value_start(a, q8, block + p), bytes);
+INLINE void fetch_values(const ck_attention *a, cache_form form, int64_t block, int64_t d) {
+  int64_t from = d * block_positions / a->key_dim, to = (d + key_step(form)) * block_positions / a->key_dim;
+  int64_t bytes = step_bytes(a, form);
+  for (int64_t p = from; p < to && p < block_positions; p++) fetch(value_start(a, form, block + p), bytes);
 }
 
 // The next block's keys that go with `vectors` vectors of position p's value from element e.
-INLINE void fetch_keys(const ck_attention *a, bool q8, int64_t block, int64_t e, int vectors, int p) {
-  int64_t bytes = group_bytes(a, q8) * block_groups / block_positions * 16 * vectors / a->value_dim;
+INLINE void fetch_keys(const ck_attention *a, cache_form form, int64_t block, int64_t e, int vectors, int p) {
+  int64_t bytes = group_bytes(a, form) * block_groups / block_positions * 16 * vectors / a->value_dim;
   int64_t index = e / 16 / vectors * block_positions + p;
-  fetch(group_start(a, q8, block + block_positions) + index * bytes, bytes);
+  fetch(group_start(a, form, block + block_positions) + index * bytes, bytes);
 }
 
 // Dot products of `queries` queries from q with `groups` groups of 16 positions from g of the block that begins at `block`.
-INLINE void score(attention_tile *t, bool q8, int64_t block, int q, int queries, int g, int groups) {
+INLINE void score(attention_tile *t, cache_form form, int64_t block, int q, int queries, int g, int groups) {
   const ck_attention *a = t->a;
   const float *query = a->queries + (t->first + q) * a->query_stride;
-  const uint8_t *keys = group_start(a, q8, block + 16 * g);
+  const uint8_t *keys = group_start(a, form, block + 16 * g);
   v16 sums[ATTENTION_QUERIES][ATTENTION_VECTORS];
   for (int i = 0; i < queries; i++) {
     for (int j = 0; j < groups; j++) sums[i][j] = v_set(0);
   }
-  const int64_t step = key_step(q8);
+  const int64_t step = key_step(form);
   for (int64_t d = 0; d < a->key_dim; d += step) {
-    if (q == 0) fetch_values(a, q8, block, d);
+    if (q == 0) fetch_values(a, form, block, d);
     key_piece pieces[ATTENTION_VECTORS];
-    for (int j = 0; j < groups; j++) pieces[j] = load_piece(keys + j * group_bytes(a, q8), q8, d);
-    int64_t count = q8 || a->key_dim - d >= step ? step : a->key_dim - d;
+    for (int j = 0; j < groups; j++) pieces[j] = load_piece(keys + j * group_bytes(a, form), form, d);
+    int64_t count = form == CACHE_Q8 || a->key_dim - d >= step ? step : a->key_dim - d;
     for (int64_t e = 0; e < count; e++) {
       v16 key[ATTENTION_VECTORS];
-      for (int j = 0; j < groups; j++) key[j] = load_key(pieces[j], q8, e);
+      for (int j = 0; j < groups; j++) key[j] = load_key(pieces[j], form, e);
       for (int i = 0; i < queries; i++) {
         v16 x = v_set(query[i * a->query_stride + d + e]);
         for (int j = 0; j < groups; j++) sums[i][j] = v_fma(x, key[j], sums[i][j]);
@@ -126,7 +138,7 @@ INLINE void score(attention_tile *t, bool q8, int64_t block, int q, int queries,
 }
 
 // Adds the values of positions from..<to of the block, weighted, to elements e..<e + 16 * vectors of `queries` outputs from q.
-INLINE void weigh(attention_tile *t, bool q8, int64_t block, int q, int queries, int64_t e, int vectors, int from, int to) {
+INLINE void weigh(attention_tile *t, cache_form form, int64_t block, int q, int queries, int64_t e, int vectors, int from, int to) {
   const ck_attention *a = t->a;
   float *output = a->output + (t->first + q) * a->output_stride + e;
   v16 sums[ATTENTION_QUERIES][2 * ATTENTION_VECTORS];
@@ -134,9 +146,9 @@ INLINE void weigh(attention_tile *t, bool q8, int64_t block, int q, int queries,
     for (int j = 0; j < vectors; j++) sums[i][j] = v_load(output + i * a->output_stride + 16 * j);
   }
   for (int p = from; p < to; p++) {
-    if (q == 0) fetch_keys(a, q8, block, e, vectors, p);
+    if (q == 0) fetch_keys(a, form, block, e, vectors, p);
     v16 value[2 * ATTENTION_VECTORS];
-    for (int j = 0; j < vectors; j++) value[j] = load_value(value_start(a, q8, block + p), q8, e + 16 * j);
+    for (int j = 0; j < vectors; j++) value[j] = load_value(value_start(a, form, block + p), form, e + 16 * j);
     for (int i = 0; i < queries; i++) {
       v16 w = v_set(t->weights[q + i][p]);
       for (int j = 0; j < vectors; j++) sums[i][j] = v_fma(w, value[j], sums[i][j]);
@@ -147,26 +159,27 @@ INLINE void weigh(attention_tile *t, bool q8, int64_t block, int q, int queries,
   }
 }
 
-// Elements that fill no vector, for one query; in half precision only.
-static void weigh_rest(attention_tile *t, int64_t block, int q, int64_t e, int from, int to) {
+// Elements that fill no vector, for one query; not in Q8_0.
+static void weigh_rest(attention_tile *t, cache_form form, int64_t block, int q, int64_t e, int from, int to) {
   const ck_attention *a = t->a;
   float *output = a->output + (t->first + q) * a->output_stride;
   for (; e < a->value_dim; e++) {
     for (int p = from; p < to; p++) {
-      float value = v_half((const uint8_t *)(a->values + (block + p) * a->value_dim + e));
+      const int64_t at = (block + p) * a->value_dim + e;
+      float value = form == CACHE_F32 ? a->f32_values[at] : v_half((const uint8_t *)(a->values + at));
       output[e] = fmaf(t->weights[q][p], value, output[e]);
     }
   }
 }
 
 // Scores of `queries` queries from q for the block's groups g..<end.
-INLINE void score_groups(attention_tile *t, bool q8, int64_t block, int q, int queries, int g, int end) {
-  for (; g + ATTENTION_VECTORS <= end; g += ATTENTION_VECTORS) score(t, q8, block, q, queries, g, ATTENTION_VECTORS);
-  for (; g < end; g++) score(t, q8, block, q, queries, g, 1);
+INLINE void score_groups(attention_tile *t, cache_form form, int64_t block, int q, int queries, int g, int end) {
+  for (; g + ATTENTION_VECTORS <= end; g += ATTENTION_VECTORS) score(t, form, block, q, queries, g, ATTENTION_VECTORS);
+  for (; g < end; g++) score(t, form, block, q, queries, g, 1);
 }
 
 // Scores of the tile's queries for the block's groups of positions that any of them sees.
-INLINE void score_block(attention_tile *t, bool q8, int64_t block) {
+INLINE void score_block(attention_tile *t, cache_form form, int64_t block) {
   int from = block_positions, to = 0;
   for (int q = 0; q < t->count; q++) {
     if (t->from[q] == t->to[q]) continue;
@@ -175,12 +188,12 @@ INLINE void score_block(attention_tile *t, bool q8, int64_t block) {
   }
   int q = 0, end = (to + 15) / 16;
   for (; q + ATTENTION_QUERIES <= t->count; q += ATTENTION_QUERIES) {
-    score_groups(t, q8, block, q, ATTENTION_QUERIES, from / 16, end);
+    score_groups(t, form, block, q, ATTENTION_QUERIES, from / 16, end);
   }
 #if ATTENTION_QUERIES > 2
-  for (; q + 2 <= t->count; q += 2) score_groups(t, q8, block, q, 2, from / 16, end);
+  for (; q + 2 <= t->count; q += 2) score_groups(t, form, block, q, 2, from / 16, end);
 #endif
-  for (; q < t->count; q++) score_groups(t, q8, block, q, 1, from / 16, end);
+  for (; q < t->count; q++) score_groups(t, form, block, q, 1, from / 16, end);
 }
 
 // Scores of one query's positions in the block to weights; takes its maximum, sums and output along.
@@ -215,43 +228,48 @@ static void soften(attention_tile *t, int q) {
 }
 
 // Adds the values of positions from..<to to the outputs of `queries` queries from q, all of their elements.
-INLINE void weigh_all(attention_tile *t, bool q8, int64_t block, int q, int queries, int from, int to) {
+INLINE void weigh_all(attention_tile *t, cache_form form, int64_t block, int q, int queries, int from, int to) {
   if (from >= to) return;
   int64_t e = 0;
   const int wide = 2 * ATTENTION_VECTORS;
   for (; 2 * queries <= ATTENTION_QUERIES && e + 16 * wide <= t->a->value_dim; e += 16 * wide) {
-    weigh(t, q8, block, q, queries, e, wide, from, to);
+    weigh(t, form, block, q, queries, e, wide, from, to);
   }
   for (; e + 16 * ATTENTION_VECTORS <= t->a->value_dim; e += 16 * ATTENTION_VECTORS) {
-    weigh(t, q8, block, q, queries, e, ATTENTION_VECTORS, from, to);
+    weigh(t, form, block, q, queries, e, ATTENTION_VECTORS, from, to);
   }
-  for (; e + 16 <= t->a->value_dim; e += 16) weigh(t, q8, block, q, queries, e, 1, from, to);
+  for (; e + 16 <= t->a->value_dim; e += 16) weigh(t, form, block, q, queries, e, 1, from, to);
   if (e < t->a->value_dim) {
-    for (int i = 0; i < queries; i++) weigh_rest(t, block, q + i, e, from, to);
+    for (int i = 0; i < queries; i++) weigh_rest(t, form, block, q + i, e, from, to);
   }
 }
 
-static void weigh_one_f16(attention_tile *t, int64_t block, int q, int from, int to) { weigh_all(t, false, block, q, 1, from, to); }
-static void weigh_one_q8(attention_tile *t, int64_t block, int q, int from, int to) { weigh_all(t, true, block, q, 1, from, to); }
-INLINE void weigh_one(attention_tile *t, bool q8, int64_t block, int q, int from, int to) {
-  q8 ? weigh_one_q8(t, block, q, from, to) : weigh_one_f16(t, block, q, from, to);
+static void weigh_one_f16(attention_tile *t, int64_t block, int q, int from, int to) { weigh_all(t, CACHE_F16, block, q, 1, from, to); }
+static void weigh_one_q8(attention_tile *t, int64_t block, int q, int from, int to) { weigh_all(t, CACHE_Q8, block, q, 1, from, to); }
+static void weigh_one_f32(attention_tile *t, int64_t block, int q, int from, int to) { weigh_all(t, CACHE_F32, block, q, 1, from, to); }
+INLINE void weigh_one(attention_tile *t, cache_form form, int64_t block, int q, int from, int to) {
+  switch (form) {
+    case CACHE_F16: return weigh_one_f16(t, block, q, from, to);
+    case CACHE_Q8: return weigh_one_q8(t, block, q, from, to);
+    case CACHE_F32: return weigh_one_f32(t, block, q, from, to);
+  }
 }
 
 // Weighs the block's values for `queries` queries from q: together what all of them see, each alone what is left at either end.
 // A query never touches a position it does not see, not even with weight zero: what lies there may be infinite.
-INLINE void weigh_block(attention_tile *t, bool q8, int64_t block, int q, int queries) {
+INLINE void weigh_block(attention_tile *t, cache_form form, int64_t block, int q, int queries) {
   int from = 0, to = block_positions;
   for (int i = q; i < q + queries; i++) {
     from = t->from[i] > from ? t->from[i] : from;
     to = t->to[i] < to ? t->to[i] : to;
   }
   if (from >= to) {
-    for (int i = q; i < q + queries; i++) weigh_one(t, q8, block, i, t->from[i], t->to[i]);
+    for (int i = q; i < q + queries; i++) weigh_one(t, form, block, i, t->from[i], t->to[i]);
     return;
   }
-  for (int i = q; i < q + queries; i++) weigh_one(t, q8, block, i, t->from[i], from);
-  weigh_all(t, q8, block, q, queries, from, to);
-  for (int i = q; i < q + queries; i++) weigh_one(t, q8, block, i, to, t->to[i]);
+  for (int i = q; i < q + queries; i++) weigh_one(t, form, block, i, t->from[i], from);
+  weigh_all(t, form, block, q, queries, from, to);
+  for (int i = q; i < q + queries; i++) weigh_one(t, form, block, i, to, t->to[i]);
 }
 
 // The positions of the block that each query of the tile sees.
@@ -280,7 +298,7 @@ static void finish(attention_tile *t) {
   }
 }
 
-INLINE void attend_tile(const ck_attention *a, bool q8, int64_t first, int count) {
+INLINE void attend_tile(const ck_attention *a, cache_form form, int64_t first, int count) {
   attention_tile t;
   t.a = a;
   t.first = first;
@@ -296,22 +314,23 @@ INLINE void attend_tile(const ck_attention *a, bool q8, int64_t first, int count
   }
   for (int64_t block = begin / block_positions * block_positions; block < end; block += block_positions) {
     clip_ranges(&t, block);
-    score_block(&t, q8, block);
+    score_block(&t, form, block);
     int q = 0;
     for (; q < count; q++) {
       if (t.from[q] < t.to[q]) soften(&t, q);
     }
-    for (q = 0; q + ATTENTION_QUERIES <= count; q += ATTENTION_QUERIES) weigh_block(&t, q8, block, q, ATTENTION_QUERIES);
+    for (q = 0; q + ATTENTION_QUERIES <= count; q += ATTENTION_QUERIES) weigh_block(&t, form, block, q, ATTENTION_QUERIES);
 #if ATTENTION_QUERIES > 2
-    for (; q + 2 <= count; q += 2) weigh_block(&t, q8, block, q, 2);
+    for (; q + 2 <= count; q += 2) weigh_block(&t, form, block, q, 2);
 #endif
-    for (; q < count; q++) weigh_one(&t, q8, block, q, t.from[q], t.to[q]);
+    for (; q < count; q++) weigh_one(&t, form, block, q, t.from[q], t.to[q]);
   }
   finish(&t);
 }
 
-static void attend_f16(const ck_attention *a, int64_t first, int count) { attend_tile(a, false, first, count); }
-static void attend_q8(const ck_attention *a, int64_t first, int count) { attend_tile(a, true, first, count); }
+static void attend_f16(const ck_attention *a, int64_t first, int count) { attend_tile(a, CACHE_F16, first, count); }
+static void attend_q8(const ck_attention *a, int64_t first, int count) { attend_tile(a, CACHE_Q8, first, count); }
+static void attend_f32(const ck_attention *a, int64_t first, int count) { attend_tile(a, CACHE_F32, first, count); }
 
 static void attention(const ck_attention *a) {
   for (int64_t first = 0; first < a->query_count; first += tile_queries) {
@@ -319,10 +338,19 @@ static void attention(const ck_attention *a) {
     int count = rest < tile_queries ? (int)rest : tile_queries;
     if (a->q8_keys) {
       attend_q8(a, first, count);
+    } else if (a->f32_keys) {
+      attend_f32(a, first, count);
     } else {
       attend_f16(a, first, count);
     }
   }
+}
+
+// ---- storing into a cache in single precision ------------------------------------------------------------------------
+
+static void store_key_f32(const float *key, int64_t dim, int64_t position, float *keys) {
+  float *out = keys + position / 16 * dim * 16 + position % 16;
+  for (int64_t i = 0; i < dim; i++) out[i * 16] = key[i];
 }
 
 // ---- storing into a Q8_0 cache --------------------------------------------------------------------------------------

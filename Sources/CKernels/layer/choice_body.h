@@ -37,23 +37,27 @@ static void index_positions(
   }
 }
 
-static void gather(
-    const int32_t *list, int64_t count, const uint16_t *keys, int64_t key_dim, const uint16_t *values, int64_t value_dim,
-    uint16_t *out_keys, uint16_t *out_values) {
-  for (int64_t first = 0; first < count; first += 16) {
-    const uint16_t *sources[16];
-    int64_t here = count - first < 16 ? count - first : 16;
-    for (int64_t i = 0; i < here; i++) {
-      int64_t position = list[first + i];
-      sources[i] = keys + position / 16 * key_dim * 16 + position % 16;
-      memcpy(out_values + (first + i) * value_dim, values + position * value_dim, (size_t)value_dim * sizeof(uint16_t));
-    }
-    uint16_t *out = out_keys + first * key_dim;
-    for (int64_t d = 0; d < key_dim; d++) {
-      for (int64_t i = 0; i < 16; i++) out[d * 16 + i] = i < here ? sources[i][d * 16] : 0;
-    }
-    for (int64_t i = here; i < 16; i++) memset(out_values + (first + i) * value_dim, 0, (size_t)value_dim * sizeof(uint16_t));
+#define GATHER(name, number)                                                                                              \
+  static void name(const int32_t *list, int64_t count, const number *keys, int64_t key_dim, const number *values,         \
+                   int64_t value_dim, number *out_keys, number *out_values) {                                             \
+    for (int64_t first = 0; first < count; first += 16) {                                                                 \
+      const number *sources[16];                                                                                          \
+      int64_t here = count - first < 16 ? count - first : 16;                                                             \
+      for (int64_t i = 0; i < here; i++) {                                                                                \
+        int64_t position = list[first + i];                                                                               \
+        sources[i] = keys + position / 16 * key_dim * 16 + position % 16;                                                 \
+        memcpy(out_values + (first + i) * value_dim, values + position * value_dim, (size_t)value_dim * sizeof(number));  \
+      }                                                                                                                   \
+      number *out = out_keys + first * key_dim;                                                                           \
+      for (int64_t d = 0; d < key_dim; d++) {                                                                             \
+        for (int64_t i = 0; i < 16; i++) out[d * 16 + i] = i < here ? sources[i][d * 16] : 0;                             \
+      }                                                                                                                   \
+      for (int64_t i = here; i < 16; i++) memset(out_values + (first + i) * value_dim, 0, (size_t)value_dim * sizeof(number)); \
+    }                                                                                                                     \
   }
-}
+
+GATHER(gather, uint16_t)
+GATHER(gather_f32, float)
+#undef GATHER
 
 #endif

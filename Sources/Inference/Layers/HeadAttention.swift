@@ -28,9 +28,9 @@ struct HeadAttention {
     let end: UnsafeMutablePointer<Int32>
     let sinks: Row
     let outputs: Rows
-    /// Keys and values of chosen positions, as the cache has them.
-    let chosenKeys: UnsafeMutablePointer<UInt16>
-    let chosenValues: UnsafeMutablePointer<UInt16>
+    /// Keys and values of chosen positions, as the cache has them: halves, or floats.
+    let chosenKeys: UnsafeMutableRawPointer
+    let chosenValues: UnsafeMutableRawPointer
     /// Those of chosen blocks.
     let positions: UnsafeMutablePointer<Int32>
 
@@ -38,10 +38,14 @@ struct HeadAttention {
     ///   - keyLength: Of keys of chosen positions; 0 where all are attended to.
     ///   - listedCount: Positions of chosen blocks at most.
     @inline(__always)
-    init(_ arena: inout Arena, keyLength: Int = 0, valueLength: Int, chosenCount: Int = 0, listedCount: Int = 0) {
+    init(
+      _ arena: inout Arena, keyLength: Int = 0, valueLength: Int, elementByteCount: Int = 2, chosenCount: Int = 0,
+      listedCount: Int = 0
+    ) {
       let positions = keyLength == 0 ? 0 : (chosenCount + 63) / 64 * 64
-      chosenKeys = arena.take(positions * keyLength, of: UInt16.self)
-      chosenValues = arena.take(keyLength == 0 ? 0 : positions * valueLength, of: UInt16.self)
+      chosenKeys = UnsafeMutableRawPointer(arena.take(positions * keyLength * elementByteCount, of: UInt8.self))
+      chosenValues = UnsafeMutableRawPointer(
+        arena.take(keyLength == 0 ? 0 : positions * valueLength * elementByteCount, of: UInt8.self))
       self.positions = arena.integers(listedCount)
       begin = arena.integers(PassSizes.queryBlock)
       end = arena.integers(PassSizes.queryBlock)
@@ -112,6 +116,9 @@ struct HeadAttention {
     if cache.isQuantised {
       call.q8_keys = UnsafePointer(keys.assumingMemoryBound(to: UInt8.self))
       call.q8_values = UnsafePointer(values.assumingMemoryBound(to: UInt8.self))
+    } else if cache.isSingle {
+      call.f32_keys = UnsafePointer(keys.assumingMemoryBound(to: Float.self))
+      call.f32_values = UnsafePointer(values.assumingMemoryBound(to: Float.self))
     } else {
       call.keys = UnsafePointer(keys.assumingMemoryBound(to: UInt16.self))
       call.values = UnsafePointer(values.assumingMemoryBound(to: UInt16.self))
@@ -133,13 +140,27 @@ struct HeadAttention {
     thread.kernels.attention(&call)
   }
 
-  /// Has a call read copies of the positions that its token has chosen, in half precision.
+  /// Has a call read copies of the positions that its token has chosen; not of a quantised cache.
   private func attend(to positions: UnsafePointer<Int32>, count: Int, _ queryCount: Int, _ call: inout ck_attention) {
-    guard let keys = call.keys, let values = call.values else { return }
-    thread.kernels.gather(
-      positions, count: count, keys: keys, keyLength: cache.keyLength, values: values, valueLength: cache.valueLength,
-      into: (scratch.chosenKeys, scratch.chosenValues))
-    (call.keys, call.values) = (UnsafePointer(scratch.chosenKeys), UnsafePointer(scratch.chosenValues))
+    if let keys = call.f32_keys, let values = call.f32_values {
+      let copies = (
+        scratch.chosenKeys.assumingMemoryBound(to: Float.self), scratch.chosenValues.assumingMemoryBound(to: Float.self)
+      )
+      thread.kernels.gather(
+        positions, count: count, keys: keys, keyLength: cache.keyLength, values: values, valueLength: cache.valueLength,
+        into: copies)
+      (call.f32_keys, call.f32_values) = (UnsafePointer(copies.0), UnsafePointer(copies.1))
+    } else if let keys = call.keys, let values = call.values {
+      let copies = (
+        scratch.chosenKeys.assumingMemoryBound(to: UInt16.self), scratch.chosenValues.assumingMemoryBound(to: UInt16.self)
+      )
+      thread.kernels.gather(
+        positions, count: count, keys: keys, keyLength: cache.keyLength, values: values, valueLength: cache.valueLength,
+        into: copies)
+      (call.keys, call.values) = (UnsafePointer(copies.0), UnsafePointer(copies.1))
+    } else {
+      return
+    }
     for index in 0..<queryCount { (scratch.begin[index], scratch.end[index]) = (0, Int32(count)) }
   }
 }

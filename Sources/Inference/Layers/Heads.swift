@@ -7,19 +7,22 @@ struct Heads: Sendable, Equatable {
   var keyValueCount: Int
   var keyLength: Int
   var valueLength: Int
-  /// F16 numbers that keep one element: 2 where an element is a number and its rounding error.
-  var numbersPerElement = 1
+  /// Whether the cache keeps elements in single precision.
+  var areSingle = false
   /// Whether positions are copied out of the cache, which only those in half precision can be.
   var areChosen = false
 
   /// Query heads that share one head of keys and values.
   var groupSize: Int { queryCount / keyValueCount }
 
-  /// F16 numbers that one position takes in the cache.
-  var numbersPerPosition: Int { keyValueCount * (keyLength + valueLength) * numbersPerElement }
+  /// Bytes of an element in the cache, unless that is quantised.
+  var elementByteCount: Int { areSingle ? 4 : 2 }
 
-  /// Whether keys and values may be kept in 8 bits: whole blocks of 32, and one number for each element.
-  var allowsQuantisedCache: Bool { numbersPerElement == 1 && !areChosen && keyLength % 32 == 0 && valueLength % 32 == 0 }
+  /// F16 numbers that one position takes in the cache; an element in single precision counts as two.
+  var numbersPerPosition: Int { keyValueCount * (keyLength + valueLength) * elementByteCount / 2 }
+
+  /// Whether keys and values may be kept in 8 bits: whole blocks of 32, and not in single precision.
+  var allowsQuantisedCache: Bool { !areSingle && !areChosen && keyLength % 32 == 0 && valueLength % 32 == 0 }
 }
 
 /// Which query heads a team attends with, and which heads of keys and values it keeps for them.

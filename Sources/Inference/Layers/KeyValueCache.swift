@@ -14,12 +14,14 @@ public enum CacheType: String, Sendable, CaseIterable {
 struct KeyValueCache {
   let heads: TeamHeads
   let isQuantised: Bool
+  let isSingle: Bool
   /// Numbers of one position's key and value.
   let keyLength: Int
   let valueLength: Int
   private let keys: UnsafeMutablePointer<UInt8>
   private let values: UnsafeMutablePointer<UInt8>
-  /// Bytes of one position's value.
+  /// Bytes of one position's key, and of its value.
+  private let keyByteCount: Int
   private let valueByteCount: Int
   /// Bytes from one head's keys to the next one's, and the same for values.
   private let keyHeadStride: Int
@@ -29,10 +31,11 @@ struct KeyValueCache {
   init(_ arena: inout Arena, _ heads: Heads, _ sizes: StateSizes, team: Int, teamCount: Int) {
     self.heads = TeamHeads(heads, team: team, teamCount: teamCount)
     isQuantised = sizes.cacheType == .q8_0 && heads.allowsQuantisedCache
-    keyLength = heads.keyLength * heads.numbersPerElement
-    valueLength = heads.valueLength * heads.numbersPerElement
-    valueByteCount = isQuantised ? valueLength / 32 * 34 : valueLength * 2
-    keyHeadStride = sizes.positions * (isQuantised ? keyLength / 32 * 34 : keyLength * 2)
+    isSingle = heads.areSingle
+    (keyLength, valueLength) = (heads.keyLength, heads.valueLength)
+    keyByteCount = isQuantised ? keyLength / 32 * 34 : keyLength * heads.elementByteCount
+    valueByteCount = isQuantised ? valueLength / 32 * 34 : valueLength * heads.elementByteCount
+    keyHeadStride = sizes.positions * keyByteCount
     valueHeadStride = (sizes.positions * valueByteCount + 63) / 64 * 64
     let count = sizes.sequences * self.heads.keys.count
     keys = arena.take(count * keyHeadStride, of: UInt8.self)
@@ -54,7 +57,7 @@ struct KeyValueCache {
   /// Each head's keys, and each head's values.
   var pieces: [StatePiece] {
     // A group of 16 positions lies together.
-    let group = 16 * (isQuantised ? keyLength / 32 * 34 : keyLength * 2)
+    let group = 16 * keyByteCount
     return heads.keys.flatMap { head in
       [
         StatePiece(
@@ -71,14 +74,23 @@ struct KeyValueCache {
   @inline(__always)
   func store(_ kernels: Kernels, key: Row, sequence: Int, head: Int, position: Int) {
     assert(key.count == keyLength)
-    kernels.storeKey(key, position: position, isQuantised: isQuantised, at: keys(sequence: sequence, head: head))
+    let keys = keys(sequence: sequence, head: head)
+    if isSingle {
+      kernels.storeKey(key, position: position, at: keys.assumingMemoryBound(to: Float.self))
+    } else {
+      kernels.storeKey(key, position: position, isQuantised: isQuantised, at: keys)
+    }
   }
 
-  /// Keeps one position's value, or the part of it that begins with element `begin`.
+  /// Keeps one position's value.
   @inline(__always)
-  func store(_ kernels: Kernels, value: Row, from begin: Int = 0, sequence: Int, head: Int, position: Int) {
-    assert(begin + value.count <= valueLength && (begin == 0 || !isQuantised))
-    kernels.storeValue(
-      value, isQuantised: isQuantised, at: values(sequence: sequence, head: head, position: position) + begin * 2)
+  func store(_ kernels: Kernels, value: Row, sequence: Int, head: Int, position: Int) {
+    assert(value.count == valueLength)
+    let target = values(sequence: sequence, head: head, position: position)
+    if isSingle {
+      Row(target.assumingMemoryBound(to: Float.self), count: value.count).copy(value)
+    } else {
+      kernels.storeValue(value, isQuantised: isQuantised, at: target)
+    }
   }
 }

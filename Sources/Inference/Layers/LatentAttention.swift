@@ -6,8 +6,7 @@ import PackRuntime
 ///
 /// The cache keeps one compressed vector and one rotated key per token, common to all heads. Each head's query is taken into the
 /// space of the compressed vectors (`keyExpand`), and its output out of it (`valueExpand`). As all heads' keys and values are made
-/// of them, rounding them would be an error common to all heads: the cache keeps each element as an F16 and its rounding error as
-/// another. Queries stand twice, and the two halves of the output are added.
+/// of them, rounding them would be an error common to all heads: the cache keeps them in single precision.
 struct LatentAttention: MixerPart {
   let sizes: Configuration
   /// From the residual, or from the compressed query, to all heads' queries.
@@ -68,7 +67,7 @@ struct LatentAttention: MixerPart {
     var queryLength: Int { plainLength + rotaryLength }
     /// As the cache has them.
     var heads: Heads {
-      Heads(queryCount: headCount, keyValueCount: 1, keyLength: cachedLength, valueLength: rank, numbersPerElement: 2)
+      Heads(queryCount: headCount, keyValueCount: 1, keyLength: cachedLength, valueLength: rank, areSingle: true)
     }
 
     init(_ reader: MetadataReader, _ architecture: Architecture, layer: Int) throws(ModelError) {
@@ -158,7 +157,7 @@ struct LatentAttention: MixerPart {
   }
   var outputBias: Vector { output.bias }
   var longestRow: Int {
-    max(sizes.headCount * max(sizes.queryLength, sizes.valueLength), sizes.cachedLength * 2, sizes.indexer?.length ?? 0)
+    max(sizes.headCount * max(sizes.queryLength, sizes.valueLength), sizes.cachedLength, sizes.indexer?.length ?? 0)
   }
   var history: History { .positions }
 
@@ -203,7 +202,7 @@ struct LatentAttention: MixerPart {
       plainQueries = room.parts.columns(batch * sizes.headCount, length: sizes.plainLength)
       latentAttended = room.parts.columns(batch * sizes.headCount, length: sizes.rank)
       indexer = attention.indexer.map { Indexer.Buffers(&room, $0.sizes, pass) }
-      rotated = room.output.floats(batch * sizes.headCount * sizes.cachedLength * 2)
+      rotated = room.output.floats(batch * sizes.headCount * sizes.cachedLength)
     }
   }
 
@@ -217,9 +216,9 @@ struct LatentAttention: MixerPart {
     @inline(__always)
     init(_ arena: inout Arena, _ attention: LatentAttention, _ sizes: PassSizes) {
       let heads = attention.sizes.heads
-      let keyLength = attention.sizes.indexer == nil ? 0 : heads.keyLength * heads.numbersPerElement
       core = HeadAttention.Scratch(
-        &arena, keyLength: keyLength, valueLength: heads.valueLength * heads.numbersPerElement, chosenCount: sizes.chosenCount)
+        &arena, keyLength: attention.sizes.indexer == nil ? 0 : heads.keyLength, valueLength: heads.valueLength,
+        elementByteCount: heads.elementByteCount, chosenCount: sizes.chosenCount)
       indexer = attention.indexer.map { _ in Indexer.Scratch(&arena, sizes) }
       tile = arena.rows(sizes.batch, length: PassSizes.tileRows)
     }

@@ -92,7 +92,7 @@ struct LatentAttentionStep {
     let (kernels, cache) = (thread.kernels, core.cache)
     guard !cache.heads.keys.isEmpty else { return }
     let (head, length, rank) = (cache.heads.keys.lowerBound, sizes.cachedLength, sizes.rank)
-    let key = thread.own.column[..<(2 * length)]
+    let key = thread.own.column[..<length]
     for token in thread.part(of: thread.step.count) {
       let row = buffers.keys[token]
       let (sequence, position) = (thread.step.sequence(of: token), Int(thread.step.positions[token]))
@@ -100,18 +100,10 @@ struct LatentAttentionStep {
         row[..<rank], weights: thread.vector(attention.norm), epsilon: thread.pass.normEpsilon, into: key[..<rank])
       key[rank..<length].copy(row[rank...])
       if let rotary = attention.rotary { thread.rotate(key[rank..<length], rotary, token: token) }
-      appendRoundingErrors(key)
       cache.store(kernels, key: key, sequence: sequence, head: head, position: position)
-      // A value is the compressed part alone: its halves lie apart in the key.
+      // A value is the compressed part alone.
       cache.store(kernels, value: key[..<rank], sequence: sequence, head: head, position: position)
-      cache.store(kernels, value: key[length..<length + rank], from: rank, sequence: sequence, head: head, position: position)
     }
-  }
-
-  /// Sets the second half of `key` to what rounding the first half to F16 loses.
-  private func appendRoundingErrors(_ key: Row) {
-    let length = key.count / 2
-    for index in 0..<length { key[length + index] = key[index] - Float(Float16(key[index])) }
   }
 
   /// Gathers the plain parts of all heads' queries, and rotates the other parts of the team's own heads' into place.
@@ -129,7 +121,6 @@ struct LatentAttentionStep {
       let rotated = target[sizes.rank..<sizes.cachedLength]
       rotated.copy(source[sizes.plainLength...])
       if let rotary = attention.rotary { thread.rotate(rotated, rotary, token: token) }
-      target[(sizes.cachedLength + sizes.rank)...].copy(rotated)
     }
   }
 
@@ -146,22 +137,19 @@ struct LatentAttentionStep {
         guard queries.contains(head) else { continue }
         let start = thread.address(of: buffers.rotated, on: other)
         for token in 0..<step.count {
-          let target = Row(start + (token * queries.count + head - queries.lowerBound) * 2 * length, count: 2 * length)
-          let tile = scratch.tile[token][..<rows.count]
-          target[rows].copy(tile)
-          target[rows.lowerBound + length..<rows.upperBound + length].copy(tile)
+          let target = Row(start + (token * queries.count + head - queries.lowerBound) * length, count: length)
+          target[rows].copy(scratch.tile[token][..<rows.count])
         }
-        if other != team { thread.countCrossing(rows.count * step.count * 8) }
+        if other != team { thread.countCrossing(rows.count * step.count * 4) }
       }
     }
   }
 
-  /// Adds the two halves of one head's output of one token, for every team.
+  /// Hands one head's output of one token to every team.
   private func publish(_ output: Row, token: Int, head: Int) {
-    let sum = output[..<sizes.rank]
-    thread.kernels.add(sum, output[sizes.rank...], into: sum)
     thread.publish(
-      sum, as: ActivationForm(quantised: attention.valueExpand.readsQuants, plain: true), to: buffers.latentAttended,
+      output[..<sizes.rank], as: ActivationForm(quantised: attention.valueExpand.readsQuants, plain: true),
+      to: buffers.latentAttended,
       column: head * thread.step.count + token)
   }
 

@@ -58,7 +58,8 @@ public final class SequenceCopy: @unchecked Sendable {
 extension Model {
   /// What a copy is copied by: equal where a copy of a sequence of one model is good for another model with the same weights.
   public var stateLayout: Digest {
-    var text = "\(statePieces.count) teams"
+    // The number is that of what the bytes mean: 2 since latent attention keeps single precision.
+    var text = "2,\(statePieces.count) teams"
     for piece in statePieces.joined() {
       switch piece.extent {
       case .positions(let unit, let byteCount): text += ",\(byteCount)/\(unit)"

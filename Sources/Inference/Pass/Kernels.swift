@@ -178,6 +178,16 @@ struct Kernels {
       positions, Int64(count), keys, Int64(keyLength), values, Int64(valueLength), scratch.keys, scratch.values)
   }
 
+  /// The same in single precision.
+  @inline(__always)
+  func gather(
+    _ positions: UnsafePointer<Int32>, count: Int, keys: UnsafePointer<Float>, keyLength: Int, values: UnsafePointer<Float>,
+    valueLength: Int, into scratch: (keys: UnsafeMutablePointer<Float>, values: UnsafeMutablePointer<Float>)
+  ) {
+    table.pointee.gather_f32(
+      positions, Int64(count), keys, Int64(keyLength), values, Int64(valueLength), scratch.keys, scratch.values)
+  }
+
   /// Turns the leading elements of a head, two for each of `cosines`.
   @inline(__always)
   func rotate(_ head: Row, _ pairing: RotaryPairing, cosines: Row, sines: Row) {
@@ -191,6 +201,11 @@ struct Kernels {
 
   @inline(__always)
   func attention(_ call: inout ck_attention) { table.pointee.attention(&call) }
+
+  @inline(__always)
+  func storeKey(_ key: Row, position: Int, at keys: UnsafeMutablePointer<Float>) {
+    table.pointee.store_key_f32(key.start, Int64(key.count), Int64(position), keys)
+  }
 
   @inline(__always)
   func storeKey(_ key: Row, position: Int, isQuantised: Bool, at keys: UnsafeMutableRawPointer) {
