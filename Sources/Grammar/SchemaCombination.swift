@@ -7,7 +7,12 @@ extension SchemaCompiler {
   /// A schema with those of its `allOf` merged into it.
   func merged(_ schema: JSONObject, _ path: String, depth: Int = 0) throws(GrammarError) -> JSONObject {
     guard depth < 32 else { throw .unsupported(keyword: "allOf", path: path, reason: "nested too deeply") }
-    guard let parts = schema["allOf"]?.array else { return schema }
+    guard let all = schema["allOf"] else { return schema }
+    guard let parts = all.array else { throw .invalidSchema(path: path, problem: "'allOf' is a list") }
+    // It speaks of the members beside it, and would see the parts' as its own.
+    if let additional = schema["additionalProperties"], additional != true {
+      throw .unsupported(keyword: "additionalProperties", path: path, reason: "beside 'allOf'; write 'unevaluatedProperties'")
+    }
     var result = schema
     result["allOf"] = nil
     for part in parts {

@@ -127,8 +127,22 @@ struct SchemaCompiler {
       for member in object.members where !Self.known.contains(member.name) {
         throw .unsupported(keyword: member.name, path: path, reason: "")
       }
+      try checkForms(object, path)
       return try pattern(object, path)
     default: throw .invalidSchema(path: path, problem: "a schema is an object, true or false")
+    }
+  }
+
+  /// Refuses keywords whose value is not of their form: they would say nothing.
+  private func checkForms(_ schema: JSONObject, _ path: String) throws(GrammarError) {
+    func check(_ keyword: String, _ form: String, _ isOfForm: (JSONValue) -> Bool) throws(GrammarError) {
+      if let value = schema[keyword], !isOfForm(value) { throw .invalidSchema(path: path, problem: "'\(keyword)' is \(form)") }
+    }
+    try check("properties", "an object") { $0.object != nil }
+    try check("required", "a list of names") { $0.array?.allSatisfy { $0.string != nil } ?? false }
+    try check("prefixItems", "a list") { $0.array != nil }
+    for keyword in ["allOf", "anyOf", "oneOf"] {
+      try check(keyword, "a list that is not empty") { $0.array?.isEmpty == false }
     }
   }
 
@@ -159,13 +173,11 @@ struct SchemaCompiler {
       guard let values = values.array else { throw .invalidSchema(path: path, problem: "'enum' is a list") }
       return try literals(values, schema, path)
     }
-    if schema["allOf"] != nil { return try pattern(merged(schema, path), path) }
+    // What the parts say is checked as if it stood here.
+    if schema["allOf"] != nil { return try pattern(JSONValue.object(merged(schema, path)), path) }
     for keyword in ["anyOf", "oneOf"] {
-      guard let choices = schema[keyword] else { continue }
+      guard let choices = schema[keyword]?.array else { continue }
       try refuseOthers(schema, beside: keyword, path)
-      guard let choices = choices.array, !choices.isEmpty else {
-        throw .invalidSchema(path: path, problem: "'\(keyword)' is a list that is not empty")
-      }
       if keyword == "oneOf" { try checkDisjoint(choices, path) }
       var patterns: [Pattern] = []
       for (index, choice) in choices.enumerated() where choice != .bool(false) {
@@ -211,7 +223,7 @@ struct SchemaCompiler {
     var types: [String] = []
     switch schema["type"] {
     case .string(let type)?: types = [type]
-    case .array(let list)?: types = list.compactMap(\.string)
+    case .array(let list)?: types = list.map { $0.string ?? "" }
     case nil:
       let keywords: [(String, [String])] = [
         ("object", ["properties", "required", "additionalProperties", "minProperties", "maxProperties", "unevaluatedProperties"]),
@@ -220,11 +232,14 @@ struct SchemaCompiler {
         ("number", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]),
       ]
       types = keywords.filter { $0.1.contains { schema[$0] != nil } }.map(\.0)
-      if types.isEmpty { types = ["any"] }
+      if types.isEmpty { return ["any"] }
     default: break
     }
-    guard !types.isEmpty, types.allSatisfy({ $0 == "any" || $0 == "integer" || Self.allTypes.contains($0) }) else {
+    guard !types.isEmpty, types.allSatisfy({ $0 == "integer" || Self.allTypes.contains($0) }) else {
       throw .invalidSchema(path: path, problem: "'type' is not one of JSON's types")
+    }
+    if let format = schema["format"], !types.contains("string") {
+      throw .unsupported(keyword: "format", path: path, reason: "\(format) of what is not a string; write bounds or a 'pattern'")
     }
     return types
   }
@@ -252,6 +267,7 @@ struct SchemaCompiler {
       guard let reference = reference.string, reference.hasPrefix("#"), seen.insert(reference).inserted else {
         throw .unsupported(keyword: "$ref", path: path, reason: "only references within the schema that lead to a schema")
       }
+      try refuseOthers(schema.object ?? JSONObject(), beside: "$ref", path)
       schema = try target(reference, path)
       path = reference == "#/" ? "#" : reference
     }

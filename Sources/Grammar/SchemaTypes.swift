@@ -106,9 +106,8 @@ extension SchemaCompiler {
     let minimum = try count("minItems", schema, path) ?? 0
     var maximum = try count("maxItems", schema, path)
     if rest == nil { maximum = min(maximum ?? .max, places.count) }
-    guard minimum <= maximum ?? .max, minimum <= 10_000 else {
-      throw .invalidSchema(path: path, problem: "no array has so many elements")
-    }
+    guard minimum <= maximum ?? .max else { throw .invalidSchema(path: path, problem: "no array has so many elements") }
+    guard minimum <= 10_000 else { throw .unsupported(keyword: "minItems", path: path, reason: "more than 10000") }
     return array(elements(places, rest, minimum, maximum))
   }
 

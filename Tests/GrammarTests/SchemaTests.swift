@@ -82,6 +82,20 @@ struct SchemaTests {
     if case .unsupported = error { Issue.record("\(source): \(String(describing: error))") }
   }
 
+  @Test(arguments: [
+    ##"{"allOf": 5}"##, ##"{"allOf": {}}"##, ##"{"allOf": []}"##, ##"{"anyOf": 5}"##, ##"{"oneOf": []}"##,
+    ##"{"allOf": [{"allOf": 5}]}"##, ##"{"properties": [1]}"##, ##"{"required": "a"}"##, ##"{"required": [1]}"##,
+    ##"{"prefixItems": {"type": "string"}}"##, ##"{"type": ["string", 5]}"##, ##"{"enum": 5}"##, ##"{"items": 5}"##,
+    ##"{"allOf": [{"required": "a"}]}"##, ##"{"properties": {"a": {"properties": 1}}}"##, ##"{"type": 5}"##, ##"{"type": "any"}"##,
+  ])
+  func `a keyword whose value is not of its form is refused, and not ignored`(source: String) throws {
+    let error = #expect(throws: GrammarError.self) { try Grammar(schema: JSONValue(parsing: source)) }
+    guard case .invalidSchema = error else {
+      Issue.record("\(source): \(String(describing: error))")
+      return
+    }
+  }
+
   @Test func `a text is refused where it leaves the schema`() throws {
     let schema = try JSONValue(
       parsing: ##"{"type": "object", "properties": {"n": {"type": "integer", "maximum": 12}}, "required": ["n"]}"##)

@@ -74,5 +74,13 @@ package enum SchemaSamples {
     (##"{"type": "object", "minProperties": 3}"##, "minProperties"), (##"{"madeUp": 1}"##, "madeUp"),
     (##"{"anyOf": [{}], "properties": {}}"##, "properties"), (##"{"$dynamicRef": "#a"}"##, "$dynamicRef"),
     (##"{"type": "number", "minimum": 1e300}"##, "minimum"), (##"{"unevaluatedItems": false}"##, "unevaluatedItems"),
+    // What stands beside a reference, however it is reached.
+    (##"{"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b", "maxLength": 3}, "b": {"type": "string"}}}"##, "maxLength"),
+    (##"{"allOf": [{"$ref": "#/$defs/a", "maxLength": 3}], "$defs": {"a": {"type": "string"}}}"##, "maxLength"),
+    // The parts of an allOf.
+    (##"{"allOf": [{"not": {"type": "null"}}, {"type": "string"}]}"##, "not"), (##"{"allOf": [{"allOf": [{"if": {}}]}]}"##, "if"),
+    (##"{"allOf": [{"properties": {"a": {}}, "required": ["a"]}], "additionalProperties": false}"##, "additionalProperties"),
+    (##"{"type": "integer", "format": "int32"}"##, "format"), (##"{"type": ["null", "number"], "format": "double"}"##, "format"),
+    (##"{"type": "string", "format": 5}"##, "format"), (##"{"type": "array", "minItems": 20000}"##, "minItems"),
   ]
 }
