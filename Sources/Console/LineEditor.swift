@@ -18,6 +18,8 @@ package struct LineEditor {
   private var place = 0
   private var draft: [Character] = []
   private var deleted: [Character] = []
+  /// What Ctrl-R looks for; nil while nothing is looked for.
+  private var search: HistorySearch?
   private var prompt = ""
   private var screen = LineScreen(columns: 80, rows: 24)
   private var output = ""
@@ -30,11 +32,18 @@ package struct LineEditor {
 
   /// Begins another text, and shows the prompt.
   package mutating func begin(prompt: String, columns: Int, rows: Int) {
-    (characters, cursor, draft, place) = ([], 0, [], history.count)
+    (characters, cursor, draft, place, search) = ([], 0, [], history.count, nil)
     self.prompt = prompt
     screen = LineScreen(columns: columns, rows: rows)
     output = screen.draw(prompt, characters, cursor)
   }
+
+  /// Takes the terminal's size, which may have changed since the last keys.
+  package mutating func resize(columns: Int, rows: Int) {
+    screen.resize(columns: columns, rows: rows, showing: shownPrompt, characters, cursor)
+  }
+
+  private var shownPrompt: String { search?.prompt ?? prompt }
 
   /// Adds a text to the history, unless it is the last one again.
   package mutating func remember(_ text: String) {
@@ -63,12 +72,13 @@ package struct LineEditor {
     }
     insert(typed)
     if end != nil { cursor = characters.count }
-    output += screen.draw(prompt, characters, cursor)
+    output += screen.draw(shownPrompt, characters, cursor)
     if end != nil { output += "\r\n" }
     return end
   }
 
   private mutating func perform(_ key: TerminalKey) -> End? {
+    if isOfSearch(key) { return nil }
     switch key {
     case .enter: return .text
     case .endOfInput:
@@ -92,9 +102,39 @@ package struct LineEditor {
     case .deleteToEnd: delete(to: lineEnd, keeps: true)
     case .insertDeleted: insert(String(deleted))
     case .clearScreen: output += screen.clear()
-    case .text, .unknown: break
+    case .text, .search, .cancel, .unknown: break
     }
     return nil
+  }
+
+  // MARK: Search
+
+  /// Takes a key that is about the search for an earlier text; false for any other, which ends the search with what was found.
+  private mutating func isOfSearch(_ key: TerminalKey) -> Bool {
+    switch key {
+    case .search where search == nil:
+      search = HistorySearch(before: characters, cursor, place)
+      return true
+    case .search: search?.isAgain = true
+    case .deleteBackward where search != nil: _ = search?.text.popLast()
+    case .cancel:
+      guard let search else { return true }
+      (characters, cursor, place) = search.before
+      self.search = nil
+      return true
+    default:
+      search = nil
+      return false
+    }
+    find()
+    return true
+  }
+
+  /// Shows the latest text with what is looked for, from the one on that is shown.
+  private mutating func find() {
+    guard let (found, position) = search?.find(in: history, showing: characters, place) else { return }
+    if place == history.count { draft = characters }
+    (place, characters, cursor) = (found, Array(history[found]), position)
   }
 
   // MARK: Text
@@ -102,6 +142,10 @@ package struct LineEditor {
   /// Inserts text without the characters that drive a terminal; any line end becomes `\n`.
   private mutating func insert(_ text: String) {
     guard !text.isEmpty else { return }
+    if search != nil {
+      search?.text += Array(text)
+      return find()
+    }
     let lines = text.replacing("\r\n", with: "\n").replacing("\r", with: "\n")
     let scalars = lines.unicodeScalars.filter { $0 == "\n" || $0 == "\t" || $0.properties.generalCategory != .control }
     // A mark joins the character before it.
@@ -149,65 +193,5 @@ package struct LineEditor {
     place = other
     characters = place == history.count ? draft : Array(history[place])
     cursor = characters.count
-  }
-}
-
-/// Draws a text over several rows of a terminal, again and again in the same place.
-private struct LineScreen {
-  let columns: Int
-  let rows: Int
-  /// The row, from the first one drawn, in which the cursor was left.
-  private var cursorRow = 0
-
-  init(columns: Int, rows: Int) {
-    self.columns = max(columns, 8)
-    self.rows = max(rows, 2)
-  }
-
-  /// Clears the screen; what is drawn next begins at its top.
-  mutating func clear() -> String {
-    cursorRow = 0
-    return "\u{1B}[H\u{1B}[2J"
-  }
-
-  /// What shows the text in the place of the one before, and leaves the cursor in front of character number `cursor`.
-  mutating func draw(_ prompt: String, _ characters: [Character], _ cursor: Int) -> String {
-    var lines = [prompt]
-    var column = prompt.reduce(0) { $0 + Self.columns($1) }
-    var position = (row: 0, column: column)
-    func wrap(_ indent: String = "") {
-      lines.append(indent)
-      column = indent.count
-    }
-    for (index, character) in characters.enumerated() {
-      let width = character == "\n" ? 0 : Self.columns(character)
-      if column + width > columns { wrap() }
-      if index == cursor { position = (lines.count - 1, column) }
-      if character == "\n" {
-        wrap("  ")
-      } else {
-        lines[lines.count - 1] += character == "\t" ? " " : String(character)
-        column += width
-      }
-    }
-    // In the last column a terminal does not say in which row its cursor is.
-    if column == columns { wrap() }
-    if cursor == characters.count { position = (lines.count - 1, column) }
-    // Of a text that is higher than the screen, the rows around the cursor.
-    let first = max(0, min(position.row - rows + 2, lines.count - rows + 1))
-    let last = min(lines.count, first + max(1, rows - 1))
-    var output = "\r" + Self.up(cursorRow) + "\u{1B}[J" + lines[first..<last].joined(separator: "\r\n")
-    cursorRow = position.row - first
-    if position.row != last - 1 || position.column != column || last != lines.count {
-      output += Self.up(last - 1 - position.row) + "\r" + (position.column > 0 ? "\u{1B}[\(position.column)C" : "")
-    }
-    return output
-  }
-
-  private static func up(_ rows: Int) -> String { rows > 0 ? "\u{1B}[\(rows)A" : "" }
-
-  /// How many columns a character takes: those of the widest of its scalars.
-  private static func columns(_ character: Character) -> Int {
-    character.unicodeScalars.reduce(0) { max($0, TypedLine.columns($1)) }
   }
 }

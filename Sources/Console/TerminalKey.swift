@@ -13,6 +13,10 @@ enum TerminalKey: Equatable {
   /// Ctrl-D.
   case endOfInput
   case clearScreen
+  /// Ctrl-R: look for an earlier text.
+  case search
+  /// Ctrl-G: leave the search.
+  case cancel
   case unknown
 }
 
@@ -78,12 +82,14 @@ struct TerminalKeyDecoder {
     case 0x04: return .endOfInput
     case 0x05: return .end
     case 0x06: return .right
+    case 0x07: return .cancel
     case 0x08, 0x7F: return .deleteBackward
     case 0x0A, 0x0D: return .enter
     case 0x0B: return .deleteToEnd
     case 0x0C: return .clearScreen
     case 0x0E: return .down
     case 0x10: return .up
+    case 0x12: return .search
     case 0x15: return .deleteToStart
     case 0x17: return .deleteWord
     case 0x19: return .insertDeleted

@@ -64,7 +64,7 @@ struct TurnReader: ~Copyable {
         if turn.hasSuffix("\\") {
           turn.removeLast()
           turn += "\n"
-          prompt("… ")
+          prompt(Terminal.isUTF8 ? "… " : "... ")
         } else if turn.isEmpty {
           prompt("> ")
         } else {
@@ -133,6 +133,7 @@ struct TurnReader: ~Copyable {
     editor?.begin(prompt: promptText, columns: Terminal.columns, rows: Terminal.rows)
     while true {
       if let output = editor?.takeOutput() { terminal?.show(output) }
+      editor?.resize(columns: Terminal.columns, rows: Terminal.rows)
       if !pending.isEmpty, let end = editor?.take(&pending) {
         if let output = editor?.takeOutput() { terminal?.show(output) }
         return end == .input ? .end : .bytes(Array((editor?.text ?? "").utf8))

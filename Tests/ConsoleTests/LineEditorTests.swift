@@ -131,6 +131,37 @@ struct LineEditorTests {
     #expect(type("\u{10}\u{10}\u{10}\u{E}\u{E}x", history: ["a", "b"]).text == "x")
   }
 
+  private static let search = "\u{12}"
+
+  @Test(
+    "Ctrl-R looks for an earlier text, the latest first; other keys go on with what was found, Ctrl-G with what was there before",
+    arguments: [
+      ("new" + search + "fix", "write the fix", "search: fix > write the fix"),
+      ("new" + search + "fix" + search, "fix\nthe bug", "search: fix > fix\n  the bug"),
+      // The oldest is the last one, and the same text is not found twice.
+      (search + "fix" + search + search, "fix\nthe bug", "not found: fix > fix\n  the bug"),
+      (search + "fix the" + search, "", "not found: fix the > "), (search + "po" + left + "!", "a!poem", "> a!poem"),
+      (search + "poe\u{5}s", "a poems", "> a poems"), ("new" + search + "fix\u{7}s", "news", "> news"),
+      (search + "fox\u{7F}\u{7F}ix" + up, "a poem", "> a poem"), (search + "poem" + down, "write the fix", "> write the fix"),
+      ("new" + search + "poem" + down + down, "new", "> new"), (search + "é日", "", "not found: é日 > "),
+      (search + "poem\u{1B}[200~s\u{1B}[201~\u{5}?", "a spoem?", "> a spoem?"), ("\u{7}x", "x", "> x"),
+    ])
+  func searches(keys: String, text: String, shown: String) {
+    for piece in [Int.max, 1] {
+      let result = type(keys, piece: piece, history: ["fix\nthe bug", "a poem", "write the fix", "write the fix"])
+      #expect(result.text == text)
+      #expect(result.screen.text == shown)
+    }
+  }
+
+  @Test("What is looked for may be longer than a row")
+  func longSearch() {
+    let long = String(repeating: "long ", count: 9)
+    let (text, screen) = type(Self.search + long, columns: 12, history: [long])
+    #expect(text == long)
+    #expect(screen.lines.allSatisfy { $0.count <= 12 } && screen.lines.joined().count { $0 == "g" } == 18)
+  }
+
   @Test("Enter ends the text, Ctrl-D the input where there is no text; what follows stays")
   func ends() {
     var editor = LineEditor()
