@@ -43,7 +43,8 @@ public struct TurnFormat: Sendable {
 
   /// The format that a chat template writes, by the marks in it; one without calls if none is recognised.
   public init(recognizedIn template: String) {
-    func has(_ mark: String) -> Bool { template.utf8.firstRange(of: mark.utf8) != nil }
+    let bytes = Array(template.utf8)
+    func has(_ mark: String) -> Bool { bytes.firstIndex(of: Array(mark.utf8), from: 0) != nil }
     let row = TurnFormatTable.rows.first { $0.marks.allSatisfy(has) } ?? TurnFormatTable.plain
     // A template that only takes the thinking out of earlier turns knows the closing mark alone.
     let marks = row.reasoning ?? TurnFormatTable.reasoningMarks.first { has($0.close) }
