@@ -3,56 +3,6 @@
 import Foundation
 import Testing
 
-/// A terminal of 100 columns in which packrun runs, made by tmux.
-private final class Tmux {
-  private let socket = "ggufpack-\(UUID().uuidString)"
-
-  static let isInstalled = (try? Program.run("/usr/bin/env", ["tmux", "-V"]))?.exitCode == 0
-
-  init(_ command: [String], environment: [String: String]) throws {
-    let words = environment.map { "\($0)=\($1)" } + command
-    let line = words.map { "'\($0)'" }.joined(separator: " ")
-    // The server keeps what it is started with, so it must have none of our streams and pipes.
-    let script = #"for n in $(seq 3 255); do eval "exec $n>&-"; done; exec tmux "$@" < /dev/null > /dev/null 2>&1"#
-    let result = try Program.run(
-      "/bin/bash",
-      ["-c", script, "bash", "-L", socket, "-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "24"]
-        + ["env \(line); echo ended with $?; sleep 1000"])
-    try #require(result.exitCode == 0)
-  }
-
-  deinit { _ = try? tmux("kill-server") }
-
-  @discardableResult
-  private func tmux(_ arguments: String...) throws -> String {
-    let result = try Program.run("/usr/bin/env", ["tmux", "-L", socket, "-f", "/dev/null"] + arguments)
-    try #require(result.exitCode == 0, "\(arguments): \(result.errors)")
-    return result.text
-  }
-
-  /// Types keys by tmux's names, and texts.
-  func type(_ keys: String...) throws { for key in keys { try tmux("send-keys", key) } }
-
-  /// Pastes a text, as a person does with the mouse.
-  func paste(_ text: String) throws {
-    try tmux("set-buffer", text)
-    try tmux("paste-buffer", "-p")
-  }
-
-  var screen: String { get throws { try tmux("capture-pane", "-p", "-S", "-200") } }
-
-  /// Waits until the screen shows a text as often as wanted.
-  func expect(_ text: String, count: Int = 1, seconds: Double = 30) throws -> Bool {
-    let deadline = ContinuousClock().now + .seconds(seconds)
-    while ContinuousClock().now < deadline {
-      if try screen.ranges(of: text).count >= count { return true }
-      usleep(50_000)
-    }
-    Issue.record("\(text) \(count) times is not on the screen:\n\(try screen)")
-    return false
-  }
-}
-
 @Suite("packrun chat at a terminal", .serialized, .enabled(if: Tmux.isInstalled, "tmux is not installed"), .timeLimit(.minutes(3)))
 struct ChatTerminalTests {
   private let place: TemporaryFolder
@@ -62,15 +12,20 @@ struct ChatTerminalTests {
     (place, pack) = try Fixture.pack()
   }
 
-  private func chat(_ options: String...) throws -> Tmux {
+  private func chat(_ options: String..., environment: [String: String] = [:]) throws -> Tmux {
     try Tmux(
-      [Program.packrun.path, "chat", pack, "--template", "gemma", "--temp", "0", "-t", "1"] + options,
-      environment: ["XDG_STATE_HOME": place.file("state"), "LC_ALL": "C.UTF-8"])
+      [Program.packrun.path, "chat", pack, "--temp", "0", "-t", "1"] + options,
+      environment: ["XDG_STATE_HOME": place.file("state"), "LC_ALL": "C.UTF-8"].merging(environment) { $1 })
+  }
+
+  private func file(_ name: String, _ text: String) throws -> String {
+    try Data(text.utf8).write(to: URL(filePath: place.file(name)))
+    return place.file(name)
   }
 
   @Test("A line is edited, a paste is one turn, both come back by the arrow key, also in the next session")
   func editing() throws {
-    let first = try chat("-n", "4", "--ctx", "512")
+    let first = try chat("--template", "gemma", "-n", "4", "--ctx", "512")
     #expect(try first.expect(">"))
     try first.type("hello worlx", "BSpace", "d", "Left", "Left", "Left", "Left", "Left", "big ", "Enter")
     #expect(try first.expect("hello big world"))
@@ -83,7 +38,7 @@ struct ChatTerminalTests {
     #expect(try first.expect("4 turns"))
     try first.type("/quit", "Enter")
     #expect(try first.expect("ended with 0"))
-    let second = try chat("-n", "4", "--ctx", "512")
+    let second = try chat("--template", "gemma", "-n", "4", "--ctx", "512")
     #expect(try second.expect(">"))
     try second.type("Up", "Up", "Up")
     #expect(try second.expect("> one\n  two"))
@@ -95,7 +50,7 @@ struct ChatTerminalTests {
 
   @Test("Ctrl-C stops the answer, and the conversation goes on")
   func interrupt() throws {
-    let chat = try chat("--ctx", "200000", "--kv", "q8_0")
+    let chat = try chat("--template", "gemma", "--ctx", "200000", "--kv", "q8_0")
     #expect(try chat.expect(">"))
     try chat.type("hello", "Enter")
     usleep(400_000)
@@ -111,7 +66,7 @@ struct ChatTerminalTests {
 
   @Test("The conversation outlives the context, and can be saved, begun again and loaded")
   func window() throws {
-    let chat = try chat("-n", "8", "--ctx", "120")
+    let chat = try chat("--template", "gemma", "-n", "8", "--ctx", "120")
     #expect(try chat.expect(">"))
     for turn in 1...5 {
       try chat.type("this is turn number \(turn)", "Enter")
@@ -131,5 +86,120 @@ struct ChatTerminalTests {
     #expect(try chat.expect("is not a command"))
     let saved = try Program.packrun.run("template", "--template", "gemma", "--request", file)
     #expect(saved.text.contains("this is turn number 5"), "\(saved.errors)")
+  }
+
+  /// What the model thinks and answers is decided by a grammar.
+  @Test(
+    "What the model thinks is dimmed, shown or hidden, and NO_COLOR turns dimming off",
+    arguments: [
+      ("dim", [:], "\u{1B}[2mhm, so"), ("dim", ["NO_COLOR": "1"], "hm, so"), ("dim", ["TERM": "dumb"], "hm, so"),
+      ("show", [:], "hm, so"),
+      ("hide", [:], ""),
+    ])
+  func thinking(reasoning: String, environment: [String: String], expected: String) throws {
+    let grammar = try file("thinking.gbnf", #"root ::= "<think>hm, so</think>yes, it is""#)
+    let chat = try chat("--template", "gemma", "--grammar", grammar, "--reasoning", reasoning, environment: environment)
+    #expect(try chat.expect(">"))
+    try chat.type("is it?", "Enter")
+    #expect(try chat.expect("yes, it is"))
+    let (screen, plain) = try (chat.styledScreen, chat.screen)
+    #expect(screen.contains(expected) && plain.contains("hm, so") == !expected.isEmpty, "\(screen)")
+    #expect(screen.contains("\u{1B}[2m") == expected.contains("\u{1B}"), "\(screen)")
+    // The answer is not dimmed, and on a line of its own.
+    #expect(plain.contains("\nyes, it is") && !screen.contains("[2myes"), "\(screen)")
+  }
+
+  @Test("Ctrl-R finds an earlier turn, and a terminal that becomes narrower shows the line once")
+  func search() throws {
+    let chat = try chat("--template", "gemma", "-n", "2", "--ctx", "512")
+    #expect(try chat.expect(">"))
+    for (number, turn) in ["tell me a story", "and a poem"].enumerated() {
+      try chat.type(turn, "Enter")
+      #expect(try chat.expect("answer 2 tokens", count: number + 1))
+    }
+    try chat.type("C-r", "story")
+    #expect(try chat.expect("search: story > tell me a story"))
+    try chat.type("C-e", " about " + String(repeating: "owls and ", count: 12))
+    #expect(try chat.expect("> tell me a story about owls"))
+    try chat.resize(columns: 50)
+    try chat.type("cats")
+    #expect(try chat.expect("cats"))
+    let screen = try chat.screen
+    let line = screen.replacing("\n", with: "").split(separator: "> ").last.map(String.init) ?? ""
+    #expect(line.hasPrefix("tell me a story about owls and ") && line.hasSuffix("owls and cats"), "\(screen)")
+    #expect(line.ranges(of: "owls").count == 12 && line.ranges(of: "tell").count == 1, "\(screen)")
+  }
+
+  @Test("Commands are listed, show and set the system prompt, and a file that cannot be used leaves the conversation as it is")
+  func commands() throws {
+    let chat = try chat("--template", "gemma", "-n", "2", "--ctx", "512", "--system", "Be kind.")
+    #expect(try chat.expect(">"))
+    try chat.type("/help", "Enter")
+    for name in ["/reset", "/system [TEXT]", "/regen", "/save FILE", "/load FILE", "/stats", "/quit"] {
+      #expect(try chat.expect(name))
+    }
+    try chat.type("/system", "Enter")
+    #expect(try chat.expect("Be kind."))
+    try chat.type("/system Be short.", "Enter", "/system", "Enter")
+    #expect(try chat.expect("\nBe short."))
+    try chat.type("hello", "Enter")
+    #expect(try chat.expect("answer 2 tokens"))
+    let (saved, broken) = (place.file("saved.json"), try file("broken.json", #"{"messages": 5}"#))
+    try chat.type("/save \(saved)", "Enter")
+    #expect(try chat.expect("saved.json: 3 turns"))
+    try chat.type("/save \(saved)", "Enter")
+    #expect(try chat.expect("it is there already"))
+    try chat.type("/load \(broken)", "Enter")
+    #expect(try chat.expect("not an array"))
+    try chat.type("/load /nonesuch.json", "Enter")
+    #expect(try chat.expect("/nonesuch.json: cannot open it"))
+    try chat.type("/save", "Enter")
+    #expect(try chat.expect("/save: name a file"))
+    try chat.type("/stats", "Enter")
+    #expect(try chat.expect("3 turns; "))
+    #expect(try String(contentsOfFile: saved, encoding: .utf8).contains("Be short."))
+  }
+
+  @Test("A template that fails in the middle of a conversation is a line, and the conversation goes on without that turn")
+  func failingTemplate() throws {
+    let template = try file(
+      "failing.jinja", "{% for m in messages if m.role == 'user' %}{{ m.content }}{{ 1 // (m.content | length - 4) }}{% endfor %}")
+    let chat = try chat("--template-file", template, "-n", "2", "--ctx", "512")
+    #expect(try chat.expect(">"))
+    try chat.type("good bye", "Enter")
+    #expect(try chat.expect("answer 2 tokens"))
+    try chat.type("four", "Enter")
+    #expect(try chat.expect("the chat template fails: template line 1"))
+    try chat.type("/stats", "Enter")
+    #expect(try chat.expect("2 turns; "))
+    try chat.type("again", "Enter")
+    #expect(try chat.expect("answer 2 tokens", count: 2))
+    // In a pipe nobody reads the line, so the exit code says it.
+    let piped = try Program.packrun.run(["chat", pack, "--template-file", template, "-n", "2"], input: Data("four\n".utf8))
+    #expect(piped.exitCode == 1 && piped.errors.contains("the chat template fails"), "\(piped.errors)")
+  }
+
+  @Test("A loaded conversation keeps the template's variables of the command line")
+  func loadedVariables() throws {
+    let template = try file(
+      "effort.jinja", "{% if effort != 'low' %}{{ raise_exception('effort is ' ~ effort) }}{% endif %}{{ messages[0].content }}")
+    let request = try file(
+      "request.json", #"{"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "x"}]}"#)
+    let chat = try chat("--template-file", template, "--template-args", "{\"effort\": \"low\"}", "-n", "2", "--ctx", "512")
+    #expect(try chat.expect(">"))
+    try chat.type("/load \(request)", "Enter", "/regen", "Enter")
+    #expect(try chat.expect("answer 2 tokens"))
+  }
+
+  @Test("While a long prompt is read, a line says how far it has come")
+  func promptProgress() throws {
+    let chat = try chat("--template", "gemma", "-n", "2", "--ctx", "32768", "--batch", "1", "--kv", "q8_0")
+    #expect(try chat.expect(">"))
+    try chat.paste(String(repeating: "once upon a time ", count: 1200))
+    try chat.type("Enter")
+    #expect(try chat.expect("reading the prompt ["))
+    #expect(try chat.expect(" %, "))
+    #expect(try chat.expect("answer 2 tokens"))
+    #expect(try !chat.screen.contains("reading the prompt"))
   }
 }

@@ -29,6 +29,9 @@ struct ChatLoop: ~Copyable {
         } else {
           noteSpeed(try talk.answer(line.hasPrefix("//") ? String(line.dropFirst()) : line))
         }
+      } catch let error as any FailureConvertible where StandardStream.input.isTerminal {
+        // A person who talks would lose what was said; a pipe needs an exit code.
+        Terminal.note(error.failure.problem)
       } catch let error as Failure {
         Terminal.note(error.problem)
       }
@@ -45,15 +48,12 @@ struct ChatLoop: ~Copyable {
     case .system(let text?):
       talk.conversation.setSystem(text)
       beginning.setSystem(text)
-    case .regenerate:
-      let before = talk.conversation
-      guard talk.conversation.removeReply() else { throw Failure("/regen: there is no answer yet") }
-      let hasAnswered = try talk.reply()
-      if !hasAnswered { talk.conversation = before }
-      noteSpeed(hasAnswered)
+    case .regenerate: noteSpeed(try talk.answerAgain())
     case .save(let path): try save(to: path)
     case .load(let path):
-      talk.conversation = talk.conversation.with(try TemplateCommand.request(path))
+      var request = try TemplateCommand.request(path)
+      for (name, value) in beginning.request.variables.members { request.variables[name] = value }
+      talk.conversation = talk.conversation.with(request)
       Terminal.note("\(path): \(Count(talk.conversation.request.messages.count, "turn"))")
     case .stats: for line in talk.statistics { Output.print(line) }
     case .quit: break

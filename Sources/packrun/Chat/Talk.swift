@@ -72,17 +72,33 @@ struct Talk {
   ///
   /// - Returns: False in that case.
   mutating func answer(_ text: String) throws -> Bool {
-    let before = conversation
-    conversation.append("user", text)
-    guard try reply() else {
-      conversation = before
-      return false
+    try attempt { talk throws in
+      talk.conversation.append("user", text)
+      return try talk.reply()
     }
-    return true
+  }
+
+  /// Writes the last reply again, which stays where nothing comes of it.
+  ///
+  /// - Returns: False in that case.
+  mutating func answerAgain() throws -> Bool {
+    try attempt { talk throws in
+      guard talk.conversation.removeReply() else { throw Failure("/regen: there is no answer yet") }
+      return try talk.reply()
+    }
+  }
+
+  /// Leaves the conversation as it was where `change` returns false, or throws.
+  private mutating func attempt(_ change: (inout Talk) throws -> Bool) throws -> Bool {
+    let before = conversation
+    var hasChanged = false
+    defer { if !hasChanged { conversation = before } }
+    hasChanged = try change(&self)
+    return hasChanged
   }
 
   /// Lets the model reply to the turns so far; false if nothing came of it.
-  mutating func reply() throws -> Bool {
+  private mutating func reply() throws -> Bool {
     guard let prompt = try fittingPrompt() else { return false }
     var generator = generator
     if let content, let allowed = try conversation.answerGrammar(for: prompt, content: content.grammar) {
