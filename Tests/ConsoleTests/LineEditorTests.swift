@@ -140,10 +140,10 @@ struct LineEditorTests {
       ("new" + search + "fix" + search, "fix\nthe bug", "search: fix > fix\n  the bug"),
       // The oldest is the last one, and the same text is not found twice.
       (search + "fix" + search + search, "fix\nthe bug", "not found: fix > fix\n  the bug"),
-      (search + "fix the" + search, "", "not found: fix the > "), (search + "po" + left + "!", "a!poem", "> a!poem"),
+      (search + "zebra" + search, "", "not found: zebra > "), (search + "po" + left + "!", "a! poem", "> a! poem"),
       (search + "poe\u{5}s", "a poems", "> a poems"), ("new" + search + "fix\u{7}s", "news", "> news"),
-      (search + "fox\u{7F}\u{7F}ix" + up, "a poem", "> a poem"), (search + "poem" + down, "write the fix", "> write the fix"),
-      ("new" + search + "poem" + down + down, "new", "> new"), (search + "é日", "", "not found: é日 > "),
+      (search + "fox\u{7F}\u{7F}ix" + up + up, "a poem", "> a poem"), (search + "poem" + down, "write the fix", "> write the fix"),
+      ("new" + search + "poem" + down + down + down, "new", "> new"), (search + "é日", "", "not found: é日 > "),
       (search + "poem\u{1B}[200~s\u{1B}[201~\u{5}?", "a spoem?", "> a spoem?"), ("\u{7}x", "x", "> x"),
     ])
   func searches(keys: String, text: String, shown: String) {

@@ -15,7 +15,8 @@ struct ChatTerminalTests {
   private func chat(_ options: String..., environment: [String: String] = [:]) throws -> Tmux {
     try Tmux(
       [Program.packrun.path, "chat", pack, "--temp", "0", "-t", "1"] + options,
-      environment: ["XDG_STATE_HOME": place.file("state"), "LC_ALL": "C.UTF-8"].merging(environment) { $1 })
+      // What runs tests may have set NO_COLOR for them.
+      environment: ["XDG_STATE_HOME": place.file("state"), "LC_ALL": "C.UTF-8", "NO_COLOR": ""].merging(environment) { $1 })
   }
 
   private func file(_ name: String, _ text: String) throws -> String {
@@ -103,7 +104,7 @@ struct ChatTerminalTests {
     try chat.type("is it?", "Enter")
     #expect(try chat.expect("yes, it is"))
     let (screen, plain) = try (chat.styledScreen, chat.screen)
-    #expect(screen.contains(expected) && plain.contains("hm, so") == !expected.isEmpty, "\(screen)")
+    #expect((expected.isEmpty || screen.contains(expected)) && plain.contains("hm, so") == !expected.isEmpty, "\(screen)")
     #expect(screen.contains("\u{1B}[2m") == expected.contains("\u{1B}"), "\(screen)")
     // The answer is not dimmed, and on a line of its own.
     #expect(plain.contains("\nyes, it is") && !screen.contains("[2myes"), "\(screen)")

@@ -24,8 +24,9 @@ final class Tmux {
   deinit { _ = try? tmux("kill-server") }
 
   @discardableResult
-  private func tmux(_ arguments: String...) throws -> String {
-    let result = try Program.run("/usr/bin/env", ["tmux", "-L", socket, "-f", "/dev/null"] + arguments)
+  private func tmux(_ arguments: String..., input: String = "") throws -> String {
+    let result = try Program.run(
+      "/usr/bin/env", ["tmux", "-L", socket, "-f", "/dev/null"] + arguments, input: Data(input.utf8))
     try #require(result.exitCode == 0, "\(arguments): \(result.errors)")
     return result.text
   }
@@ -35,7 +36,7 @@ final class Tmux {
 
   /// Pastes a text, as a person does with the mouse.
   func paste(_ text: String) throws {
-    try tmux("set-buffer", text)
+    try tmux("load-buffer", "-", input: text)
     try tmux("paste-buffer", "-p")
   }
 
