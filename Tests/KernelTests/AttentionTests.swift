@@ -76,9 +76,41 @@ struct AttentionTests {
       return (cache.withUnsafeBytes(Array.init), values.withUnsafeBytes(Array.init))
     }
 
+    /// Every query by itself, its sections one after the other in separate calls, then joined.
+    private func attendInSections(_ table: ck_table, _ whole: ck_attention) {
+      for (query, range) in ranges.enumerated() {
+        let length = Int(ck_attention_section(Int64(range.upperBound)))
+        var outputs: [Float] = []
+        var sums: [ck_attention_sum] = []
+        for section in range.lowerBound / length...(range.upperBound - 1) / length {
+          let part = range.clamped(to: section * length..<(section + 1) * length)
+          var output = [Float](repeating: .nan, count: valueDim)
+          var sum = ck_attention_sum()
+          var (begin, end) = (Int32(part.lowerBound), Int32(part.upperBound))
+          withUnsafePointer(to: &begin) { begin in
+            withUnsafePointer(to: &end) { end in
+              withUnsafeMutablePointer(to: &sum) { sum in
+                output.withUnsafeMutableBufferPointer { output in
+                  var a = whole
+                  a.queries = whole.queries + query * keyDim
+                  (a.query_count, a.begin, a.end, a.output, a.sums) = (1, begin, end, output.baseAddress, sum)
+                  table.attention(&a)
+                }
+              }
+            }
+          }
+          outputs += output
+          sums.append(sum)
+        }
+        table.attention_join(
+          outputs, sums, Int64(sums.count), Int64(valueDim), whole.sinks.map { $0 + query }, whole.output + query * (valueDim + 1))
+      }
+    }
+
     /// What a table's kernel makes of it, over a cache in half precision, in Q8_0 or in single precision.
-    func result(_ name: String, q8: Bool = false, single: Bool = false) throws -> [Float] {
+    func result(_ name: String, q8: Bool = false, single: Bool = false, sectioned: Bool = false) throws -> [Float] {
       let table = try Ops.table(name)
+      var room = [Float](repeating: .nan, count: 32 * valueDim)
       let cache = q8 ? quants(table) : single ? singles(table) : halves(table)
       var output = [Float](repeating: 42, count: ranges.count * (valueDim + 1))
       let begin = ranges.map { Int32($0.lowerBound) }, end = ranges.map { Int32($0.upperBound) }
@@ -109,7 +141,12 @@ struct AttentionTests {
                 (a.scale, a.softcap) = (1 / Float(keyDim).squareRoot(), softcap)
                 a.sinks = hasSinks ? sinks.baseAddress : nil
                 (a.output, a.output_stride) = (output, Int64(valueDim + 1))
-                table.attention(&a)
+                sectioned
+                  ? attendInSections(table, a)
+                  : room.withUnsafeMutableBufferPointer { room in
+                    a.section_output = room.baseAddress
+                    table.attention(&a)
+                  }
               }
             }
           }
@@ -172,6 +209,12 @@ struct AttentionTests {
     ("odd dimensions", Problem(keyDim: 33, valueDim: 41, ranges: (0..<5).map { 0..<(90 + $0) })),
     ("latent attention", Problem(keyDim: 576, valueDim: 512, ranges: [0..<35, 0..<35, 0..<36])),
     ("long", Problem(keyDim: 16, valueDim: 16, ranges: [0..<3000])),
+    (
+      "sections that queries enter one after the other", Problem(keyDim: 32, valueDim: 32, ranges: (0..<40).map { 0..<($0 + 1000) })
+    ),
+    ("windows over a section's end", Problem(keyDim: 32, valueDim: 32, ranges: (0..<40).map { $0 + 440..<($0 + 500) })),
+    ("sections and sinks", Problem(keyDim: 32, valueDim: 40, ranges: [0..<1025, 511..<1600, 3..<512], hasSinks: true)),
+    ("longer sections", Problem(keyDim: 16, valueDim: 16, ranges: [0..<16384, 0..<16385, 900..<16400])),
   ]
 
   @Test("a cache in single precision gives the bits that one in half precision gives of the same numbers", arguments: Ops.names)
@@ -199,6 +242,12 @@ struct AttentionTests {
   func bits(_ name: String, _ index: Int) throws {
     let (label, problem) = Self.problems[index]
     #expect(Ops.bits(try problem.result(name)) == Ops.bits(try problem.result("portable")), "\(label)")
+  }
+
+  @Test("sections that are computed apart and joined give the same bits", arguments: Ops.names, problems.indices)
+  func sections(_ name: String, _ index: Int) throws {
+    let (label, problem) = Self.problems[index]
+    #expect(Ops.bits(try problem.result(name, sectioned: true)) == Ops.bits(try problem.result(name)), "\(label)")
   }
 
   /// Those whose dimensions are whole blocks.

@@ -68,6 +68,37 @@ struct IdentityTests {
     }
   }
 
+  /// Grouped heads, windows, sinks, caps of scores, compressed keys, and layers with a state between them.
+  static let attending = models.filter {
+    ["qwen3.Q4_K_M", "gemma3.Q4_K_M", "gemma2-5.F16", "gpt-oss-5.F16", "deepseek2-5.F16", "llama4-5.F16", "qwen35-5.F16"].contains(
+      $0)
+  }
+
+  @Test(
+    "Logits after many positions do not depend on whether threads share them",
+    .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: attending)
+  func sharedPositions(_ name: String) throws {
+    let tokens = (0..<1701).map { Int32($0 * 37 % 509 + 1) }
+    let file = try Oracles.tinyFile(name + ".gguf").path
+    let packs = try [1, 2].map { try PackedModel(file, nodes: $0, placement: .shard) }
+    var expected: [Float]?
+    for (nodes, threads) in [(1, 1), (1, 2), (1, 6), (2, 3)] {
+      var options = ModelOptions()
+      options.contextLength = 1728
+      let model = try packs[nodes - 1].model(teams: nodes, threads: threads, options: options)
+      try model.append(Array(tokens[..<1696])) { _, _ in }
+      // One by one, and the last two together.
+      var logits: [Float] = []
+      for range in [1696..<1697, 1697..<1698, 1698..<1699, 1699..<1701] { logits += try model.allLogits(Array(tokens[range])) }
+      if let expected {
+        #expect(logits == expected, "\(nodes) nodes of \(threads) threads")
+      } else {
+        #expect(logits.allSatisfy(\.isFinite) == true)
+        expected = logits
+      }
+    }
+  }
+
   @Test(
     "A sequence gets the same logits alone and in a step with others",
     .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: models)

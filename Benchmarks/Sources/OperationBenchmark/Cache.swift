@@ -67,7 +67,8 @@ final class Cache {
   private func withQueries(_ ends: [Int32], _ body: (inout ck_attention) -> Void, _ kind: Kind, head: Int) {
     let queries = (0..<ends.count * dim).map { Float($0 % 17) / 17 - 0.5 }
     let begins = [Int32](repeating: 0, count: ends.count)
-    var output = [Float](repeating: 0, count: ends.count * dim)
+    // The outputs, and room for those of a section.
+    var output = [Float](repeating: 0, count: 2 * ends.count * dim)
     queries.withUnsafeBufferPointer { queries in
       begins.withUnsafeBufferPointer { begins in
         ends.withUnsafeBufferPointer { ends in
@@ -76,6 +77,7 @@ final class Cache {
             (a.queries, a.query_count) = (queries.baseAddress, Int64(ends.count))
             (a.begin, a.end) = (begins.baseAddress, ends.baseAddress)
             a.output = output.baseAddress
+            a.section_output = output.baseAddress.map { $0 + ends.count * dim }
             body(&a)
           }
         }

@@ -63,6 +63,24 @@ typedef void (*ck_matmul_function)(const ck_matmul *);
 //   s[p] = scale * dot(query, key p);  softcap c > 0: s = c * tanh(s / c);  output = sum softmax(s)[p] * value p
 // with sinks: exp(sinks[q] - max) joins the denominator (gpt-oss).
 // Result of each query depends on nothing but its own row: not on which queries it is computed with.
+//
+// Long ranges are summed in sections, whose outputs are then joined in order, so that threads can share the positions of one query: a call
+// for each section with `sums`, then attention_join, gives the bits of one call over all positions.
+
+// A query's greatest score, and the sum of exp(score - maximum), over some positions.
+typedef struct {
+  float maximum, sum;
+} ck_attention_sum;
+
+enum { CK_ATTENTION_SECTIONS = 32 };  // that a query's positions lie in at most
+
+// Positions of each section of a query that sees positions up to `end`: sections begin at multiples of it.
+static inline int64_t ck_attention_section(int64_t end) {
+  int64_t length = 512;
+  while (end > CK_ATTENTION_SECTIONS * length) length *= 2;
+  return length;
+}
+
 typedef struct {
   const float *queries;        // [query_count][query_stride]
   int64_t query_stride, query_count;
@@ -78,6 +96,8 @@ typedef struct {
   const uint8_t *q8_values;
   const float *f32_keys;
   const float *f32_values;
+  float *section_output;       // room for min(query_count, 32) rows of value_dim; unused where no query sees two sections
+  ck_attention_sum *sums;      // NULL, or one per query, whose positions are of one section: then outputs are not divided by the sums
 } ck_attention;
 
 // ---- recurrences ----------------------------------------------------------------------------------------------------
@@ -160,6 +180,9 @@ typedef struct {
       const int32_t *list, int64_t count, const float *keys, int64_t key_dim, const float *values, int64_t value_dim,
       float *out_keys, float *out_values);
   void (*attention)(const ck_attention *);
+  // The output of a query from those of its sections, in order; sink: NULL or the query's.
+  void (*attention_join)(
+      const float *outputs, const ck_attention_sum *sums, int64_t sections, int64_t value_dim, const float *sink, float *out);
   void (*to_f16)(const float *x, int64_t n, uint16_t *out);
   void (*from_f16)(const uint16_t *x, int64_t n, float *out);
   // Stores one position's key into the interleaved cache: keys[(p / 16) * dim * 16 + i * 16 + p % 16].

@@ -9,6 +9,9 @@
 //   rose, the output and the 16 partial sums are multiplied by exp(m - m'); weights are exp(s - m')
 // - partial sums: the weight of position p is added to sum p mod 16, in order; at the end the tree of v_sum
 // - output: one chain of fma over the positions in order, for each element; at the end times 1 / sum
+// - positions that lie in several sections (ck_attention_section): each section by itself as above, undivided; then in order
+//   m' = max(m, m of the section), f = exp(m - m'), g = exp(m of the section - m'), sum' = fma(sum of the section, g, sum * f),
+//   output' = fma(output of the section, g, output * f)
 // - a sink then joins: m' = max(m, sink), f = exp(m - m'), sum' = fma(sum, f, exp(sink - m')), and the output is times f / sum'
 // A quant times its scale is exact in single precision, so all kinds of cache are read as floats and treated alike.
 #ifndef CKERNELS_ATTENTION_BODY_H
@@ -26,11 +29,16 @@ enum {
   tile_queries = 32,  // queries that go through a block of the cache together
 };
 
-// The state of the queries of a tile; their outputs so far are kept in the output itself.
+// The state of the queries of a tile within a section, and of the sections before it.
 typedef struct {
   const ck_attention *a;
   int64_t first;  // first query of the tile
   int count;
+  float *output;          // of the tile's queries in this section: the output itself where no query sees two
+  int64_t output_stride;  // elements
+  ck_attention_sum total[tile_queries];  // of the sections before; sum 0: there were none
+  int64_t section[tile_queries];         // positions of a section
+  bool seen[tile_queries];               // whether the query has seen a position of this section
   float maximum[tile_queries];
   float sums[tile_queries][16];
   float weights[tile_queries][block_positions];  // first the block's scores, then exp(score - maximum)
@@ -140,10 +148,10 @@ INLINE void score(attention_tile *t, cache_form form, int64_t block, int q, int 
 // Adds the values of positions from..<to of the block, weighted, to elements e..<e + 16 * vectors of `queries` outputs from q.
 INLINE void weigh(attention_tile *t, cache_form form, int64_t block, int q, int queries, int64_t e, int vectors, int from, int to) {
   const ck_attention *a = t->a;
-  float *output = a->output + (t->first + q) * a->output_stride + e;
+  float *output = t->output + q * t->output_stride + e;
   v16 sums[ATTENTION_QUERIES][2 * ATTENTION_VECTORS];
   for (int i = 0; i < queries; i++) {
-    for (int j = 0; j < vectors; j++) sums[i][j] = v_load(output + i * a->output_stride + 16 * j);
+    for (int j = 0; j < vectors; j++) sums[i][j] = v_load(output + i * t->output_stride + 16 * j);
   }
   for (int p = from; p < to; p++) {
     if (q == 0) fetch_keys(a, form, block, e, vectors, p);
@@ -155,14 +163,14 @@ INLINE void weigh(attention_tile *t, cache_form form, int64_t block, int q, int 
     }
   }
   for (int i = 0; i < queries; i++) {
-    for (int j = 0; j < vectors; j++) v_store(output + i * a->output_stride + 16 * j, sums[i][j]);
+    for (int j = 0; j < vectors; j++) v_store(output + i * t->output_stride + 16 * j, sums[i][j]);
   }
 }
 
 // Elements that fill no vector, for one query; not in Q8_0.
 static void weigh_rest(attention_tile *t, cache_form form, int64_t block, int q, int64_t e, int from, int to) {
   const ck_attention *a = t->a;
-  float *output = a->output + (t->first + q) * a->output_stride;
+  float *output = t->output + q * t->output_stride;
   for (; e < a->value_dim; e++) {
     for (int p = from; p < to; p++) {
       const int64_t at = (block + p) * a->value_dim + e;
@@ -214,7 +222,7 @@ static void soften(attention_tile *t, int q) {
   v16 sums = v_load(t->sums[q]);
   if (maximum > t->maximum[q]) {
     float factor = v_exp(v_set(t->maximum[q] - maximum))[0];
-    float *output = a->output + (t->first + q) * a->output_stride;
+    float *output = t->output + q * t->output_stride;
     scale(output, factor, a->value_dim, output);
     sums *= factor;
     t->maximum[q] = maximum;
@@ -279,40 +287,117 @@ static void clip_ranges(attention_tile *t, int64_t block) {
     t->from[q] = (int)(from < 0 ? 0 : from);
     t->to[q] = (int)(to > block_positions ? block_positions : to);
     if (t->from[q] >= t->to[q]) t->from[q] = t->to[q] = 0;
+    t->seen[q] |= t->from[q] < t->to[q];
   }
 }
 
-// The sinks join the sums; divides.
-static void finish(attention_tile *t) {
+// ---- sections -------------------------------------------------------------------------------------------------------
+
+// Joins a section to those before it. One in which all weights are zero changes nothing.
+static void join(ck_attention_sum *total, float *output, ck_attention_sum section, const float *section_output, int64_t n) {
+  if (section.sum == 0) return;
+  if (total->sum == 0) {
+    *total = section;
+    if (output != section_output) memcpy(output, section_output, (size_t)n * sizeof(float));
+    return;
+  }
+  float maximum = section.maximum > total->maximum ? section.maximum : total->maximum;
+  float before = v_exp(v_set(total->maximum - maximum))[0], factor = v_exp(v_set(section.maximum - maximum))[0];
+  scale(output, before, n, output);
+  add_scaled(output, section_output, factor, n, output);
+  *total = (ck_attention_sum){maximum, fmaf(section.sum, factor, total->sum * before)};
+}
+
+// A sink joins the sum; divides.
+static void finish(ck_attention_sum total, const float *sink, int64_t n, float *output) {
+  float factor = 1.0f, sum = total.sum;
+  if (sink) {
+    float maximum = *sink > total.maximum ? *sink : total.maximum;
+    factor = v_exp(v_set(total.maximum - maximum))[0];
+    sum = fmaf(sum, factor, v_exp(v_set(*sink - maximum))[0]);
+  }
+  scale(output, factor / sum, n, output);
+}
+
+static void begin_section(attention_tile *t, int q) {
+  // Finite, so that a first block of infinite scores does not end in a difference of infinities.
+  t->maximum[q] = -0x1.fffffep127f;
+  v_store(t->sums[q], v_set(0));
+  memset(t->output + q * t->output_stride, 0, (size_t)t->a->value_dim * sizeof(float));
+  t->seen[q] = false;
+}
+
+INLINE ck_attention_sum section_sum(const attention_tile *t, int q) {
+  return (ck_attention_sum){t->maximum[q], v_sum(v_load(t->sums[q]))};
+}
+
+static void end_section(attention_tile *t, int q) {
+  const ck_attention *a = t->a;
+  float *output = a->output + (t->first + q) * a->output_stride;
+  join(&t->total[q], output, section_sum(t, q), t->output + q * t->output_stride, a->value_dim);
+}
+
+static void attention_join(
+    const float *outputs, const ck_attention_sum *sums, int64_t sections, int64_t value_dim, const float *sink, float *out) {
+  ck_attention_sum total = {-0x1.fffffep127f, 0};
+  memset(out, 0, (size_t)value_dim * sizeof(float));
+  for (int64_t i = 0; i < sections; i++) join(&total, out, sums[i], outputs + i * value_dim, value_dim);
+  finish(total, sink, value_dim, out);
+}
+
+// ---- a tile ---------------------------------------------------------------------------------------------------------
+
+// Sets up the tile's queries. Where some see several sections, each section's outputs are summed apart.
+INLINE void begin_tile(attention_tile *t, const ck_attention *a, int64_t first, int count) {
+  t->a = a;
+  t->first = first;
+  t->count = count;
+  bool several = false;
+  for (int q = 0; q < count; q++) {
+    int64_t length = t->section[q] = ck_attention_section(a->end[first + q]);
+    several |= !a->sums && a->begin[first + q] / length != (a->end[first + q] - 1) / length;
+  }
+  t->output = several ? a->section_output : a->output + first * a->output_stride;
+  t->output_stride = several ? a->value_dim : a->output_stride;
+  for (int q = 0; q < count; q++) {
+    t->total[q] = (ck_attention_sum){-0x1.fffffep127f, 0};
+    begin_section(t, q);
+    if (several) memset(a->output + (first + q) * a->output_stride, 0, (size_t)a->value_dim * sizeof(float));
+  }
+}
+
+// Begins a section for each query that enters one with the block.
+INLINE void enter_block(attention_tile *t, int64_t block) {
+  for (int q = 0; q < t->count; q++) {
+    if (block % t->section[q] != 0 || !t->seen[q]) continue;
+    end_section(t, q);
+    begin_section(t, q);
+  }
+}
+
+INLINE void end_tile(attention_tile *t) {
   const ck_attention *a = t->a;
   for (int q = 0; q < t->count; q++) {
-    float *output = a->output + (t->first + q) * a->output_stride;
-    float sum = v_sum(v_load(t->sums[q]));
-    float factor = 1.0f;
-    if (a->sinks) {
-      float sink = a->sinks[t->first + q], maximum = sink > t->maximum[q] ? sink : t->maximum[q];
-      factor = v_exp(v_set(t->maximum[q] - maximum))[0];
-      sum = fmaf(sum, factor, v_exp(v_set(sink - maximum))[0]);
+    int64_t index = t->first + q;
+    if (a->sums) {
+      a->sums[index] = section_sum(t, q);
+      continue;
     }
-    scale(output, factor / sum, a->value_dim, output);
+    end_section(t, q);
+    finish(t->total[q], a->sinks ? a->sinks + index : NULL, a->value_dim, a->output + index * a->output_stride);
   }
 }
 
 INLINE void attend_tile(const ck_attention *a, cache_form form, int64_t first, int count) {
   attention_tile t;
-  t.a = a;
-  t.first = first;
-  t.count = count;
+  begin_tile(&t, a, first, count);
   int64_t begin = INT32_MAX, end = 0;
   for (int q = 0; q < count; q++) {
-    // Finite, so that a first block of infinite scores does not end in a difference of infinities.
-    t.maximum[q] = -0x1.fffffep127f;
-    v_store(t.sums[q], v_set(0));
-    memset(a->output + (first + q) * a->output_stride, 0, (size_t)a->value_dim * sizeof(float));
     begin = a->begin[first + q] < begin ? a->begin[first + q] : begin;
     end = a->end[first + q] > end ? a->end[first + q] : end;
   }
   for (int64_t block = begin / block_positions * block_positions; block < end; block += block_positions) {
+    if (!a->sums) enter_block(&t, block);
     clip_ranges(&t, block);
     score_block(&t, form, block);
     int q = 0;
@@ -325,7 +410,7 @@ INLINE void attend_tile(const ck_attention *a, cache_form form, int64_t first, i
 #endif
     for (; q < count; q++) weigh_one(&t, form, block, q, t.from[q], t.to[q]);
   }
-  finish(&t);
+  end_tile(&t);
 }
 
 static void attend_f16(const ck_attention *a, int64_t first, int count) { attend_tile(a, CACHE_F16, first, count); }

@@ -46,6 +46,7 @@ static void fill(ck_table *table) {
   table->gather = gather;
   table->gather_f32 = gather_f32;
   table->attention = attention;
+  table->attention_join = attention_join;
   table->to_f16 = to_f16;
   table->from_f16 = from_f16;
   table->store_key = store_key;

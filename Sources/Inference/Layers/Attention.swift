@@ -235,6 +235,7 @@ struct Attention: MixerPart {
     /// The output [token][head][value length].
     let attended: Columns
     let indexer: BlockIndexer.Buffers?
+    let sections: HeadAttention.Sections
     /// Queries as `HeadAttention` reads them. Written after the barrier that follows the projections, read before the one in front
     /// of the output.
     let rotated: UnsafeMutablePointer<Float>
@@ -247,6 +248,8 @@ struct Attention: MixerPart {
       headGates = room.parts.rows(attention.headGate == nil ? 0 : sizes.batch, length: attention.heads.queryCount)
       attended = room.parts.columns(sizes.batch, length: attention.output.columns, keepsPlain: attention.outputForm.plain)
       indexer = attention.indexer.map { BlockIndexer.Buffers(&room, $0.sizes, sizes) }
+      sections = HeadAttention.Sections(
+        &room, headCount: attention.heads.queryCount, valueLength: attention.heads.valueLength, sizes)
       rotated = room.output.floats(sizes.batch * attention.heads.queryCount * attention.heads.keyLength)
     }
   }

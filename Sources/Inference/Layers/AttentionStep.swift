@@ -23,7 +23,8 @@ struct AttentionStep {
     let cache = KeyValueCache(&state, attention.heads, thread.pass.state, team: team, teamCount: teamCount)
     core = HeadAttention(
       thread: thread, cache: cache, queries: buffers.rotated, window: attention.window, scale: attention.scale,
-      scoreCap: attention.scoreCap, sinks: thread.vector(attention.sinks), scratch: scratch.core, blocks: buffers.indexer?.chosen)
+      scoreCap: attention.scoreCap, sinks: thread.vector(attention.sinks), scratch: scratch.core, sections: buffers.sections,
+      blocks: buffers.indexer?.chosen)
     if let own = attention.indexer, let buffers = buffers.indexer, let scratch = scratch.indexer {
       let keys = Indexer.Keys(&state, length: own.sizes.length, thread.pass.state)
       indexer = BlockIndexerStep(thread, own, rotary: attention.rotary, heads: cache.heads.keys, buffers, keys, scratch)

@@ -17,6 +17,7 @@ struct HeadAttention {
   /// One logit for each query head.
   let sinks: Row?
   let scratch: Scratch
+  let sections: Sections
   /// The positions that tokens with more than so many before them attend to; nil: all.
   var chosen: ChosenPositions?
   /// The blocks of positions that tokens with more than so many before them attend to; nil: all.
@@ -28,6 +29,9 @@ struct HeadAttention {
     let end: UnsafeMutablePointer<Int32>
     let sinks: Row
     let outputs: Rows
+    /// The outputs of one section of the positions, where queries see several, and their sums.
+    let sectionOutputs: Rows
+    let sums: UnsafeMutablePointer<ck_attention_sum>
     /// Keys and values of chosen positions, as the cache has them: halves, or floats.
     let chosenKeys: UnsafeMutableRawPointer
     let chosenValues: UnsafeMutableRawPointer
@@ -51,6 +55,8 @@ struct HeadAttention {
       end = arena.integers(PassSizes.queryBlock)
       sinks = arena.row(PassSizes.queryBlock)
       outputs = arena.rows(PassSizes.queryBlock, length: valueLength)
+      sectionOutputs = arena.rows(PassSizes.queryBlock, length: valueLength)
+      sums = arena.take(PassSizes.queryBlock, of: ck_attention_sum.self)
     }
   }
 
@@ -59,9 +65,16 @@ struct HeadAttention {
   /// - Parameter heads: The team's query heads of the group.
   @inline(__always)
   func query(_ head: Int, of heads: Range<Int>, token: Int) -> Row {
-    let before = (heads.lowerBound - cache.heads.queries.lowerBound) * thread.step.count
-    let index = before + token * heads.count + head - heads.lowerBound
+    let index = query(heads, first: token * heads.count + head - heads.lowerBound)
     return Row(queries + index * cache.keyLength, count: cache.keyLength)
+  }
+
+  /// The number of a query among the team's.
+  ///
+  /// - Parameter first: Its number among those of its group, counted as [token][query head].
+  @inline(__always)
+  func query(_ heads: Range<Int>, first: Int) -> Int {
+    (heads.lowerBound - cache.heads.queries.lowerBound) * thread.step.count + first
   }
 
   /// Calls `publish` with each output of the team's heads that this thread has computed.
@@ -69,6 +82,7 @@ struct HeadAttention {
   /// Blocks of queries are counted through heads and runs; each goes to the first thread that is free.
   @inline(__always)
   func run(_ publish: (_ output: Row, _ token: Int, _ head: Int) -> Void) {
+    if sharesPositions { return runSections(publish) }
     let step = thread.step
     let limit = cache.heads.queries.count * step.count
     let block = max(1, min(PassSizes.queryBlock, (limit + thread.worker.teamSize - 1) / thread.worker.teamSize))
@@ -100,11 +114,17 @@ struct HeadAttention {
   }
 
   /// One block of queries of one head of keys and values, counted as [token][query head].
-  private func attend(_ head: Int, _ heads: Range<Int>, sequence: Int, _ block: Range<Int>) {
+  ///
+  /// - Parameter section: The only positions that are attended to; the outputs then go to `sections`.
+  func attend(_ head: Int, _ heads: Range<Int>, sequence: Int, _ block: Range<Int>, section: Section? = nil) {
     for (index, query) in block.enumerated() {
       let position = thread.step.positions[query / heads.count]
       scratch.begin[index] = window.first(for: position)
       scratch.end[index] = position + 1
+      if let section {
+        scratch.end[index] = min(scratch.end[index], section.positions.upperBound)
+        scratch.begin[index] = min(max(scratch.begin[index], section.positions.lowerBound), scratch.end[index])
+      }
       if let sinks { scratch.sinks[index] = sinks[heads.lowerBound + query % heads.count] }
     }
     var call = ck_attention()
@@ -137,7 +157,14 @@ struct HeadAttention {
     call.sinks = sinks == nil ? nil : UnsafePointer(scratch.sinks.start)
     call.output = scratch.outputs.start
     call.output_stride = Int64(cache.valueLength)
+    call.section_output = scratch.sectionOutputs.start
+    guard let section else { return thread.kernels.attention(&call) }
+    let first = self.query(heads, first: block.lowerBound)
+    call.output = sections.output(first, section.index, length: cache.valueLength)
+    call.output_stride = Int64(sections.count * cache.valueLength)
+    call.sums = scratch.sums
     thread.kernels.attention(&call)
+    for index in 0..<block.count { sections.sums[(first + index) * sections.count + section.index] = scratch.sums[index] }
   }
 
   /// Has a call read copies of the positions that its token has chosen; not of a quantised cache.

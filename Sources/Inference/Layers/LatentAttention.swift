@@ -187,6 +187,7 @@ struct LatentAttention: MixerPart {
     /// What gates it, before the logistic function.
     let gates: Rows
     let indexer: Indexer.Buffers?
+    let sections: HeadAttention.Sections
     /// Queries as `HeadAttention` reads them. Written after the barrier that follows the first products, read before the one in
     /// front of the output.
     let rotated: UnsafeMutablePointer<Float>
@@ -202,6 +203,8 @@ struct LatentAttention: MixerPart {
       plainQueries = room.parts.columns(batch * sizes.headCount, length: sizes.plainLength)
       latentAttended = room.parts.columns(batch * sizes.headCount, length: sizes.rank)
       indexer = attention.indexer.map { Indexer.Buffers(&room, $0.sizes, pass) }
+      sections = HeadAttention.Sections(
+        &room, headCount: sizes.headCount, valueLength: sizes.heads.valueLength, pass)
       rotated = room.output.floats(batch * sizes.headCount * sizes.cachedLength)
     }
   }

@@ -26,7 +26,8 @@ struct LatentAttentionStep {
       &state, attention.sizes.heads, thread.pass.state, team: thread.worker.team, teamCount: thread.worker.teamCount)
     core = HeadAttention(
       thread: thread, cache: cache, queries: buffers.rotated, window: Window(), scale: attention.sizes.scale, sinks: nil,
-      scratch: scratch.core, chosen: attention.sizes.indexer == nil ? nil : thread.buffers.chosen)
+      scratch: scratch.core, sections: buffers.sections,
+      chosen: attention.sizes.indexer == nil ? nil : thread.buffers.chosen)
     if let own = attention.indexer, let buffers = buffers.indexer, let scratch = scratch.indexer {
       let keys = Indexer.Keys(&state, length: own.sizes.length, thread.pass.state)
       indexer = IndexerStep(thread, own, rotary: attention.rotary ?? 0, buffers, keys, scratch)

@@ -202,6 +202,15 @@ struct Kernels {
   @inline(__always)
   func attention(_ call: inout ck_attention) { table.pointee.attention(&call) }
 
+  /// One query's output from those of its sections, which lie one after the other.
+  @inline(__always)
+  func joinSections(
+    _ outputs: UnsafePointer<Float>, _ sums: UnsafePointer<ck_attention_sum>, count: Int, sink: UnsafePointer<Float>?,
+    into output: Row
+  ) {
+    table.pointee.attention_join(outputs, sums, Int64(count), Int64(output.count), sink, output.start)
+  }
+
   @inline(__always)
   func storeKey(_ key: Row, position: Int, at keys: UnsafeMutablePointer<Float>) {
     table.pointee.store_key_f32(key.start, Int64(key.count), Int64(position), keys)
