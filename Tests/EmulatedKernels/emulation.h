@@ -5,6 +5,9 @@
 #define SIMDE_ENABLE_NATIVE_ALIASES 1
 #include <simde/x86/avx512.h>
 
+// Vectors are passed between functions of one file only.
+#pragma clang diagnostic ignored "-Wpsabi"
+
 // What would declare the compiler's own.
 #define __IMMINTRIN_H
 
@@ -19,8 +22,6 @@ static inline simde__m512i emulated_mulhi_epu16(simde__m512i a, simde__m512i b) 
   return simde_mm512_inserti64x4(simde_mm512_castsi256_si512(low), high, 1);
 }
 #define _mm512_mulhi_epu16 emulated_mulhi_epu16
-
-#pragma clang diagnostic ignored "-Wpsabi"
 
 // The registers that this keeps sums in are not there.
 #define ONE_AFTER_THE_OTHER(sum) (void)0
