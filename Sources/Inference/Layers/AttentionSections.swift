@@ -6,7 +6,7 @@ import PackRuntime
 /// Threads that share the positions of queries.
 ///
 /// A step that generates has few queries: fewer than threads in a large team, and all heads of one group read the same keys and values.
-/// Behind many positions, threads therefore take sections of these, each for all queries of a group, and the sections' outputs are joined
+/// After many positions, threads therefore take sections of these, each for all queries of a group, and the sections' outputs are joined
 /// in order. `ck_attention` does the same on one thread, bit for bit.
 extension HeadAttention {
   /// Some positions that threads take together.
