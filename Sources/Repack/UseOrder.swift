@@ -28,12 +28,12 @@ struct UseOrder: Comparable {
 
   /// Beginnings of the names within a layer; a longer one comes before those that it begins with.
   static let steps = [
-    "attn_res_score", "attn_norm", "attn_qkv", "attn_q_a", "attn_q_b", "attn_q", "attn_kv", "attn_k", "attn_v", "attn_gate",
-    "attn_sinks", "shortconv", "ssm_in", "ssm_ba", "ssm_beta", "ssm_alpha", "ssm_f", "ssm_g", "ssm_conv1d", "ssm_dt", "ssm_a",
-    "ssm_d", "ssm_norm", "ssm_out", "indexer", "attn_output", "attn_post", "post_attention_norm", "ffn_res_score", "ffn_norm",
-    "ffn_gate_inp", "exp_probs", "ffn_latent_down", "ffn_routed_down", "ffn_gate_up", "ffn_gate", "ffn_up", "ffn_down",
-    "ffn_latent_up", "ffn_routed_norm", "ffn_routed_up", "ffn_post", "pre_ffw_norm", "post_ffw_norm", "inp_gate", "proj",
-    "post_norm", "layer_output_scale",
+    "attn_res_score", "hc_attn", "attn_norm", "attn_qkv", "attn_q_a", "attn_q_b", "attn_q", "attn_kv", "attn_k", "attn_v",
+    "attn_gate", "attn_sinks", "shortconv", "ssm_in", "ssm_ba", "ssm_beta", "ssm_alpha", "ssm_f", "ssm_g", "ssm_conv1d", "ssm_dt",
+    "ssm_a", "ssm_d", "ssm_norm", "ssm_out", "indexer", "attn_compressor", "attn_output", "attn_post", "post_attention_norm",
+    "ffn_res_score", "hc_ffn", "ffn_norm", "ffn_gate_inp", "exp_probs", "ffn_latent_down", "ffn_routed_down", "ffn_gate_up",
+    "ffn_gate", "ffn_up", "ffn_down", "ffn_latent_up", "ffn_routed_norm", "ffn_routed_up", "ffn_post", "pre_ffw_norm",
+    "post_ffw_norm", "inp_gate", "proj", "post_norm", "layer_output_scale",
   ]
 
   static func < (left: UseOrder, right: UseOrder) -> Bool {

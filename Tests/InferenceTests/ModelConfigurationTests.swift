@@ -30,6 +30,17 @@ struct ModelConfigurationTests {
       sizes.merge(
         ["ssm.state_size": 16, "ssm.group_count": 2, "ssm.time_step_rank": 4, "ssm.inner_size": 64, "ssm.conv_kernel": 4]
       ) { $1 }
+    case .compressed:
+      sizes["attention.head_count_kv"] = 1
+      sizes.merge(
+        [
+          "attention.key_length": 32, "attention.q_lora_rank": 32, "attention.sliding_window": 16,
+          "attention.output_group_count": 2,
+          "attention.output_lora_rank": 16, "attention.compress_ratios": 4, "attention.compress_rope_freq_base": 160_000,
+          "attention.indexer.head_count": 2, "attention.indexer.key_length": 32, "attention.indexer.top_k": 8,
+          "hyper_connection.count": 4, "hyper_connection.sinkhorn_iterations": 20, "hash_layer_count": 1,
+        ]
+      ) { $1 }
     case .attention, .convolutions, .mambas, nil: break
     }
     if (try? Architecture.named(architecture))?.choosesBlocks == true {

@@ -50,6 +50,41 @@ struct TraitTests {
     #expect(try off.logits() != model.logits())
   }
 
+  @Test("A shared expert of DeepSeek V4 has the limit of the others where the file names none")
+  func sharedLimit() throws {
+    let model = try Self.model("deepseek4-5.F16")
+    var silent = model
+    silent.metadata["deepseek4.swiglu_clamp_shexp"] = nil
+    #expect(try silent.logits() == model.logits())
+    var off = model
+    off.set("swiglu_clamp_shexp", .float32(0))
+    #expect(try off.logits() != model.logits())
+  }
+
+  @Test("A token's experts that do not exist are refused by the tensor's name")
+  func tokenExperts() throws {
+    var model = try Self.model("deepseek4-5.F16")
+    let name = "blk.1.ffn_gate_tid2eid.weight"
+    let index = try #require(model.tensors.firstIndex { $0.name == name })
+    model.tensors[index].bytes[40] = 8
+    let error = #expect(throws: ModelError.self) { try model.logits() }
+    guard case .badValue(name, "8", "0 to 7") = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
+  @Test("A file that counts prediction layers and has none is refused, as the layers left out would be others")
+  func countedPredictionLayers() throws {
+    var model = try Self.model("deepseek4-5.F16")
+    model.set("nextn_predict_layers", .uint32(1))
+    let error = #expect(throws: ModelError.self) { try model.logits() }
+    guard case .unusedTensor(let name) = error, name.hasPrefix("blk.3.") else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
   @Test("Experts between matrices that change nothing give what they give without them", arguments: [1, 2])
   func latentExperts(nodes: Int) throws {
     let model = try Self.model("nemotron_h_moe-5.F16")

@@ -133,13 +133,16 @@ extension Architecture {
       outputGate: .perHead, gating: .sigmoid, normalisesExpertWeights: false, readsExpertWeightsNorm: true),
   ]
 
-  /// Models with latent attention.
+  /// Models with latent attention, and what came after it.
   private static let latents = [
     Architecture(
       name: "deepseek2", mixers: .latent, keys: [.temperature], pairing: .adjacent,
       // GLM 4.7 Flash; DeepSeek V2 and V2.5 have softmax.
       gatingException: GatingException(layerCounts: 47...48, vocabularySize: 154_880, gating: .sigmoid),
       normalisesExpertWeights: false, readsExpertWeightsNorm: true),
+    Architecture(
+      name: "deepseek4", mixers: .compressed, keys: [.expertClamp, .sharedClamp, .streams, .hashLayers], pairing: .adjacent,
+      limitsGateFirst: true, gating: .rootSoftplus, normalisesExpertWeights: false, readsExpertWeightsNorm: true),
     Architecture(
       name: "deepseek32", mixers: .latent, pairing: .adjacent,
       indexer: Indexer.Traits(pairing: .halves, epsilon: 1e-6, sharingContextLength: nil), gating: .sigmoid,

@@ -89,6 +89,8 @@ public struct Architecture: Sendable {
   // MARK: Networks
 
   var activation = Activation.swiGLU
+  /// Where the file limits SwiGLU, its gate is limited before it is bent.
+  var limitsGateFirst = false
   /// The gate used where the file names none.
   var gating = ExpertGating.softmax
   /// Models whose files name no gate and which have another one.
@@ -125,6 +127,8 @@ public struct Architecture: Sendable {
     case mambas
     /// Kimi's delta nets, and latent attention where a layer has heads of keys and values.
     case kimiDeltaNets
+    /// Attention to a window and to keys that stand for blocks of tokens.
+    case compressed
   }
 
   /// Which layers see a window only.
@@ -155,6 +159,8 @@ public struct Architecture: Sendable {
     case expertLatent = "expert_latent_length"
     case mixtureLatent = "moe_latent_size"
     case residualPeriod = "attn_res.block_size"
+    case streams = "hyper_connection.count"
+    case hashLayers = "hash_layer_count"
   }
 
   /// Models of an architecture that are told from the others by their sizes.
@@ -189,6 +195,8 @@ enum Activation: Sendable, Equatable {
   case clampedSwiGLU
   /// SwiGLU whose two factors are limited: the first from above, `up` on both sides.
   case limitedSwiGLU(Float)
+  /// SwiGLU with limited inputs: the gate from above, `up` on both sides.
+  case cappedSwiGLU(Float)
   /// Both are bent before they are multiplied: β·tanh(gate / β)·sigmoid(gate) by γ·tanh(up / γ), or by up where γ is 0.
   case situ(beta: Float, linear: Float)
   /// max(0, up)², without a gate.
@@ -204,6 +212,8 @@ enum ExpertGating: Int, Sendable {
   case sigmoid = 2
   /// Softmax over the chosen experts' scores only.
   case softmaxOfChosen = 3
+  /// √(log(1 + exp(score)))
+  case rootSoftplus = 4
 }
 
 /// Over what queries and keys are normalised.

@@ -29,6 +29,8 @@ public struct ModelConfiguration: Sendable {
   let layerInputLength: Int
   /// Layers from one residual that is put away to the next one; 0: none is.
   let residualPeriod: Int
+  /// Residual streams and how parts read and write them; nil: there is one.
+  let streams: HyperConnection.Configuration?
   /// What embeddings, outputs of mixers and networks, and logits are multiplied by.
   let embeddingScale: Float
   let residualScale: Float
@@ -90,6 +92,7 @@ public struct ModelConfiguration: Sendable {
     }
     let period = Architecture.OptionalKey.residualPeriod
     residualPeriod = architecture.keys.contains(period) ? try reader.size(period.rawValue) ?? 0 : 0
+    streams = try HyperConnection.Configuration(reader, architecture, embeddingLength: embeddingLength)
     layers = try LayerConfiguration.all(reader, architecture, embeddingLength: embeddingLength)
     try GraphKeys.check(reader)
     rotaries = layers.compactMap(\.mixer?.rotary).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
@@ -123,6 +126,7 @@ struct LayerConfiguration: Sendable, Equatable {
         mixer = .mamba(try RecurrentSizes(reader, leastTaps: 2))
       case .kimiDeltaNets where try reader.size("attention.head_count_kv", layer: layer) == 0:
         mixer = .kimiDelta(try KimiDeltaNet.Configuration(reader, layer: layer))
+      case .compressed: mixer = .compressed(try CompressedAttention.Configuration(reader, architecture, layer: layer))
       case .kimiDeltaNets: mixer = .latent(try LatentAttention.Configuration(reader, architecture, layer: layer))
       case .attention, .deltaNets, .convolutions, .mambas:
         mixer = .attention(

@@ -138,10 +138,12 @@ extension Architecture {
       }
       return .situ(beta: beta, linear: max(0, try reader.number("activation.situ_linear_beta") ?? 0))
     }
-    guard keys.contains(key), let limit = try reader.number(key.rawValue, layer: layer, from: 0), limit > 0 else {
-      return activation
-    }
-    return .limitedSwiGLU(limit)
+    guard keys.contains(key) else { return activation }
+    // Where it says nothing of the shared expert, that has the others' limit.
+    let other =
+      limitsGateFirst && key == .sharedClamp ? try reader.number(OptionalKey.expertClamp.rawValue, layer: layer, from: 0) : nil
+    guard let limit = try reader.number(key.rawValue, layer: layer, from: 0) ?? other, limit > 0 else { return activation }
+    return limitsGateFirst ? .cappedSwiGLU(limit) : .limitedSwiGLU(limit)
   }
 }
 

@@ -22,6 +22,8 @@ struct HeadAttention {
   var chosen: ChosenPositions?
   /// The blocks of positions that tokens with more than so many before them attend to; nil: all.
   var blocks: ChosenBlocks?
+  /// The keys that tokens attend to, where some stand for blocks; nil: none do.
+  var windowAndBlocks: WindowAndBlocks?
 
   /// One block of queries: the positions that each sees, its sink, and its output.
   struct Scratch {
@@ -97,7 +99,7 @@ struct HeadAttention {
         while first < end {
           var count = min(block, end - first)
           // Tokens choose for themselves.
-          if chosen != nil || blocks != nil { count = min(count, heads.count - first % heads.count) }
+          if chosen != nil || blocks != nil || windowAndBlocks != nil { count = min(count, heads.count - first % heads.count) }
           if item == next {
             attend(head, heads, sequence: run.sequence, first..<first + count)
             for index in 0..<count {
@@ -149,6 +151,10 @@ struct HeadAttention {
     let (token, last) = (block.lowerBound / heads.count, scratch.end[0] - 1)
     if let blocks, blocks.isNeeded(at: last) {
       let count = blocks.expand(token, head: head, upTo: last, into: scratch.positions)
+      attend(to: scratch.positions, count: count, block.count, &call)
+    }
+    if let windowAndBlocks {
+      let count = windowAndBlocks.list(token, position: last, into: scratch.positions)
       attend(to: scratch.positions, count: count, block.count, &call)
     }
     call.key_dim = Int64(cache.keyLength)

@@ -71,16 +71,18 @@ struct Indexer {
   var readsQuants: Bool { key.readsQuants || weights.readsQuants }
   var readsFloats: Bool { key.readsFloats || weights.readsFloats }
 
-  /// One layer's keys on one team [sequence][position / 16][element][16 positions].
+  /// One layer's keys on one team [sequence][position / 16][element][16 positions], of positions or of blocks of them.
   struct Keys {
     private let start: UnsafeMutablePointer<Float>
     private let length: Int
     private let stride: Int
+    private let ratio: Int
 
+    /// - Parameter ratio: Positions of a key.
     @inline(__always)
-    init(_ arena: inout Arena, length: Int, _ state: StateSizes) {
-      self.length = length
-      stride = state.positions * length
+    init(_ arena: inout Arena, length: Int, _ state: StateSizes, ratio: Int = 1) {
+      (self.length, self.ratio) = (length, ratio)
+      stride = ((state.positions + ratio - 1) / ratio + 15) / 16 * 16 * length
       start = arena.floats(state.sequences * stride)
     }
 
@@ -88,7 +90,7 @@ struct Indexer {
     var piece: StatePiece {
       StatePiece(
         start: start, sequenceStride: stride * MemoryLayout<Float>.stride,
-        extent: .positions(unit: 16, byteCount: 16 * length * MemoryLayout<Float>.stride))
+        extent: .positions(unit: 16 * ratio, byteCount: 16 * length * MemoryLayout<Float>.stride))
     }
 
     /// All of a sequence's, as `ck_table.index` reads them.

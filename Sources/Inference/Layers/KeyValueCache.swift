@@ -10,11 +10,16 @@ public enum CacheType: String, Sendable, CaseIterable {
 
 /// One layer's keys and values on one team, for each sequence and each head that the team keeps.
 ///
-/// Keys lie as `ck_attention` reads them, 16 positions interleaved; values row by row. It can be cut back to any position.
+/// Keys lie as `ck_attention` reads them, 16 positions interleaved; values row by row. It can be cut back to any position. Where some
+/// keys stand for blocks of positions, these follow all others.
 struct KeyValueCache {
   let heads: TeamHeads
   let isQuantised: Bool
   let isSingle: Bool
+  /// Positions of a block that has a key and a value of its own; 0: none has.
+  private let blockRatio: Int
+  /// Where the first block's stand; positions stand before.
+  let firstBlock: Int
   /// Numbers of one position's key and value.
   let keyLength: Int
   let valueLength: Int
@@ -28,15 +33,17 @@ struct KeyValueCache {
   private let valueHeadStride: Int
 
   @inline(__always)
-  init(_ arena: inout Arena, _ heads: Heads, _ sizes: StateSizes, team: Int, teamCount: Int) {
+  init(_ arena: inout Arena, _ heads: Heads, _ sizes: StateSizes, blockRatio: Int = 0, team: Int, teamCount: Int) {
+    (self.blockRatio, firstBlock) = (blockRatio, sizes.positions)
+    let places = sizes.positions + (blockRatio == 0 ? 0 : ((sizes.positions + blockRatio - 1) / blockRatio + 15) / 16 * 16)
     self.heads = TeamHeads(heads, team: team, teamCount: teamCount)
     isQuantised = sizes.cacheType == .q8_0 && heads.allowsQuantisedCache
     isSingle = heads.areSingle
     (keyLength, valueLength) = (heads.keyLength, heads.valueLength)
     keyByteCount = isQuantised ? keyLength / 32 * 34 : keyLength * heads.elementByteCount
     valueByteCount = isQuantised ? valueLength / 32 * 34 : valueLength * heads.elementByteCount
-    keyHeadStride = sizes.positions * keyByteCount
-    valueHeadStride = (sizes.positions * valueByteCount + 63) / 64 * 64
+    keyHeadStride = places * keyByteCount
+    valueHeadStride = (places * valueByteCount + 63) / 64 * 64
     let count = sizes.sequences * self.heads.keys.count
     keys = arena.take(count * keyHeadStride, of: UInt8.self)
     values = arena.take(count * valueHeadStride, of: UInt8.self)
@@ -58,14 +65,21 @@ struct KeyValueCache {
   var pieces: [StatePiece] {
     // A group of 16 positions lies together.
     let group = 16 * keyByteCount
+    let (keyStride, valueStride) = (heads.keys.count * keyHeadStride, heads.keys.count * valueHeadStride)
     return heads.keys.flatMap { head in
-      [
+      let (keys, values) = (keys(sequence: 0, head: head), values(sequence: 0, head: head))
+      let positions = [
+        StatePiece(start: keys, sequenceStride: keyStride, extent: .positions(unit: 16, byteCount: group)),
+        StatePiece(start: values, sequenceStride: valueStride, extent: .positions(unit: 1, byteCount: valueByteCount)),
+      ]
+      guard blockRatio > 0 else { return positions }
+      return positions + [
         StatePiece(
-          start: keys(sequence: 0, head: head), sequenceStride: heads.keys.count * keyHeadStride,
-          extent: .positions(unit: 16, byteCount: group)),
+          start: keys + firstBlock / 16 * group, sequenceStride: keyStride,
+          extent: .positions(unit: 16 * blockRatio, byteCount: group)),
         StatePiece(
-          start: values(sequence: 0, head: head), sequenceStride: heads.keys.count * valueHeadStride,
-          extent: .positions(unit: 1, byteCount: valueByteCount)),
+          start: values + firstBlock * valueByteCount, sequenceStride: valueStride,
+          extent: .positions(unit: blockRatio, byteCount: valueByteCount)),
       ]
     }
   }

@@ -7,6 +7,8 @@
 struct Layer {
   /// What the mixer reads; nil: the residual.
   let mixerMixture: ResidualAttention?
+  /// How the mixer reads several residuals and writes them; nil: there is one.
+  let mixerConnection: HyperConnection?
   /// Whether the residual is put away once the mixer has read it.
   let putsResidualAway: Bool
   let mixerNorm: Norm
@@ -22,6 +24,7 @@ struct Layer {
   let networkNorm: Norm?
   /// What the network reads; nil: the residual.
   let networkMixture: ResidualAttention?
+  let networkConnection: HyperConnection?
   /// Nil: the layer is a mixer.
   let network: Network?
   let networkInputIsQuantised: Bool
@@ -44,6 +47,8 @@ struct Layer {
       "\(prefix)attn_res_score", count: period == 0 ? 0 : (index + period - 1) / period, configuration, &binder)
     networkMixture = try ResidualAttention(
       "\(prefix)ffn_res_score", count: period == 0 ? 0 : index / period + 1, configuration, &binder)
+    mixerConnection = try HyperConnection("\(prefix)hc_attn", configuration, &binder)
+    networkConnection = try HyperConnection("\(prefix)hc_ffn", configuration, &binder)
     let first = try Norm("\(prefix)attn_norm.weight", configuration, &binder)
     mixerNorm = first
     mixer = try Mixer(configuration, index, prefix, &binder)
@@ -186,6 +191,7 @@ enum Mixer {
   case convolution(ShortConvolution)
   case mamba(Mamba)
   case kimiDelta(KimiDeltaNet)
+  case compressed(CompressedAttention)
 
   /// Its kind and sizes.
   enum Configuration: Sendable, Equatable {
@@ -195,11 +201,13 @@ enum Mixer {
     case convolution(ShortConvolution.Configuration)
     case mamba(RecurrentSizes)
     case kimiDelta(KimiDeltaNet.Configuration)
+    case compressed(CompressedAttention.Configuration)
 
     var rotary: RotaryConfiguration? {
       switch self {
       case .attention(let attention): attention.rotary
       case .latent(let attention): attention.rotary
+      case .compressed(let attention): attention.rotary
       case .delta, .convolution, .mamba, .kimiDelta: nil
       }
     }
@@ -210,6 +218,7 @@ enum Mixer {
       case .attention(let attention):
         (attention.source == nil ? attention.heads.numbersPerPosition : 0) + 2 * (attention.indexer?.length ?? 0)
       case .latent(let attention): attention.heads.numbersPerPosition + 2 * (attention.indexer?.length ?? 0)
+      case .compressed(let attention): attention.numbersPerPosition
       case .delta, .convolution, .mamba, .kimiDelta: 0
       }
     }
@@ -222,6 +231,7 @@ enum Mixer {
       case .convolution(let convolution): convolution.stateLength
       case .mamba(let mamba): mamba.stateLength
       case .kimiDelta(let net): net.sizes.stateLength
+      case .compressed(let attention): attention.stateLength
       }
     }
   }
@@ -236,6 +246,7 @@ enum Mixer {
     case .convolution(let configuration): self = .convolution(try ShortConvolution(configuration, model, prefix, &binder))
     case .mamba(let configuration): self = .mamba(try Mamba(configuration, model, prefix, &binder))
     case .kimiDelta(let configuration): self = .kimiDelta(try KimiDeltaNet(configuration, model, prefix, &binder))
+    case .compressed(let configuration): self = .compressed(try CompressedAttention(configuration, model, prefix, &binder))
     }
   }
 
@@ -254,6 +265,7 @@ enum Mixer {
     case .convolution(let convolution): convolution
     case .mamba(let mamba): mamba
     case .kimiDelta(let net): net
+    case .compressed(let attention): attention
     }
   }
 }
@@ -317,7 +329,8 @@ extension PassThread {
 
   private func runMixer(_ layer: UnsafePointer<Layer>, _ index: Int) {
     normalize(
-      layer.pointee.mixerNorm, layer.pointee.mixerMixture, quantizing: layer.pointee.mixerInputIsQuantised,
+      layer.pointee.mixerNorm, layer.pointee.mixerMixture, layer.pointee.mixerConnection,
+      quantizing: layer.pointee.mixerInputIsQuantised,
       inTwoParts: layer.pointee.mixer?.readsTwoParts ?? false)
     if layer.pointee.putsResidualAway { putResidualAway(layer.pointee.mixerMixture?.count ?? 0) }
     switch layer.pointee.mixer {
@@ -327,9 +340,11 @@ extension PassThread {
     case .convolution(let convolution)?: ShortConvolutionStep(self, convolution, layer: index).run()
     case .mamba(let mamba)?: MambaStep(self, mamba, layer: index).run()
     case .kimiDelta(let net)?: KimiDeltaNetStep(self, net, layer: index).run()
+    case .compressed(let attention)?: CompressedAttentionStep(self, attention, layer: index).run()
     case nil: break
     }
-    addToResidual(layer.pointee.mixerOutputBias, layer.pointee.mixerOutputNorm, scale: layer.pointee.mixerScale)
+    addToResidual(
+      layer.pointee.mixerOutputBias, layer.pointee.mixerOutputNorm, layer.pointee.mixerConnection, scale: layer.pointee.mixerScale)
   }
 
   private func runNetwork(_ layer: UnsafePointer<Layer>) {
@@ -338,13 +353,16 @@ extension PassThread {
         both, layer.pointee.networkNorm ?? .none, outputNorm: layer.pointee.networkOutputNorm, scale: layer.pointee.networkScale)
     }
     if let norm = layer.pointee.networkNorm {
-      normalize(norm, layer.pointee.networkMixture, quantizing: layer.pointee.networkInputIsQuantised)
+      normalize(
+        norm, layer.pointee.networkMixture, layer.pointee.networkConnection, quantizing: layer.pointee.networkInputIsQuantised)
     }
     switch layer.pointee.network {
     case .dense(let network)?: GatedNetworkStep(self, network).run()
     case .experts(let mixture)?: MixtureStep(self, mixture).run()
     case .both?, nil: break
     }
-    addToResidual(layer.pointee.networkOutputBias, layer.pointee.networkOutputNorm, scale: layer.pointee.networkScale)
+    addToResidual(
+      layer.pointee.networkOutputBias, layer.pointee.networkOutputNorm, layer.pointee.networkConnection,
+      scale: layer.pointee.networkScale)
   }
 }

@@ -10,6 +10,8 @@ struct Mixture: LayerPart {
   let routerNorm: Vector
   /// Added to the experts' scores for choosing them, not for weighing them.
   let selectionBias: Vector
+  /// The experts of each token of the vocabulary [token][rank], whatever their scores; nil: scores choose.
+  let tokenExperts: UnsafePointer<Int32>?
   let experts: GatedNetwork
   /// What lies between the residual and the experts; nil: nothing.
   let latent: LatentExperts?
@@ -31,11 +33,15 @@ struct Mixture: LayerPart {
     let sharedActivation: Activation
     /// Elements of the experts' inputs and outputs; nil: as many as the residual has.
     let latentLength: Int?
+    /// Whether the token itself chooses.
+    let isChosenByToken: Bool
 
     init(_ reader: MetadataReader, _ architecture: Architecture, _ routing: Routing, layer: Int) throws(ModelError) {
       self.routing = routing
       activation = try architecture.activation(limitedBy: .expertClamp, reader, layer: layer)
       sharedActivation = try architecture.activation(limitedBy: .sharedClamp, reader, layer: layer)
+      let hash = Architecture.OptionalKey.hashLayers
+      isChosenByToken = architecture.keys.contains(hash) ? layer < (try reader.size(hash.rawValue) ?? 0) : false
       latentLength = try LatentExperts.length(reader, architecture)
       hiddenLength = try reader.size("expert_feed_forward_length", layer: layer)
       let count = try reader.size("expert_shared_count") ?? 0
@@ -64,6 +70,15 @@ struct Mixture: LayerPart {
     router = try binder.matrix(
       "\(prefix)ffn_gate_inp", columns: model.embeddingLength, rows: routing.count, hasFactors: !hasRouterNorm)
     selectionBias = try binder.vector("\(prefix)exp_probs_b.bias", count: routing.count, isRequired: false)
+    if configuration.isChosenByToken {
+      let (name, vocabulary) = ("\(prefix)ffn_gate_tid2eid.weight", binder.shape("token_embd.weight")?.rows ?? 0)
+      tokenExperts = try binder.integers(name, columns: routing.usedCount, rows: vocabulary, below: routing.count)
+      guard binder.shape(name) != nil else { throw .missingTensor(name: name) }
+    } else {
+      tokenExperts = nil
+    }
+    // What images would add to the scores.
+    if model.architecture.keys.contains(.hashLayers) { binder.skip("\(prefix)exp_probs_b_vl.bias") }
     guard let length = configuration.hiddenLength ?? Self.hiddenLength(prefix, binder) else {
       throw .missingTensor(name: "\(prefix)ffn_up_exps.weight")
     }

@@ -91,6 +91,12 @@ struct MixtureStep {
 
   private func choose(token: Int) {
     let first = token * routing.usedCount
+    if let table = mixture.tokenExperts {
+      (choices.experts + first).update(from: table + Int(thread.step.tokens[token]) * routing.usedCount, count: routing.usedCount)
+      return routing.weigh(
+        buffers.scores[token], bias: thread.vector(mixture.router.bias), thread.kernels, scratch.routing,
+        ranks: choices.experts + first, weights: choices.weights[first..<first + routing.usedCount])
+    }
     routing.choose(
       buffers.scores[token], bias: thread.vector(mixture.router.bias), selectionBias: thread.vector(mixture.selectionBias),
       thread.kernels, scratch.routing, ranks: choices.experts + first, weights: choices.weights[first..<first + routing.usedCount])

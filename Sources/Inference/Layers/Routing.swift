@@ -24,7 +24,7 @@ struct Routing: Sendable, Equatable {
     self.usedCount = usedCount
     if let number = try reader.size("expert_gating_func"), number != 0 {
       guard let gating = ExpertGating(rawValue: number) else {
-        throw .badValue(key: reader.key("expert_gating_func"), value: "\(number)", expected: "1, 2 or 3")
+        throw .badValue(key: reader.key("expert_gating_func"), value: "\(number)", expected: "1 to 4")
       }
       self.gating = gating
     } else {
@@ -84,11 +84,7 @@ struct Routing: Sendable, Equatable {
     let (probabilities, selection) = (scratch.probabilities, scratch.selection)
     if let bias { kernels.add(scores, bias, into: probabilities) } else { probabilities.copy(scores) }
     if choosesBeforeGate { selection.copy(probabilities) }
-    switch gating {
-    case .softmax: kernels.softmax(probabilities)
-    case .sigmoid: for index in 0..<count { probabilities[index] = logistic(probabilities[index]) }
-    case .softmaxOfChosen: break
-    }
+    gate(probabilities, kernels)
     if !choosesBeforeGate { selection.copy(probabilities) }
     if let selectionBias { kernels.add(selection, selectionBias, into: selection) }
     // Minus infinity marks those that cannot be chosen, so nothing else may be it.
@@ -98,6 +94,26 @@ struct Routing: Sendable, Equatable {
     rank(selection, into: ranks)
     for rank in 0..<usedCount { weights[rank] = probabilities[Int(ranks[rank])] }
     weigh(weights, kernels)
+  }
+
+  /// Weighs one token's experts, which something else has chosen.
+  func weigh(
+    _ scores: Row, bias: Row?, _ kernels: Kernels, _ scratch: Scratch, ranks: UnsafeMutablePointer<Int32>, weights: Row
+  ) {
+    let probabilities = scratch.probabilities
+    if let bias { kernels.add(scores, bias, into: probabilities) } else { probabilities.copy(scores) }
+    gate(probabilities, kernels)
+    for rank in 0..<usedCount { weights[rank] = probabilities[Int(ranks[rank])] }
+    weigh(weights, kernels)
+  }
+
+  private func gate(_ scores: Row, _ kernels: Kernels) {
+    switch gating {
+    case .softmax: kernels.softmax(scores)
+    case .sigmoid: for index in 0..<count { scores[index] = logistic(scores[index]) }
+    case .rootSoftplus: for index in 0..<count { scores[index] = Float(softplus(Double(scores[index])).squareRoot()) }
+    case .softmaxOfChosen: break
+    }
   }
 
   private func weigh(_ weights: Row, _ kernels: Kernels) {

@@ -29,6 +29,11 @@ struct PassSizes {
   let layerInputLength: Int
   /// Residuals that are put away on the way through the layers.
   let residualCount: Int
+  /// Residual streams.
+  let streamCount: Int
+  /// Weights that a token needs to read and write several streams, and scores that they come from; 0 where there is one stream.
+  let connectionLength: Int
+  let streamScoreLength: Int
 
   /// Steps of up to this many tokens keep the residual in every thread, which saves the barriers of sharing it.
   static let tokensPerThread = 4
@@ -49,9 +54,12 @@ struct PassSizes {
     let inputs = weights.layerInputs
     layerInputLength = inputs?.length ?? 0
     residualCount = weights.outputMixture?.count ?? 0
+    streamCount = configuration.streams?.streamCount ?? 1
+    connectionLength = configuration.streams?.weightCount ?? 0
+    streamScoreLength = streamCount * ((connectionLength + 15) / 16 * 16)
     keepsNormed = weights.output.readsFloats || inputs?.projection.readsFloats ?? false || parts.contains(where: \.readsFloats)
     columnsPerToken = weights.readsTwoParts ? 2 : 1
-    longestRow = max(embedding, layerInputLength, parts.map(\.longestRow).max() ?? 0)
+    longestRow = max(embedding * streamCount, layerInputLength, parts.map(\.longestRow).max() ?? 0)
     rotaryCount = configuration.rotaries.count
     rotaryPairs = (configuration.rotaries.map(\.dimensions).max() ?? 0) / 2
   }
@@ -61,7 +69,7 @@ struct PassSizes {
 ///
 /// - Invariant: writers and readers of one buffer are separated by a barrier; within a phase, threads write disjoint parts.
 struct TeamBuffers {
-  /// Residual stream [token][embedding], when a step is too large to keep it in every thread.
+  /// Residual streams [token][stream][embedding], when a step is too large to keep it in every thread.
   let residual: Rows
   /// The normalised residual [token][embedding].
   let normed: Columns
@@ -76,13 +84,16 @@ struct TeamBuffers {
   let layerInputs: Rows
   /// Residuals that were put away, where the residual is shared [token][number][embedding].
   let residuals: Rows
+  /// What tokens need to read and write several streams, where the residual is shared, and scores that it comes from.
+  let connections: Rows
+  let streamScores: Rows
   /// Outputs of a part, before they are added to the residual [token][embedding].
   let projected: Rows
 
   @inline(__always)
   init(_ arena: inout Arena, _ sizes: PassSizes) {
     let columns = sizes.batch * sizes.columnsPerToken
-    residual = arena.rows(sizes.batch, length: sizes.embedding)
+    residual = arena.rows(sizes.batch, length: sizes.streamCount * sizes.embedding)
     normed = arena.columns(columns, length: sizes.embedding, keepsPlain: sizes.keepsNormed)
     cosines = arena.rows(sizes.batch * sizes.rotaryCount, length: sizes.rotaryPairs)
     sines = arena.rows(sizes.batch * sizes.rotaryCount, length: sizes.rotaryPairs)
@@ -90,6 +101,9 @@ struct TeamBuffers {
     chosen = ChosenPositions(&arena, sizes)
     layerInputs = arena.rows(sizes.layerInputLength == 0 ? 0 : sizes.batch, length: sizes.layerInputLength)
     residuals = arena.rows(sizes.batch * sizes.residualCount, length: sizes.embedding)
+    let connected = sizes.streamCount > 1 ? sizes.batch : 0
+    connections = arena.rows(connected, length: sizes.connectionLength)
+    streamScores = arena.rows(connected, length: sizes.streamScoreLength)
     var output = arena.rest
     projected = output.rows(sizes.batch, length: sizes.embedding)
   }
@@ -108,17 +122,20 @@ struct ThreadBuffers {
   /// Residuals of small steps that were put away, and what they are weighed by.
   let residuals: Rows
   let residualScores: Row
+  /// What tokens of small steps need to read and write several streams.
+  let connections: Rows
 
   @inline(__always)
   init(_ arena: inout Arena, _ sizes: PassSizes) {
     let tokens = min(sizes.batch, PassSizes.tokensPerThread)
     crossed = arena.take(8, of: Int.self)
-    residual = arena.rows(tokens, length: sizes.embedding)
+    residual = arena.rows(tokens, length: sizes.streamCount * sizes.embedding)
     normed = arena.columns(tokens * sizes.columnsPerToken, length: sizes.embedding, keepsPlain: sizes.keepsNormed)
     column = arena.row(sizes.longestRow)
     column2 = arena.row(sizes.longestRow)
     residuals = arena.rows(tokens * sizes.residualCount, length: sizes.embedding)
     residualScores = arena.row(sizes.residualCount + 1)
+    connections = arena.rows(sizes.streamCount > 1 ? tokens : 0, length: sizes.connectionLength)
   }
 }
 

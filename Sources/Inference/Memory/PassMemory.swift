@@ -118,7 +118,8 @@ final class PassMemory {
     Pass(
       kernels: kernels, sizes: layout.sizes, state: layout.state, layers: UnsafePointer(tables.layers),
       layerCount: weights.layers.count, embedding: weights.embedding, layerInputs: weights.layerInputs,
-      outputMixture: weights.outputMixture, outputNorm: weights.outputNorm, output: weights.output,
+      outputMixture: weights.outputMixture, outputConnection: weights.outputConnection, outputNorm: weights.outputNorm,
+      output: weights.output,
       embeddingScale: configuration.embeddingScale, normEpsilon: configuration.normEpsilon, logitScale: configuration.logitScale,
       logitSoftcap: configuration.logitSoftcap,
       rotations: UnsafePointer(tables.rotations), teams: UnsafePointer(tables.teams), threads: UnsafePointer(tables.threads),

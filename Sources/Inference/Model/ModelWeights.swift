@@ -7,6 +7,8 @@ struct ModelWeights {
   let layerInputs: LayerInputSource?
   /// What the last norm reads; nil: the residual.
   let outputMixture: ResidualAttention?
+  /// How it reads several residual streams; nil: there is one.
+  let outputConnection: HyperConnection?
   let outputNorm: Norm
   /// The embedding's matrix again where the model has none of its own.
   let output: Matrix
@@ -20,6 +22,7 @@ struct ModelWeights {
     let period = configuration.residualPeriod
     outputMixture = try ResidualAttention(
       "output_res_score", count: period == 0 ? 0 : (configuration.layerCount + period - 1) / period, configuration, &binder)
+    outputConnection = try HyperConnection("output_hc", isLast: true, configuration, &binder)
     var output = try binder.find("output", columns: length, rows: vocabulary) ?? embedding
     output.bias = try binder.vector("output.bias", count: vocabulary, isRequired: false)
     self.output = output

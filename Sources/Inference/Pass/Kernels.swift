@@ -125,6 +125,13 @@ struct Kernels {
     case .geGLU: table.pointee.gelu_multiply(gate.start, up.start, count, gate.start)
     case .clampedSwiGLU: table.pointee.swiglu_clamped(gate.start, up.start, 1.702, 7, count, gate.start)
     case .limitedSwiGLU(let limit): table.pointee.swiglu_limited(gate.start, up.start, limit, count, gate.start)
+    case .cappedSwiGLU(let limit):
+      for index in 0..<gate.count {
+        // A NaN stays one.
+        if gate[index] > limit { gate[index] = limit }
+        if up[index].magnitude > limit { up[index] = up[index] > 0 ? limit : -limit }
+      }
+      table.pointee.silu_multiply(gate.start, up.start, count, gate.start)
     case .situ(let beta, let linear): table.pointee.situ_multiply(gate.start, up.start, beta, linear, count, gate.start)
     case .squaredReLU:
       for index in 0..<gate.count {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Glibc
+
 /// One step through a model, as all threads of all teams run it at the same time: plain data.
 ///
 /// - Invariant: what it points at belongs to the `Model`, which outlives the step.
@@ -12,6 +14,7 @@ struct Pass {
   let embedding: Matrix
   let layerInputs: LayerInputSource?
   let outputMixture: ResidualAttention?
+  let outputConnection: HyperConnection?
   let outputNorm: Norm
   let output: Matrix
   let embeddingScale: Float
@@ -43,4 +46,11 @@ struct Rotation {
   let pairs: Int
   /// Angles at position 1.
   let frequencies: UnsafePointer<Double>
+
+  /// Cosine and sine of a pair's angle at a position.
+  @inline(__always)
+  func angle(at position: Int32, pair: Int) -> (cosine: Float, sine: Float) {
+    let angle = Double(position) * frequencies[pair]
+    return (Float(cos(angle)) * magnitude, Float(sin(angle)) * magnitude)
+  }
 }

@@ -65,6 +65,9 @@ struct PassThread {
   var residuals: Rows { keepsResidual ? own.residuals : buffers.residuals }
 
   @inline(__always)
+  var connections: Rows { keepsResidual ? own.connections : buffers.connections }
+
+  @inline(__always)
   var normed: Columns { keepsResidual ? own.normed : buffers.normed }
 
   /// The team's copy of a vector, or nil where the model has none.
@@ -87,11 +90,13 @@ struct PassThread {
   /// Looks up the rows of this thread's tokens.
   private func embed() {
     for token in tokens {
-      let row = residual[token]
+      let row = residual[token][..<pass.sizes.embedding]
       let crossed = pass.embedding.dequantize(row: Int(step.tokens[token]), nearestTo: worker.team, kernels, into: row)
       // Where all threads of a team read the same row, it comes once.
       if !keepsResidual || worker.index == 0 { countCrossing(crossed) }
       if pass.embeddingScale != 1 { kernels.scale(row, by: pass.embeddingScale) }
+      // All residual streams begin alike.
+      for stream in 1..<pass.sizes.streamCount { residual[token][stream * row.count..<(stream + 1) * row.count].copy(row) }
     }
   }
 
@@ -101,9 +106,8 @@ struct PassThread {
       let rotation = pass.rotations[index]
       for item in part(of: step.count * rotation.pairs) {
         let (token, pair) = (item / rotation.pairs, item % rotation.pairs)
-        let angle = Double(step.positions[token]) * rotation.frequencies[pair]
-        buffers.cosines[index * pass.sizes.batch + token][pair] = Float(cos(angle)) * rotation.magnitude
-        buffers.sines[index * pass.sizes.batch + token][pair] = Float(sin(angle)) * rotation.magnitude
+        let row = index * pass.sizes.batch + token
+        (buffers.cosines[row][pair], buffers.sines[row][pair]) = rotation.angle(at: step.positions[token], pair: pair)
       }
     }
   }
@@ -119,8 +123,32 @@ struct PassThread {
       sines: buffers.sines[row][..<rotation.pairs])
   }
 
+  /// The same by the angles of any position.
+  ///
+  /// - Parameter angles: Room for two rows, of as many elements as there are pairs.
+  @inline(__always)
+  func rotate(_ head: Row, _ rotary: Int, position: Int32, _ angles: Rows) {
+    let rotation = pass.rotations[rotary]
+    let (cosines, sines) = (angles[0][..<rotation.pairs], angles[1][..<rotation.pairs])
+    for pair in 0..<rotation.pairs { (cosines[pair], sines[pair]) = rotation.angle(at: position, pair: pair) }
+    kernels.rotate(head, rotation.pairing, cosines: cosines, sines: sines)
+  }
+
+  /// Turns what a token's rotation has turned back.
+  ///
+  /// - Parameter scratch: Room for as many elements as there are pairs.
+  @inline(__always)
+  func rotateBack(_ head: Row, _ rotary: Int, token: Int, _ scratch: Row) {
+    let (rotation, row) = (pass.rotations[rotary], rotary * pass.sizes.batch + token)
+    let (sines, negative) = (buffers.sines[row], scratch[..<rotation.pairs])
+    for pair in 0..<rotation.pairs { negative[pair] = -sines[pair] }
+    kernels.rotate(head, rotation.pairing, cosines: buffers.cosines[row][..<rotation.pairs], sines: negative)
+  }
+
   /// Adds a part's output (with its bias, normalised where the model does so, and scaled) to this thread's residual.
-  func addToResidual(_ bias: Vector, _ norm: Vector, scale: Float = 1) {
+  ///
+  /// - Parameter connection: How the output joins several residual streams; nil: there is one.
+  func addToResidual(_ bias: Vector, _ norm: Vector, _ connection: HyperConnection? = nil, scale: Float = 1) {
     let scratch = own.column[..<pass.sizes.embedding]
     for token in tokens {
       var source = buffers.projected[token]
@@ -132,7 +160,9 @@ struct PassThread {
         kernels.normalize(source, weights: norm, epsilon: pass.normEpsilon, into: scratch)
         source = scratch
       }
-      if scale == 1 {
+      if connection != nil {
+        join(source, scale: scale, token: token)
+      } else if scale == 1 {
         kernels.add(residual[token], source, into: residual[token])
       } else {
         kernels.add(source, times: scale, to: residual[token])
@@ -142,10 +172,16 @@ struct PassThread {
 
   /// Normalises this thread's residual for the next products, and waits for the team's other threads where they share it.
   ///
-  /// - Parameter mixture: What is read instead of the residual; nil: nothing.
-  func normalize(_ norm: Norm, _ mixture: ResidualAttention? = nil, quantizing: Bool, inTwoParts: Bool = false) {
+  /// - Parameters:
+  ///   - mixture: What is read instead of the residual; nil: nothing.
+  ///   - connection: How several residual streams are read; nil: there is one.
+  func normalize(
+    _ norm: Norm, _ mixture: ResidualAttention? = nil, _ connection: HyperConnection? = nil, quantizing: Bool,
+    inTwoParts: Bool = false
+  ) {
+    if let connection { connect(connection) }
     for token in tokens {
-      let out = normalized(token, norm, mixture, column: token)
+      let out = normalized(token, norm, mixture, combining: connection != nil, column: token)
       if quantizing, inTwoParts {
         normed.quantizeInTwoParts(kernels, out, column: token, second: step.count + token, scratch: own.column2)
       } else if quantizing {
@@ -157,8 +193,8 @@ struct PassThread {
 
   /// A token's residual, normalised: in its column, or where columns are kept quantised only, in this thread's own until the next.
   @inline(__always)
-  private func normalized(_ token: Int, _ norm: Norm, _ mixture: ResidualAttention?, column: Int) -> Row {
-    let source = if let mixture { mix(token, mixture) } else { residual[token] }
+  private func normalized(_ token: Int, _ norm: Norm, _ mixture: ResidualAttention?, combining: Bool, column: Int) -> Row {
+    let source = if let mixture { mix(token, mixture) } else { combining ? combine(token) : residual[token] }
     let out = pass.sizes.keepsNormed ? normed[column] : own.column[..<pass.sizes.embedding]
     switch norm {
     case .none: out.copy(source)
@@ -174,8 +210,10 @@ struct PassThread {
   /// The final norm and the output head, for the wanted positions.
   private func computeLogits() {
     guard step.wantedCount > 0 else { return }
+    if let connection = pass.outputConnection { connect(connection) }
     for index in 0..<step.wantedCount where tokens.contains(Int(step.wanted[index])) {
-      let out = normalized(Int(step.wanted[index]), pass.outputNorm, pass.outputMixture, column: index)
+      let out = normalized(
+        Int(step.wanted[index]), pass.outputNorm, pass.outputMixture, combining: pass.outputConnection != nil, column: index)
       if pass.output.readsQuants { normed.quantize(kernels, out, column: index) }
     }
     if !keepsResidual { worker.teamBarrier() }

@@ -197,6 +197,45 @@ struct WeightBinder {
       isRead ? (0..<columns * length).map { all[$0 % length * columns + $0 / length] } : [], count: columns * length)
   }
 
+  /// A small matrix as `ck_table.index` reads keys: 16 rows at a time (the last ones are zeros), for each part of the columns by itself
+  /// [part][row / 16][column of the part][16 rows].
+  mutating func grouped(_ name: String, columns: Int, rows: Int, partLength: Int) throws(ModelError) -> Vector {
+    guard let weight = take(name) else { throw .missingTensor(name: name) }
+    try check(name, [weight.columns, weight.rows, weight.experts], [columns, rows, 1])
+    let (values, groups) = (try values(name, weight), (rows + 15) / 16)
+    guard readsWeights else { return append([], count: columns * groups * 16) }
+    var all = [Float](repeating: 0, count: columns * groups * 16)
+    for row in 0..<rows {
+      for column in 0..<columns {
+        let group = column / partLength * groups + row / 16
+        all[(group * partLength + column % partLength) * 16 + row % 16] = values[row * columns + column]
+      }
+    }
+    return append(all, count: all.count)
+  }
+
+  /// A table of whole numbers, row by row, each less than `limit`; nil where the model has none, or where weights are not read.
+  mutating func integers(_ name: String, columns: Int, rows: Int, below limit: Int) throws(ModelError) -> UnsafePointer<Int32>? {
+    guard let weight = take(name) else { return nil }
+    try check(name, [weight.columns, weight.rows, weight.experts], [columns, rows, 1])
+    guard weight.type == WeightType.i32.rawValue else {
+      throw .noKernel(name: name, type: WeightType(rawValue: weight.type)?.name ?? "\(weight.type)")
+    }
+    guard readsWeights else { return nil }
+    var all = [Int32](repeating: 0, count: columns * rows)
+    for slice in UnsafeBufferPointer(start: weight.slices, count: Int(weight.teamStarts[teamCount])) {
+      let source = UnsafeRawBufferPointer(start: slice.base, count: slice.rowCount * columns * MemoryLayout<Int32>.stride)
+      for index in 0..<slice.rowCount * columns {
+        let value = source.loadUnaligned(fromByteOffset: index * MemoryLayout<Int32>.stride, as: Int32.self)
+        guard value >= 0, value < limit else {
+          throw .badValue(key: name, value: "\(value)", expected: "0 to \(limit - 1)")
+        }
+        all[slice.rowBegin * columns + index] = value
+      }
+    }
+    return store.keep(all)
+  }
+
   /// - Parameter values: `count` elements, or none where the weights are not read.
   private mutating func append(_ values: [Float], count: Int) -> Vector {
     // Each vector starts at a multiple of 64 bytes.
@@ -232,15 +271,16 @@ struct WeightBinder {
   /// Refuses tensors that no part of the graph reads: the file is of another model than the one computed.
   ///
   /// Prediction layers after the last one that is computed are left out on purpose, and names that are not of a weight's form mark
-  /// features of a file.
+  /// features of a file. Some files count such layers and do not have them: those counted are others then.
   func checkAllUsed(layerCount: Int) throws(ModelError) {
+    let predicts = table.names.contains { $0.contains(".nextn.") }
     for name in table.names.sorted() where !usedNames.contains(name) {
       let fields = name.split(separator: ".", omittingEmptySubsequences: false)
       guard fields.count > 2, fields[0] == "blk", let layer = Int(fields[1]) else {
         if ["weight", "bias", "scale", "input_scale"].contains(fields.last) { throw .unusedTensor(name: name) }
         continue
       }
-      if layer < layerCount { throw .unusedTensor(name: name) }
+      if layer < layerCount || !predicts { throw .unusedTensor(name: name) }
     }
   }
 

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import PackRuntime
+
+/// What chooses the compressed keys that a token attends to, where there are more than it may (DeepSeek V4).
+///
+/// It has compressed keys of its own. A key's score for a token is the sum, over the indexer's heads, of weight · max(0, query · key).
+struct BlockKeyIndexer {
+  let sizes: Configuration
+  let query: Matrix
+  /// From the residual to the heads' weights.
+  let weights: Matrix
+  let compressor: Compressor
+
+  /// What the metadata says.
+  struct Configuration: Sendable, Equatable {
+    let headCount: Int
+    /// Keys that are attended to at most.
+    let count: Int
+    let compressor: Compressor.Configuration
+
+    /// Elements of a query of one head, and of a key.
+    var length: Int { compressor.length }
+
+    init(_ reader: MetadataReader, ratio: Int, rotaryLength: Int) throws(ModelError) {
+      headCount = try reader.requiredSize("attention.indexer.head_count")
+      let length = try reader.requiredSize("attention.indexer.key_length")
+      count = try reader.requiredSize("attention.indexer.top_k")
+      compressor = Compressor.Configuration(ratio: ratio, overlaps: true, length: length)
+      guard headCount <= 4096, length <= 4096, length >= rotaryLength, count <= 1 << 20 else {
+        throw .badValue(
+          key: reader.key("attention.indexer.key_length"), value: "\(length), head_count \(headCount), top_k \(count)",
+          expected: "at least rope.dimension_count, \(rotaryLength), both at most 4096, and at most 1048576")
+      }
+    }
+  }
+
+  init(
+    _ sizes: Configuration, _ model: ModelConfiguration, queryRank: Int, _ prefix: String, _ binder: inout WeightBinder
+  ) throws(ModelError) {
+    self.sizes = sizes
+    query = try binder.matrix("\(prefix)indexer.attn_q_b", columns: queryRank, rows: sizes.headCount * sizes.length)
+    weights = try binder.matrix("\(prefix)indexer.proj", columns: model.embeddingLength, rows: sizes.headCount)
+    compressor = try Compressor(sizes.compressor, model, "\(prefix)indexer_compressor", &binder)
+    guard !query.bias.isPresent, !weights.bias.isPresent else {
+      throw .unusedTensor(name: "\(prefix)indexer.attn_q_b.bias, or proj's,")
+    }
+  }
+
+  var readsQuants: Bool { weights.readsQuants || compressor.readsQuants }
+  var readsFloats: Bool { weights.readsFloats || compressor.readsFloats }
+
+  /// What a team's threads keep from one barrier to the next.
+  struct Buffers {
+    /// [token][head][length]
+    let queries: Rows
+    /// [token][head]
+    let weights: Rows
+    /// Of small steps, whose scores all threads compute together [token][key].
+    let scores: Rows
+    let compressor: Compressor.Buffers
+    /// The keys that each token has chosen, ascending [token][number].
+    let chosen: UnsafeMutablePointer<Int32>
+
+    @inline(__always)
+    init(_ room: inout TeamRoom, _ sizes: Configuration, _ pass: PassSizes) {
+      queries = room.parts.rows(pass.batch, length: sizes.headCount * sizes.length)
+      weights = room.parts.rows(pass.batch, length: sizes.headCount)
+      scores = room.parts.rows(
+        min(pass.batch, PassSizes.tokensPerThread), length: sizes.compressor.keyCount(positions: pass.positions))
+      compressor = Compressor.Buffers(&room, sizes.compressor, pass)
+      chosen = room.parts.integers(pass.batch * sizes.count)
+    }
+  }
+
+  /// What a thread has for itself.
+  struct Scratch {
+    let scores: Row
+    let counts: UnsafeMutablePointer<Int32>
+
+    @inline(__always)
+    init(_ arena: inout Arena, _ sizes: Configuration, _ pass: PassSizes) {
+      scores = arena.row(sizes.compressor.keyCount(positions: pass.positions))
+      counts = arena.integers(2048)
+    }
+  }
+}
+
+/// An indexer of compressed keys of one layer on one thread.
+struct BlockKeyIndexerStep {
+  private let thread: PassThread
+  private let indexer: BlockKeyIndexer
+  private let buffers: BlockKeyIndexer.Buffers
+  private let keys: Indexer.Keys
+  private let scratch: BlockKeyIndexer.Scratch
+  private let compressor: CompressorStep
+  private let rotary: Int
+
+  private var sizes: BlockKeyIndexer.Configuration { indexer.sizes }
+
+  @inline(__always)
+  init(
+    _ thread: PassThread, _ indexer: BlockKeyIndexer, rotary: Int, _ buffers: BlockKeyIndexer.Buffers, _ keys: Indexer.Keys,
+    _ state: Compressor.State, _ scratch: BlockKeyIndexer.Scratch
+  ) {
+    (self.thread, self.indexer, self.buffers, self.keys, self.scratch) = (thread, indexer, buffers, keys, scratch)
+    self.rotary = rotary
+    compressor = CompressorStep(thread, indexer.compressor, buffers.compressor, state)
+  }
+
+  /// Units of rows of weights, and of what the compressor needs.
+  var unitCount: Int { indexer.weights.unitCount(team: thread.worker.team) + compressor.unitCount }
+
+  /// Some of these units, from number `first` on.
+  func project(_ part: Range<Int>, first: Int) {
+    thread.project(indexer.weights, first: first, part, thread.normed, into: buffers.weights)
+    compressor.project(part, first: first + indexer.weights.unitCount(team: thread.worker.team))
+  }
+
+  func compress() { compressor.compress() }
+
+  /// The queries, from the compressed ones.
+  func expand(_ compressed: Columns) {
+    let part = thread.part(of: indexer.query.unitCount(team: thread.worker.team))
+    thread.project(indexer.query, first: 0, part, compressed, into: buffers.queries)
+  }
+
+  func storeKeys(_ angles: Rows) {
+    compressor.finish(rotary: rotary, angles) { key, sequence, block in keys.store(key, sequence: sequence, position: block) }
+  }
+
+  func rotateQueries() {
+    let scale = 1 / Float(sizes.headCount * sizes.length).squareRoot()
+    let turned = 2 * thread.pass.rotations[rotary].pairs
+    for token in thread.part(of: thread.step.count) where sees(token) > sizes.count {
+      for head in 0..<sizes.headCount {
+        let end = (head + 1) * sizes.length
+        thread.rotate(buffers.queries[token][end - turned..<end], rotary, token: token)
+      }
+      thread.kernels.scale(buffers.weights[token], by: scale)
+    }
+  }
+
+  /// Keys that a token would attend to without an indexer: of the blocks that end before it or with it.
+  @inline(__always)
+  private func sees(_ token: Int) -> Int { (Int(thread.step.positions[token]) + 1) / sizes.compressor.ratio }
+
+  /// The choice for the step's tokens. In small steps, all threads of the team share the work of each token's scores.
+  func choose() {
+    let count = thread.step.count
+    guard thread.keepsResidual else {
+      for token in thread.part(of: count) where sees(token) > sizes.count {
+        score(token, 0..<groupCount(token), into: scratch.scores)
+        choose(token, scratch.scores)
+      }
+      return
+    }
+    for token in 0..<count where sees(token) > sizes.count {
+      score(token, thread.part(of: groupCount(token)), into: buffers.scores[token])
+    }
+    thread.worker.teamBarrier()
+    for token in thread.part(of: count) where sees(token) > sizes.count { choose(token, buffers.scores[token]) }
+  }
+
+  /// Groups of 16 keys that a token sees.
+  private func groupCount(_ token: Int) -> Int { (sees(token) + 15) / 16 }
+
+  /// Scores of some groups of 16 keys.
+  private func score(_ token: Int, _ groups: Range<Int>, into scores: Row) {
+    guard !groups.isEmpty else { return }
+    let start = keys.of(thread.step.sequence(of: token)) + groups.lowerBound * 16 * sizes.length
+    thread.kernels.index(
+      buffers.queries[token], weights: buffers.weights[token], length: sizes.length, keys: start,
+      into: scores[groups.lowerBound * 16..<groups.upperBound * 16])
+  }
+
+  private func choose(_ token: Int, _ scores: Row) {
+    let best = BestPositions(count: sizes.count, counts: scratch.counts)
+    best.choose(scores[..<sees(token)], into: buffers.chosen + token * sizes.count)
+  }
+}
