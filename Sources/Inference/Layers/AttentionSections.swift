@@ -51,7 +51,7 @@ extension HeadAttention {
   static let fewestSections = 3
 
   /// Whether the step has too few blocks of queries for the team, and positions enough to be shared.
-  var sharesPositions: Bool {
+  func sharesPositions(_ sections: Sections) -> Bool {
     let (step, size) = (thread.step, thread.worker.teamSize)
     guard size > 1, chosen == nil, blocks == nil, cache.heads.queries.count * step.count <= sections.queryCount else {
       return false
@@ -79,7 +79,7 @@ extension HeadAttention {
   ///
   /// Sections are counted through heads, runs and blocks of queries; each goes to the first thread that is free.
   @inline(__always)
-  func runSections(_ publish: (_ output: Row, _ token: Int, _ head: Int) -> Void) {
+  func run(_ room: Sections, _ publish: (_ output: Row, _ token: Int, _ head: Int) -> Void) {
     let step = thread.step
     var item = 0
     var next = thread.worker.take(.attention)
@@ -107,7 +107,7 @@ extension HeadAttention {
       }
     }
     thread.worker.teamBarrier()
-    join(publish)
+    join(room, publish)
   }
 
   /// The sections that any query of a block sees.
@@ -120,7 +120,7 @@ extension HeadAttention {
 
   /// Joins the sections of this thread's part of the queries.
   @inline(__always)
-  private func join(_ publish: (_ output: Row, _ token: Int, _ head: Int) -> Void) {
+  private func join(_ room: Sections, _ publish: (_ output: Row, _ token: Int, _ head: Int) -> Void) {
     let count = thread.step.count
     let part = thread.part(of: cache.heads.queries.count * count)
     for head in cache.heads.keys {
@@ -133,7 +133,7 @@ extension HeadAttention {
         let first = Int(window.first(for: Int32(position))) / length
         let output = scratch.outputs[0]
         thread.kernels.joinSections(
-          sections.output(index, first, length: cache.valueLength), sections.sums + index * sections.count + first,
+          room.output(index, first, length: cache.valueLength), room.sums + index * room.count + first,
           count: position / length + 1 - first, sink: sinks.map { $0.start + head }, into: output)
         publish(output, token, head)
       }

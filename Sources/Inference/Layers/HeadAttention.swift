@@ -17,7 +17,8 @@ struct HeadAttention {
   /// One logit for each query head.
   let sinks: Row?
   let scratch: Scratch
-  let sections: Sections
+  /// Room for threads that share positions; nil: they never do.
+  let sections: Sections?
   /// The positions that tokens with more than so many before them attend to; nil: all.
   var chosen: ChosenPositions?
   /// The blocks of positions that tokens with more than so many before them attend to; nil: all.
@@ -84,7 +85,7 @@ struct HeadAttention {
   /// Blocks of queries are counted through heads and runs; each goes to the first thread that is free.
   @inline(__always)
   func run(_ publish: (_ output: Row, _ token: Int, _ head: Int) -> Void) {
-    if sharesPositions { return runSections(publish) }
+    if let sections, sharesPositions(sections) { return run(sections, publish) }
     let step = thread.step
     let limit = cache.heads.queries.count * step.count
     let block = max(1, min(PassSizes.queryBlock, (limit + thread.worker.teamSize - 1) / thread.worker.teamSize))
@@ -164,7 +165,7 @@ struct HeadAttention {
     call.output = scratch.outputs.start
     call.output_stride = Int64(cache.valueLength)
     call.section_output = scratch.sectionOutputs.start
-    guard let section else { return thread.kernels.attention(&call) }
+    guard let section, let sections else { return thread.kernels.attention(&call) }
     let first = self.query(heads, first: block.lowerBound)
     call.output = sections.output(first, section.index, length: cache.valueLength)
     call.output_stride = Int64(sections.count * cache.valueLength)
