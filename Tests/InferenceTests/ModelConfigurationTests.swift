@@ -36,9 +36,10 @@ struct ModelConfigurationTests {
         [
           "attention.key_length": 32, "attention.q_lora_rank": 32, "attention.sliding_window": 16,
           "attention.output_group_count": 2,
-          "attention.output_lora_rank": 16, "attention.compress_ratios": 4, "attention.compress_rope_freq_base": 160_000,
+          "attention.output_lora_rank": 16, "attention.compress_ratios": 4,
           "attention.indexer.head_count": 2, "attention.indexer.key_length": 32, "attention.indexer.top_k": 8,
           "hyper_connection.count": 4, "hyper_connection.sinkhorn_iterations": 20, "hash_layer_count": 1,
+          "expert_count": 8, "expert_used_count": 2, "expert_feed_forward_length": 64,
         ]
       ) { $1 }
     case .attention, .convolutions, .mambas, nil: break
@@ -54,6 +55,9 @@ struct ModelConfigurationTests {
     // A layer with heads is no network beside them.
     if (try? Architecture.named(architecture))?.hasOnePartPerLayer == true { sizes["feed_forward_length"] = 0 }
     for (key, value) in sizes { metadata["\(architecture).\(key)"] = .uint32(UInt32(value)) }
+    if case .compressed? = (try? Architecture.named(architecture))?.mixers {
+      metadata["\(architecture).attention.compress_rope_freq_base"] = .float32(160_000)
+    }
     metadata["\(architecture).attention.layer_norm_rms_epsilon"] = .float32(1e-6)
     metadata["\(architecture).activation.situ_beta"] =
       (try? Architecture.named(architecture))?.keys.contains(.situ) == true ? .float32(2) : nil
