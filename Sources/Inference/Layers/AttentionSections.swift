@@ -56,7 +56,7 @@ extension HeadAttention {
     guard size > 1, chosen == nil, blocks == nil, cache.heads.queries.count * step.count <= sections.queryCount else {
       return false
     }
-    var (count, longest) = (0, 0)
+    var longest = 0
     for index in 0..<step.runCount {
       let run = step.runs[index]
       let (first, last) = (Int(step.positions[run.begin]), Int(step.positions[run.begin + run.count - 1]))
@@ -64,11 +64,11 @@ extension HeadAttention {
       // The tokens of a block have their sections in common.
       guard sectionLength(last) == length else { return false }
       longest = max(longest, last / length - Int(window.first(for: Int32(last))) / length + 1)
-      for head in cache.heads.keys {
-        count += (run.count * cache.heads.queries(of: head).count + PassSizes.queryBlock - 1) / PassSizes.queryBlock
-      }
     }
-    return longest >= Self.fewestSections && count < 2 * size
+    guard longest >= Self.fewestSections else { return false }
+    var count = 0
+    forEachBlock(most: PassSizes.queryBlock) { _, _, _, _ in count += 1 }
+    return count < 2 * size
   }
 
   /// Positions of a section of a query at `position`.
@@ -80,30 +80,19 @@ extension HeadAttention {
   /// Sections are counted through heads, runs and blocks of queries; each goes to the first thread that is free.
   @inline(__always)
   func run(_ room: Sections, _ publish: (_ output: Row, _ token: Int, _ head: Int) -> Void) {
-    let step = thread.step
     var item = 0
     var next = thread.worker.take(.attention)
-    for head in cache.heads.keys {
-      let heads = cache.heads.queries(of: head)
-      for index in 0..<step.runCount {
-        let run = step.runs[index]
-        let length = sectionLength(Int(step.positions[run.begin]))
-        var first = run.begin * heads.count
-        let end = (run.begin + run.count) * heads.count
-        while first < end {
-          let block = first..<min(end, first + PassSizes.queryBlock)
-          for section in sections(of: block, heads, length: length) {
-            if item == next {
-              let begin = Int32(section * length)
-              attend(
-                head, heads, sequence: run.sequence, block,
-                section: Section(index: section, positions: begin..<begin + Int32(length)))
-              next = thread.worker.take(.attention)
-            }
-            item += 1
-          }
-          first = block.upperBound
+    forEachBlock(most: PassSizes.queryBlock) { head, heads, run, block in
+      let length = sectionLength(Int(thread.step.positions[run.begin]))
+      for section in sections(of: block, heads, length: length) {
+        if item == next {
+          let begin = Int32(section * length)
+          attend(
+            head, heads, sequence: run.sequence, block,
+            section: Section(index: section, positions: begin..<begin + Int32(length)))
+          next = thread.worker.take(.attention)
         }
+        item += 1
       }
     }
     thread.worker.teamBarrier()

@@ -4,7 +4,7 @@ import PackRuntime
 
 /// What chooses the compressed keys that a token attends to, where there are more than it may (DeepSeek V4).
 ///
-/// It has compressed keys of its own. A key's score for a token is the sum, over the indexer's heads, of weight · max(0, query · key).
+/// It has compressed keys of its own, and scores them as `IndexedChoice` says.
 struct BlockKeyIndexer {
   let sizes: Configuration
   let query: Matrix
@@ -145,37 +145,11 @@ struct BlockKeyIndexerStep {
   @inline(__always)
   private func sees(_ token: Int) -> Int { (Int(thread.step.positions[token]) + 1) / sizes.compressor.ratio }
 
-  /// The choice for the step's tokens. In small steps, all threads of the team share the work of each token's scores.
+  /// The choice for the step's tokens.
   func choose() {
-    let count = thread.step.count
-    guard thread.keepsResidual else {
-      for token in thread.part(of: count) where sees(token) > sizes.count {
-        score(token, 0..<groupCount(token), into: scratch.scores)
-        choose(token, scratch.scores)
-      }
-      return
-    }
-    for token in 0..<count where sees(token) > sizes.count {
-      score(token, thread.part(of: groupCount(token)), into: buffers.scores[token])
-    }
-    thread.worker.teamBarrier()
-    for token in thread.part(of: count) where sees(token) > sizes.count { choose(token, buffers.scores[token]) }
-  }
-
-  /// Groups of 16 keys that a token sees.
-  private func groupCount(_ token: Int) -> Int { (sees(token) + 15) / 16 }
-
-  /// Scores of some groups of 16 keys.
-  private func score(_ token: Int, _ groups: Range<Int>, into scores: Row) {
-    guard !groups.isEmpty else { return }
-    let start = keys.of(thread.step.sequence(of: token)) + groups.lowerBound * 16 * sizes.length
-    thread.kernels.index(
-      buffers.queries[token], weights: buffers.weights[token], length: sizes.length, keys: start,
-      into: scores[groups.lowerBound * 16..<groups.upperBound * 16])
-  }
-
-  private func choose(_ token: Int, _ scores: Row) {
-    let best = BestPositions(count: sizes.count, counts: scratch.counts)
-    best.choose(scores[..<sees(token)], into: buffers.chosen + token * sizes.count)
+    let choice = IndexedChoice(
+      thread: thread, count: sizes.count, length: sizes.length, queries: buffers.queries, weights: buffers.weights, keys: keys,
+      shared: buffers.scores, own: scratch.scores, counts: scratch.counts)
+    choice.run(sees: sees) { buffers.chosen + $0 * sizes.count }
   }
 }

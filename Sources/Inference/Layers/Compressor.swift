@@ -138,7 +138,7 @@ struct CompressorStep {
           let (from, to) = (
             state.row(sequence: sequence, copy: source, position: row), state.row(sequence: sequence, copy: target, position: row)
           )
-          forEachHalf(elements) { channels, _ in
+          forEachHalf(elements) { channels in
             to[channels].copy(from[channels])
             let scores = channels.lowerBound + sizes.width..<channels.upperBound + sizes.width
             to[scores].copy(from[scores])
@@ -149,7 +149,7 @@ struct CompressorStep {
       let position = Int(thread.step.positions[token])
       let row = state.row(sequence: sequence, position: position)
       let place = position % sizes.ratio * sizes.width
-      forEachHalf(elements) { channels, _ in
+      forEachHalf(elements) { channels in
         row[channels].copy(buffers.content[token][channels])
         for channel in channels {
           row[sizes.width + channel] = buffers.scores[token][channel] + placeScores[place + channel]
@@ -163,10 +163,9 @@ struct CompressorStep {
 
   /// Calls `body` with the channels of some elements: those for the block after a token's own, and those for its own.
   @inline(__always)
-  private func forEachHalf(_ elements: Range<Int>, _ body: (_ channels: Range<Int>, _ isOwn: Bool) -> Void) {
-    guard sizes.overlaps else { return body(elements, true) }
-    body(elements, false)
-    body(elements.lowerBound + sizes.length..<elements.upperBound + sizes.length, true)
+  private func forEachHalf(_ elements: Range<Int>, _ body: (_ channels: Range<Int>) -> Void) {
+    body(elements)
+    if sizes.overlaps { body(elements.lowerBound + sizes.length..<elements.upperBound + sizes.length) }
   }
 
   /// One element of the key of the block that ends at position `last`, in double precision and rounded once.

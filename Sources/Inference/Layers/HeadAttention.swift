@@ -86,30 +86,42 @@ struct HeadAttention {
   @inline(__always)
   func run(_ publish: (_ output: Row, _ token: Int, _ head: Int) -> Void) {
     if let sections, sharesPositions(sections) { return run(sections, publish) }
-    let step = thread.step
-    let limit = cache.heads.queries.count * step.count
-    let block = max(1, min(PassSizes.queryBlock, (limit + thread.worker.teamSize - 1) / thread.worker.teamSize))
+    let limit = cache.heads.queries.count * thread.step.count
     var item = 0
     var next = thread.worker.take(.attention)
+    forEachBlock(most: max(1, min(PassSizes.queryBlock, (limit + thread.worker.teamSize - 1) / thread.worker.teamSize))) {
+      head, heads, run, block in
+      if item == next {
+        attend(head, heads, sequence: run.sequence, block)
+        for (index, query) in block.enumerated() {
+          publish(scratch.outputs[index], query / heads.count, heads.lowerBound + query % heads.count)
+        }
+        next = thread.worker.take(.attention)
+      }
+      item += 1
+    }
+  }
+
+  /// Calls `body` with blocks of the step's queries, through heads of keys and runs; within a group they are counted as
+  /// [token][query head].
+  ///
+  /// - Parameter size: Queries of a block at most.
+  @inline(__always)
+  func forEachBlock(
+    most size: Int, _ body: (_ head: Int, _ heads: Range<Int>, _ run: SequenceRun, _ block: Range<Int>) -> Void
+  ) {
+    // Tokens choose for themselves.
+    let areApart = chosen != nil || blocks != nil || windowAndBlocks != nil
     for head in cache.heads.keys {
       let heads = cache.heads.queries(of: head)
-      for index in 0..<step.runCount {
-        let run = step.runs[index]
+      for index in 0..<thread.step.runCount {
+        let run = thread.step.runs[index]
         var first = run.begin * heads.count
         let end = (run.begin + run.count) * heads.count
         while first < end {
-          var count = min(block, end - first)
-          // Tokens choose for themselves.
-          if chosen != nil || blocks != nil || windowAndBlocks != nil { count = min(count, heads.count - first % heads.count) }
-          if item == next {
-            attend(head, heads, sequence: run.sequence, first..<first + count)
-            for index in 0..<count {
-              publish(
-                scratch.outputs[index], (first + index) / heads.count, heads.lowerBound + (first + index) % heads.count)
-            }
-            next = thread.worker.take(.attention)
-          }
-          item += 1
+          var count = min(size, end - first)
+          if areApart { count = min(count, heads.count - first % heads.count) }
+          body(head, heads, run, first..<first + count)
           first += count
         }
       }

@@ -68,35 +68,11 @@ struct IndexerStep {
   @inline(__always)
   private func sees(_ token: Int) -> Int { Int(thread.step.positions[token]) + 1 }
 
-  /// The choice for the step's tokens. In small steps, all threads of the team share the work of each token's scores.
+  /// The choice for the step's tokens.
   func choose() {
-    let count = thread.step.count
-    guard thread.keepsResidual else {
-      for token in thread.part(of: count) where sees(token) > sizes.count {
-        let scores = scratch.scores[..<((sees(token) + 15) / 16 * 16)]
-        score(token, 0..<scores.count / 16, into: scores)
-        choose(token, scores)
-      }
-      return
-    }
-    for token in 0..<count where sees(token) > sizes.count {
-      score(token, thread.part(of: (sees(token) + 15) / 16), into: buffers.scores[token])
-    }
-    thread.worker.teamBarrier()
-    for token in thread.part(of: count) where sees(token) > sizes.count { choose(token, buffers.scores[token]) }
-  }
-
-  /// Scores of some groups of 16 positions.
-  private func score(_ token: Int, _ groups: Range<Int>, into scores: Row) {
-    guard !groups.isEmpty else { return }
-    let start = keys.of(thread.step.sequence(of: token)) + groups.lowerBound * 16 * sizes.length
-    thread.kernels.index(
-      buffers.queries[token], weights: buffers.weights[token], length: sizes.length, keys: start,
-      into: scores[groups.lowerBound * 16..<groups.upperBound * 16])
-  }
-
-  private func choose(_ token: Int, _ scores: Row) {
-    let best = BestPositions(count: sizes.count, counts: scratch.counts)
-    best.choose(scores[..<sees(token)], into: thread.buffers.chosen[token])
+    let choice = IndexedChoice(
+      thread: thread, count: sizes.count, length: sizes.length, queries: buffers.queries, weights: buffers.weights, keys: keys,
+      shared: buffers.scores, own: scratch.scores, counts: scratch.counts)
+    choice.run(sees: sees) { thread.buffers.chosen[$0] }
   }
 }
