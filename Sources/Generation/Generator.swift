@@ -138,7 +138,7 @@ public struct Generator {
       }
       var reason = take(token, after: length, &sampler)
       if reason == nil {
-        try drafter?.propose(draftLimit(result, length), into: &draft)
+        try drafter?.propose(draftLimit(result, length), after: sequence, into: &draft)
         step.removeAll(keepingCapacity: true)
         step.append(token)
         step.append(contentsOf: draft)

@@ -19,6 +19,13 @@ extension Model {
     }
   }
 
+  /// Guesses what follows a token; see `predict(_:after:offset:_:)`.
+  package func foresee(
+    _ token: Int32, after sequence: Int, offset: Int, _ body: (_ logits: Span<Float>) -> Void
+  ) throws(ModelError) {
+    try unsafe predict(token, after: sequence, offset: offset) { logits in unsafe body(logits.span) }
+  }
+
   /// Appends one token to each of several sequences; see `step(_:_:)`.
   package func advance(
     _ tokens: [(sequence: Int, token: Int32)], _ body: (_ index: Int, _ logits: Span<Float>) -> Void

@@ -70,9 +70,11 @@ package struct ModelArguments: ParsableArguments {
   /// - Parameters:
   ///   - readsAllLogits: Whether the logits of many positions are read, not those of each sequence's last one alone.
   ///   - drafts: Whether those of a step with proposed tokens are.
+  ///   - predicts: Whether the model is to propose them itself.
   ///   - report: Called with what is placed and the total.
   package func session(
-    _ pack: Pack, sequences: Int = 1, readsAllLogits: Bool = false, drafts: Bool = false, isQuiet: Bool = false,
+    _ pack: Pack, sequences: Int = 1, readsAllLogits: Bool = false, drafts: Bool = false, predicts: Bool = false,
+    isQuiet: Bool = false,
     report: (@Sendable (_ done: Int, _ total: Int) -> Void)? = nil
   ) throws(ModelError) -> Session {
     var options = SessionOptions()
@@ -85,6 +87,7 @@ package struct ModelArguments: ParsableArguments {
     options.model.sequenceCount = sequences
     if !readsAllLogits { options.model.logitRows = drafts ? max(sequences, Drafter.mostTokens + 1) : sequences }
     if drafts { options.model.tentativeCount = Drafter.mostTokensOfState }
+    options.model.predicts = predicts
     options.model.kernels = kernels
     options.model.cacheType = kv
     options.model.checkpointInterval = checkpointInterval

@@ -12,23 +12,24 @@ import Tokenization
 struct DraftArguments: ParsableArguments {
   @Option(
     help: """
-      Check several tokens in one step, proposed by ngram, which looks for what followed the last time in the text, or by the model in \
-      a smaller PACK of the same vocabulary. Answers stay the same.
+      Check several tokens in one step, proposed by ngram, which looks for what followed the last time in the text, by mtp, a layer \
+      that some models have for it, or by the model in a smaller PACK of the same vocabulary. Answers stay the same.
       """)
   var draft: String?
 
   /// Whether some are to be proposed.
   var isGiven: Bool { draft != nil }
 
+  /// Whether the model is to propose them itself.
+  var isOwn: Bool { draft == "mtp" }
+
   func validate() throws {
-    if let draft, draft.isEmpty { throw ValidationError("--draft: give ngram or a pack") }
+    if let draft, draft.isEmpty { throw ValidationError("--draft: give ngram, mtp or a pack") }
   }
 
   /// Opens the pack that is named, if there is one, and finds out whether its vocabulary is that of another model.
   func open(_ tokenizer: Tokenizer) throws -> Pack? {
-    guard let draft else { return nil }
-    if draft == "mtp" { throw DraftError.predictionLayers }
-    guard draft != "ngram" else { return nil }
+    guard let draft, !isOwn, draft != "ngram" else { return nil }
     let small = try Pack.open(named: draft)
     try DraftModel.check(small, name: draft, against: tokenizer)
     return small
@@ -39,7 +40,12 @@ struct DraftArguments: ParsableArguments {
   /// - Parameter pack: What `open` gave.
   func drafter(_ pack: Pack?, for session: Session) throws -> Drafter? {
     guard let draft else { return nil }
-    let source = try pack.map { try Drafter.Source.model(DraftModel($0, name: draft, with: session)) } ?? .repeatedText
+    let source: Drafter.Source
+    if let pack {
+      source = .model(try DraftModel(pack, name: draft, with: session))
+    } else {
+      source = isOwn ? .predictionLayer : .repeatedText
+    }
     return try Drafter(source, for: session.model)
   }
 }

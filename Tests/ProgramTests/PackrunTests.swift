@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Foundation
+import TestSupport
 import Testing
 
 /// The programs beside the tests, and a folder of their own that goes away with this.
@@ -99,9 +100,29 @@ struct PackrunTests {
     }
     let other = try place.run("packrun", [pack, "--draft", place.pack("qwen3moe-tiny")] + options)
     #expect(other.code == 2 && other.lines.count == 1 && other.errors.contains("vocabulary"), "\(other.errors)")
-    let layers = try place.run("packrun", [pack, "--draft", "mtp"] + options)
-    #expect(layers.code == 2 && layers.lines.count == 1 && layers.errors.contains("MTP"), "\(layers.errors)")
   }
+
+  @Test(
+    "Tokens that the model's own layer proposes change no answer; files without such a layer are refused by name",
+    .enabled(if: oracles != nil, "no ../shared/oracles here; GGUFPACK_SHARED may name the folder that holds `oracles`"))
+  func predicted() throws {
+    let place = try Workplace()
+    let folder = try #require(Self.oracles).appending(path: "tiny")
+    let options = ["-p", "Once upon", "-n", "40", "--temp", "0", "--ignore-eos", "--ctx", "128"]
+    for name in ["step35-5.F16", "qwen35-5.F16"] {
+      let pack = place.folder.appending(path: "\(name).pack").path
+      let source = folder.appending(path: "\(name).gguf").path
+      #expect(try place.run("ggufpack", ["convert", source, "-o", pack, "--nodes", "2", "--quiet"]).code == 0)
+      let plain = try place.run("packrun", [pack] + options)
+      let drafted = try place.run("packrun", [pack, "--draft", "mtp"] + options)
+      #expect(drafted.code == 0 && drafted.output == plain.output, "\(drafted.errors)")
+      #expect(drafted.errors.contains("accepted per step"))
+    }
+    let other = try place.run("packrun", [place.pack("gemma3-tiny"), "--draft", "mtp"] + options)
+    #expect(other.code == 2 && other.lines.count == 1 && other.errors.contains("no prediction layers (MTP)"), "\(other.errors)")
+  }
+
+  private static let oracles = SharedOracles.folder(holding: "README.md")
 
   @Test("Logits are written whole, the same for one node and two")
   func logits() throws {

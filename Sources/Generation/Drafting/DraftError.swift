@@ -14,8 +14,8 @@ public enum DraftError: Error, Equatable {
   case noVocabulary(name: String, problem: String)
   /// The smaller model cannot be computed.
   case model(name: String, ModelError)
-  /// Layers for the prediction of further tokens are not computed.
-  case predictionLayers
+  /// The model is one without a prediction layer, or that layer is not to be computed.
+  case predictsNothing
 
   /// What is wrong.
   public var problem: String {
@@ -28,7 +28,7 @@ public enum DraftError: Error, Equatable {
       "\(name): the pack is made for \(nodes) nodes, and this model runs on \(expected); convert it again with --nodes \(expected)"
     case .noVocabulary(let name, let problem): "\(name): \(problem)"
     case .model(let name, let error): "\(name): \(error.problem)"
-    case .predictionLayers: "layers for the prediction of further tokens (MTP) are not computed; draft with ngram or a smaller pack"
+    case .predictsNothing: "the model's prediction layers (MTP) are not computed"
     }
   }
 }

@@ -33,6 +33,7 @@ public final class DraftModel {
     }
     var options = session.options.model
     (options.contextLength, options.sequenceCount, options.logitRows) = (session.model.contextLength, 1, 1)
+    options.predicts = false
     let metadata = pack.metadata
     let weights: MappedPack
     do { weights = try MappedPack(pack, teams: session.teams, options: session.options.memory) } catch {

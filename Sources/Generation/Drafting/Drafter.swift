@@ -13,6 +13,8 @@ public final class Drafter {
     case repeatedText
     /// A smaller model.
     case model(DraftModel)
+    /// The model's own prediction layer, which must be computed.
+    case predictionLayer
   }
 
   /// Tokens that are proposed for a step at most.
@@ -21,6 +23,7 @@ public final class Drafter {
   public static let mostTokensOfState = 8
 
   private let source: Source
+  private let model: Model
   private var text: RepeatedText
   private var length = DraftLength()
 
@@ -29,15 +32,18 @@ public final class Drafter {
   /// - Throws: Where a sequence of `model` cannot be cut back by a few tokens: `ModelOptions.tentativeCount` says by how many.
   public init(_ source: Source, for model: Model) throws(DraftError) {
     guard model.mostTentativeTokens > 0 else { throw .keepsNoCopies(architecture: model.configuration.architecture.name) }
-    self.source = source
+    if case .predictionLayer = source, !model.predicts { throw .predictsNothing }
+    (self.source, self.model) = (source, model)
     text = RepeatedText(capacity: model.contextLength)
   }
 
   /// Takes note of a token of the text.
   func note(_ token: Int32) { text.append(token) }
 
-  /// Replaces `draft` by what may come next, at most `limit` tokens.
-  func propose(_ limit: Int, into draft: inout [Int32]) throws(ModelError) {
+  /// Replaces `draft` by what may come after the last token that was noted, at most `limit` tokens.
+  ///
+  /// - Parameter sequence: The model's, which has all tokens but that one.
+  func propose(_ limit: Int, after sequence: Int, into draft: inout [Int32]) throws(ModelError) {
     draft.removeAll(keepingCapacity: true)
     guard limit > 0 else { return }
     let limit = min(limit, length.next())
@@ -45,6 +51,19 @@ public final class Drafter {
     switch source {
     case .repeatedText: text.foresee(limit, into: &draft)
     case .model(let model): try model.foresee(text.tokens, limit, into: &draft)
+    case .predictionLayer: try predict(limit, after: sequence, into: &draft)
+    }
+  }
+
+  /// Adds to `draft` what the model's prediction layer takes for likeliest, one token after the other.
+  private func predict(_ limit: Int, after sequence: Int, into draft: inout [Int32]) throws(ModelError) {
+    guard var token = text.tokens.last else { return }
+    for offset in 0..<limit {
+      var next: Int32?
+      try model.foresee(token, after: sequence, offset: offset) { logits in next = Sampler.likeliest(logits) }
+      guard let next else { return }
+      draft.append(next)
+      token = next
     }
   }
 

@@ -28,10 +28,11 @@ extension Architecture {
   /// Qwen's models with delta nets.
   private static let qwenHybrids = [
     Architecture(
-      name: "qwen35", mixers: .deltaNets(.tiled), networkNormIsPostAttention: true, queryKeyNorm: .perHead, outputGate: .inQuery),
+      name: "qwen35", mixers: .deltaNets(.tiled), networkNormIsPostAttention: true, queryKeyNorm: .perHead, outputGate: .inQuery,
+      predictionInput: .normalised),
     Architecture(
       name: "qwen35moe", mixers: .deltaNets(.tiled), networkNormIsPostAttention: true, queryKeyNorm: .perHead, outputGate: .inQuery,
-      gatesSharedExpert: true),
+      gatesSharedExpert: true, predictionInput: .normalised),
     Architecture(
       name: "qwen3next", mixers: .deltaNets(.grouped), networkNormIsPostAttention: true, queryKeyNorm: .perHead,
       outputGate: .inQuery, gatesSharedExpert: true),
@@ -130,7 +131,8 @@ extension Architecture {
     Architecture(
       name: "step35", keys: [.expertClamp, .sharedClamp], queryKeyNorm: .perHead, windows: .pattern,
       windowRotaryIgnoresFactors: true, fullRotaryDivisor: 2,
-      outputGate: .perHead, gating: .sigmoid, normalisesExpertWeights: false, readsExpertWeightsNorm: true),
+      outputGate: .perHead, gating: .sigmoid, normalisesExpertWeights: false, readsExpertWeightsNorm: true,
+      predictionInput: .residual),
   ]
 
   /// Models with latent attention, and what came after it.
@@ -146,11 +148,11 @@ extension Architecture {
     Architecture(
       name: "deepseek32", mixers: .latent, pairing: .adjacent,
       indexer: Indexer.Traits(pairing: .halves, epsilon: 1e-6, sharingContextLength: nil), gating: .sigmoid,
-      normalisesExpertWeights: false, readsExpertWeightsNorm: true),
+      normalisesExpertWeights: false, readsExpertWeightsNorm: true, predictionInput: .normalised),
     Architecture(
       name: "glm-dsa", mixers: .latent, pairing: .adjacent,
       indexer: Indexer.Traits(pairing: .adjacent, epsilon: 0, sharingContextLength: 1 << 20), gating: .sigmoid,
-      normalisesExpertWeights: false, readsExpertWeightsNorm: true),
+      normalisesExpertWeights: false, readsExpertWeightsNorm: true, predictionInput: .normalised),
     Architecture(
       name: "mistral4", mixers: .latent, keys: [.temperature], pairing: .adjacent, normalisesExpertWeights: false,
       readsExpertWeightsNorm: true),

@@ -114,6 +114,11 @@ public struct Architecture: Sendable {
   /// Which layers have experts is not in the metadata: those with a router.
   var routersTellExperts = false
 
+  // MARK: Prediction of further tokens
+
+  /// What the layer that predicts the token after the next one reads of the layers before it; nil: it is not computed.
+  var predictionInput: PredictionInput?
+
   /// Which mixer each layer has.
   enum Mixers: Sendable, Equatable {
     case attention
@@ -139,6 +144,14 @@ public struct Architecture: Sendable {
     case period(Int)
     /// Those that the file's pattern names.
     case pattern
+  }
+
+  /// What a prediction layer reads of what other layers, or it itself, made of the token before.
+  enum PredictionInput: Sendable {
+    /// The residual.
+    case residual
+    /// The residual as the output matrix reads it: after the last norm.
+    case normalised
   }
 
   /// Keys that change what only some graphs compute.

@@ -10,14 +10,14 @@ public struct ModelConfiguration: Sendable {
   public let architecture: Architecture
   /// Elements of the residual stream.
   public let embeddingLength: Int
-  /// Layers that are computed (trailing next-token-prediction layers are not).
+  /// Layers from a token to its logits, which prediction layers follow in some files.
   public let layerCount: Int
   /// Tokens the model was trained on at once.
   public let contextLength: Int
   /// Epsilon of every norm.
   public let normEpsilon: Float
 
-  /// Each layer's sizes.
+  /// Each layer's sizes, with those of the prediction layer at the end where that is computed.
   let layers: [LayerConfiguration]
   /// The rotary embeddings of all layers, each once.
   let rotaries: [RotaryConfiguration]
@@ -45,6 +45,9 @@ public struct ModelConfiguration: Sendable {
   /// Whether any number of tokens can be forgotten from a sequence's end; otherwise a layer keeps a state that they have changed.
   public var forgetsTokens: Bool { layers.allSatisfy { $0.mixer?.stateLength ?? 0 == 0 } }
 
+  /// Whether the layer that predicts the token after the next one is computed, too.
+  var predicts: Bool { layers.count > layerCount }
+
   var hasExperts: Bool {
     layers.contains {
       switch $0.network {
@@ -56,8 +59,10 @@ public struct ModelConfiguration: Sendable {
 
   /// Reads `metadata`.
   ///
-  /// - Throws: The first key that is absent, or whose value the graph cannot use.
-  public init(_ metadata: GGUFMetadata) throws(ModelError) {
+  /// - Parameter predicts: Whether the first prediction layer is wanted, too.
+  /// - Throws: The first key that is absent, or whose value the graph cannot use; `cannotPredict` if that layer is wanted and there is
+  ///   none, or none that is computed.
+  public init(_ metadata: GGUFMetadata, predicts: Bool = false) throws(ModelError) {
     guard let name = metadata.string("general.architecture") else { throw .missingKey(key: "general.architecture") }
     let architecture = try Architecture.named(name)
     let reader = MetadataReader(metadata, prefix: name)
@@ -93,8 +98,18 @@ public struct ModelConfiguration: Sendable {
     let period = Architecture.OptionalKey.residualPeriod
     residualPeriod = architecture.keys.contains(period) ? try reader.size(period.rawValue) ?? 0 : 0
     streams = try HyperConnection.Configuration(reader, architecture, embeddingLength: embeddingLength)
-    layers = try LayerConfiguration.all(reader, architecture, embeddingLength: embeddingLength)
+    var layers = try LayerConfiguration.all(reader, architecture, embeddingLength: embeddingLength)
     try GraphKeys.check(reader)
+    if predicts {
+      guard extraLayers > 0, architecture.predictionInput != nil else {
+        throw .cannotPredict(architecture: name, hasLayers: extraLayers > 0)
+      }
+      // Arrays have a value for that layer, too.
+      let own = MetadataReader(metadata, prefix: name)
+      own.layerCount = layerCount + 1
+      layers.append(try LayerConfiguration(predictionLayerOf: own, architecture, embeddingLength: embeddingLength))
+    }
+    self.layers = layers
     rotaries = layers.compactMap(\.mixer?.rotary).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
 }
@@ -115,23 +130,9 @@ struct LayerConfiguration: Sendable, Equatable {
     var layers: [LayerConfiguration] = []
     for layer in 0..<reader.layerCount {
       let isNetwork = architecture.hasOnePartPerLayer ? try isNetworkAlone(reader, layer: layer) : false
-      let mixer: Mixer.Configuration?
-      switch architecture.mixers {
-      case _ where isNetwork: mixer = nil
-      case .latent: mixer = .latent(try LatentAttention.Configuration(reader, architecture, layer: layer))
-      case .deltaNets(let order) where recurrent[layer]: mixer = .delta(try DeltaNet.Configuration(reader, order: order))
-      case .convolutions where try reader.size("attention.head_count_kv", layer: layer) == 0:
-        mixer = .convolution(try ShortConvolution.Configuration(reader, embeddingLength: embeddingLength))
-      case .mambas where try reader.size("attention.head_count_kv", layer: layer) == 0:
-        mixer = .mamba(try RecurrentSizes(reader, leastTaps: 2))
-      case .kimiDeltaNets where try reader.size("attention.head_count_kv", layer: layer) == 0:
-        mixer = .kimiDelta(try KimiDeltaNet.Configuration(reader, layer: layer))
-      case .compressed: mixer = .compressed(try CompressedAttention.Configuration(reader, architecture, layer: layer))
-      case .kimiDeltaNets: mixer = .latent(try LatentAttention.Configuration(reader, architecture, layer: layer))
-      case .attention, .deltaNets, .convolutions, .mambas:
-        mixer = .attention(
-          try Attention.Configuration(reader, architecture, layer: layer, embeddingLength: embeddingLength, windows))
-      }
+      let mixer =
+        try isNetwork
+        ? nil : mixer(reader, architecture, layer, embeddingLength: embeddingLength, windows, isRecurrent: recurrent[layer])
       let network: Network.Configuration?
       if architecture.hasOnePartPerLayer, !isNetwork {
         network = nil
@@ -159,6 +160,30 @@ struct LayerConfiguration: Sendable, Equatable {
     return layers
   }
 
+  /// The mixer of a layer that has one.
+  ///
+  /// - Parameter isRecurrent: Whether it has a delta net where other layers have attention.
+  private static func mixer(
+    _ reader: MetadataReader, _ architecture: Architecture, _ layer: Int, embeddingLength: Int, _ windows: AttentionWindows,
+    isRecurrent: Bool
+  ) throws(ModelError) -> Mixer.Configuration {
+    switch architecture.mixers {
+    case .latent: return .latent(try LatentAttention.Configuration(reader, architecture, layer: layer))
+    case .deltaNets(let order) where isRecurrent: return .delta(try DeltaNet.Configuration(reader, order: order))
+    case .convolutions where try reader.size("attention.head_count_kv", layer: layer) == 0:
+      return .convolution(try ShortConvolution.Configuration(reader, embeddingLength: embeddingLength))
+    case .mambas where try reader.size("attention.head_count_kv", layer: layer) == 0:
+      return .mamba(try RecurrentSizes(reader, leastTaps: 2))
+    case .kimiDeltaNets where try reader.size("attention.head_count_kv", layer: layer) == 0:
+      return .kimiDelta(try KimiDeltaNet.Configuration(reader, layer: layer))
+    case .compressed: return .compressed(try CompressedAttention.Configuration(reader, architecture, layer: layer))
+    case .kimiDeltaNets: return .latent(try LatentAttention.Configuration(reader, architecture, layer: layer))
+    case .attention, .deltaNets, .convolutions, .mambas:
+      return .attention(
+        try Attention.Configuration(reader, architecture, layer: layer, embeddingLength: embeddingLength, windows))
+    }
+  }
+
   /// Whether a layer that is either a mixer or a network is the latter.
   private static func isNetworkAlone(_ reader: MetadataReader, layer: Int) throws(ModelError) -> Bool {
     guard let length = try reader.size("feed_forward_length", layer: layer) else {
@@ -175,10 +200,36 @@ struct LayerConfiguration: Sendable, Equatable {
 
   /// Which layers have a delta net: said by an array, or all but every n-th one.
   private static func recurrentLayers(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) -> [Bool] {
-    guard case .deltaNets = architecture.mixers else { return [] }
+    guard case .deltaNets = architecture.mixers else { return Array(repeating: false, count: reader.layerCount) }
     let period = try reader.size("full_attention_interval") ?? 4
     if let flags = try reader.flags("attention.recurrent_layers") { return flags }
     guard period > 0 else { throw .badValue(key: reader.key("full_attention_interval"), value: "0", expected: "at least 1") }
     return (0..<reader.layerCount).map { $0 % period != period - 1 }
+  }
+}
+
+extension LayerConfiguration {
+  /// The layer that predicts the token after the next one: attention and a network of either kind, as the file has it.
+  ///
+  /// - Parameter reader: Counts that layer as the last one.
+  init(predictionLayerOf reader: MetadataReader, _ architecture: Architecture, embeddingLength: Int) throws(ModelError) {
+    let layer = reader.layerCount - 1
+    if case .latent = architecture.mixers {
+      // All positions are attended to, as llama.cpp does, whatever chooses them in other layers.
+      mixer = .latent(try LatentAttention.Configuration(reader, architecture, layer: layer, chooses: false))
+    } else {
+      mixer = try Self.mixer(
+        reader, architecture, layer, embeddingLength: embeddingLength, AttentionWindows(reader, architecture), isRecurrent: false)
+    }
+    let mixture = try Routing(reader, architecture).map { (routing) throws(ModelError) in
+      try Mixture.Configuration(reader, architecture, routing, layer: layer)
+    }
+    let isDense = try reader.size("feed_forward_length", layer: layer) ?? 0 > 0
+    if let mixture, !isDense {
+      network = .experts(mixture)
+    } else {
+      let dense = try GatedNetwork.Configuration(reader, architecture, layer: layer)
+      network = mixture.map { .either(dense, $0) } ?? .dense(dense)
+    }
   }
 }

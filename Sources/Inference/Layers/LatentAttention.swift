@@ -70,7 +70,8 @@ struct LatentAttention: MixerPart {
       Heads(queryCount: headCount, keyValueCount: 1, keyLength: cachedLength, valueLength: rank, areSingle: true)
     }
 
-    init(_ reader: MetadataReader, _ architecture: Architecture, layer: Int) throws(ModelError) {
+    /// - Parameter chooses: Whether the layer attends to the positions that an indexer chooses, where the architecture has indexers.
+    init(_ reader: MetadataReader, _ architecture: Architecture, layer: Int, chooses: Bool = true) throws(ModelError) {
       guard let count = try reader.size("attention.head_count", layer: layer) else {
         throw .missingKey(key: reader.key("attention.head_count"))
       }
@@ -99,8 +100,8 @@ struct LatentAttention: MixerPart {
         architecture.hasRotary
         ? try RotaryConfiguration(reader, architecture, headLength: rotaryLength, hasWindow: false) : nil
       temperature = try Temperature(reader, architecture)
-      indexer = try Indexer.Configuration(reader, architecture, rotaryLength: rotaryLength)
-      choosesItself = try Indexer.Configuration.isOwn(reader, architecture, layer: layer)
+      indexer = chooses ? try Indexer.Configuration(reader, architecture, rotaryLength: rotaryLength) : nil
+      choosesItself = chooses ? try Indexer.Configuration.isOwn(reader, architecture, layer: layer) : false
       guard indexer == nil || queryRank > 0 else { throw .missingKey(key: reader.key("attention.q_lora_rank")) }
       scale = (try reader.number("attention.scale") ?? 1 / Float(keyLength).squareRoot()) * (rotary?.scoreFactor ?? 1)
     }
@@ -144,7 +145,7 @@ struct LatentAttention: MixerPart {
       indexer = nil
       // Some files have them in every layer.
       let names = ["attn_q_b.weight", "attn_k.weight", "k_norm.weight", "k_norm.bias", "proj.weight"]
-      if sizes.indexer != nil { for name in names { binder.skip("\(prefix)indexer.\(name)") } }
+      if model.architecture.indexer != nil { for name in names { binder.skip("\(prefix)indexer.\(name)") } }
     }
     rotary = sizes.rotary.flatMap { model.rotaries.firstIndex(of: $0) }
   }

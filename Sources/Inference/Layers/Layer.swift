@@ -327,7 +327,7 @@ extension PassThread {
     }
   }
 
-  private func runMixer(_ layer: UnsafePointer<Layer>, _ index: Int) {
+  func runMixer(_ layer: UnsafePointer<Layer>, _ index: Int) {
     normalize(
       layer.pointee.mixerNorm, layer.pointee.mixerMixture, layer.pointee.mixerConnection,
       quantizing: layer.pointee.mixerInputIsQuantised,

@@ -77,7 +77,7 @@ extension PassThread {
     for token in self.part(of: step.count) {
       countCrossing(
         source.embedding.dequantize(row: Int(step.tokens[token]), nearestTo: worker.team, kernels, into: row))
-      for layer in 0..<pass.layerCount {
+      for layer in 0..<pass.trunkCount {
         let elements = layer * source.width..<(layer + 1) * source.width
         let target = buffers.layerInputs[token][elements]
         kernels.scale(target, by: scale)

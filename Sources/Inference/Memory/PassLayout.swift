@@ -29,6 +29,8 @@ struct PassSizes {
   let layerInputLength: Int
   /// Residuals that are put away on the way through the layers.
   let residualCount: Int
+  /// Rows of what tokens became that are kept for the prediction layer, of all sequences; 0: there is no such layer.
+  let hiddenCount: Int
   /// Residual streams.
   let streamCount: Int
   /// Weights that a token needs to read and write several streams, and scores that they come from; 0 where there is one stream.
@@ -39,6 +41,8 @@ struct PassSizes {
   static let tokensPerThread = 4
   /// Rows of gate and up that a thread computes at a time.
   static let tileRows = 128
+  /// The last tokens of a sequence of which it is kept what they became: those of a step that checks proposals, and as many more.
+  static let hiddenRows = 32
   /// Queries that a thread attends with at a time.
   static let queryBlock = 32
 
@@ -54,6 +58,7 @@ struct PassSizes {
     let inputs = weights.layerInputs
     layerInputLength = inputs?.length ?? 0
     residualCount = weights.outputMixture?.count ?? 0
+    hiddenCount = weights.prediction == nil ? 0 : limits.sequenceCount * Self.hiddenRows
     streamCount = configuration.streams?.streamCount ?? 1
     connectionLength = configuration.streams?.weightCount ?? 0
     streamScoreLength = streamCount * ((connectionLength + 15) / 16 * 16)
@@ -87,6 +92,8 @@ struct TeamBuffers {
   /// What tokens need to read and write several streams, where the residual is shared, and scores that it comes from.
   let connections: Rows
   let streamScores: Rows
+  /// What the last tokens became, for the prediction layer [sequence · position modulo their number][embedding].
+  let hidden: Rows
   /// Outputs of a part, before they are added to the residual [token][embedding].
   let projected: Rows
 
@@ -104,6 +111,7 @@ struct TeamBuffers {
     let connected = sizes.streamCount > 1 ? sizes.batch : 0
     connections = arena.rows(connected, length: sizes.connectionLength)
     streamScores = arena.rows(connected, length: sizes.streamScoreLength)
+    hidden = arena.rows(sizes.hiddenCount, length: sizes.embedding)
     var output = arena.rest
     projected = output.rows(sizes.batch, length: sizes.embedding)
   }

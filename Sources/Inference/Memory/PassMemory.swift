@@ -117,7 +117,8 @@ final class PassMemory {
   func pass(_ configuration: ModelConfiguration, _ weights: ModelWeights, _ kernels: Kernels) -> Pass {
     Pass(
       kernels: kernels, sizes: layout.sizes, state: layout.state, layers: UnsafePointer(tables.layers),
-      layerCount: weights.layers.count, embedding: weights.embedding, layerInputs: weights.layerInputs,
+      layerCount: weights.layers.count, prediction: weights.prediction, embedding: weights.embedding,
+      layerInputs: weights.layerInputs,
       outputMixture: weights.outputMixture, outputConnection: weights.outputConnection, outputNorm: weights.outputNorm,
       output: weights.output,
       embeddingScale: configuration.embeddingScale, normEpsilon: configuration.normEpsilon, logitScale: configuration.logitScale,

@@ -22,10 +22,14 @@ public final class Model {
   public let sequenceCount: Int
   /// Tokens at the end of a sequence that `truncate` takes back exactly, if they were appended as tentative.
   public let mostTentativeTokens: Int
+  /// Whether it can `predict`.
+  public var predicts: Bool { pass.prediction != nil }
   /// The name of the kernels' instruction set.
   public let kernelsName: String
 
   private var lengths: [Int]
+  /// The positions of which it is kept what their tokens became, for the prediction layer.
+  private var hidden: [Range<Int>]
   var checkpoints: [Checkpoints]
   let teams: Teams
   /// What each team keeps of each sequence.
@@ -47,7 +51,7 @@ public final class Model {
   public init(
     metadata: GGUFMetadata, weights source: MappedPack, replica: Int? = nil, teams: Teams, options: ModelOptions = ModelOptions()
   ) throws(ModelError) {
-    let configuration = try ModelConfiguration(metadata)
+    let configuration = try ModelConfiguration(metadata, predicts: options.predicts)
     let kernels = try Model.kernels(options)
     let table = replica.map { source.table(ofReplica: $0) } ?? source.table
     var binder = WeightBinder(table, kernels: kernels, teamCount: teams.teamCount)
@@ -62,6 +66,7 @@ public final class Model {
     sequenceCount = options.sequenceCount
     kernelsName = kernels.name
     lengths = Array(repeating: 0, count: options.sequenceCount)
+    hidden = Array(repeating: 0..<0, count: options.sequenceCount)
     let layout = PassLayout(configuration, weights, limits, options, teams: teams.plan, vectorLength: binder.vectorLength)
     checkpoints = Array(repeating: Checkpoints(layout.state, weights.history), count: options.sequenceCount)
     mostTentativeTokens = weights.history == .state ? options.tentativeCount : .max
@@ -90,7 +95,7 @@ public final class Model {
   package static func byteCounts(
     metadata: GGUFMetadata, table: WeightTable, teams: TeamPlan, options: ModelOptions
   ) throws(ModelError) -> [Int: Int] {
-    let configuration = try ModelConfiguration(metadata)
+    let configuration = try ModelConfiguration(metadata, predicts: options.predicts)
     var binder = WeightBinder(table, kernels: try kernels(options), teamCount: teams.teams.count, readsWeights: false)
     let weights = try ModelWeights(configuration, &binder)
     let limits = try ModelLimits(configuration, options, vocabularySize: weights.vocabularySize)
@@ -115,7 +120,8 @@ public final class Model {
   /// Tokens of a sequence so far.
   public func length(of sequence: Int) -> Int { lengths[sequence] }
 
-  func setLength(_ length: Int, of sequence: Int) { lengths[sequence] = length }
+  /// Makes a sequence's tokens others than they were.
+  func setLength(_ length: Int, of sequence: Int) { (lengths[sequence], hidden[sequence]) = (length, 0..<0) }
 
   /// The tokens that `truncate` would leave.
   public func restart(_ sequence: Int, at length: Int) -> Int {
@@ -168,6 +174,7 @@ public final class Model {
       memory.step.runs[0] = checkpoints[sequence].run(
         of: sequence, begin: 0, count: count, length: position, saves: begin == 0 && count < tokens.count,
         tentative: max(0, min(count, begin + count + tentative - tokens.count)))
+      noteHidden(of: 0, length: position)
       let skipped = min(count, max(0, firstWanted - begin))
       for index in skipped..<count { memory.step.wanted[index - skipped] = Int32(index) }
       compute(count: count, runs: 1, wanted: count - skipped)
@@ -192,6 +199,7 @@ public final class Model {
       memory.step.tokens[index] = token
       memory.step.positions[index] = Int32(lengths[sequence])
       memory.step.runs[index] = checkpoints[sequence].run(of: sequence, begin: index, count: 1, length: lengths[sequence])
+      noteHidden(of: index, length: lengths[sequence])
       memory.step.wanted[index] = Int32(index)
       lengths[sequence] += 1
     }
@@ -199,24 +207,57 @@ public final class Model {
     for index in tokens.indices { body(index, logits(index)) }
   }
 
-  private func check(_ tokens: [Int32], _ sequence: Int) throws(ModelError) {
+  /// Guesses what follows a token that is to follow a sequence, with the prediction layer alone.
+  ///
+  /// Neither the sequence nor what is computed of it changes.
+  ///
+  /// - Parameters:
+  ///   - token: What is to follow the sequence and, if `offset` is not 0, so many tokens of which each was predicted from in this way.
+  ///   - body: Called with a row of `vocabularySize` logits, which is good until it returns.
+  /// - Precondition: The model `predicts`.
+  public func predict(
+    _ token: Int32, after sequence: Int = 0, offset: Int = 0, _ body: (_ logits: UnsafeBufferPointer<Float>) -> Void
+  ) throws(ModelError) {
+    precondition(predicts, "the model has no prediction layer")
+    try check([token], sequence, offset: offset)
+    let position = lengths[sequence] + offset
+    (memory.step.tokens[0], memory.step.positions[0], memory.step.wanted[0]) = (token, Int32(position), 0)
+    memory.step.runs[0] = SequenceRun(sequence: sequence, begin: 0, count: 1)
+    noteHidden(of: 0, length: position)
+    compute(count: 1, runs: 1, wanted: 1, predicts: true)
+    body(logits(0))
+  }
+
+  /// Notes for a run of the next step, after so many tokens, whether it is known what the last of these became, and of which tokens it
+  /// will be.
+  private func noteHidden(of run: Int, length: Int) {
+    let run = memory.step.runs + run
+    let (known, end) = (hidden[run.pointee.sequence], length + run.pointee.count)
+    run.pointee.hasHidden = known.contains(length - 1)
+    let first = run.pointee.hasHidden ? known.lowerBound : length
+    hidden[run.pointee.sequence] = max(first, end - PassSizes.hiddenRows)..<end
+  }
+
+  private func check(_ tokens: [Int32], _ sequence: Int, offset: Int = 0) throws(ModelError) {
     guard lengths.indices.contains(sequence) else { throw .tooLarge(what: "sequence \(sequence)") }
-    guard tokens.count <= contextLength - lengths[sequence] else {
-      throw .contextFull(tokens: lengths[sequence] + tokens.count, contextLength: contextLength)
+    guard offset >= 0, tokens.count <= contextLength - lengths[sequence] - offset else {
+      throw .contextFull(tokens: lengths[sequence] + offset + tokens.count, contextLength: contextLength)
     }
     for token in tokens where !(0..<vocabularySize).contains(Int(token)) {
       throw .tokenOutOfRange(token: Int(token), vocabularySize: vocabularySize)
     }
   }
 
-  private func compute(count: Int, runs: Int, wanted: Int) {
+  private func compute(count: Int, runs: Int, wanted: Int, predicts: Bool = false) {
     pass.step = memory.step
     pass.step.count = count
     pass.step.runCount = runs
     pass.step.wantedCount = wanted
+    pass.step.predicts = predicts
     let pass = pass
     teams.run { worker in PassThread(pass, worker).run() }
-    counter?.add(tokens: count, answered: wanted)
+    // Guesses are not tokens that the model has computed.
+    if !predicts { counter?.add(tokens: count, answered: wanted) }
   }
 
   private func logits(_ row: Int) -> UnsafeBufferPointer<Float> {

@@ -13,6 +13,8 @@ public enum ModelError: Error, Remediable, Equatable {
   case badValue(key: String, value: String, expected: String)
   /// A key changes what the architecture computes, and its graph here does not know it.
   case unsupportedKey(key: String, value: String)
+  /// The model has no prediction layers, or the graph does not compute those of its architecture.
+  case cannotPredict(architecture: String, hasLayers: Bool)
   /// A tensor that the graph needs is absent.
   case missingTensor(name: String)
   /// A tensor's dimensions contradict the metadata.
@@ -57,6 +59,9 @@ public enum ModelError: Error, Remediable, Equatable {
     case .unusedTensor(let name):
       return "the model has a tensor \(name), which is not computed for this architecture"
     case .oldForm(let name, let advice): return "tensor \(name) is in the form of an older converter; \(advice)"
+    case .cannotPredict(let architecture, true):
+      return "the prediction layers (MTP) of \(architecture) are not computed; ngram or a smaller pack can draft for it"
+    case .cannotPredict(_, false): return "the model has no prediction layers (MTP); ngram or a smaller pack can draft for it"
     case .missingTensor(let name): return "the model has no tensor \(name)"
     case .wrongShape(let name, let shape, let expected):
       return "tensor \(name) has shape \(shape), which contradicts the metadata: expected \(expected)"

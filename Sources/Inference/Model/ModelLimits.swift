@@ -5,6 +5,7 @@ struct ModelLimits {
   let contextLength: Int
   let batchSize: Int
   let logitRows: Int
+  let sequenceCount: Int
 
   init(_ configuration: ModelConfiguration, _ options: ModelOptions, vocabularySize: Int)
     throws(ModelError)
@@ -26,6 +27,7 @@ struct ModelLimits {
     let (positions, isTooMany) = (contextLength + 15).multipliedReportingOverflow(by: options.sequenceCount)
     let (numbers, isTooLarge) = elements.multipliedReportingOverflow(by: positions)
     guard !isTooMany, !isTooLarge, numbers < 1 << 56 else { throw .tooLarge(what: "the KV cache of a context of \(contextLength)") }
+    sequenceCount = options.sequenceCount
     batchSize = min(options.batchSize, max(contextLength, options.sequenceCount), 4096)
     logitRows = max(options.sequenceCount, min(batchSize, options.logitRows ?? (16 << 20) / max(vocabularySize, 1)))
   }

@@ -18,6 +18,8 @@ public struct ModelOptions: Sendable {
   public var checkpointCount = 8
   /// In such models: tokens at the end of a sequence that can be taken back at once; a copy of the states is kept of before each.
   public var tentativeCount = 0
+  /// Whether the model's prediction layer is computed, too, so that the model can foresee what it will say.
+  public var predicts = false
   /// The instruction set: a kernel table's name, or nil for the best this processor runs.
   public var kernels: String?
 

@@ -3,7 +3,10 @@
 /// All weights of a model.
 struct ModelWeights {
   let embedding: Matrix
+  /// With the prediction layer at the end, where there is one.
   let layers: [Layer]
+  /// What stands around that layer; nil: there is none.
+  let prediction: PredictionLayer?
   let layerInputs: LayerInputSource?
   /// What the last norm reads; nil: the residual.
   let outputMixture: ResidualAttention?
@@ -29,9 +32,10 @@ struct ModelWeights {
     rotaryFactors = try RotaryFactors(configuration, &binder)
     layerInputs = try LayerInputSource(configuration, &binder)
     var layers: [Layer] = []
-    for index in 0..<configuration.layerCount { layers.append(try Layer(configuration, index, &binder)) }
+    for index in configuration.layers.indices { layers.append(try Layer(configuration, index, &binder)) }
     self.layers = layers
-    try binder.checkAllUsed(layerCount: configuration.layerCount)
+    prediction = configuration.predicts ? try PredictionLayer(configuration, embedding: embedding, output: output, &binder) : nil
+    try binder.checkAllUsed(layerCount: layers.count)
   }
 
   var vocabularySize: Int { embedding.rows }
@@ -39,6 +43,7 @@ struct ModelWeights {
   /// All mixers and networks.
   var parts: [any LayerPart] {
     layers.flatMap { layer in [layer.mixer?.part, layer.network?.part, layer.input].compactMap { $0 } }
+      + [prediction].compactMap { $0 }
   }
 
   /// Whether some attention reads and writes two columns for each token.

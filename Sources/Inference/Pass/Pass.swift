@@ -11,6 +11,8 @@ struct Pass {
   let state: StateSizes
   let layers: UnsafePointer<Layer>
   let layerCount: Int
+  /// Stands around the last of these layers, which follows those from a token to its logits; nil: there is no such layer.
+  let prediction: PredictionLayer?
   let embedding: Matrix
   let layerInputs: LayerInputSource?
   let outputMixture: ResidualAttention?
@@ -35,6 +37,10 @@ struct Pass {
   var step: Step
   /// [wanted][vocabulary]
   let logits: Rows
+
+  /// Layers from a token to its logits.
+  @inline(__always)
+  var trunkCount: Int { prediction?.index ?? layerCount }
 }
 
 /// One of a model's rotary embeddings: plain data.

@@ -80,24 +80,34 @@ struct PassThread {
 
   /// Runs the whole step on this thread; all threads of all teams call it together.
   func run() {
+    computeRotaryAngles()
+    if step.predicts, let prediction = pass.prediction { return predict(prediction) }
     embed()
     makeLayerInputs()
-    computeRotaryAngles()
-    for index in 0..<pass.layerCount { run(pass.layers + index, index) }
-    computeLogits()
+    for index in 0..<pass.trunkCount { run(pass.layers + index, index) }
+    computeLogits(pass.outputNorm, pass.output, pass.outputMixture, pass.outputConnection)
+    if let prediction = pass.prediction { follow(prediction) }
   }
 
   /// Looks up the rows of this thread's tokens.
   private func embed() {
     for token in tokens {
       let row = residual[token][..<pass.sizes.embedding]
-      let crossed = pass.embedding.dequantize(row: Int(step.tokens[token]), nearestTo: worker.team, kernels, into: row)
       // Where all threads of a team read the same row, it comes once.
-      if !keepsResidual || worker.index == 0 { countCrossing(crossed) }
-      if pass.embeddingScale != 1 { kernels.scale(row, by: pass.embeddingScale) }
+      embed(token, pass.embedding, counting: !keepsResidual || worker.index == 0, into: row)
       // All residual streams begin alike.
       for stream in 1..<pass.sizes.streamCount { residual[token][stream * row.count..<(stream + 1) * row.count].copy(row) }
     }
+  }
+
+  /// Looks up a token's row of `embedding`.
+  ///
+  /// - Parameter counting: Whether bytes that come from another node count.
+  @inline(__always)
+  func embed(_ token: Int, _ embedding: Matrix, counting: Bool = true, into row: Row) {
+    let crossed = embedding.dequantize(row: Int(step.tokens[token]), nearestTo: worker.team, kernels, into: row)
+    if counting { countCrossing(crossed) }
+    if pass.embeddingScale != 1 { kernels.scale(row, by: pass.embeddingScale) }
   }
 
   /// Cosines and sines of this step's positions; the barrier after the first products makes them visible to the team.
@@ -196,6 +206,12 @@ struct PassThread {
   private func normalized(_ token: Int, _ norm: Norm, _ mixture: ResidualAttention?, combining: Bool, column: Int) -> Row {
     let source = if let mixture { mix(token, mixture) } else { combining ? combine(token) : residual[token] }
     let out = pass.sizes.keepsNormed ? normed[column] : own.column[..<pass.sizes.embedding]
+    normalize(source, norm, into: out)
+    return out
+  }
+
+  @inline(__always)
+  func normalize(_ source: Row, _ norm: Norm, into out: Row) {
     switch norm {
     case .none: out.copy(source)
     case .meanSquare(let weights):
@@ -204,23 +220,27 @@ struct PassThread {
       kernels.center(source, into: out)
       kernels.normalize(out, weights: vector(weights), epsilon: pass.normEpsilon, into: out)
     }
-    return out
   }
 
   /// The final norm and the output head, for the wanted positions.
-  private func computeLogits() {
+  ///
+  /// - Parameters:
+  ///   - mixture: What the norm reads instead of the residual; nil: nothing.
+  ///   - connection: How it reads several residual streams; nil: there is one.
+  func computeLogits(
+    _ norm: Norm, _ output: Matrix, _ mixture: ResidualAttention? = nil, _ connection: HyperConnection? = nil
+  ) {
     guard step.wantedCount > 0 else { return }
-    if let connection = pass.outputConnection { connect(connection) }
+    if let connection { connect(connection) }
     for index in 0..<step.wantedCount where tokens.contains(Int(step.wanted[index])) {
-      let out = normalized(
-        Int(step.wanted[index]), pass.outputNorm, pass.outputMixture, combining: pass.outputConnection != nil, column: index)
-      if pass.output.readsQuants { normed.quantize(kernels, out, column: index) }
+      let out = normalized(Int(step.wanted[index]), norm, mixture, combining: connection != nil, column: index)
+      if output.readsQuants { normed.quantize(kernels, out, column: index) }
     }
     if !keepsResidual { worker.teamBarrier() }
-    worker.forEachPart(of: pass.output.unitCount(team: worker.team), .logits) { part in
-      pass.output.forEachRun(team: worker.team, part: part) { rows in
-        pass.output.multiply(rows, team: worker.team, normed, count: step.wantedCount, into: pass.logits)
-        finishLogits(rows)
+    worker.forEachPart(of: output.unitCount(team: worker.team), .logits) { part in
+      output.forEachRun(team: worker.team, part: part) { rows in
+        output.multiply(rows, team: worker.team, normed, count: step.wantedCount, into: pass.logits)
+        finishLogits(rows, output.bias)
         // The caller reads the logits on the first team's node.
         if worker.team > 0 { countCrossing(rows.count * step.wantedCount * 4) }
       }
@@ -229,8 +249,8 @@ struct PassThread {
   }
 
   /// Adds the output's bias, and scales and bends logits where the model does.
-  private func finishLogits(_ rows: Range<Int>) {
-    let (scale, cap, bias) = (pass.logitScale, pass.logitSoftcap, vector(pass.output.bias[rows]))
+  private func finishLogits(_ rows: Range<Int>, _ bias: Vector) {
+    let (scale, cap, bias) = (pass.logitScale, pass.logitSoftcap, vector(bias[rows]))
     guard scale != 1 || cap != 0 || bias != nil else { return }
     for index in 0..<step.wantedCount {
       let row = pass.logits[index][rows]

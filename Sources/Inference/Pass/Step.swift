@@ -12,6 +12,8 @@ struct SequenceRun {
   var savedCopy = 0
   /// The first token in the step that may be taken back: before it and before each one after it, a copy is made.
   var firstTentative = Int.max
+  /// Whether it is kept what the token before the run became, for the prediction layer.
+  var hasHidden = false
 }
 
 /// One step's input, written by the caller before the threads wake and read by all of them.
@@ -24,6 +26,8 @@ struct Step {
   var wantedCount = 0
   let runs: UnsafeMutablePointer<SequenceRun>
   var runCount = 0
+  /// Whether only the prediction layer runs.
+  var predicts = false
 
   init(
     tokens: UnsafeMutablePointer<Int32>, positions: UnsafeMutablePointer<Int32>, wanted: UnsafeMutablePointer<Int32>,
@@ -32,11 +36,15 @@ struct Step {
     (self.tokens, self.positions, self.wanted, self.runs) = (tokens, positions, wanted, runs)
   }
 
-  /// The sequence of one of the step's tokens.
+  /// The run that one of the step's tokens belongs to.
   @inline(__always)
-  func sequence(of token: Int) -> Int {
+  func run(of token: Int) -> SequenceRun {
     var index = 0
     while index + 1 < runCount, runs[index + 1].begin <= token { index += 1 }
-    return runs[index].sequence
+    return runs[index]
   }
+
+  /// The sequence of one of the step's tokens.
+  @inline(__always)
+  func sequence(of token: Int) -> Int { run(of: token).sequence }
 }

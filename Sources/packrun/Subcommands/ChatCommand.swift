@@ -43,7 +43,7 @@ struct ChatCommand: ParsableCommand {
     let content = try grammar.compiled()
     let reader = TurnReader(edits: true, history: LineHistory("chat-history", of: "packrun"))
     let small = try drafting.open(tokenizer)
-    let session = try model.session(pack, drafts: drafting.isGiven)
+    let session = try model.session(pack, drafts: drafting.isGiven, predicts: drafting.isOwn)
     try tokenizer.check(embeddingRows: session.model.vocabularySize)
     Interrupt.watch([SIGINT], endsReads: true)
     let drafter = try drafting.drafter(small, for: session)

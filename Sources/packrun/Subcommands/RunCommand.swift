@@ -92,7 +92,8 @@ struct RunCommand: ParsableCommand {
     let text = reply == nil ? try givenText() : nil
     if let text, text.isEmpty { throw Failure("the prompt is empty") }
     var reader = text == nil && reply == nil ? TurnReader() : nil
-    let session = try model.session(pack, sequences: parallel ?? 1, drafts: drafting.isGiven, isQuiet: quiet)
+    let session = try model.session(
+      pack, sequences: parallel ?? 1, drafts: drafting.isGiven, predicts: drafting.isOwn, isQuiet: quiet)
     try tokenizer.check(embeddingRows: session.model.vocabularySize)
     Interrupt.watch([SIGINT], endsReads: true)
     let report: any AnswerReport = json ? JSONReport(session: session) : TextReport(session: session, isQuiet: quiet)
