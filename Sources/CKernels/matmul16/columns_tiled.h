@@ -4,7 +4,8 @@
 // itself. 256 elements of GROUPS row groups are unpacked into tiles, which stay in the first cache while all columns pass.
 //
 //   GROUPS, COLUMNS           row groups and columns at a time
-//   DEMANDING                 columns times row groups at a time, of kinds that need more registers: with sub-scales, with signed lines
+//   AT_ONCE, DEMANDING        columns times row groups whose sums share the registers; of kinds that need more registers: with sub-scales,
+//                             with signed lines
 //   IN_PLACE                  LIST(X) of the types whose lines are multiplied where they lie, unpacked in registers by all columns, eight
 //                             at a time, as storing a tile's lines takes longer than that; without it, no types
 #ifndef CKERNELS_COLUMNS_TILED_H
@@ -133,7 +134,7 @@ INLINE void multiply_tiles(line_function line_of, uint32_t kind, const tile *til
 INLINE void multiply_in_parts(line_function line_of, uint32_t kind, const tile *tiles, int groups, int columns, const column_chunk *x,
                               int count, bool begin, float *output, int64_t stride) {
   const bool demanding = has_sub_scales(kind) || (SIGNED_LINES && is_wide(kind));
-  const int step = demanding && groups * columns > DEMANDING ? DEMANDING / groups : columns;
+  const int most = demanding ? DEMANDING : AT_ONCE, step = groups * columns > most ? most / groups : columns;
   UNROLL
   for (int c = 0; c < columns; c += step) {
     multiply_tiles(line_of, kind, tiles, groups, step, x + c, count, begin, output + c * stride, stride);

@@ -10,6 +10,7 @@
 #define SEVERAL_COLUMNS "columns_tiled.h"
 #define GROUPS 2
 #define COLUMNS 8
+#define AT_ONCE 8
 #define DEMANDING 8
 #define WIDE_COLUMNS 8
 

@@ -17,6 +17,7 @@
 #endif
 #define GROUPS 2
 #define COLUMNS 8
+#define AT_ONCE 8
 #define DEMANDING 8
 #define WIDE_COLUMNS 8
 

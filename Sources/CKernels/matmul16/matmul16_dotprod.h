@@ -9,6 +9,7 @@
 #define SEVERAL_COLUMNS "columns_tiled.h"
 #define GROUPS 1
 #define COLUMNS 4
+#define AT_ONCE 4
 #define DEMANDING 4
 #define WIDE_COLUMNS 4
 
