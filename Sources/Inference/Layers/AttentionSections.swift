@@ -53,7 +53,7 @@ extension HeadAttention {
   /// Whether the step has too few blocks of queries for the team, and positions enough to be shared.
   func sharesPositions(_ sections: Sections) -> Bool {
     let (step, size) = (thread.step, thread.worker.teamSize)
-    guard size > 1, chosen == nil, blocks == nil, cache.heads.queries.count * step.count <= sections.queryCount else {
+    guard size > 1, choice.isAll, cache.heads.queries.count * step.count <= sections.queryCount else {
       return false
     }
     var longest = 0

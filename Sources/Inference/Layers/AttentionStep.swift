@@ -24,7 +24,7 @@ struct AttentionStep {
     core = HeadAttention(
       thread: thread, cache: cache, queries: buffers.rotated, window: attention.window, scale: attention.scale,
       scoreCap: attention.scoreCap, sinks: thread.vector(attention.sinks), scratch: scratch.core, sections: buffers.sections,
-      blocks: buffers.indexer?.chosen)
+      choice: buffers.indexer.map { .blocks($0.chosen) } ?? .all)
     if let own = attention.indexer, let buffers = buffers.indexer, let scratch = scratch.indexer {
       let keys = Indexer.Keys(&state, length: own.sizes.length, thread.pass.state)
       indexer = BlockIndexerStep(thread, own, rotary: attention.rotary, heads: cache.heads.keys, buffers, keys, scratch)

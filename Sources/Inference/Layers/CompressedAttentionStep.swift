@@ -34,7 +34,8 @@ struct CompressedAttentionStep {
     core = HeadAttention(
       thread: thread, cache: state.cache, queries: buffers.rotated, window: sizes.window,
       scale: 1 / Float(sizes.length).squareRoot(),
-      sinks: thread.vector(attention.sinks), scratch: scratch.core, sections: nil, windowAndBlocks: blocks)
+      sinks: thread.vector(attention.sinks), scratch: scratch.core, sections: nil,
+      choice: blocks.map { .windowAndBlocks($0) } ?? .all)
     if let own = attention.compressor, let buffers = buffers.compressor, let state = state.compressor {
       compressor = CompressorStep(thread, own, buffers, state)
     } else {

@@ -19,12 +19,22 @@ struct HeadAttention {
   let scratch: Scratch
   /// Room for threads that share positions; nil: they never do.
   let sections: Sections?
-  /// The positions that tokens with more than so many before them attend to; nil: all.
-  var chosen: ChosenPositions?
-  /// The blocks of positions that tokens with more than so many before them attend to; nil: all.
-  var blocks: ChosenBlocks?
-  /// The keys that tokens attend to, where some stand for blocks; nil: none do.
-  var windowAndBlocks: WindowAndBlocks?
+  var choice = Choice.all
+
+  /// The keys that tokens attend to, of those that their window shows.
+  enum Choice {
+    case all
+    /// Tokens with more than so many positions before them: some of these, the same for all heads.
+    case positions(ChosenPositions)
+    /// Tokens with more than so many blocks of positions before them: some of these, for each head of keys.
+    case blocks(ChosenBlocks)
+    /// Some keys stand for blocks.
+    case windowAndBlocks(WindowAndBlocks)
+
+    /// Whether the tokens of a step attend to the same keys but for the last ones.
+    @inline(__always)
+    var isAll: Bool { if case .all = self { true } else { false } }
+  }
 
   /// One block of queries: the positions that each sees, its sink, and its output.
   struct Scratch {
@@ -111,7 +121,7 @@ struct HeadAttention {
     most size: Int, _ body: (_ head: Int, _ heads: Range<Int>, _ run: SequenceRun, _ block: Range<Int>) -> Void
   ) {
     // Tokens choose for themselves.
-    let areApart = chosen != nil || blocks != nil || windowAndBlocks != nil
+    let areApart = !choice.isAll
     for head in cache.heads.keys {
       let heads = cache.heads.queries(of: head)
       for index in 0..<thread.step.runCount {
@@ -158,17 +168,17 @@ struct HeadAttention {
       call.keys = UnsafePointer(keys.assumingMemoryBound(to: UInt16.self))
       call.values = UnsafePointer(values.assumingMemoryBound(to: UInt16.self))
     }
-    if let chosen, Int(scratch.end[0]) > chosen.count {
-      attend(to: chosen[block.lowerBound / heads.count], count: chosen.count, block.count, &call)
-    }
     let (token, last) = (block.lowerBound / heads.count, scratch.end[0] - 1)
-    if let blocks, blocks.isNeeded(at: last) {
+    switch choice {
+    case .positions(let chosen) where Int(last) >= chosen.count:
+      attend(to: chosen[token], count: chosen.count, block.count, &call)
+    case .blocks(let blocks) where blocks.isNeeded(at: last):
       let count = blocks.expand(token, head: head, upTo: last, into: scratch.positions)
       attend(to: scratch.positions, count: count, block.count, &call)
-    }
-    if let windowAndBlocks {
-      let count = windowAndBlocks.list(token, position: last, into: scratch.positions)
+    case .windowAndBlocks(let keys):
+      let count = keys.list(token, position: last, into: scratch.positions)
       attend(to: scratch.positions, count: count, block.count, &call)
+    case .all, .positions, .blocks: break
     }
     call.key_dim = Int64(cache.keyLength)
     call.value_dim = Int64(cache.valueLength)

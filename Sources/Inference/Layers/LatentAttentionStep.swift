@@ -27,7 +27,7 @@ struct LatentAttentionStep {
     core = HeadAttention(
       thread: thread, cache: cache, queries: buffers.rotated, window: Window(), scale: attention.sizes.scale, sinks: nil,
       scratch: scratch.core, sections: buffers.sections,
-      chosen: attention.sizes.indexer == nil ? nil : thread.buffers.chosen)
+      choice: attention.sizes.indexer == nil ? .all : .positions(thread.buffers.chosen))
     if let own = attention.indexer, let buffers = buffers.indexer, let scratch = scratch.indexer {
       let keys = Indexer.Keys(&state, length: own.sizes.length, thread.pass.state)
       indexer = IndexerStep(thread, own, rotary: attention.rotary ?? 0, buffers, keys, scratch)
