@@ -2,6 +2,7 @@
 
 import Foundation
 import GGUF
+import PackFormat
 
 @testable import Inference
 
@@ -57,14 +58,14 @@ struct EditedModel {
   }
 
   /// The pack of the model as it is now.
-  func packed(nodes: Int = 1) throws -> PackedModel {
+  func packed(nodes: Int = 1, placement: PackManifest.Placement = .shard) throws -> PackedModel {
     let file = FileManager.default.temporaryDirectory.appending(path: "edited-\(UUID().uuidString).gguf").path
     defer { try? FileManager.default.removeItem(atPath: file) }
     var writer = GGUFWriter()
     writer.metadata = metadata
     writer.tensors = tensors.map { GGUFWriter.Tensor(name: $0.name, type: $0.type, dimensions: $0.dimensions) }
     try writer.write(to: file) { tensors[$0].bytes }
-    return try PackedModel(file, nodes: nodes)
+    return try PackedModel(file, nodes: nodes, placement: placement)
   }
 
   /// Logits of some tokens.

@@ -35,7 +35,7 @@ extension Architecture {
       gatesSharedExpert: true, predictionInput: .normalised),
     Architecture(
       name: "qwen3next", mixers: .deltaNets(.grouped), networkNormIsPostAttention: true, queryKeyNorm: .perHead,
-      outputGate: .inQuery, gatesSharedExpert: true),
+      outputGate: .inQuery, gatesSharedExpert: true, predictionInput: .normalised),
   ]
 
   private static let gemmas = [
@@ -116,13 +116,13 @@ extension Architecture {
     Architecture(name: "ernie4_5-moe", keys: [.expertPeriod], pairing: .adjacent),
     Architecture(
       name: "glm4moe", networkNormIsPostAttention: true, gating: .sigmoid, normalisesExpertWeights: false,
-      readsExpertWeightsNorm: true),
+      readsExpertWeightsNorm: true, predictionInput: .normalised),
     Architecture(
       name: "gpt-oss", networkNormIsPostAttention: true, windows: .period(2), hasSinks: true, valuesReadTwoParts: true,
       activation: .clampedSwiGLU, gating: .softmaxOfChosen, normalisesExpertWeights: false),
     Architecture(name: "hunyuan-moe", queryKeyNorm: .perHead, rotatesBeforeNorm: true, alwaysSharesExpert: true),
     Architecture(
-      name: "mimo2", keys: [.valueScale], windows: .pattern, gating: .sigmoid, routersTellExperts: true),
+      name: "mimo2", keys: [.valueScale], windows: .pattern, gating: .sigmoid, routersTellExperts: true, predictionInput: .residual),
     Architecture(name: "minimax-m2", queryKeyNorm: .wholeProjection, gating: .sigmoid),
     Architecture(
       name: "minimax-m3", queryKeyNorm: .perHead, choosesBlocks: true, activation: .clampedSwiGLU, gating: .sigmoid,
@@ -141,7 +141,7 @@ extension Architecture {
       name: "deepseek2", mixers: .latent, keys: [.temperature], pairing: .adjacent,
       // GLM 4.7 Flash; DeepSeek V2 and V2.5 have softmax.
       gatingException: GatingException(layerCounts: 47...48, vocabularySize: 154_880, gating: .sigmoid),
-      normalisesExpertWeights: false, readsExpertWeightsNorm: true),
+      normalisesExpertWeights: false, readsExpertWeightsNorm: true, predictionInput: .normalised),
     Architecture(
       name: "deepseek4", mixers: .compressed, keys: [.expertClamp, .sharedClamp, .streams, .hashLayers], pairing: .adjacent,
       limitsGateFirst: true, gating: .rootSoftplus, normalisesExpertWeights: false, readsExpertWeightsNorm: true),

@@ -34,9 +34,9 @@ struct PredictionLayer: LayerPart {
     input = try binder.matrix("\(name)eh_proj", columns: 2 * length, rows: length)
     embeddingNorm = try Norm(always: "\(name)enorm.weight", model, &binder)
     hiddenNorm = try Norm(always: "\(name)hnorm.weight", model, &binder)
-    let hasOwnNorm = binder.shape("\(name)shared_head_norm.weight") != nil
+    let norms = ["\(name)shared_head_norm.weight", "blk.\(index).layer_output_norm.weight"]
     outputNorm = try Norm(
-      always: hasOwnNorm ? "\(name)shared_head_norm.weight" : "\(model.architecture.outputNormName).weight", model, &binder)
+      always: norms.first { binder.shape($0) != nil } ?? "\(model.architecture.outputNormName).weight", model, &binder)
     self.embedding = try binder.find("\(name)embed_tokens", columns: length, rows: vocabulary) ?? embedding
     self.output = try binder.find("\(name)shared_head_head", columns: length, rows: vocabulary) ?? output
     guard !input.bias.isPresent else { throw .unusedTensor(name: "\(name)eh_proj.bias") }
