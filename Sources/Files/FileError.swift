@@ -31,13 +31,21 @@ extension FileError: CustomStringConvertible {
     switch self {
     case .system(let path, _, .notDirectory) where path.hasSuffix("/"):
       "\(path.oneLine): this is not a folder; leave out the slash at the end"
-    case .system(let path, let operation, let error): "\(path.oneLine): cannot \(operation): \(error.description)"
+    case .system(let path, let operation, let error): "\(path.oneLine): cannot \(operation): \(Self.reason(path, operation, error))"
     case .notRegular(let path): "\(path.oneLine): this is not a regular file"
     case .link(let path): "\(path.oneLine): this is a symbolic link, and links are not followed here"
     case .cutShort(let path, let end): "\(path.oneLine): the file ends at byte \(end), before the bytes that were to be read"
     case .tooLong(let path, let byteCount, let limit):
       "\(path.oneLine): the file has \(byteCount) bytes, more than the limit of \(limit)"
     }
+  }
+}
+
+extension FileError {
+  /// The system's text of an error; where permission is missing, also whose and for what.
+  package static func reason(_ path: String, _ operation: FileOperation, _ error: Errno) -> String {
+    guard error == .permissionDenied, let denial = Denial(of: path, operation) else { return error.description }
+    return "\(error); \(denial)"
   }
 }
 

@@ -90,7 +90,9 @@ extension RuntimeError: FileFailure {
     self =
       switch error {
       case .system(let path, let operation, let reason):
-        .file(path: path, operation: operation.description, reason: reason.description, isWriting: operation.isWriting)
+        .file(
+          path: path, operation: operation.description, reason: FileError.reason(path, operation, reason),
+          isWriting: operation.isWriting)
       case .notRegular(let path): .file(path: path, operation: "use it", reason: "this is not a regular file")
       case .link(let path):
         .file(path: path, operation: "use it", reason: "this is a symbolic link, and links are not followed here")

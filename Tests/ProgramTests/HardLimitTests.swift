@@ -56,7 +56,9 @@ struct HardLimitTests {
       """
     let result = try Shell(folder: folder).run(with: "-t tmpfs none", script)
     #expect(result.exitCode == 1 && result.errors.isOneLine, "\(result.errors)")
-    #expect(result.errors.contains("/mnt/t/x: cannot write there: Permission denied"), "\(result.errors)")
+    #expect(
+      result.errors.contains("/mnt/t/x: cannot write there: Permission denied; user 64003 may not write in "), "\(result.errors)")
+    #expect(result.errors.contains("the folder /mnt/t, which belongs to root; name another place"), "\(result.errors)")
   }
 
   @Test("Where neither another name nor replacing helps, the line does not say so", .enabled(if: Shell.mayMount))
@@ -67,7 +69,12 @@ struct HardLimitTests {
       """
     let result = try Shell(folder: folder).run(with: "-t tmpfs none", script)
     #expect(result.exitCode == 1 && result.errors.isOneLine, "\(result.errors)")
-    #expect(result.errors == "ggufpack: /mnt/t/x: cannot write there: Permission denied\n", "\(result.errors)")
+    let expected = """
+      ggufpack: /mnt/t/x: cannot write there: Permission denied; user 64003 may not write in the folder /mnt/t, which belongs to root; \
+      name another place, or run this as that user
+
+      """
+    #expect(result.errors == expected, "\(result.errors)")
   }
 
   @Test(
@@ -83,6 +90,31 @@ struct HardLimitTests {
     let result = try Shell(folder: folder).run(with: "-t tmpfs none", script)
     #expect(result.exitCode == 2 && result.errors.isOneLine, "\(result.errors)")
     #expect(result.errors.contains("/mnt/t/m.") && result.errors.contains("Permission denied"), "\(result.errors)")
+    #expect(result.errors.contains("may not enter the folder /mnt/t, which belongs to root; "), "\(result.errors)")
+    #expect(result.errors.hasSuffix("can allow it: chmod a+rx /mnt/t\n"), "\(result.errors)")
+  }
+
+  @Test(
+    "Which folder or file is forbidden is said, and what allows it", .enabled(if: Shell.mayMount),
+    arguments: [
+      (
+        "chmod 0 m.pack", "m.pack",
+        "not enter the folder m.pack, which belongs to root; that user or root can allow it: chmod a+rx m.pack"
+      ),
+      ("chown 64003 m.pack; chmod 0 m.pack", "m.pack", "you may not enter the folder m.pack, which is yours: chmod u+rx m.pack"),
+      ("chmod 400 m.pack/node0.blob", "m.pack", "not read the file m.pack/node0.blob, which belongs to root; "),
+      ("mkdir 'a b'; mv m.pack 'a b'; chmod 700 'a b'", "'a b/m.pack/'", "not enter the folder a b, which belongs to root; "),
+      ("mkdir 'a b'; mv m.pack 'a b'; chmod 700 'a b'", "'a b/m.pack'", "can allow it: chmod a+rx 'a b'"),
+    ])
+  func forbidden(change: String, pack: String, expected: String) throws {
+    let script = """
+      mkdir /mnt/t /mnt/bin; cp -r $W/m.pack /mnt/t; chmod 777 /mnt /mnt/t; cp $P /mnt/bin; cd /mnt/t; \(change)
+      \(Shell.asOther) /mnt/bin/packrun \(pack) -p Hi -n 1
+      """
+    try Data(script.utf8).write(to: URL(filePath: folder.file("script")))
+    let result = try Shell(folder: folder).run(with: "-t tmpfs none", ". $W/script")
+    #expect(result.exitCode == 2 && result.errors.isOneLine && result.output.isEmpty, "\(result.errors)")
+    #expect(result.errors.contains(": Permission denied; ") && result.errors.contains(expected), "\(result.errors)")
   }
 
   @Test(
