@@ -2,6 +2,7 @@
 
 import ChatTemplates
 import Console
+import Files
 import Generation
 import Inference
 import JSON
@@ -31,6 +32,14 @@ struct JSONReport: AnswerReport {
   }
 
   var isForPrograms: Bool { true }
+
+  /// A turn of a conversation gets no answer, and why.
+  func add(problem: String) {
+    var event = JSONObject()
+    event.set("event", "error")
+    event.set("message", problem.oneLine)
+    Output.print(event: event)
+  }
 
   func add(_ turn: Turn) {
     var event = JSONObject()

@@ -31,20 +31,20 @@ struct ChatLoop: ~Copyable {
         }
       } catch let error as any FailureConvertible where StandardStream.input.isTerminal {
         // A person who talks would lose what was said; a pipe needs an exit code.
-        Terminal.note(error.failure.problem)
+        talk.refuse(error.failure.problem)
       } catch let error as Failure {
-        Terminal.note(error.problem)
+        talk.refuse(error.problem)
       }
     }
   }
 
   private mutating func perform(_ command: SlashCommand) throws {
     switch command {
-    case .help: for line in SlashCommand.helpLines { Output.print(line) }
+    case .help: for line in SlashCommand.helpLines { talk.print(line) }
     case .reset:
       talk.conversation = beginning
       Terminal.note("the conversation begins again")
-    case .system(nil): Output.print(talk.conversation.system ?? "")
+    case .system(nil): talk.print(talk.conversation.system ?? "")
     case .system(let text?):
       talk.conversation.setSystem(text)
       beginning.setSystem(text)
@@ -55,7 +55,7 @@ struct ChatLoop: ~Copyable {
       for (name, value) in beginning.request.variables.members { request.variables[name] = value }
       talk.conversation = talk.conversation.with(request)
       Terminal.note("\(path): \(Count(talk.conversation.request.messages.count, "turn"))")
-    case .stats: for line in talk.statistics { Output.print(line) }
+    case .stats: for line in talk.statistics { talk.print(line) }
     case .quit: break
     }
   }

@@ -19,6 +19,8 @@ struct Talk {
   private var cache = CachedSequence()
   private var sampler: Sampler
   private let reasoning: ReasoningDisplay
+  /// What gets each reply as events, for programs; nil: people read it.
+  private let report: JSONReport?
   /// What the content of each reply may be, and the vocabulary for it; nil: anything.
   private let content: (grammar: Grammar, vocabulary: AnswerConstraint.Vocabulary)?
   /// What the last reply took.
@@ -28,13 +30,15 @@ struct Talk {
 
   init(
     _ conversation: Conversation, _ session: Session, _ tokenizer: Tokenizer, _ sampling: SamplingArguments,
-    _ drafter: Drafter?, content: Grammar?, reasoning: ReasoningDisplay
+    _ drafter: Drafter?, content: Grammar?, reasoning: ReasoningDisplay,
+    report: JSONReport?
   ) {
     self.content = content.map { ($0, AnswerConstraint.Vocabulary(tokenizer)) }
     self.session = session
     self.tokenizer = tokenizer
     self.conversation = conversation
     self.reasoning = reasoning
+    self.report = report
     var generator = Generator(session.model, tokenizer)
     generator.maximumTokens = sampling.maximumTokens
     generator.stopStrings = sampling.stop
@@ -43,6 +47,17 @@ struct Talk {
     self.generator = generator
     sampler = Sampler(
       sampling.options(contextLength: session.model.contextLength), vocabularySize: session.model.vocabularySize)
+  }
+
+  /// Says why nothing came of a turn.
+  func refuse(_ problem: String) {
+    report?.add(problem: problem)
+    Terminal.note(problem)
+  }
+
+  /// Prints what a person has asked for, beside the answers.
+  func print(_ line: String) {
+    if report == nil { Output.print(line: line) } else { Terminal.note(line) }
   }
 
   private var contextLength: Int { session.model.contextLength }
@@ -111,20 +126,27 @@ struct Talk {
     func show(_ events: [TurnEvent]) {
       for event in events {
         turn.append(event)
-        display.show(event)
+        if report == nil { display.show(event) }
       }
     }
+    report?.begin(promptTokens: prompt.tokens.count)
     let result = try generator.run(prompt: rest, sequence: cache.sequence, sampler: &sampler) {
       if isReading { progress.show(model.length(of: 0) - held, of: rest.count) }
       return Interrupt.isRequested || Output.hasFailed
-    } emit: { _, text in
+    } emit: { token, text in
       if isReading { progress.finish() }
       isReading = false
+      report?.add(token, text)
       show(parser.append(text.utf8))
     }
     progress.finish()
     show(parser.finish())
-    display.finish()
+    if let report {
+      report.add(turn)
+      report.end(result, endsLine: false)
+    } else {
+      display.finish()
+    }
     cache.note(rest + result.tokens, in: model)
     (lastResult, lastKept) = (result, held)
     guard !result.tokens.isEmpty else { return result.reason != .interrupted }
@@ -149,7 +171,7 @@ struct Talk {
         prompt = try shorter.prompt()
       }
       guard prompt.tokens.count < contextLength else {
-        Terminal.note(ModelError.contextFull(tokens: prompt.tokens.count, contextLength: contextLength).failure.problem)
+        refuse(ModelError.contextFull(tokens: prompt.tokens.count, contextLength: contextLength).failure.problem)
         return nil
       }
       if dropped > 0 {
@@ -161,7 +183,7 @@ struct Talk {
       return prompt
     } catch {
       guard case .refused = error else { throw error }
-      Terminal.note(error.failure.problem)
+      refuse(error.failure.problem)
       return nil
     }
   }

@@ -33,7 +33,18 @@ struct ChatCommand: ParsableCommand {
   @Option(help: "What the model thinks before it answers: show, dim (where there is colour), or hide.")
   var reasoning = ReasoningDisplay.dim
 
+  @Flag(
+    help: """
+      Print a line of JSON for each event of an answer, as packrun run --request --json does; for turns that come through a pipe. A turn \
+      that cannot be answered is an event too.
+      """)
+  var json = false
+
   func run() throws {
+    if json, StandardStream.input.isTerminal {
+      throw Failure(
+        "--json: turns come through a pipe, and standard input is a terminal; leave it out to chat", exitCode: .wrongUsage)
+    }
     let pack = try model.open()
     let tokenizer = try Tokenizer(metadata: pack.metadata)
     // Anything wrong with the template shows before the weights are read.
@@ -47,7 +58,10 @@ struct ChatCommand: ParsableCommand {
     try tokenizer.check(embeddingRows: session.model.vocabularySize)
     Interrupt.watch([SIGINT], endsReads: true)
     let drafter = try drafting.drafter(small, for: session)
-    var loop = ChatLoop(Talk(conversation, session, tokenizer, sampling, drafter, content: content, reasoning: reasoning), reader)
+    let talk = Talk(
+      conversation, session, tokenizer, sampling, drafter, content: content, reasoning: reasoning,
+      report: json ? JSONReport(session: session) : nil)
+    var loop = ChatLoop(talk, reader)
     try loop.run()
   }
 }
