@@ -189,12 +189,14 @@ public struct Doctor {
     cpus["performance"] = nil
     guard !cpus.isEmpty else { return good("the frequency governor is performance on all CPUs") }
     let list = cpus.sorted { $0.key < $1.key }.map { "\($0.key) on CPU \(NumberList.format($0.value.sorted()))" }
-    let old = cpus.count == 1 ? cpus.keys.first : nil
+    let undo = cpus.sorted { $0.key < $1.key }.map { name, list in
+      "sudo cpupower \(cpus.count == 1 ? "" : "-c \(NumberList.format(list.sorted())) ")frequency-set -g \(name)"
+    }
     return bad(
       "the frequency governor is \(list.joined(separator: ", "))",
       Fix(
         "sudo cpupower frequency-set -g performance", "the CPUs keep their highest clock and draw more power, until the next boot",
-        undo: old.map { "sudo cpupower frequency-set -g \($0)" },
+        undo: undo.joined(separator: "; "),
         lasting: .atBoot(["w /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor - - - - performance"], "governor")))
   }
 }

@@ -6,7 +6,7 @@ public struct Fix: Sendable, Hashable {
   public var command: String
   /// What the command changes, and for how long.
   public var change: String
-  /// How it is undone: a command where one does it.
+  /// How it is undone, by a command where one does it; nil if nothing stays of it.
   public var undo: String?
   /// What does the same at every boot; nil if nothing has to.
   public var lasting: Lasting?

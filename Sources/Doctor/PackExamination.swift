@@ -108,7 +108,8 @@ extension Doctor {
     if plan.sharesFiles { return good("the mirror has one file for all nodes: weights are copied at each start") }
     guard let probe = try? FileProbe(kernel) else {
       return bad(
-        "too few addresses to map the pack", Fix("ulimit -v unlimited", "this shell's programs may map as much as they like"))
+        "too few addresses to map the pack",
+        Fix("ulimit -v unlimited", "this shell's programs may map as much as they like", undo: "leave this shell"))
     }
     let mappings = plan.replicas.filter { $0.byteCount >= MappedBlob.hugePage }.compactMap {
       probe.mapping(of: pack.blobPath($0.blob), byteCount: $0.byteCount, node: $0.node)

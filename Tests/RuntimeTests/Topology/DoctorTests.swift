@@ -86,6 +86,17 @@ struct DoctorTests {
     #expect(try #require(fixes.first { $0.command.contains("cpupower") }).undo == "sudo cpupower frequency-set -g powersave")
   }
 
+  @Test("Different governors come back one by one")
+  func governors() throws {
+    let found = try findings {
+      try $0.write("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave")
+      try $0.write("sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "ondemand")
+      try $0.write("sys/devices/system/cpu/cpu2/cpufreq/scaling_governor", "powersave")
+    }
+    let fix = try #require(found.compactMap(\.fix).first { $0.command.contains("cpupower") })
+    #expect(fix.undo == "sudo cpupower -c 1 frequency-set -g ondemand; sudo cpupower -c 0,2 frequency-set -g powersave")
+  }
+
   @Test("A command that lasts writes one line of tmpfiles.d for each file of the kernel")
   func lasting() throws {
     let fix = Fix.Lasting.atBoot(["w /sys/a/b*/c - - - - madvise", "w /sys/d - - - - 1"], "name")
