@@ -45,7 +45,11 @@ extension ParsableCommand {
     }
     let code = exitCode(for: error)
     switch code {
-    case .success: Output.print(fullMessage(for: error))
+    case .success:
+      // The parser breaks the lines of a help, but for the first, which lists the options.
+      for line in fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
+        if line.hasPrefix("USAGE: ") { Output.print(line: line, indent: 7) } else { Output.print(line) }
+      }
     case .validationFailure: Terminal.note(usageProblem(error))
     default: Terminal.note("\(error)")
     }

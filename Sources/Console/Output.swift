@@ -33,6 +33,16 @@ package enum Output {
   /// Writes `text` and the end of a line.
   package static func print(_ text: String) { write(text + "\n") }
 
+  /// Writes a line for people, which a terminal breaks between words.
+  ///
+  /// - Parameter indent: As `breakingBetweenWords(columns:indent:)` has it.
+  package static func print(line: String, indent: Int = 2) {
+    print(StandardStream.output.columns.map { line.breakingBetweenWords(columns: $0, indent: indent) } ?? line)
+  }
+
+  /// Writes lines for people, which a terminal breaks between words.
+  package static func print(lines: [String]) { for line in lines { print(line: line) } }
+
   /// Writes one document of JSON, indented, its keys sorted; `schemaVersion` 1 is added.
   package static func print(document: JSONObject) { print(document.versioned.text(indented: true)) }
 

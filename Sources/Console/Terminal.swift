@@ -63,7 +63,11 @@ package enum Terminal {
   /// Writes one line that says what is wrong, or what the person should know.
   ///
   /// Control characters in it are escaped: a text of a file must not drive the terminal, nor break the line.
-  package static func note(_ text: String) { write(line: lineForm?(text.oneLine) ?? "\(program): \(text.oneLine)") }
+  package static func note(_ text: String) {
+    if let line = lineForm?(text.oneLine) { return write(line: line) }
+    let line = "\(program): \(text.oneLine)"
+    write(line: isInteractive ? line.breakingBetweenWords(columns: columns) : line)
+  }
 
   private static func write(line: String) {
     hasStatus.withLock { hasStatus in

@@ -106,7 +106,7 @@ func write(
   } catch PackError.interrupted {
     throw Failure(interruption(of: target, resumes: resumes), exitCode: .interrupted)
   }
-  if !isQuiet { Output.print(try summary(of: target, choice)) }
+  if !isQuiet { Output.print(line: try summary(of: target, choice)) }
 }
 
 /// What is left of a pack that was not finished, and how to resume.
@@ -139,11 +139,11 @@ private func summary(of path: String, _ choice: String) throws -> String {
 
 /// Prints what a plan would write.
 func show(_ plan: PackPlan, to target: String, _ options: PackOptions, choice: String) {
-  Output.print("\(target.oneLine) would have, for \(Count(options.nodeCount, "node"))\(choice):")
+  Output.print(line: "\(target.oneLine) would have, for \(Count(options.nodeCount, "node"))\(choice):")
   for share in plan.shares {
     let nodes = share.node.map { "node \($0)" } ?? "all nodes"
     Output.print(
-      "  \(share.file) for \(nodes): \(Count(share.byteCount, "byte")) (\(ByteCount(share.byteCount))), "
+      line: "  \(share.file) for \(nodes): \(Count(share.byteCount, "byte")) (\(ByteCount(share.byteCount))), "
         + "\(Count(share.tensorCount, "tensor")), \(Count(share.rowCount, "row")), \(Count(share.paddingByteCount, "byte")) of padding"
     )
   }

@@ -59,7 +59,7 @@ struct BenchReport {
   /// A table as llama-bench prints it, and below it what each test reached of what the machine gives.
   ///
   /// - Parameter columns: Of the terminal; nil: it may be as wide as it likes.
-  func table(columns: Int?) -> String {
+  func table(columns: Int?) -> [String] {
     var table = Table([
       ("model", .left), ("types", .left), ("size", .right), ("params", .right), ("kernels", .left), ("kv", .left),
       ("memory", .left),
@@ -73,7 +73,7 @@ struct BenchReport {
       ])
     }
     let isNarrow = columns.map { $0 < table.markdown[0].count } ?? false
-    return ((isNarrow ? table.records : table.markdown) + roofline.lines(tests)).joined(separator: "\n")
+    return (isNarrow ? table.records : table.markdown) + roofline.lines(tests)
   }
 
   /// What is the same for all tests.

@@ -9,7 +9,7 @@ extension PlacementReport {
   /// The report as people read it.
   ///
   /// - Parameter columns: Of the terminal; nil: lines may be as long as they like.
-  func text(columns: Int?) -> String {
+  func text(columns: Int?) -> [String] {
     let choice = reason.map { "\(memory) (\($0.line))" } ?? memory
     var lines = ["memory: \(choice), pages counted by \(isFromNumaMaps ? "/proc/self/numa_maps" : "move_pages")"]
     var table = Table([
@@ -22,7 +22,7 @@ extension PlacementReport {
       lines += ["", "read bandwidth in GB/s: each node's threads (rows) reading each node's weights (columns)"]
       lines += bandwidthTable.lines(columns: columns)
     }
-    return lines.joined(separator: "\n")
+    return lines
   }
 
   private var bandwidthTable: Table {

@@ -44,6 +44,24 @@ struct TextTests {
   }
 
   @Test(
+    "A long line breaks between words: blanks fill the row, and the next one is indented",
+    arguments: [
+      ("short", "short"), ("aaaaaaaaa bbbbbbbbbb", "aaaaaaaaa bbbbbbbbbb"),
+      ("aaaaaaaaa bbbbbbbbbbb c", "aaaaaaaaa             bbbbbbbbbbb c"),
+      ("     # changes: nothing at all", "     # changes:            nothing at   " + "       all"),
+      // What is quoted stays one word; an apostrophe quotes nothing.
+      ("it's there: rm 'a b c d'", "it's there: rm        'a b c d'"),
+      ("x /a/path/that/is/longer/than/a/row y", "x /a/path/that/is/longer/than/a/row y"),
+      // A character that takes two columns.
+      ("日本日本日本日本 ab cd", "日本日本日本日本 ab   cd"),
+      ("a bbbbbbbbbbbbbbbbbb ccc", "a bbbbbbbbbbbbbbbbbb  ccc"),
+    ])
+  func wordBreaks(line: String, expected: String) {
+    #expect(line.breakingBetweenWords(columns: 20) == expected)
+    #expect(line.breakingBetweenWords(columns: 200) == line && line.breakingBetweenWords(columns: 1) == line)
+  }
+
+  @Test(
     "A bar never leaves its width",
     arguments: [(-1.0, "    "), (0, "    "), (0.5, "##  "), (1, "####"), (7, "####"), (.nan, "    ")])
   func bar(part: Double, text: String) {

@@ -3,20 +3,20 @@
 import Foundation
 import Testing
 
-/// A terminal of 100 columns in which packrun runs, made by tmux.
+/// A terminal in which a program runs, made by tmux.
 final class Tmux {
   private let socket = "ggufpack-\(UUID().uuidString)"
 
   static let isInstalled = (try? Program.run("/usr/bin/env", ["tmux", "-V"]))?.exitCode == 0
 
-  init(_ command: [String], environment: [String: String]) throws {
+  init(_ command: [String], environment: [String: String] = [:], columns: Int = 100) throws {
     let words = environment.map { "\($0)=\($1)" } + command
     let line = words.map { "'\($0)'" }.joined(separator: " ")
     // The server keeps what it is started with, so it must have none of our streams and pipes.
     let script = #"for n in $(seq 3 255); do eval "exec $n>&-"; done; exec tmux "$@" < /dev/null > /dev/null 2>&1"#
     let result = try Program.run(
       "/bin/bash",
-      ["-c", script, "bash", "-L", socket, "-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "24"]
+      ["-c", script, "bash", "-L", socket, "-f", "/dev/null", "new-session", "-d", "-x", "\(columns)", "-y", "24"]
         + ["env \(line); echo ended with $?; sleep 1000"])
     try #require(result.exitCode == 0)
   }

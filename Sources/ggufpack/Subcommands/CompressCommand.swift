@@ -58,7 +58,9 @@ struct DecompressCommand: ParsableCommand {
 private func store(_ path: String, as output: String?, level: Int?, _ writing: WritingArguments) throws {
   let pack = try Pack.open(named: path)
   if output == nil, pack.manifest.blobs.allSatisfy({ ($0.storage != nil) == (level != nil) }) {
-    if !writing.quiet { Output.print("\(path.oneLine): \(level == nil ? "not compressed" : "compressed already"); nothing to do") }
+    if !writing.quiet {
+      Output.print(line: "\(path.oneLine): \(level == nil ? "not compressed" : "compressed already"); nothing to do")
+    }
     return
   }
   try write(

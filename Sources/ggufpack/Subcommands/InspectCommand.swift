@@ -26,7 +26,7 @@ struct InspectCommand: ParsableCommand {
     lines.append("tensors     \(pack.manifest.tensors.count)")
     lines += WeightSum.byType(pack.manifest).map { "  \($0)" }
     if tensors { lines += pack.manifest.tensors.flatMap(list) }
-    Output.print(lines.map(\.oneLine).joined(separator: "\n"))
+    Output.print(lines: lines.map(\.oneLine))
   }
 
   private func header(_ pack: Pack) -> [String] {

@@ -41,13 +41,13 @@ struct RestoreCommand: ParsableCommand {
         try verifyFirst(pack, isQuiet: writing.quiet)
       }
     }
-    if !writing.quiet { Output.print("\(output.oneLine): \(ByteCount(restorer.byteCount))") }
+    if !writing.quiet { Output.print(line: "\(output.oneLine): \(ByteCount(restorer.byteCount))") }
   }
 
   private func compare(_ restorer: PackRestorer) throws {
     let first = restorer.isSplit ? output + "/" + restorer.pack.manifest.source[0].name : output
     try compareSource(restorer, with: first, isQuiet: writing.quiet)
-    if !writing.quiet { Output.print("\(output.oneLine): identical, \(ByteCount(restorer.byteCount))") }
+    if !writing.quiet { Output.print(line: "\(output.oneLine): identical, \(ByteCount(restorer.byteCount))") }
   }
 }
 

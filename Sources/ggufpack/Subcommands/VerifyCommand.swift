@@ -51,8 +51,8 @@ struct VerifyCommand: ParsableCommand {
     try verifyFirst(opened, isQuiet: quiet)
     if let source { try compareSource(PackRestorer(opened), with: source, isQuiet: quiet) }
     if quiet { return }
-    Output.print(
-      "\(name.oneLine): good, \(ByteCount(PackVerifier(opened).byteCount)) in \(Count(opened.manifest.blobs.count, "blob"))")
+    let size = ByteCount(PackVerifier(opened).byteCount)
+    Output.print(line: "\(name.oneLine): good, \(size) in \(Count(opened.manifest.blobs.count, "blob"))")
   }
 
   /// The JSON document about a pack.

@@ -95,7 +95,7 @@ struct BenchCommand: ParsableCommand {
       session: session, tests: tests, cache: model.kv, depth: depth, parallel: parallel,
       roofline: Roofline(session, sequences: parallel, depth: depth))
     switch json ? .json : output {
-    case .md: Output.print(report.table(columns: StandardStream.output.columns))
+    case .md: Output.print(lines: report.table(columns: StandardStream.output.columns))
     case .csv: Output.print(report.csv)
     case .json: Output.print(document: report.document)
     case .jsonl: for event in report.events { Output.print(event: event) }

@@ -34,25 +34,25 @@ struct DoctorCommand: ParsableCommand {
       document.set("findings", findings.map(\.json))
       Output.print(document: document)
     } else {
-      for line in findings.flatMap(\.lines) { Output.print(line.oneLine) }
+      for finding in findings { finding.print() }
     }
     if check, findings.contains(where: \.isProblem) { throw ExitCode.failed }
   }
 }
 
 extension Doctor.Finding {
-  /// The finding as people read it: whatever stands below it can be pasted into a shell.
-  fileprivate var lines: [String] {
-    var lines = ["\(isProblem ? "fix" : "ok ")  \(text)"]
-    guard let fix else { return lines }
-    lines.append("     \(fix.command)")
-    lines.append("     # changes: \(fix.change)")
-    if let undo = fix.undo { lines.append("     # undo: \(undo)") }
+  /// Prints the finding as people read it: whatever stands below it can be pasted into a shell.
+  fileprivate func print() {
+    Output.print(line: "\(isProblem ? "fix" : "ok ")  \(text)".oneLine, indent: 5)
+    guard let fix else { return }
+    // Blanks within a command may mean something: it is as it is.
+    Output.print("     \(fix.command)".oneLine)
+    Output.print(line: "     # changes: \(fix.change)".oneLine)
+    Output.print("     # undo: \(fix.undo ?? "nothing stays of it")".oneLine)
     if let lasting = fix.lasting {
-      lines.append("     # at every boot: \(lasting.command)")
-      lines.append("     # undo that: \(lasting.undo)")
+      Output.print("     # at every boot: \(lasting.command)".oneLine)
+      Output.print("     # undo that: \(lasting.undo)".oneLine)
     }
-    return lines
   }
 
   fileprivate var json: JSONObject {

@@ -64,10 +64,11 @@ struct PerplexityCommand: ParsableCommand {
     // One token tells nothing of how far others scatter.
     let scatter =
       evaluation.negativeLogLikelihood.count > 1 ? "+/- \(Decimal(error, 5))" : "of one token, which is too few for an error"
-    Output.print("\nFinal estimate: PPL = \(Decimal(perplexity, 4)) \(scatter)")
+    Output.write("\n")
+    Output.print(line: "Final estimate: PPL = \(Decimal(perplexity, 4)) \(scatter)")
     guard comparing else { return }
     let divergence = evaluation.divergence
-    Output.print("Mean KL divergence = \(divergence.mean) +/- \(divergence.error), largest \(evaluation.largestDivergence)")
+    Output.print(line: "Mean KL divergence = \(divergence.mean) +/- \(divergence.error), largest \(evaluation.largestDivergence)")
   }
 
   /// Tokens of a chunk.

@@ -44,7 +44,7 @@ struct PinCommand: ParsableCommand {
         pack.folder.oneLine,
       ])
     }
-    Output.print(table.lines(columns: StandardStream.output.columns).joined(separator: "\n"))
+    Output.print(lines: table.lines(columns: StandardStream.output.columns))
   }
 
   private func pin(_ pack: Pack) throws {
@@ -53,7 +53,7 @@ struct PinCommand: ParsableCommand {
     Interrupt.watch([SIGINT, SIGTERM, SIGHUP])
     let folder = try PinnedReplicas.pin(
       pack, plan: arguments.teamPlan(pack), in: PinnedReplicas.place(place), options: options)
-    Output.print("pinned \(pack.path.oneLine) in \(folder.oneLine)")
+    Output.print(line: "pinned \(pack.path.oneLine) in \(folder.oneLine)")
   }
 }
 

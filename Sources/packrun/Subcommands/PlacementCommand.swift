@@ -64,7 +64,7 @@ struct PlacementCommand: ParsableCommand {
       Output.print(document: report.document)
     } else {
       for note in report.notes { Terminal.note(note.line) }
-      Output.print(report.text(columns: StandardStream.output.columns))
+      Output.print(lines: report.text(columns: StandardStream.output.columns))
     }
     try draw(report, of: pack)
     if hold > 0 { withExtendedLifetime(mapped) { _ = sleep(hold) } }
@@ -76,6 +76,6 @@ struct PlacementCommand: ParsableCommand {
     let name = pack.path.split(separator: "/").last.map(String.init) ?? pack.path
     let picture = PlacementPicture(report, of: name, on: Topology.read())
     if let svg { try WholeFile<FileError>.write(picture.svg, to: svg) }
-    if let html { try WholeFile<FileError>.write(picture.html(report.text(columns: nil)), to: html) }
+    if let html { try WholeFile<FileError>.write(picture.html(report.text(columns: nil).joined(separator: "\n")), to: html) }
   }
 }

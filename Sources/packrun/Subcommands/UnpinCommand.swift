@@ -24,6 +24,6 @@ struct UnpinCommand: ParsableCommand {
   func run() throws {
     let freed = try pack.map { try PinnedReplicas.unpin(Pack.open(named: $0)) } ?? PinnedReplicas.unpinAll()
     if freed.isEmpty { Terminal.note("nothing is pinned") }
-    for folder in freed { Output.print("freed \(folder.oneLine)") }
+    for folder in freed { Output.print(line: "freed \(folder.oneLine)") }
   }
 }
