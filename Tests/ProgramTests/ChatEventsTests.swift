@@ -46,7 +46,7 @@ struct ChatEventsTests {
     #expect(names == ["error", "error", "start", "turn", "end"], "\(names)")
     let messages = events.compactMap { $0["message"] as? String }
     #expect(messages[0].contains("/nonesuch is not a command") && messages[1].contains("--ctx"), "\(messages)")
-    for line in messages + ["Be brief.", "/regen", "2 turns"] { #expect(result.errors.contains(line), "\(line): \(result.errors)") }
+    for line in messages + ["Be brief.", "/regen", "3 turns"] { #expect(result.errors.contains(line), "\(line): \(result.errors)") }
   }
 
   @Test("At a terminal it is refused by name", .enabled(if: Tmux.isInstalled, "tmux is not installed"))

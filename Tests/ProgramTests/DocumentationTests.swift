@@ -28,7 +28,8 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
   static let all: [DocumentationPage] = {
     let docs = (try? FileManager.default.subpathsOfDirectory(atPath: repository + "/docs")) ?? []
     let names =
-      ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"] + docs.filter { $0.hasSuffix(".md") }.map { "docs/\($0)" }
+      ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "deploy/README.md"]
+      + docs.filter { $0.hasSuffix(".md") }.map { "docs/\($0)" }
     return names.sorted().compactMap { try? DocumentationPage($0) }
   }()
 
