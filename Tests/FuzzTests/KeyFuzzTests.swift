@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Foundation
 import GGUF
 import Inference
 import TestSupport
@@ -8,9 +9,13 @@ import Tokenization
 
 @Suite("Hostile keys of a GGUF")
 struct KeyFuzzTests {
-  /// The keys of the fixtures and of small vocabularies.
+  /// The keys of the fixtures, of small vocabularies, and where there are oracles, of models with prediction layers.
   private static func seeds() throws -> [GGUFMetadata] {
-    try Fuzzing.fixtures.map { try GGUFModel.open($0).metadata } + [SmallVocabulary.sentencePiece(), SmallVocabulary.byteLevel()]
+    let tiny = SharedOracles.folder(holding: "README.md").map { folder in
+      ["step35", "glm-dsa", "qwen35moe"].map { folder.appending(path: "tiny/\($0)-5.F16.gguf").path }
+    }
+    return try (Fuzzing.fixtures + (tiny ?? [])).map { try GGUFModel.open($0).metadata }
+      + [SmallVocabulary.sentencePiece(), SmallVocabulary.byteLevel()]
   }
 
   @Test("A key of another type, size or value is refused in one line, or taken for what it says")
@@ -24,6 +29,7 @@ struct KeyFuzzTests {
       do {
         _ = try ModelConfiguration(metadata)
         configurations += 1
+        _ = try ModelConfiguration(metadata, predicts: true)
       } catch {
         if error.description.contains(where: \.isNewline) { Issue.record("iteration \(iteration): more than one line: \(error)") }
       }

@@ -62,11 +62,13 @@ struct WeightFuzzTests {
     var random = SplitMix64(seed: UInt64(name.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) }))
     var options = ModelOptions()
     (options.contextLength, options.batchSize, options.sequenceCount) = (32, 16, 2)
+    options.predicts = pack.manifest.tensors.contains { $0.name.hasSuffix(".nextn.eh_proj.weight") }
     func logits() throws -> [Float] {
       let model = try Model(metadata: pack.metadata, weights: weights, teams: teams, options: options)
       var all = try model.allLogits((0..<12).map { Int32($0 * 37 % 500) })
       try model.append([7], to: 1) { _, _ in }
       try model.step([(0, 3), (1, 4)]) { all += $1 }
+      for offset in 0..<(model.predicts ? 2 : 0) { try model.predict(5, offset: offset) { all += $0 } }
       return all
     }
     let sound = try logits()

@@ -18,7 +18,8 @@ struct ModelLimits {
       throw .tooLarge(what: "a context of \(contextLength)")
     }
     // A layer's state has at most 2^24 elements for each tap.
-    let states = configuration.layers.reduce(0) { $0 + ($1.mixer?.stateLength ?? 0) }
+    let hidden = configuration.predicts ? PassSizes.hiddenRows * configuration.embeddingLength : 0
+    let states = configuration.layers.reduce(hidden) { $0 + ($1.mixer?.stateLength ?? 0) }
     let (copies, isTooMuch) = states.multipliedReportingOverflow(by: options.checkpointCount + 2 + options.tentativeCount)
     let (all, isFarTooMuch) = copies.multipliedReportingOverflow(by: options.sequenceCount)
     guard !isTooMuch, !isFarTooMuch, all < 1 << 56 else { throw .tooLarge(what: "the state of \(options.sequenceCount) sequences") }
