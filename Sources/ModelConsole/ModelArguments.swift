@@ -39,6 +39,9 @@ package struct ModelArguments: ParsableArguments {
   @Flag(help: "First check every byte of the pack against its digests.")
   package var verify = false
 
+  @Flag(name: .shortAndLong, help: "At a terminal, say again what was said about this pack at an earlier start.")
+  package var verbose = false
+
   @Option(help: .hidden)
   package var teams: Int?
 
@@ -92,8 +95,24 @@ package struct ModelArguments: ParsableArguments {
     options.model.cacheType = kv
     options.model.checkpointInterval = checkpointInterval
     let session = try Session(pack, options: options)
-    if !isQuiet { for note in session.notes { Terminal.note(note.line) } }
+    if !isQuiet { say(session.notes, of: pack) }
     return session
+  }
+
+  /// Says what the person at the terminal has not read before about this pack; a log gets everything each time.
+  private func say(_ notes: [Note], of pack: Pack) {
+    guard Terminal.isInteractive, !verbose, notes.contains(where: \.isLasting) else {
+      for note in notes { Terminal.note(note.line) }
+      return
+    }
+    let read = LineHistory("notes", of: Terminal.program)
+    for note in notes {
+      // A pack that is written again is another one.
+      let text = "\(pack.path) \(Digest(of: Array(pack.checksums.text.utf8)).hex): \(note.line)"
+      if note.isLasting, read?.texts.contains(text) == true { continue }
+      Terminal.note(note.line)
+      if note.isLasting { read?.append(text) }
+    }
   }
 }
 

@@ -74,9 +74,18 @@ public struct Note: Remediable, Hashable, Sendable {
   public let problem: String
   /// What would change it.
   public let remedies: [Remedy]
+  /// Whether it is so at each start of this pack on this machine, costs nothing, and need not be said again to the same person.
+  public private(set) var isLasting = false
 
   /// A note in one line.
   public init(_ problem: String, _ remedies: Remedy...) { self.init(problem, remedies) }
+
+  /// A note in one line about what is so at each start.
+  static func lasting(_ problem: String) -> Note {
+    var note = Note(problem)
+    note.isLasting = true
+    return note
+  }
 
   /// A note in one line.
   public init(_ problem: String, _ remedies: [Remedy]) {

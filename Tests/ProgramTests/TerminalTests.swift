@@ -24,6 +24,29 @@ struct TerminalTests {
     for _ in 0..<2 { #expect(conversation.expect("prompt \(count) tokens")) }
   }
 
+  @Test(
+    "How many nodes a pack was made for is said once at a terminal, and again with -v, for a pack that is written again, and in a log",
+    .enabled(if: Tmux.isInstalled, "tmux is not installed"))
+  func lastingNote() throws {
+    let note = "made for 8 nodes"
+    let repack = "'\(try Program.ggufpack.path)' repack m.pack -o m.pack --force --nodes 8 -q"
+    let start = "'\(try Program.packrun.path)' m.pack -p Once -n 1"
+    func count(_ line: String) throws -> Int {
+      let script = "cd '\(place.path)'; export XDG_STATE_HOME=$PWD; \(line)"
+      try Data(script.utf8).write(to: URL(filePath: place.file("script")))
+      let terminal = try Tmux(["bash", place.file("script")])
+      #expect(try terminal.expect("ended with 0"))
+      return try terminal.screen.ranges(of: note).count
+    }
+    _ = try Program.ggufpack.run("repack", pack, "-o", place.file("m.pack"), "--nodes", "8", "-q")
+    #expect(try count("\(start); \(start)") == 1)
+    #expect(try count(start) == 0)
+    #expect(try count("\(start) -v") == 1)
+    #expect(try count("\(start) 2>&1 | cat") == 1)
+    #expect(try count("\(repack) --align 64K; \(start)") == 1)
+    #expect(try count(start) == 0)
+  }
+
   @Test("Keys edit the line, and are shown once")
   func editing() throws {
     let conversation = try Conversation([pack, "-n", "1"])

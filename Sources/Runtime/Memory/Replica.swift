@@ -55,7 +55,7 @@ package struct ReplicaPlan: Sendable {
     if nodes.count < packNodes {
       let all = packNodes == 2 ? "both" : "all \(packNodes)"
       let held = nodes.count == 1 ? "that node holds \(all) parts" : "some nodes hold several parts"
-      notes.append(Note("pack made for \(packNodes) nodes, running on \(nodes.count): \(held)"))
+      notes.append(.lasting("pack made for \(packNodes) nodes, running on \(nodes.count): \(held)"))
     }
     let idle = plan.teams.indices.filter { !used.contains($0) }
     if !idle.isEmpty {
