@@ -96,7 +96,7 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "Generation", "Inference", "Tokenization", "ChatTemplates", "Grammar", "JSON", "PackRuntime", "PackFormat", "Files",
+        "Generation", "Inference", "Tokenization", "ChatTemplates", "Grammar", "JSON", "PackRuntime", "PackFormat", "GGUF", "Files",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: safe),

@@ -26,6 +26,13 @@ extension Model {
     try unsafe predict(token, after: sequence, offset: offset) { logits in unsafe body(logits.span) }
   }
 
+  /// Appends tokens to a sequence for their hidden states; see `appendForHidden(_:to:_:)`.
+  package func readHidden(
+    _ tokens: [Int32], into sequence: Int = 0, _ body: (_ position: Int, _ state: Span<Float>) -> Void
+  ) throws(ModelError) {
+    try unsafe appendForHidden(tokens, to: sequence) { position, state in unsafe body(position, state.span) }
+  }
+
   /// Appends one token to each of several sequences; see `step(_:_:)`.
   package func advance(
     _ tokens: [(sequence: Int, token: Int32)], _ body: (_ index: Int, _ logits: Span<Float>) -> Void

@@ -27,23 +27,14 @@ struct RunDescription {
 
   /// For each model, its nodes: the threads there, and the bytes of weights that they read in a step.
   private var lanes: [JSONValue] {
-    let bytes = Double(TokenCost(session).weightByteCount)
-    let teams = session.teams.plan.teams
-    guard session.group.models.count == 1 else {
-      return teams.prefix(session.group.models.count).map { .array([Self.node($0.node, $0.cpus.count, bytes)]) }
+    session.stepReadings.map { readings in
+      .array(
+        readings.map { reading in
+          [
+            "node": .integer(Int128(reading.node)), "threads": .integer(Int128(reading.threads)),
+            "weightByteCount": .integer(Int128(reading.byteCount)),
+          ]
+        })
     }
-    var parts: [Int: Double] = [:]
-    switch session.pack.manifest.placement {
-    case .mirror: for team in teams { parts[team.node, default: 0] += 1 / Double(teams.count) }
-    case .shard:
-      let all = Double(max(session.weights.byteCount, 1))
-      for replica in session.weights.replicaRanges { parts[replica.node, default: 0] += Double(replica.range.count) / all }
-    }
-    let nodes = Dictionary(teams.map { ($0.node, $0.cpus.count) }, uniquingKeysWith: +)
-    return [.array(nodes.sorted { $0.key < $1.key }.map { Self.node($0.key, $0.value, bytes * (parts[$0.key] ?? 0)) })]
-  }
-
-  private static func node(_ id: Int, _ threads: Int, _ bytes: Double) -> JSONValue {
-    ["node": .integer(Int128(id)), "threads": .integer(Int128(threads)), "weightByteCount": .integer(Int128(bytes))]
   }
 }

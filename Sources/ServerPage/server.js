@@ -228,13 +228,27 @@ function nodePart(node, blobs, sequences) {
       + `${percent(sum(kept.map((memory) => memory.localPages)), sum(kept.map((memory) => memory.localPages + memory.otherPages)))} on this node`) : undefined);
 }
 
+/** What each node reads of its weights now, beside what its threads read at most; then how fast all threads read all memory. */
 function bandwidthPanel() {
   const measured = view.placement?.bandwidth ?? [];
-  if (measured.length === 0) return undefined;
-  return panel("Bandwidth, measured when the model was loaded", true, make("div", { class: "scroll" }, make("table", {},
-    make("thead", {}, make("tr", {}, make("th", {}, "Threads of"), make("th", {}, "Memory of"), make("th", { class: "number" }, "10⁹ bytes per second"))),
-    make("tbody", {}, measured.map((row) => make("tr", {}, make("td", {}, `node ${row.teamNode} (${row.threads})`), make("td", {}, `node ${row.memoryNode}`),
-      make("td", { class: "number" }, row.gigabytesPerSecond.toFixed(1))))))));
+  const nodes = (view.placement?.reading ?? []).map((node) => readingPart(node, measured));
+  if (nodes.length === 0 && measured.length === 0) return undefined;
+  return panel("Bandwidth", true, nodes, measured.length > 0 ? make("details", { "data-name": "bandwidth" },
+    make("summary", {}, "Measured when the model was loaded"), make("div", { class: "scroll" }, make("table", {},
+      make("thead", {}, make("tr", {}, make("th", {}, "Threads of"), make("th", {}, "Memory of"), make("th", { class: "number" }, "10⁹ bytes per second"))),
+      make("tbody", {}, measured.map((row) => make("tr", {}, make("td", {}, `node ${row.teamNode} (${row.threads})`), make("td", {}, `node ${row.memoryNode}`),
+        make("td", { class: "number" }, row.gigabytesPerSecond.toFixed(1)))))))) : undefined);
+}
+
+function readingPart(node, measured) {
+  const name = `packserve:weight_bytes_read_total{node="${node.node}"}`;
+  const points = rates((sample) => sample.values.get(name) ?? 0).map(({ time, rate: bytes }) => ({ time, rate: bytes / 1e9 }));
+  const most = measured.find((row) => row.teamNode === node.node && row.memoryNode === node.node)?.gigabytesPerSecond;
+  return make("div", { "data-name": `reading-${node.node}` }, make("h3", {}, `Node ${node.node}: weights read by ${plural(node.threads, "thread")}`),
+    make("div", { class: "figures" }, figure(points.at(-1)?.rate ?? 0, "10⁹ bytes per second, now"),
+      most ? figure(most, "at most, as measured") : undefined),
+    curve(points, `10⁹ bytes of weights per second on node ${node.node} in the last two minutes`),
+    make("div", { class: "soft small" }, `A step reads ${byteText(node.byteCountPerStep)} here, and more if its tokens choose many experts.`));
 }
 
 function slotsPanel() {

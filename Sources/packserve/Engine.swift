@@ -20,6 +20,9 @@ final class Engine: Sendable {
     let pack: ServedPack
     let scheduler: Scheduler
     let placement: PlacementProbe
+
+    /// What each node has read of its weights so far.
+    var traffic: [WeightTraffic] { WeightTraffic.all(placement.stepReadings, scheduler.times) }
   }
 
   private enum State {
@@ -57,7 +60,8 @@ final class Engine: Sendable {
         let served = ServedPack(
           name: arguments.name(pack), digest: pack.digest.hex,
           created: UnixTime.now, tokenizer: tokenizer, template: template,
-          contextLength: session.model.contextLength)
+          contextLength: session.model.contextLength, embeddingLength: session.model.configuration.embeddingLength,
+          pooling: arguments.pooling(pack))
         let scheduler = Scheduler(session.group, tokenizer, options: arguments.servingOptions(store))
         state.withLock { $0 = .ready(Ready(pack: served, scheduler: scheduler, placement: PlacementProbe(session))) }
         Terminal.note("\(served.name) is ready: \(arguments.parallel) slots of \(session.model.contextLength) tokens")
@@ -120,12 +124,22 @@ final class Engine: Sendable {
 /// - Invariant: of the session it uses only what does not change once the weights are placed, so any thread may ask.
 struct PlacementProbe: @unchecked Sendable {
   private let session: Session
+  /// What a step of each model reads, by node.
+  let stepReadings: [[StepReading]]
+  /// Measured before the first request, as it takes all threads.
+  private let bandwidth: [PlacementReport.Bandwidth]
 
-  init(_ session: Session) { self.session = session }
+  init(_ session: Session) {
+    self.session = session
+    stepReadings = session.stepReadings
+    bandwidth = session.weights.measuredBandwidth(session.teams)
+  }
 
   /// Where each node's weights are, by the kernel's count at this moment.
   func document() -> JSONObject {
-    var document = session.weights.placementReport(session.teams, measuring: false).document
+    var report = session.weights.placementReport(session.teams, measuring: false)
+    report.bandwidth = bandwidth
+    var document = report.document
     let sequences: [JSONValue] = session.group.models.flatMap(\.placements).map { memory in
       [
         "node": .integer(Int128(memory.node)), "byteCount": .integer(Int128(memory.byteCount)),

@@ -29,12 +29,33 @@ struct Routes: Sendable {
     for path in ["/v1/completions", "/completions"] {
       router.post(RouterPath(path)) { request, _ in try await answer(request, CompletionRequest.read) }
     }
+    for path in ["/v1/embeddings", "/embeddings"] {
+      router.post(RouterPath(path)) { request, _ in try await answer(request, EmbeddingsRequest.read) }
+    }
     router.post("/v1/responses") { request, _ in try await answer(request, ResponsesRequest.read) }
     router.post("/v1/messages") { request, _ in try await answer(request, MessagesRequest.read) }
     router.get("/") { _, _ in Page.response() }
     addFacts(to: router)
     addTexts(to: router)
+    refuseOtherMethods(router)
     return router
+  }
+
+  /// Answers 405 (RFC 9110, section 15.5.6) where there is something at an address, but not for the method.
+  private func refuseOtherMethods(_ router: Router<BasicRequestContext>) {
+    let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options, .trace, .connect]
+    let routes = Dictionary(grouping: router.routes, by: \.path.description)
+    for (path, routes) in routes {
+      let allowed = routes.map(\.method)
+      let names = allowed.map(\.rawValue).sorted().joined(separator: ", ")
+      for method in methods where !allowed.contains(method) {
+        router.on(RouterPath(path), method: method) { request, _ in
+          var response = Response(.wrongMethod(allowed: names), to: request)
+          response.headers[.allow] = names
+          return response
+        }
+      }
+    }
   }
 
   // MARK: Answers
@@ -48,10 +69,8 @@ struct Routes: Sendable {
       response = try await request.body.consumeWithCancellationOnInboundClose { body in
         let ready = try engine.ready()
         let asked = try read(try await document(body), ready.pack)
-        let answers = try asked.requests.map { request throws(InterfaceError) in
-          do throws(ServingError) { return try ready.scheduler.submit(request) } catch { throw .serving(error) }
-        }
-        return asked.isStreamed ? stream(answers, asked) : try await whole(answers, asked)
+        guard asked.isStreamed else { return try await whole(asked, ready.scheduler) }
+        return stream(try submit(asked.requests, ready.scheduler), asked)
       }
     } catch let error as InterfaceError {
       response = Response(error, to: request)
@@ -74,14 +93,27 @@ struct Routes: Sendable {
     do throws(JSONError) { return try JSONValue(parsing: bytes) } catch { throw InterfaceError.badBody("not JSON: \(error)") }
   }
 
-  private func whole(_ answers: [AsyncStream<AnswerEvent>], _ asked: InterfaceRequest) async throws -> Response {
-    var encoder = asked.encoder
-    for await part in merge(answers) {
-      guard case .event(let event, let index) = part else { continue }
-      if case .failed(let error) = event { throw InterfaceError.serving(error) }
-      _ = encoder.take(event, ofAnswer: index)
+  private func submit(
+    _ requests: some Sequence<AnswerRequest>, _ scheduler: Scheduler
+  ) throws(InterfaceError) -> [AsyncStream<AnswerEvent>] {
+    try requests.map { request throws(InterfaceError) in
+      do throws(ServingError) { return try scheduler.submit(request) } catch { throw .serving(error) }
     }
-    try Task.checkCancellation()
+  }
+
+  private func whole(_ asked: InterfaceRequest, _ scheduler: Scheduler) async throws -> Response {
+    var encoder = asked.encoder
+    let count = asked.requests.count
+    // A long list goes through the queue in parts, so that others get their turn in between.
+    let most = asked.isList ? scheduler.slots.count : count
+    for start in stride(from: 0, to: count, by: most) {
+      for await part in merge(try submit(asked.requests[start..<min(start + most, count)], scheduler)) {
+        guard case .event(let event, let index) = part else { continue }
+        if case .failed(let error) = event { throw InterfaceError.serving(error) }
+        _ = encoder.take(event, ofAnswer: start + index)
+      }
+      try Task.checkCancellation()
+    }
     return Response(encoder.document)
   }
 
@@ -144,13 +176,15 @@ struct Routes: Sendable {
     }
     router.get("/slots") { _, _ in Response(SlotStatus.document(try engine.ready().scheduler.slots)) }
     router.get("/metrics") { _, _ in
-      let text = MetricsText.of(try engine.ready().scheduler)
+      let ready = try engine.ready()
+      let text = MetricsText.of(ready.scheduler, ready.traffic)
       return Response(
         status: .ok, headers: [.contentType: "text/plain; version=0.0.4"], body: .init(byteBuffer: ByteBuffer(string: text)))
     }
     router.get("/placement") { _, _ in
       let ready = try engine.ready()
       var document = ready.placement.document()
+      document["reading"] = .array(ready.traffic.map(\.document))
       document["pack_digest"] = .string(ready.pack.digest)
       return Response(.object(document))
     }

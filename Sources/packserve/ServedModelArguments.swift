@@ -47,6 +47,12 @@ struct ServedModelArguments: ParsableArguments {
       """)
   var template: String?
 
+  @Option(
+    help:
+      "How the hidden states of a text's tokens become an embedding: mean or last. (default: what the model's file asks for, or mean)"
+  )
+  var pooling: Pooling?
+
   func validate() throws {
     if !(1...256).contains(parallel) { throw ValidationError("--parallel must be between 1 and 256") }
     if !(0...65536).contains(queueLimit) { throw ValidationError("--queue must be between 0 and 65536") }
@@ -76,6 +82,12 @@ struct ServedModelArguments: ParsableArguments {
     try model.session(pack, sequences: parallel, isQuiet: true, report: progress)
   }
 
+  /// How embeddings are made; or why none are.
+  func pooling(_ pack: Pack) -> Result<Pooling, InterfaceError> {
+    if let pooling { return .success(pooling) }
+    return Result { () throws(InterfaceError) in try Pooling(pack.metadata) }
+  }
+
   /// The CPUs that the threads which compute leave to everything else.
   func spareCPUs(_ pack: Pack) throws -> SpareCPUs { SpareCPUs(try model.placement.teamPlan(pack), Topology.read()) }
 
@@ -86,6 +98,8 @@ struct ServedModelArguments: ParsableArguments {
     return folder.hasSuffix(".pack") ? String(folder.dropLast(5)) : folder
   }
 }
+
+extension Pooling: ExpressibleByArgument {}
 
 extension Pack {
   /// What covers every byte of the weights.

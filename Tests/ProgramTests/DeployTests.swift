@@ -6,7 +6,7 @@ import Testing
 @Suite(
   "deploy/: more than one machine", .serialized, .enabled(if: Server.isBuilt, "packserve is not built: set GGUFPACK_SERVER"),
   .enabled(
-    if: Server.hasClients, "Python has no openai or anthropic: scripts/fetch-python-packages gets it, and GGUFPACK_PYTHON names it")
+    if: Server.hasClients, "Python has not the clients that scripts/fetch-python-packages gets and GGUFPACK_PYTHON names")
 )
 struct DeployTests {
   @Test("Units, manifests and the container file are valid, and name options that there are")
@@ -29,11 +29,11 @@ struct DeployTests {
 }
 
 extension Server {
-  /// The balancers whose configurations can be tried. LiteLLM takes 466 MB, so scripts/fetch-python-packages leaves it out; its test runs
-  /// where GGUFPACK_PYTHON has it.
+  /// The balancers whose configurations can be tried. What LiteLLM's proxy needs in addition to its library is left out by
+  /// scripts/fetch-python-packages; its test runs where GGUFPACK_PYTHON has that (`litellm[proxy]`).
   static let balancers: [String] = {
     let packages = ProcessInfo.processInfo.environment["GGUFPACK_PYTHON"] ?? ""
-    let hasLiteLLM = FileManager.default.fileExists(atPath: packages + "/litellm")
-    return hasLiteLLM ? ["nginx", "litellm"] : ["nginx"]
+    let hasProxy = FileManager.default.fileExists(atPath: packages + "/fastapi")
+    return hasProxy ? ["nginx", "litellm"] : ["nginx"]
   }()
 }

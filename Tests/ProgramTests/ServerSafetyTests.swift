@@ -17,6 +17,64 @@ struct ServerSafetyTests {
     #expect(result.exitCode == 0 && result.text == "all as expected\n", "\(result.text)\(result.errors)")
   }
 
+  @Test(
+    "Requests that schemathesis makes up from the published description break nothing, and are answered as it says",
+    .enabled(
+      if: Server.hasClients, "Python has not the clients that scripts/fetch-python-packages gets and GGUFPACK_PYTHON names"),
+    .timeLimit(.minutes(30)))
+  func fuzz() throws {
+    let (folder, pack) = try Fixture.pack()
+    // For longer: GGUFPACK_FUZZ_SECONDS=600
+    let seconds = ProcessInfo.processInfo.environment["GGUFPACK_FUZZ_SECONDS"] ?? "30"
+    let server = try RunningServer(pack, ["--ctx", "64", "--cache-dir", folder.file("prefixes")])
+    let result = try server.check("check-fuzz", seconds)
+    #expect(result.exitCode == 0 && result.text.hasSuffix("all as expected\n"), "\(result.text)\(result.errors)")
+    kill(server.processID, SIGTERM)
+    let end = server.wait()
+    #expect(end.code == 0 && !end.wasKilled)
+  }
+
+  /// The CPUs that each thread of a process may use, as the kernel writes them.
+  private func cpuLists(_ processID: Int32) throws -> [String] {
+    let tasks = URL(filePath: "/proc/\(processID)/task")
+    return try FileManager.default.contentsOfDirectory(atPath: tasks.path).compactMap { task in
+      // A thread may have ended since.
+      let status = try? String(contentsOf: tasks.appending(path: "\(task)/status"), encoding: .utf8)
+      return status?.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }?.split(separator: "\t").last.map(
+        String.init)
+    }
+  }
+
+  @Test(
+    "Where a CPU is left over, no thread but the one that computes may use the computing one's",
+    .enabled(if: ProcessInfo.processInfo.activeProcessorCount >= 2, "there is one CPU only"), .timeLimit(.minutes(2)))
+  func cpus() throws {
+    let (folder, pack) = try Fixture.pack()
+    let server = try RunningServer(pack, ["--cache-dir", folder.file("prefixes")], threads: 1)
+    let load = try Program.run(
+      "/bin/sh",
+      [
+        "-c",
+        #"""
+        for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
+          curl --silent --show-error --fail --max-time 60 -o /dev/null "$0/v1/completions" \
+            -d '{"prompt": [1, 2, 3, 4, 5, 6, 7, 8, 9], "max_tokens": 40, "stream": true}' &
+        done
+        wait
+        """#, server.url,
+      ])
+    try #require(load.exitCode == 0, "\(load.errors)")
+    let lists = try cpuLists(server.processID)
+    // The thread that computes has one CPU. On a machine with two, the others have one too.
+    let counts = Dictionary(lists.map { ($0, 1) }, uniquingKeysWith: +)
+    let alone = counts.filter { $0.value == 1 && UInt($0.key) != nil }
+    #expect(counts.count == 2 && alone.count == 1, "\(counts)")
+    let cpu = try #require(alone.first?.key)
+    let others = try #require(counts.keys.first { $0 != cpu })
+    let ranges = others.split(separator: ",").map { $0.split(separator: "-").compactMap { Int($0) } }
+    #expect(ranges.allSatisfy { range in !((range.first ?? 0)...(range.last ?? 0)).contains(Int(cpu) ?? -1) }, "\(counts)")
+  }
+
   /// Asks with curl, which every system that builds Swift has.
   private func curl(_ arguments: String...) throws -> Program.Result {
     try Program.run("/usr/bin/env", ["curl", "--silent", "--show-error", "--max-time", "60"] + arguments)

@@ -20,12 +20,15 @@ final class RunningServer {
 
   /// Starts the program at a port that is free, and waits until its model is loaded.
   ///
-  /// - Parameter limit: A command of the shell that limits what the program may do.
-  init(_ pack: String, _ options: [String] = [], limit: String = ":") throws {
+  /// - Parameters:
+  ///   - threads: Threads that compute.
+  ///   - limit: A command of the shell that limits what the program may do.
+  init(_ pack: String, _ options: [String] = [], threads: Int = 2, limit: String = ":") throws {
     process = Process()
     process.executableURL = URL(filePath: "/bin/sh")
     process.arguments =
-      ["-c", "\(limit); exec \"$0\" \"$@\"", try Program.packserve.path, pack, "--port", "0", "--threads", "2"] + options
+      ["-c", "\(limit); exec \"$0\" \"$@\"", try Program.packserve.path, pack, "--port", "0", "--threads", "\(threads)"]
+      + options
     let errors = Pipe()
     process.standardError = errors
     process.standardInput = FileHandle.nullDevice
@@ -81,7 +84,7 @@ final class RunningServer {
   "The server, used by clients that nobody here wrote", .serialized,
   .enabled(if: Server.isBuilt, "packserve is not built: set GGUFPACK_SERVER"),
   .enabled(
-    if: Server.hasClients, "Python has no openai or anthropic: scripts/fetch-python-packages gets it, and GGUFPACK_PYTHON names it"),
+    if: Server.hasClients, "Python has not the clients that scripts/fetch-python-packages gets and GGUFPACK_PYTHON names"),
   .enabled(if: Server.gemma != nil, "GGUFPACK_GEMMA names no Gemma 3 270M; scripts/fetch-gemma gets it"))
 struct ServerTests {
   private func pack() throws -> (folder: TemporaryFolder, path: String) {
@@ -93,8 +96,8 @@ struct ServerTests {
   }
 
   @Test(
-    "OpenAI's and Anthropic's clients get packrun's answers, whole, streamed and among sixteen others", .timeLimit(.minutes(5)),
-    arguments: ["check-openai", "check-anthropic"])
+    "OpenAI's and Anthropic's clients, LiteLLM and llm get packrun's answers, whole, streamed and among sixteen others",
+    .timeLimit(.minutes(5)), arguments: ["check-openai", "check-anthropic", "check-litellm", "check-llm"])
   func clients(program: String) throws {
     let (folder, pack) = try pack()
     let request = folder.file("request.json")
@@ -126,7 +129,11 @@ enum Server {
   static let gemma = ProcessInfo.processInfo.environment["GGUFPACK_GEMMA"]
   static let hasClients: Bool = {
     let packages = ProcessInfo.processInfo.environment["GGUFPACK_PYTHON"] ?? ""
-    let result = try? Program.run("/usr/bin/env", ["PYTHONPATH=\(packages)", "python3", "-c", "import anthropic, openai"])
+    let find = """
+      from importlib.util import find_spec
+      assert all(find_spec(name) for name in ("anthropic", "litellm", "llm", "openai", "schemathesis"))
+      """
+    let result = try? Program.run("/usr/bin/env", ["PYTHONPATH=\(packages)", "python3", "-c", find])
     return result?.exitCode == 0
   }()
 }

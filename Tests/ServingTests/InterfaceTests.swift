@@ -19,7 +19,7 @@ struct InterfaceTests {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece())
     return ServedPack(
       name: "small", digest: "00ff", created: 7, tokenizer: tokenizer, template: .success(try ChatTemplate(source: Self.template)),
-      contextLength: 4096)
+      contextLength: 4096, embeddingLength: 2, pooling: .success(.mean))
   }
 
   private func chat(_ fields: String) throws -> InterfaceRequest {
@@ -76,6 +76,7 @@ struct InterfaceTests {
       ("grammar", #""grammar": "root ::= other""#), ("chat_template_kwargs", #""chat_template_kwargs": {"messages": []}"#),
       ("messages", #""messages": []"#), ("messages", #""messages": ["x"]"#), ("messages[0].role", #""messages": [{}]"#),
       ("messages[0].content", #""messages": [{"role": "user", "content": [{"type": "image_url"}]}]"#),
+      ("messages[0].tool_calls", #""messages": [{"role": "assistant", "tool_calls": {}}]"#),
       ("messages[0].tool_calls", #""messages": [{"role": "assistant", "tool_calls": [{"function": {"arguments": "["}}]}]"#),
     ])
   func refusals(field: String, fields: String) throws {
@@ -242,6 +243,7 @@ struct InterfaceTests {
       ("messages[0].content", #"{"max_tokens": 1, "messages": [{"role": "user", "content": [{"type": "image"}]}]}"#),
       ("tool_choice", #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "tool_choice": {"type": "any"}}"#),
       ("tool_choice", #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "tool_choice": {"type": "all"}}"#),
+      ("thinking", #"{"max_tokens": 1, "thinking": {}, "messages": [{"role": "user", "content": "a"}]}"#),
       ("temperature", #"{"max_tokens": 1, "temperature": -1, "messages": [{"role": "user", "content": "a"}]}"#),
     ])
   func anthropicRefusals(field: String, body: String) throws {
@@ -279,6 +281,7 @@ struct DescriptionTests {
     arguments: [
       ("AnswerFields.swift", ["Sampling", "Message"]), ("OpenAI/ChatCompletionRequest.swift", ["Chat"]),
       ("OpenAI/Completion.swift", ["Completion"]), ("OpenAI/ResponsesRequest.swift", ["Response"]),
+      ("OpenAI/Embeddings.swift", ["Embedding"]),
       ("Anthropic/MessagesRequest.swift", ["Message"]), ("TextRequest.swift", ["Text", "Tokens"]),
     ])
   func fields(file: String, schemas: [String]) throws {
@@ -318,7 +321,7 @@ struct ResponsesTests {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece())
     return ServedPack(
       name: "small", digest: "00ff", created: 7, tokenizer: tokenizer, template: .success(try ChatTemplate(source: Self.template)),
-      contextLength: 4096)
+      contextLength: 4096, embeddingLength: 2, pooling: .success(.mean))
   }
 
   private func read(_ json: String) throws -> InterfaceRequest { try ResponsesRequest.read(JSONValue(parsing: json), pack()) }

@@ -17,6 +17,8 @@ final class ServedModel {
   let scheduler: Scheduler
   private let folder: URL
   private let done = DispatchSemaphore(value: 0)
+  /// Whether a thread answers, for whose end there is to wait.
+  private var isStarted = false
 
   /// - Parameter gguf: The name of a fixture, or the path of a GGUF.
   init(
@@ -58,12 +60,13 @@ final class ServedModel {
 
   deinit {
     scheduler.end()
-    done.wait()
+    if isStarted { done.wait() }
     try? FileManager.default.removeItem(at: folder)
   }
 
   /// Lets a thread of its own answer what comes.
   func start() {
+    isStarted = true
     // The models belong to the thread until it ends, which `deinit` waits for.
     nonisolated(unsafe) let group = session.group
     let (scheduler, done) = (scheduler, done)
@@ -114,7 +117,7 @@ struct Reply: Equatable {
     for await event in events {
       switch event {
       case .started(let count): cached = count
-      case .read: break
+      case .read, .embedding: break
       case .token(let token):
         text += token.text
         if let id = token.id { ids.append(id) }

@@ -213,7 +213,7 @@ struct PassLayout {
     return counts
   }
 
-  /// Bytes of what all threads read, with the logits: on the first team's node.
+  /// Bytes of what all threads read, with the logits or hidden states: on the first team's node.
   var tableByteCount: Int { Arena.measure { _ = tables(&$0) } }
 
   /// Bytes of a team's buffers, its threads' and its copy of the vectors.
@@ -260,7 +260,9 @@ struct PassTables {
   /// Where each layer's state begins [team][layer].
   let states: UnsafeMutablePointer<UnsafeMutableRawPointer>
   let step: Step
+  /// Logits and hidden states lie in the same place: a step has either.
   let logits: Rows
+  let hidden: Rows
 
   init(_ arena: inout Arena, _ sizes: PassSizes, layerCount: Int, teams plan: TeamPlan) {
     layers = arena.take(layerCount, of: Layer.self)
@@ -273,6 +275,8 @@ struct PassTables {
     step = Step(
       tokens: arena.integers(sizes.batch), positions: arena.integers(sizes.batch), wanted: arena.integers(sizes.batch),
       runs: arena.take(sizes.batch, of: SequenceRun.self))
-    logits = arena.rows(sizes.logitRows, length: sizes.vocabulary)
+    let room = arena.row(max(sizes.logitRows * sizes.vocabulary, sizes.embedding))
+    logits = Rows(room.start, count: sizes.logitRows, length: sizes.vocabulary)
+    hidden = Rows(room.start, count: min(sizes.batch, room.count / sizes.embedding), length: sizes.embedding)
   }
 }

@@ -8,6 +8,7 @@ import PackRuntime
 final class PassMemory {
   let step: Step
   let logits: Rows
+  let hidden: Rows
   let stateByteCount: Int
   let scratchByteCount: Int
 
@@ -42,7 +43,7 @@ final class PassMemory {
       memories.append(try Self.memory(layout, team: team, teams, source, tables, vectors: binder.vectors))
     }
     let teamCounts = 0..<teams.teamCount
-    (step, logits) = (tables.step, tables.logits)
+    (step, logits, hidden) = (tables.step, tables.logits, tables.hidden)
     stateByteCount = teamCounts.reduce(0) { $0 + layout.stateByteCount(team: $1) }
     scratchByteCount = teamCounts.reduce(tableByteCount) { $0 + layout.scratchByteCount(team: $1) }
     matrices = binder.store
@@ -125,6 +126,6 @@ final class PassMemory {
       logitSoftcap: configuration.logitSoftcap,
       rotations: UnsafePointer(tables.rotations), teams: UnsafePointer(tables.teams), threads: UnsafePointer(tables.threads),
       vectors: UnsafePointer(tables.vectors), states: UnsafePointer(tables.states), outputOffset: layout.outputOffset,
-      partsOffset: layout.partsOffset, step: step, logits: logits)
+      partsOffset: layout.partsOffset, step: step, logits: logits, hidden: hidden)
   }
 }

@@ -166,10 +166,7 @@ public final class Model {
       // No more wanted rows than there is room for.
       if begin + count - max(begin, firstWanted) > logitRows { count = max(begin, firstWanted) - begin + logitRows }
       let position = lengths[sequence]
-      for index in 0..<count {
-        memory.step.tokens[index] = tokens[begin + index]
-        memory.step.positions[index] = Int32(position + index)
-      }
+      place(tokens[begin..<begin + count], at: position)
       // Only an append of several steps can be interrupted between them.
       memory.step.runs[0] = checkpoints[sequence].run(
         of: sequence, begin: 0, count: count, length: position, saves: begin == 0 && count < tokens.count,
@@ -183,6 +180,38 @@ public final class Model {
       begin += count
     }
     return true
+  }
+
+  /// Appends `tokens` to a sequence, and hands each one's hidden state to `body`, in order: the residual after the last norm, which logits are
+  /// computed from. No logits are.
+  ///
+  /// - Parameter body: Called with the position and as many floats as the model's embeddings have, which are good until it returns.
+  /// - Throws: `contextFull` before anything is computed, `tokenOutOfRange` in the same way.
+  public func appendForHidden(
+    _ tokens: [Int32], to sequence: Int = 0, _ body: (_ position: Int, _ state: UnsafeBufferPointer<Float>) -> Void
+  ) throws(ModelError) {
+    try check(tokens, sequence)
+    var begin = 0
+    while begin < tokens.count {
+      let (count, position) = (min(batchSize, memory.hidden.count, tokens.count - begin), lengths[sequence])
+      place(tokens[begin..<begin + count], at: position)
+      memory.step.runs[0] = checkpoints[sequence].run(of: sequence, begin: 0, count: count, length: position)
+      noteHidden(of: 0, length: position)
+      compute(count: count, runs: 1, wanted: 0, wantsHidden: true)
+      lengths[sequence] += count
+      for index in 0..<count {
+        body(position + index, UnsafeBufferPointer(start: memory.hidden[index].start, count: memory.hidden.length))
+      }
+      begin += count
+    }
+  }
+
+  /// Makes tokens the next step's, at the positions from `position` on.
+  private func place(_ tokens: ArraySlice<Int32>, at position: Int) {
+    for (index, token) in tokens.enumerated() {
+      memory.step.tokens[index] = token
+      memory.step.positions[index] = Int32(position + index)
+    }
   }
 
   /// Appends one token to each of several sequences in one step, which reads the weights once.
@@ -248,11 +277,12 @@ public final class Model {
     }
   }
 
-  private func compute(count: Int, runs: Int, wanted: Int, predicts: Bool = false) {
+  private func compute(count: Int, runs: Int, wanted: Int, wantsHidden: Bool = false, predicts: Bool = false) {
     pass.step = memory.step
     pass.step.count = count
     pass.step.runCount = runs
     pass.step.wantedCount = wanted
+    pass.step.wantsHidden = wantsHidden
     pass.step.predicts = predicts
     let pass = pass
     teams.run { worker in PassThread(pass, worker).run() }

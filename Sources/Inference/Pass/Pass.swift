@@ -37,6 +37,8 @@ struct Pass {
   var step: Step
   /// [wanted][vocabulary]
   let logits: Rows
+  /// Hidden states in the same place [token][embedding]: a step has either.
+  let hidden: Rows
 
   /// Layers from a token to its logits.
   @inline(__always)

@@ -85,7 +85,11 @@ struct PassThread {
     embed()
     makeLayerInputs()
     for index in 0..<pass.trunkCount { run(pass.layers + index, index) }
-    computeLogits(pass.outputNorm, pass.output, pass.outputMixture, pass.outputConnection)
+    if step.wantsHidden {
+      copyHidden()
+    } else {
+      computeLogits(pass.outputNorm, pass.output, pass.outputMixture, pass.outputConnection)
+    }
     if let prediction = pass.prediction { follow(prediction) }
   }
 
@@ -219,6 +223,16 @@ struct PassThread {
     case .variance(let weights):
       kernels.center(source, into: out)
       kernels.normalize(out, weights: vector(weights), epsilon: pass.normEpsilon, into: out)
+    }
+  }
+
+  /// The final norm of all positions: each team has all of them, and the caller reads the first team's.
+  private func copyHidden() {
+    if let connection = pass.outputConnection { connect(connection) }
+    guard worker.team == 0, !keepsResidual || worker.index == 0 else { return }
+    for token in tokens {
+      let out = normalized(token, pass.outputNorm, pass.outputMixture, combining: pass.outputConnection != nil, column: token)
+      pass.hidden[token].copy(out)
     }
   }
 

@@ -24,6 +24,8 @@ struct Step {
   /// Tokens whose logits are wanted, in ascending order.
   let wanted: UnsafeMutablePointer<Int32>
   var wantedCount = 0
+  /// Whether each token's hidden state is wanted, in place of logits.
+  var wantsHidden = false
   let runs: UnsafeMutablePointer<SequenceRun>
   var runCount = 0
   /// Whether only the prediction layer runs.

@@ -84,7 +84,7 @@ extension MappedPack {
     let censuses = blobs.map { PageCensus.take($0.mappedRange(kind), kernel: kernel) }
     let described = zip(blobs, censuses).map { describe($0, $1) }
     return PlacementReport(
-      memory: kind.rawValue, reason: reason, blobs: described, bandwidth: measuring ? measureBandwidth(teams) : [], notes: notes,
+      memory: kind.rawValue, reason: reason, blobs: described, bandwidth: measuring ? measuredBandwidth(teams) : [], notes: notes,
       isFromNumaMaps: censuses.contains(where: \.isFromMaps))
   }
 
@@ -105,7 +105,8 @@ extension MappedPack {
 
   private static let measuredByteCount = 256 << 20
 
-  private func measureBandwidth(_ teams: Teams) -> [PlacementReport.Bandwidth] {
+  /// Measures how fast each team reads each node's weights, which takes some tenths of a second for each pair.
+  public func measuredBandwidth(_ teams: Teams) -> [PlacementReport.Bandwidth] {
     var largest: [Int: MappedBlob] = [:]
     for blob in blobs where blob.replica.byteCount > largest[blob.replica.node]?.replica.byteCount ?? 0 {
       largest[blob.replica.node] = blob

@@ -11,6 +11,13 @@ extension Lane {
   /// A free slot, of which there is one, that holds the longest known beginning of a request's prompt; nil if a file is read first.
   func slot(for ticket: Ticket) -> Int? {
     let prompt = ticket.request.prompt
+    if ticket.request.pooling != nil {
+      // All tokens' hidden states are wanted, the known ones' too.
+      guard let index = oldestFreeSlot else { return nil }
+      keepAside(index, keeping: 0)
+      slots[index].cache.clear(in: model)
+      return index
+    }
     let (index, own) = freeSlot(for: prompt)
     guard prompt.count > Self.leastGain else {
       keepAside(index, keeping: own)
@@ -31,7 +38,7 @@ extension Lane {
       return index
     }
     // What the slot with the longest beginning holds may be wanted again.
-    let oldest = slots.indices.filter { slots[$0].answer == nil }.min { slots[$0].lastUse < slots[$1].lastUse } ?? index
+    let oldest = oldestFreeSlot ?? index
     keepAside(oldest, keeping: 0)
     slots[oldest].cache.restore(best.prefix.copy, of: best.prefix.tokens, known: best.usable, in: model)
     if read?.copy === best.prefix.copy {
@@ -40,6 +47,11 @@ extension Lane {
       counters.noteFromMemory(best.usable)
     }
     return oldest
+  }
+
+  /// The free slot that was used longest ago.
+  private var oldestFreeSlot: Int? {
+    slots.indices.filter { slots[$0].answer == nil }.min { slots[$0].lastUse < slots[$1].lastUse }
   }
 
   /// The free slot that spares most of a prompt's tokens, and how many; among equals the one that was used longest ago.

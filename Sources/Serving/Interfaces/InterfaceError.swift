@@ -18,6 +18,8 @@ public enum InterfaceError: Error, Sendable, Equatable {
   case tooLarge(limit: Int)
   /// There is nothing at this address.
   case notFound
+  /// What is at this address is asked for in another way.
+  case wrongMethod(allowed: String)
   /// The key is absent, or not the server's.
   case unauthorized
   /// The model is not ready yet.
@@ -33,6 +35,7 @@ public enum InterfaceError: Error, Sendable, Equatable {
     case .badBody, .missing, .bad, .unsupported: 400
     case .tooLarge: 413
     case .notFound: 404
+    case .wrongMethod: 405
     case .unauthorized: 401
     case .loading: 503
     case .serving(let error):
@@ -59,6 +62,7 @@ public enum InterfaceError: Error, Sendable, Equatable {
     case .unsupported(let field, let problem): "'\(field)': \(problem)"
     case .tooLarge(let limit): "the body of the request is larger than \(limit) bytes"
     case .notFound: "there is nothing at this address"
+    case .wrongMethod(let allowed): "this address takes \(allowed) only"
     case .unauthorized: "the API key is missing or wrong"
     case .loading: "the model is being loaded"
     case .serving(let error): error.description

@@ -3,7 +3,9 @@
 /// The counters of a server in the text format that Prometheus reads, under the names that llama.cpp's server and vLLM give them.
 public enum MetricsText {
   /// The document.
-  public static func of(_ scheduler: Scheduler) -> String {
+  ///
+  /// - Parameter traffic: What each node has read of its weights.
+  public static func of(_ scheduler: Scheduler, _ traffic: [WeightTraffic]) -> String {
     let counters = scheduler.counters
     func rate(_ count: Int, _ seconds: Double) -> Double { seconds > 0 ? Double(count) / seconds : 0 }
     let busy = rate(counters.stepSequences, Double(counters.steps))
@@ -55,6 +57,18 @@ public enum MetricsText {
       ("packserve:answers_cancelled_total", "counter", "Answers that nobody waited for any more.", Double(counters.cancelled)),
       ("packserve:answers_failed_total", "counter", "Answers that failed in the model.", Double(counters.failed)),
     ]
-    return rows.map { "# HELP \($0.name) \($0.help)\n# TYPE \($0.name) \($0.type)\n\($0.name) \($0.value)\n" }.joined()
+    return rows.map { head($0.name, $0.type, $0.help) + "\($0.name) \($0.value)\n" }.joined() + text(of: traffic)
+  }
+
+  private static func head(_ name: String, _ type: String, _ help: String) -> String {
+    "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+  }
+
+  /// A counter of its own for each node.
+  private static func text(of traffic: [WeightTraffic]) -> String {
+    let name = "packserve:weight_bytes_read_total"
+    let help = "Bytes of weights that the threads of a node have read: of experts, those of one token in each step."
+    return head(name, "counter", help)
+      + traffic.map { "\(name){node=\"\($0.node)\"} \(Double($0.byteCount))\n" }.joined()
   }
 }

@@ -144,9 +144,16 @@ extension OpenAPI {
         "properties": {
           "prompt": {
             "anyOf": [
-              {"type": "string", "minLength": 1},
+              {"type": "string"},
               {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
-              {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "maxItems": 64}
+              {
+                "type": "array",
+                "items": {
+                  "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}]
+                },
+                "minItems": 1,
+                "maxItems": 64
+              }
             ]
           },
           "logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": 20},
@@ -155,6 +162,33 @@ extension OpenAPI {
           "best_of": {"type": ["integer", "null"], "minimum": 1, "maximum": 64}
         },
         "required": ["prompt"]
+      },
+      "Embedding": {
+        "type": "object",
+        "properties": {
+          "model": {"type": "string"},
+          "input": {
+            "anyOf": [
+              {"type": "string", "minLength": 1},
+              {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
+              {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "maxItems": 2048},
+              {
+                "type": "array",
+                "items": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
+                "minItems": 1,
+                "maxItems": 2048
+              }
+            ]
+          },
+          "encoding_format": {"enum": [null, "float", "base64"]},
+          "dimensions": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": 1073741824,
+            "description": "Only as many as the model's embeddings have."
+          }
+        },
+        "required": ["input"]
       },
       "Response": {
         "type": "object",
@@ -298,9 +332,13 @@ extension OpenAPI {
             },
             "required": ["type"]
           },
-          "thinking": {"type": "object", "properties": {"type": {"enum": ["enabled", "disabled"]}}, "required": ["type"]}
+          "thinking": {
+            "type": "object",
+            "properties": {"type": {"enum": ["enabled", "adaptive", "disabled"]}},
+            "required": ["type"]
+          }
         },
-        "required": ["max_tokens", "messages"]
+        "required": ["messages"]
       },
       "TextBlock": {
         "type": "object",
@@ -316,7 +354,7 @@ extension OpenAPI {
           "parse_special": {"type": "boolean"},
           "with_pieces": {"type": "boolean"}
         },
-        "required": ["content"]
+        "anyOf": [{"required": ["content"]}, {"required": ["prompt"]}]
       }
     }
     """#

@@ -61,6 +61,26 @@ public enum OpenAPI {
           }
         }
       },
+      "/v1/embeddings": {
+        "post": {
+          "operationId": "createEmbedding",
+          "requestBody": {"$ref": "#/components/requestBodies/Embedding"},
+          "responses": {
+            "200": {"$ref": "#/components/responses/Fact"},
+            "default": {"$ref": "#/components/responses/Error"}
+          }
+        }
+      },
+      "/embeddings": {
+        "post": {
+          "operationId": "createEmbeddingShort",
+          "requestBody": {"$ref": "#/components/requestBodies/Embedding"},
+          "responses": {
+            "200": {"$ref": "#/components/responses/Fact"},
+            "default": {"$ref": "#/components/responses/Error"}
+          }
+        }
+      },
       "/v1/responses": {
         "post": {
           "operationId": "createResponse",
@@ -84,7 +104,7 @@ public enum OpenAPI {
       "/v1/messages/count_tokens": {
         "post": {
           "operationId": "countTokens",
-          "requestBody": {"$ref": "#/components/requestBodies/Message"},
+          "requestBody": {"$ref": "#/components/requestBodies/Count"},
           "responses": {
             "200": {"$ref": "#/components/responses/Answer"},
             "default": {"$ref": "#/components/responses/Error"}
@@ -195,7 +215,7 @@ public enum OpenAPI {
     {
       "Answer": {
         "description": "The answer, whole, or as server-sent events where stream is true.",
-        "content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {"schema": {"type": "string"}}}
+        "content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {}}
       },
       "Fact": {
         "description": "What is asked for.",
@@ -227,15 +247,22 @@ public enum OpenAPI {
           }
         }
       },
+      "Embedding": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Embedding"}}}},
       "Response": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Response"}}}},
       "Message": {
         "required": true,
         "content": {
           "application/json": {
-            "schema": {"allOf": [{"$ref": "#/components/schemas/Sampling"}, {"$ref": "#/components/schemas/Message"}]}
+            "schema": {
+              "allOf": [
+                {"$ref": "#/components/schemas/Sampling"}, {"$ref": "#/components/schemas/Message"},
+                {"required": ["max_tokens"]}
+              ]
+            }
           }
         }
       },
+      "Count": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Message"}}}},
       "Text": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Text"}}}},
       "Tokens": {
         "required": true,

@@ -19,14 +19,19 @@ public struct ServedPack: Sendable {
   public var template: Result<ChatTemplate, ChatTemplateError>
   /// Tokens that its context holds.
   public var contextLength: Int
+  /// Numbers of an embedding.
+  public var embeddingLength: Int
+  /// How embeddings are made; or why none are.
+  public var pooling: Result<Pooling, InterfaceError>
 
   /// A pack that is served.
   public init(
     name: String, digest: String, created: Int, tokenizer: Tokenizer, template: Result<ChatTemplate, ChatTemplateError>,
-    contextLength: Int
+    contextLength: Int, embeddingLength: Int, pooling: Result<Pooling, InterfaceError>
   ) {
     (self.name, self.digest, self.created, self.tokenizer) = (name, digest, created, tokenizer)
     (self.template, self.contextLength) = (template, contextLength)
+    (self.embeddingLength, self.pooling) = (embeddingLength, pooling)
   }
 
   /// What stands for the weights in OpenAI's answers.
@@ -37,7 +42,10 @@ public struct ServedPack: Sendable {
     [
       "id": .string(name), "object": "model", "created": .integer(Int128(created)), "owned_by": "packserve",
       "max_model_len": .integer(Int128(contextLength)), "pack_digest": .string(digest),
-      "meta": ["n_ctx": .integer(Int128(contextLength)), "n_vocab": .integer(Int128(tokenizer.count))],
+      "meta": [
+        "n_ctx": .integer(Int128(contextLength)), "n_vocab": .integer(Int128(tokenizer.count)),
+        "n_embd": .integer(Int128(embeddingLength)),
+      ],
     ]
   }
 

@@ -49,4 +49,6 @@ public struct InterfaceRequest: Sendable {
   public var encoder: any AnswerEncoder
   /// Whether the answers are wanted as they come.
   public var isStreamed: Bool
+  /// Whether they are so many that they must not wait in the queue all at once.
+  public var isList = false
 }

@@ -14,6 +14,8 @@ struct Answer {
   private let constraint: AnswerConstraint?
   private var stream: TokenStream
   private var stops: StopMatcher
+  /// What becomes the prompt's embedding; nil if an answer is wanted.
+  var pool: StatePool?
 
   /// Tokens of the prompt that were known already.
   let cached: Int
@@ -35,6 +37,7 @@ struct Answer {
     constraint = request.grammar.map { AnswerConstraint($0, vocabulary) }
     stream = TokenStream(tokenizer, shown: request.shownControl)
     stops = StopMatcher(request.stopStrings)
+    pool = request.pooling.map(StatePool.init)
   }
 
   /// The prompt.
@@ -83,6 +86,18 @@ struct Answer {
     if length >= contextLength { return finish(.context) }
     return nil
   }
+
+  /// Sends the embedding of the prompt, which has been read.
+  ///
+  /// - Returns: The last event.
+  mutating func embed() -> AnswerEvent {
+    guard let embedding = pool?.embedding else { return .failed(.model(.noFiniteLogit)) }
+    ticket.send(.embedding(embedding))
+    return finish(.endOfText)
+  }
+
+  /// Ends the answer before it is complete. Half an embedding is none.
+  mutating func interrupt() -> AnswerEvent { pool == nil ? finish(.interrupted) : .failed(.closing) }
 
   /// Ends the answer: sends what was kept back, and gives the last event.
   mutating func finish(_ reason: StopReason) -> AnswerEvent {

@@ -10,6 +10,8 @@ public enum AnswerEvent: Sendable {
   case read(Int)
   /// Some more of the answer.
   case token(AnswerToken)
+  /// The prompt's embedding, where that is wanted instead of an answer.
+  case embedding([Float])
   /// The answer has ended. Nothing follows.
   case finished(AnswerSummary)
   /// There will be no answer, or no more of it. Nothing follows.

@@ -3,7 +3,7 @@
 import Generation
 import Grammar
 
-/// A prompt that is to be continued, and how.
+/// A prompt that is to be continued, and how; or whose embedding is wanted.
 public struct AnswerRequest: Sendable {
   /// At least one token.
   public var prompt: [Int32]
@@ -21,6 +21,8 @@ public struct AnswerRequest: Sendable {
   public var grammar: Grammar?
   /// Of how many of the likeliest tokens the probabilities are wanted, in addition to the chosen one's; nil: none at all.
   public var likeliestCount: Int?
+  /// How the prompt becomes an embedding, which is wanted instead of an answer; nil: an answer is.
+  public var pooling: Pooling?
 
   /// A prompt to be continued until the model ends the answer.
   public init(prompt: [Int32]) { self.prompt = prompt }

@@ -27,6 +27,7 @@ final class Lane {
   let inbox: Inbox
   private let statuses: [SlotStatus]
   let counters: ServingCounters
+  private let time: StepTime
   private let isEnding: () -> Bool
   /// Where prefixes outlive the server; nil: nowhere.
   let store: PrefixStore?
@@ -47,10 +48,11 @@ final class Lane {
 
   init(
     _ model: Model, _ tokenizer: Tokenizer, _ vocabulary: AnswerConstraint.Vocabulary, _ inbox: Inbox, _ statuses: [SlotStatus],
-    _ counters: ServingCounters, _ options: ServingOptions, isEnding: @escaping () -> Bool
+    _ counters: ServingCounters, _ time: StepTime, _ options: ServingOptions, isEnding: @escaping () -> Bool
   ) {
     (self.model, self.tokenizer, self.vocabulary) = (model, tokenizer, vocabulary)
-    (self.inbox, self.statuses, self.counters, self.isEnding) = (inbox, statuses, counters, isEnding)
+    (self.inbox, self.statuses, self.isEnding) = (inbox, statuses, isEnding)
+    (self.counters, self.time) = (counters, time)
     slots = (0..<model.sequenceCount).map { Slot(cache: CachedSequence(sequence: $0)) }
     share = PromptShare(options.promptShare)
     (store, log, layout) = (options.store, options.log, model.stateLayout)
@@ -82,7 +84,7 @@ final class Lane {
   private func dropCancelled() {
     let isEnding = isEnding()
     for index in slots.indices where slots[index].answer.map({ isEnding || $0.ticket.isCancelled }) ?? false {
-      if let event = slots[index].answer?.finish(.interrupted) { end(index, event) }
+      if let event = slots[index].answer?.interrupt() { end(index, event) }
     }
     for ticket in isEnding ? Array(sequence(state: (), next: { [inbox] _ in inbox.take() })) : inbox.takeCancelled() {
       inbox.noteEnd()
@@ -103,7 +105,7 @@ final class Lane {
       guard let index = slot(for: ticket) else { continue }
       uses += 1
       slots[index].lastUse = uses
-      slots[index].isSaved = false
+      slots[index].isSaved = ticket.request.pooling != nil
       let kept = prompt.count - slots[index].cache.rest(of: prompt, in: model).count
       slots[index].answer = Answer(ticket, cached: kept, model: model, tokenizer, vocabulary)
       counters.noteBeginning(cached: kept)
@@ -116,6 +118,8 @@ final class Lane {
     guard let answer = slots[index].answer else { return }
     counters.noteEnd(event, tokens: answer.written)
     slots[index].answer = nil
+    // What was read for an embedding goes on nowhere.
+    if answer.pool != nil { slots[index].cache.clear(in: model) }
     statuses[index].set(.idle)
     inbox.noteEnd()
     answer.ticket.end(event)
@@ -135,9 +139,14 @@ final class Lane {
     let start = ContinuousClock.now
     var last: AnswerEvent?
     do throws(ModelError) {
-      // Only the logits after the whole prompt are wanted.
-      try model.read(chunk, into: index, logitsFrom: isLast ? nil : chunk.count) { position, logits in
-        last = slots[index].answer?.choose(logits, length: position + 1, contextLength: model.contextLength)
+      if answer.pool != nil {
+        try model.readHidden(chunk, into: index) { slots[index].answer?.pool?.add($1) }
+        if isLast { last = slots[index].answer?.embed() }
+      } else {
+        // Only the logits after the whole prompt are wanted.
+        try model.read(chunk, into: index, logitsFrom: isLast ? nil : chunk.count) { position, logits in
+          last = slots[index].answer?.choose(logits, length: position + 1, contextLength: model.contextLength)
+        }
       }
     } catch {
       slots[index].cache.clear(in: model)
@@ -148,6 +157,7 @@ final class Lane {
     slots[index].answer?.read += chunk.count
     share.noteReading(chunk.count, seconds, isShared: isShared)
     counters.noteReading(chunk.count, seconds)
+    time.note(seconds)
     statuses[index].note(read: answer.read + chunk.count, isWriting: isLast)
     answer.ticket.send(.read(answer.read + chunk.count))
     if let last { end(index, last) }
@@ -179,6 +189,7 @@ final class Lane {
     }
     let seconds = (.now - start) / .seconds(1)
     counters.noteStep(sequences: stepTokens.count, seconds)
+    time.note(seconds)
     if slots.contains(where: { $0.answer.map { !$0.isWriting } ?? false }) { share.noteWriting(seconds) }
   }
 }

@@ -37,6 +37,8 @@ public final class Scheduler: Sendable {
   public let counters = ServingCounters()
   /// What each slot is doing.
   public let slots: [SlotStatus]
+  /// The steps of each of the group's models.
+  public let times: [StepTime]
 
   let options: ServingOptions
   private let tokenizer: Tokenizer
@@ -53,6 +55,7 @@ public final class Scheduler: Sendable {
     vocabulary = AnswerConstraint.Vocabulary(tokenizer)
     inboxes = group.models.map { _ in Inbox() }
     slots = (0..<group.sequenceCount).map { _ in SlotStatus() }
+    times = group.models.map { _ in StepTime() }
   }
 
   /// Requests that are worked on.
@@ -97,7 +100,7 @@ public final class Scheduler: Sendable {
     try group.forEachModel { model throws(ModelError) in
       guard let index = group.models.firstIndex(where: { $0 === model }) else { return }
       let own = Array(slots[firstSlots[index]..<firstSlots[index] + model.sequenceCount])
-      Lane(model, tokenizer, vocabulary, inboxes[index], own, counters, options) { [self] in
+      Lane(model, tokenizer, vocabulary, inboxes[index], own, counters, times[index], options) { [self] in
         isEnding.load(ordering: .relaxed)
       }.run()
     }

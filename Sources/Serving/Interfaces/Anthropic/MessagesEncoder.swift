@@ -26,7 +26,7 @@ struct MessagesEncoder: AnswerEncoder {
       var start = message
       start["content"] = []
       return [Self.event("message_start", ["message": .object(start)])]
-    case .read: return []
+    case .read, .embedding: return []
     case .failed(let error): return [failure(.serving(error))]
     case .token(let token): return take(parser.append(token.text.utf8))
     case .finished(let summary):

@@ -45,7 +45,12 @@ public enum MessagesRequest {
     if let tools = try fields.objects("tools"), !tools.isEmpty {
       request.tools = .array(try tools.map { (tool) throws(InterfaceError) in try Self.tool(tool) })
     }
-    if let thinking = fields["thinking"]?["type"]?.string { request.variables["enable_thinking"] = .bool(thinking != "disabled") }
+    if let thinking = fields["thinking"] {
+      guard let type = thinking["type"]?.string, ["enabled", "adaptive", "disabled"].contains(type) else {
+        throw .bad(field: "thinking", problem: "must have the type enabled, adaptive or disabled")
+      }
+      request.variables["enable_thinking"] = .bool(type != "disabled")
+    }
     return request
   }
 

@@ -89,7 +89,8 @@ public enum ChatCompletionRequest {
     case .array(let parts)?: message["content"] = .string(try text(of: parts, "\(field).content"))
     default: throw .bad(field: "\(field).content", problem: "must be a string or an array of parts")
     }
-    guard let calls = message["tool_calls"]?.array else { return .object(message) }
+    guard let value = message["tool_calls"], value != .null else { return .object(message) }
+    guard let calls = value.array else { throw .bad(field: "\(field).tool_calls", problem: "must be an array of calls") }
     var read: [JSONValue] = []
     for call in calls {
       guard var object = call.object, var function = object["function"]?.object else {

@@ -38,7 +38,7 @@ struct ChatEncoder: AnswerEncoder {
 
   mutating func take(_ event: AnswerEvent, ofAnswer index: Int) -> [ServerSentEvent] {
     switch event {
-    case .started, .read: return []
+    case .started, .read, .embedding: return []
     case .failed(let error): return [failure(.serving(error))]
     case .token(let token):
       if let probability = token.probability {

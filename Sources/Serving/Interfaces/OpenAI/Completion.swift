@@ -78,7 +78,7 @@ struct CompletionEncoder: AnswerEncoder {
 
   mutating func take(_ event: AnswerEvent, ofAnswer index: Int) -> [ServerSentEvent] {
     switch event {
-    case .started, .read: return []
+    case .started, .read, .embedding: return []
     case .failed(let error): return [failure(.serving(error))]
     case .token(let token):
       let start = choices[index].tokens.count

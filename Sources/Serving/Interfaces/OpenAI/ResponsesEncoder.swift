@@ -36,7 +36,7 @@ struct ResponsesEncoder: AnswerEncoder {
 
   mutating func take(_ event: AnswerEvent, ofAnswer index: Int) -> [ServerSentEvent] {
     switch event {
-    case .started, .read: return []
+    case .started, .read, .embedding: return []
     case .failed(let error): return [failure(.serving(error))]
     case .token(let token): return take(parser.append(token.text.utf8))
     case .finished(let summary):
