@@ -43,7 +43,7 @@ struct Routes: Sendable {
 
   /// Answers 405 (RFC 9110, section 15.5.6) where there is something at an address, but not for the method.
   private func refuseOtherMethods(_ router: Router<BasicRequestContext>) {
-    let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options, .trace, .connect]
+    let methods: [HTTPRequest.Method] = [.get, .head, .query, .post, .put, .patch, .delete, .options, .trace, .connect]
     let routes = Dictionary(grouping: router.routes, by: \.path.description)
     for (path, routes) in routes {
       let allowed = routes.map(\.method)

@@ -66,6 +66,11 @@ struct InterfaceTests {
       ),
       ("response_format.json_schema.schema", #""response_format": {"type": "json_schema"}"#),
       ("tool_choice", #""tools": [{"function": {"name": "f"}}], "tool_choice": "always""#), ("tools", #""tools": [{}]"#),
+      ("tools", #""tools": [{"type": "web_search"}]"#), ("tools", #""tools": [{"function": {"name": "f", "description": 1}}]"#),
+      ("tools", #""tools": [{"function": {"name": "f", "parameters": []}}]"#), ("documents", #""documents": [1]"#),
+      ("stream_options", #""stream_options": []"#), ("logit_bias", #""logit_bias": {"-1": 2}"#),
+      ("messages[0].tool_calls", #""messages": [{"role": "assistant", "tool_calls": [{"function": {}}]}]"#),
+      ("messages[0].reasoning_content", #""messages": [{"role": "assistant", "reasoning_content": {}}]"#),
       ("tool_choice", #""tool_choice": "required""#),
       ("tool_choice", #""tools": [{"function": {"name": "f"}}], "tool_choice": {"type": "function", "function": {"name": "g"}}"#),
       (
@@ -76,6 +81,7 @@ struct InterfaceTests {
       ("grammar", #""grammar": "root ::= other""#), ("chat_template_kwargs", #""chat_template_kwargs": {"messages": []}"#),
       ("messages", #""messages": []"#), ("messages", #""messages": ["x"]"#), ("messages[0].role", #""messages": [{}]"#),
       ("messages[0].content", #""messages": [{"role": "user", "content": [{"type": "image_url"}]}]"#),
+      ("messages[0].content", #""messages": [{"role": "user", "content": [{"type": "text", "text": 1}]}]"#),
       ("messages[0].tool_calls", #""messages": [{"role": "assistant", "tool_calls": {}}]"#),
       ("messages[0].tool_calls", #""messages": [{"role": "assistant", "tool_calls": [{"function": {"arguments": "["}}]}]"#),
     ])
@@ -241,14 +247,41 @@ struct InterfaceTests {
       ("max_tokens", #"{"messages": [{"role": "user", "content": "a"}]}"#), ("messages", #"{"max_tokens": 1}"#),
       ("messages[0].role", #"{"max_tokens": 1, "messages": [{"role": "system", "content": "a"}]}"#),
       ("messages[0].content", #"{"max_tokens": 1, "messages": [{"role": "user", "content": [{"type": "image"}]}]}"#),
+      ("messages[0].content.text", #"{"max_tokens": 1, "messages": [{"role": "user", "content": [{"type": "text", "text": 1}]}]}"#),
+      ("messages[0].content.name", #"{"max_tokens": 1, "messages": [{"role": "user", "content": [{"type": "tool_use"}]}]}"#),
       ("tool_choice", #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "tool_choice": {"type": "any"}}"#),
       ("tool_choice", #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "tool_choice": {"type": "all"}}"#),
+      ("tool_choice", #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "tool_choice": "auto"}"#),
+      ("name", #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "tool_choice": {"type": "auto", "name": 1}}"#),
+      (
+        "disable_parallel_tool_use",
+        #"""
+        {"max_tokens": 1, "messages": [{"role": "user", "content": "a"}],
+        "tool_choice": {"type": "auto", "disable_parallel_tool_use": {}}}
+        """#
+      ),
+      (
+        "tools",
+        #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "tools": [{"name": "f", "input_schema": "any"}]}"#
+      ),
       ("thinking", #"{"max_tokens": 1, "thinking": {}, "messages": [{"role": "user", "content": "a"}]}"#),
       ("temperature", #"{"max_tokens": 1, "temperature": -1, "messages": [{"role": "user", "content": "a"}]}"#),
     ])
   func anthropicRefusals(field: String, body: String) throws {
     let error = try #require(refusal { try MessagesRequest.read(JSONValue(parsing: body), pack()) })
     #expect(error.field == field && error.anthropic["error"]?["type"] == "invalid_request_error")
+  }
+
+  @Test(
+    "Requests for tokens are refused by the name of the field, read or not",
+    arguments: [
+      ("content", "{}"), ("content", #"{"content": 1}"#), ("prompt", #"{"content": "a", "prompt": {}}"#),
+      ("with_pieces", #"{"content": "a", "with_pieces": "yes"}"#),
+    ])
+  func tokenizeRefusals(field: String, body: String) throws {
+    var error: InterfaceError?
+    do { _ = try TextRequest.tokenize(JSONValue(parsing: body), pack()) } catch let refused as InterfaceError { error = refused }
+    #expect(error?.field == field && error?.status == 400, "\(String(describing: error))")
   }
 }
 
@@ -279,10 +312,11 @@ struct DescriptionTests {
   @Test(
     "It has every field that a request's reader asks for",
     arguments: [
-      ("AnswerFields.swift", ["Sampling", "Message"]), ("OpenAI/ChatCompletionRequest.swift", ["Chat"]),
+      ("AnswerFields.swift", ["Sampling", "MessageAnswer"]),
+      ("OpenAI/ChatCompletionRequest.swift", ["Conversation", "ChatAnswer"]),
       ("OpenAI/Completion.swift", ["Completion"]), ("OpenAI/ResponsesRequest.swift", ["Response"]),
       ("OpenAI/Embeddings.swift", ["Embedding"]),
-      ("Anthropic/MessagesRequest.swift", ["Message"]), ("TextRequest.swift", ["Text", "Tokens"]),
+      ("Anthropic/MessagesRequest.swift", ["Message", "MessageAnswer"]), ("TextRequest.swift", ["Text", "Tokens"]),
     ])
   func fields(file: String, schemas: [String]) throws {
     let document = try JSONValue(parsing: OpenAPI.text)
@@ -293,7 +327,7 @@ struct DescriptionTests {
     }
     var read: Set<String> = []
     for match in try text("Serving/Interfaces/" + file).matches(
-      of: /fields(?:\.(?:bool|integer|number|string|strings|objects)\(|\[)"([a-z_]+)"/)
+      of: /fields(?:\.(?:bool|integer|number|string|strings|objects|fields)\(|\[)"([a-z_]+)"/)
     {
       read.insert(String(match.1))
     }
@@ -351,7 +385,8 @@ struct ResponsesTests {
       ("text.format", #"{"input": "a", "text": {"format": {"type": "json_schema", "schema": {"not": {}}}}}"#),
       ("input[0]", #"{"input": [{"type": "item_reference", "id": "x"}]}"#), ("temperature", #"{"input": "a", "temperature": -1}"#),
       ("input[0].content", #"{"input": [{"role": "user", "content": [{"type": "input_image"}]}]}"#),
-      ("tool_choice", #"{"input": "a", "tool_choice": "required"}"#),
+      ("tool_choice", #"{"input": "a", "tool_choice": "required"}"#), ("text", #"{"input": "a", "text": "json"}"#),
+      ("reasoning", #"{"input": "a", "reasoning": "low"}"#),
     ])
   func refusals(field: String, body: String) throws {
     var error: InterfaceError?

@@ -39,9 +39,7 @@ struct AnswerFields {
     ignoresEnd = try fields.bool("ignore_eos") ?? false
     count = try fields.integer("n", in: 1...16) ?? 1
     isStreamed = try fields.bool("stream") ?? false
-    if let options = fields["stream_options"] {
-      includesUsage = try Fields(options).bool("include_usage") ?? false
-    }
+    includesUsage = try fields.fields("stream_options")?.bool("include_usage") ?? false
     if let text = try fields.string("grammar"), !text.isEmpty {
       do throws(GrammarError) { grammar = try Grammar(gbnf: text) } catch { throw .bad(field: "grammar", problem: "\(error)") }
     }
@@ -60,7 +58,7 @@ struct AnswerFields {
     guard let members = value.object?.members else { throw .bad(field: "logit_bias", problem: "must be an object") }
     var biases: [Int32: Float] = [:]
     for (name, value) in members {
-      guard let token = Int32(name), let bias = value.double, (-100...100).contains(bias) else {
+      guard let token = Int32(name), token >= 0, let bias = value.double, (-100...100).contains(bias) else {
         throw .bad(field: "logit_bias", problem: "must have token ids as names and numbers, -100 to 100, as values")
       }
       // Clients forbid a token by -100, which a logit of more than that would outweigh.

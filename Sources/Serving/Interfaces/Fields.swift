@@ -57,6 +57,13 @@ struct Fields {
     return strings
   }
 
+  /// The fields of an object.
+  func fields(_ name: String) throws(InterfaceError) -> Fields? {
+    guard let value = self[name] else { return nil }
+    guard value.object != nil else { throw .bad(field: name, problem: "must be an object") }
+    return try Fields(value)
+  }
+
   func objects(_ name: String) throws(InterfaceError) -> [JSONObject]? {
     guard let value = self[name] else { return nil }
     guard let array = value.array else { throw .bad(field: name, problem: "must be an array of objects") }

@@ -7,7 +7,7 @@ extension OpenAPI {
       "Sampling": {
         "type": "object",
         "properties": {
-          "model": {"type": "string"},
+          "model": {"description": "Not read: there is one model."},
           "temperature": {"type": ["number", "null"], "minimum": 0, "maximum": 100},
           "top_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
           "top_k": {"type": ["integer", "null"], "minimum": -1, "maximum": 1073741824},
@@ -20,11 +20,11 @@ extension OpenAPI {
           "seed": {"type": ["integer", "null"], "minimum": -9223372036854775808, "maximum": 9223372036854775807},
           "logit_bias": {
             "type": ["object", "null"],
-            "propertyNames": {"pattern": "^[0-9]{1,9}$"},
+            "description": "Token ids, as decimal numbers, are the names.",
             "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100}
           },
-          "max_tokens": {"type": ["integer", "null"], "minimum": 1, "maximum": 1073741824},
-          "max_completion_tokens": {"type": ["integer", "null"], "minimum": 1, "maximum": 1073741824},
+          "max_tokens": {"$ref": "#/components/schemas/TokenLimit"},
+          "max_completion_tokens": {"$ref": "#/components/schemas/TokenLimit"},
           "stop": {
             "anyOf": [{"type": "null"}, {"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": 16}]
           },
@@ -35,14 +35,23 @@ extension OpenAPI {
           "grammar": {"type": ["string", "null"], "description": "A grammar in llama.cpp's GBNF."}
         }
       },
+      "TokenLimit": {
+        "anyOf": [{"type": "null"}, {"const": -1}, {"type": "integer", "minimum": 1, "maximum": 1073741824}],
+        "description": "Null and -1: no limit but the context's."
+      },
       "Part": {
-        "type": "object",
-        "properties": {
-          "type": {"enum": ["text", "input_text", "output_text", "refusal"]},
-          "text": {"type": "string"},
-          "refusal": {"type": "string"}
-        },
-        "required": ["type"]
+        "anyOf": [
+          {
+            "type": "object",
+            "properties": {"type": {"enum": ["text", "input_text", "output_text"]}, "text": {"type": "string"}},
+            "required": ["type", "text"]
+          },
+          {
+            "type": "object",
+            "properties": {"type": {"const": "refusal"}, "refusal": {"type": "string"}},
+            "required": ["type", "refusal"]
+          }
+        ]
       },
       "Content": {
         "anyOf": [{"type": "null"}, {"type": "string"}, {"type": "array", "items": {"$ref": "#/components/schemas/Part"}}]
@@ -51,8 +60,8 @@ extension OpenAPI {
         "type": "object",
         "properties": {
           "name": {"type": "string", "minLength": 1},
-          "description": {"type": "string"},
-          "parameters": {"type": "object"},
+          "description": {"type": ["string", "null"]},
+          "parameters": {"type": ["object", "null"]},
           "strict": {"type": ["boolean", "null"]}
         },
         "required": ["name"]
@@ -62,19 +71,21 @@ extension OpenAPI {
         "properties": {
           "role": {"enum": ["system", "developer", "user", "assistant", "tool"]},
           "content": {"$ref": "#/components/schemas/Content"},
-          "tool_call_id": {"type": "string"},
-          "reasoning_content": {"type": "string"},
+          "name": {"type": ["string", "null"]},
+          "tool_call_id": {"type": ["string", "null"]},
+          "reasoning_content": {"type": ["string", "null"]},
           "tool_calls": {
-            "type": "array",
+            "type": ["array", "null"],
             "items": {
               "type": "object",
               "properties": {
-                "id": {"type": "string"},
-                "type": {"const": "function"},
                 "function": {
                   "type": "object",
-                  "properties": {"name": {"type": "string"}, "arguments": {"type": "string"}},
-                  "required": ["name", "arguments"]
+                  "properties": {
+                    "name": {"type": "string"},
+                    "arguments": {"type": ["string", "object"], "description": "An object, or the text of one."}
+                  },
+                  "required": ["name"]
                 }
               },
               "required": ["function"]
@@ -83,7 +94,7 @@ extension OpenAPI {
         },
         "required": ["role"]
       },
-      "Chat": {
+      "Conversation": {
         "type": "object",
         "properties": {
           "messages": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/ChatMessage"}},
@@ -92,7 +103,7 @@ extension OpenAPI {
             "items": {
               "type": "object",
               "properties": {"type": {"const": "function"}, "function": {"$ref": "#/components/schemas/Function"}},
-              "required": ["type", "function"]
+              "required": ["function"]
             }
           },
           "tool_choice": {
@@ -109,6 +120,15 @@ extension OpenAPI {
             ]
           },
           "parallel_tool_calls": {"type": ["boolean", "null"]},
+          "chat_template_kwargs": {"type": ["object", "null"]},
+          "documents": {"type": ["array", "null"], "items": {"type": "object"}},
+          "reasoning_effort": {"type": ["string", "null"]}
+        },
+        "required": ["messages"]
+      },
+      "ChatAnswer": {
+        "type": "object",
+        "properties": {
           "logprobs": {"type": ["boolean", "null"]},
           "top_logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": 20},
           "response_format": {
@@ -132,12 +152,8 @@ extension OpenAPI {
                 "required": ["type", "json_schema"]
               }
             ]
-          },
-          "chat_template_kwargs": {"type": ["object", "null"]},
-          "documents": {"type": ["array", "null"], "items": {"type": "object"}},
-          "reasoning_effort": {"type": ["string", "null"]}
-        },
-        "required": ["messages"]
+          }
+        }
       },
       "Completion": {
         "type": "object",
@@ -166,7 +182,7 @@ extension OpenAPI {
       "Embedding": {
         "type": "object",
         "properties": {
-          "model": {"type": "string"},
+          "model": {"description": "Not read: there is one model."},
           "input": {
             "anyOf": [
               {"type": "string", "minLength": 1},
@@ -193,7 +209,7 @@ extension OpenAPI {
       "Response": {
         "type": "object",
         "properties": {
-          "model": {"type": "string"},
+          "model": {"description": "Not read: there is one model."},
           "instructions": {"type": ["string", "null"]},
           "input": {
             "anyOf": [
@@ -237,7 +253,7 @@ extension OpenAPI {
               }
             ]
           },
-          "max_output_tokens": {"type": ["integer", "null"], "minimum": 1, "maximum": 1073741824},
+          "max_output_tokens": {"$ref": "#/components/schemas/TokenLimit"},
           "temperature": {"type": ["number", "null"], "minimum": 0, "maximum": 100},
           "top_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
           "stream": {"type": ["boolean", "null"]},
@@ -293,8 +309,7 @@ extension OpenAPI {
       "Message": {
         "type": "object",
         "properties": {
-          "max_tokens": {"type": "integer", "minimum": 1, "maximum": 1073741824},
-          "system": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"$ref": "#/components/schemas/TextBlock"}}]},
+          "system": {"anyOf": [{"type": ["string", "null"]}, {"type": "array", "items": {"$ref": "#/components/schemas/TextBlock"}}]},
           "messages": {
             "type": "array",
             "minItems": 1,
@@ -309,36 +324,43 @@ extension OpenAPI {
               "required": ["role", "content"]
             }
           },
-          "stop_sequences": {"type": "array", "items": {"type": "string"}, "maxItems": 16},
           "tools": {
-            "type": "array",
+            "type": ["array", "null"],
             "items": {
               "type": "object",
               "properties": {
                 "name": {"type": "string", "minLength": 1},
-                "description": {"type": "string"},
+                "description": {"type": ["string", "null"]},
                 "input_schema": {"type": "object"},
-                "strict": {"type": "boolean"}
+                "strict": {"type": ["boolean", "null"]}
               },
               "required": ["name", "input_schema"]
             }
           },
           "tool_choice": {
-            "type": "object",
+            "type": ["object", "null"],
             "properties": {
               "type": {"enum": ["auto", "none", "any", "tool"]},
-              "name": {"type": "string"},
-              "disable_parallel_tool_use": {"type": "boolean"}
+              "name": {"type": ["string", "null"]},
+              "disable_parallel_tool_use": {"type": ["boolean", "null"]}
             },
             "required": ["type"]
           },
           "thinking": {
-            "type": "object",
+            "type": ["object", "null"],
             "properties": {"type": {"enum": ["enabled", "adaptive", "disabled"]}},
             "required": ["type"]
           }
         },
         "required": ["messages"]
+      },
+      "MessageAnswer": {
+        "type": "object",
+        "properties": {
+          "max_tokens": {"type": "integer"},
+          "stop_sequences": {"type": ["array", "string", "null"], "items": {"type": "string"}, "maxItems": 16}
+        },
+        "required": ["max_tokens"]
       },
       "TextBlock": {
         "type": "object",
@@ -348,13 +370,16 @@ extension OpenAPI {
       "Text": {
         "type": "object",
         "properties": {
-          "content": {"type": "string"},
-          "prompt": {"type": "string"},
-          "add_special": {"type": "boolean"},
-          "parse_special": {"type": "boolean"},
-          "with_pieces": {"type": "boolean"}
+          "content": {"type": ["string", "null"]},
+          "prompt": {"type": ["string", "null"]},
+          "add_special": {"type": ["boolean", "null"]},
+          "parse_special": {"type": ["boolean", "null"]},
+          "with_pieces": {"type": ["boolean", "null"]}
         },
-        "anyOf": [{"required": ["content"]}, {"required": ["prompt"]}]
+        "anyOf": [
+          {"properties": {"content": {"type": "string"}}, "required": ["content"]},
+          {"properties": {"prompt": {"type": "string"}}, "required": ["prompt"]}
+        ]
       }
     }
     """#

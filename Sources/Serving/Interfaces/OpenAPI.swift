@@ -134,7 +134,7 @@ public enum OpenAPI {
       "/apply-template": {
         "post": {
           "operationId": "applyTemplate",
-          "requestBody": {"$ref": "#/components/requestBodies/Chat"},
+          "requestBody": {"$ref": "#/components/requestBodies/Conversation"},
           "responses": {
             "200": {"$ref": "#/components/responses/Answer"},
             "default": {"$ref": "#/components/responses/Error"}
@@ -235,9 +235,18 @@ public enum OpenAPI {
         "required": true,
         "content": {
           "application/json": {
-            "schema": {"allOf": [{"$ref": "#/components/schemas/Sampling"}, {"$ref": "#/components/schemas/Chat"}]}
+            "schema": {
+              "allOf": [
+                {"$ref": "#/components/schemas/Sampling"}, {"$ref": "#/components/schemas/Conversation"},
+                {"$ref": "#/components/schemas/ChatAnswer"}
+              ]
+            }
           }
         }
+      },
+      "Conversation": {
+        "required": true,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Conversation"}}}
       },
       "Completion": {
         "required": true,
@@ -256,7 +265,7 @@ public enum OpenAPI {
             "schema": {
               "allOf": [
                 {"$ref": "#/components/schemas/Sampling"}, {"$ref": "#/components/schemas/Message"},
-                {"required": ["max_tokens"]}
+                {"$ref": "#/components/schemas/MessageAnswer"}
               ]
             }
           }

@@ -10,7 +10,8 @@ public enum TextRequest {
   /// `/tokenize`: a text as tokens.
   public static func tokenize(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> JSONValue {
     let fields = try Fields(body)
-    guard let text = try fields.string(fields["content"] == nil ? "prompt" : "content") else { throw .missing(field: "content") }
+    let (content, prompt) = (try fields.string("content"), try fields.string("prompt"))
+    guard let text = content ?? prompt else { throw .missing(field: "content") }
     let tokens = pack.tokenizer.encode(
       text, addSpecial: try fields.bool("add_special") ?? false, parseSpecial: try fields.bool("parse_special") ?? true)
     guard try fields.bool("with_pieces") ?? false else {

@@ -56,15 +56,16 @@ public enum MessagesRequest {
 
   /// Reads whether the model may, or must, call the functions.
   private static func choose(_ fields: Fields, _ request: inout ChatRequest) throws(InterfaceError) {
-    guard let choice = fields["tool_choice"] else { return }
-    switch (choice["type"]?.string, choice["name"]?.string) {
+    guard let choice = try fields.fields("tool_choice") else { return }
+    let name = try choice.string("name")
+    request.allowsManyCalls = try choice.bool("disable_parallel_tool_use") != true
+    switch (choice["type"]?.string, name) {
     case ("auto"?, _): request.toolChoice = .auto
     case ("none"?, _): request.toolChoice = .none
     case ("any"?, _): request.toolChoice = .required
     case ("tool"?, let name?): request.toolChoice = .function(name)
     default: throw .bad(field: "tool_choice", problem: "must have the type auto, none, any, or tool with a name")
     }
-    request.allowsManyCalls = choice["disable_parallel_tool_use"]?.bool != true
   }
 
   private static func tool(_ tool: JSONObject) throws(InterfaceError) -> JSONValue {
@@ -73,6 +74,7 @@ public enum MessagesRequest {
     }
     var function: JSONObject = ["name": .string(name), "description": tool["description"] ?? "", "parameters": schema]
     function["strict"] = tool["strict"]
+    try ChatCompletionRequest.check(function: function)
     return ["type": "function", "function": .object(function)]
   }
 
@@ -89,12 +91,13 @@ public enum MessagesRequest {
     var (texts, reasoning) = ("", "")
     for block in blocks {
       switch block["type"]?.string {
-      case "text"?: texts += block["text"]?.string ?? ""
-      case "thinking"?: reasoning += block["thinking"]?.string ?? ""
+      case "text"?: texts += try string(block, "text", "\(field).content")
+      case "thinking"?: reasoning += try string(block, "thinking", "\(field).content")
       case "tool_use"?:
-        guard let name = block["name"] else { throw .missing(field: "\(field).content.name") }
+        let name = try string(block, "name", "\(field).content")
         calls.append([
-          "id": block["id"] ?? "", "type": "function", "function": ["name": name, "arguments": block["input"] ?? [:]],
+          "id": block["id"] ?? "", "type": "function",
+          "function": ["name": .string(name), "arguments": block["input"] ?? [:]],
         ])
       case "tool_result"?:
         let result = try block["content"].map { (content) throws(InterfaceError) in try text(of: content, "\(field).content") }
@@ -107,6 +110,13 @@ public enum MessagesRequest {
     if !reasoning.isEmpty { turn["reasoning_content"] = .string(reasoning) }
     if !calls.isEmpty { turn["tool_calls"] = .array(calls) }
     return results + (results.isEmpty || !texts.isEmpty ? [.object(turn)] : [])
+  }
+
+  /// The string that a block of content must have by this name.
+  private static func string(_ block: JSONValue, _ name: String, _ field: String) throws(InterfaceError) -> String {
+    guard let value = block[name] else { throw .missing(field: "\(field).\(name)") }
+    guard let string = value.string else { throw .bad(field: "\(field).\(name)", problem: "must be a string") }
+    return string
   }
 
   /// A text, or the texts of blocks one after the other.

@@ -62,8 +62,14 @@ public enum ChatCompletionRequest {
       }
     }
     if let tools = try fields.objects("tools"), !tools.isEmpty {
-      for tool in tools where tool["function"]?["name"]?.string == nil {
-        throw .bad(field: "tools", problem: "must have functions with names in it")
+      for tool in tools {
+        guard tool["type"] ?? "function" == "function" else {
+          throw .unsupported(field: "tools", problem: "only functions are supported")
+        }
+        guard let function = tool["function"]?.object, function["name"]?.string != nil else {
+          throw .bad(field: "tools", problem: "must have functions with names in it")
+        }
+        try check(function: function)
       }
       request.tools = .array(tools.map { .object($0) })
     }
@@ -73,8 +79,21 @@ public enum ChatCompletionRequest {
       }
     } catch { throw .bad(field: "chat_template_kwargs", problem: "\(error)") }
     if let effort = try fields.string("reasoning_effort") { request.variables["reasoning_effort"] = .string(effort) }
-    if let documents = fields["documents"] { request.variables["documents"] = documents }
+    if let documents = try fields.objects("documents") { request.variables["documents"] = .array(documents.map { .object($0) }) }
     return request
+  }
+
+  /// Refuses a function whose parts are not of their types: a template would write them as they are.
+  static func check(function: JSONObject) throws(InterfaceError) {
+    let isRight = [
+      function["description"].map { $0 == .null || $0.string != nil } ?? true,
+      function["parameters"].map { $0 == .null || $0.object != nil } ?? true,
+      function["strict"].map { $0 == .null || $0.bool != nil } ?? true,
+    ]
+    guard isRight.allSatisfy({ $0 }) else {
+      throw .bad(
+        field: "tools", problem: "must have functions whose description is a string, parameters an object, strict a boolean")
+    }
   }
 
   /// A message with one text as its content, and objects as arguments of its calls.
@@ -83,6 +102,10 @@ public enum ChatCompletionRequest {
     var message = message
     // Templates know the older name.
     if role == "developer" { message["role"] = "system" }
+    for name in ["name", "reasoning_content", "tool_call_id"] {
+      guard let value = message[name], value != .null else { continue }
+      guard value.string != nil else { throw .bad(field: "\(field).\(name)", problem: "must be a string") }
+    }
     switch message["content"] {
     case .string?: break
     case nil, .null?: message["content"] = ""
@@ -93,8 +116,8 @@ public enum ChatCompletionRequest {
     guard let calls = value.array else { throw .bad(field: "\(field).tool_calls", problem: "must be an array of calls") }
     var read: [JSONValue] = []
     for call in calls {
-      guard var object = call.object, var function = object["function"]?.object else {
-        throw .bad(field: "\(field).tool_calls", problem: "must have functions in it")
+      guard var object = call.object, var function = object["function"]?.object, function["name"]?.string != nil else {
+        throw .bad(field: "\(field).tool_calls", problem: "must have functions with names in it")
       }
       if let text = function["arguments"]?.string {
         guard let arguments = try? JSONValue(parsing: text.isEmpty ? "{}" : text), arguments.object != nil else {
@@ -113,7 +136,11 @@ public enum ChatCompletionRequest {
     var text = ""
     for part in parts {
       switch part["type"]?.string {
-      case "text"?, "input_text"?, "output_text"?, "refusal"?: text += part["text"]?.string ?? part["refusal"]?.string ?? ""
+      case let kind? where ["text", "input_text", "output_text", "refusal"].contains(kind):
+        guard let said = part[kind == "refusal" ? kind : "text"]?.string else {
+          throw .bad(field: field, problem: "must have parts whose text is a string")
+        }
+        text += said
       case let kind: throw .unsupported(field: field, problem: "parts of type \(kind ?? "null") are not supported; only text is")
       }
     }

@@ -44,8 +44,8 @@ public enum ResponsesRequest {
     if let tools = try fields.objects("tools") {
       chat["tools"] = .array(try tools.map { (tool) throws(InterfaceError) in try Self.tool(tool) })
     }
-    if let effort = fields["reasoning"]?["effort"] { chat["reasoning_effort"] = effort }
-    if let format = fields["text"]?["format"] {
+    if let effort = try fields.fields("reasoning")?["effort"] { chat["reasoning_effort"] = effort }
+    if let format = try fields.fields("text")?["format"] {
       chat["response_format"] = format["type"] == "json_schema" ? ["type": "json_schema", "json_schema": format] : format
     }
     return chat
