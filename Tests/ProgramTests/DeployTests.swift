@@ -18,7 +18,7 @@ struct DeployTests {
 
   @Test(
     "A conversation goes back to its server, and when one of two is killed under load, no client sees an error or another answer",
-    .timeLimit(.minutes(5)), arguments: Server.balancers)
+    .timeLimit(.minutes(5)), arguments: ["nginx", "litellm"])
   func balancer(kind: String) throws {
     let (folder, pack) = try Fixture.pack()
     let servers = try (0..<2).map { _ in try RunningServer(pack, ["--api-key", "sesame"]) }
@@ -26,14 +26,4 @@ struct DeployTests {
     #expect(result.exitCode == 0 && result.text == "all as expected\n", "\(result.text)\(result.errors)")
     withExtendedLifetime((folder, servers)) {}
   }
-}
-
-extension Server {
-  /// The balancers whose configurations can be tried. What LiteLLM's proxy needs in addition to its library is left out by
-  /// scripts/fetch-python-packages; its test runs where GGUFPACK_PYTHON has that (`litellm[proxy]`).
-  static let balancers: [String] = {
-    let packages = ProcessInfo.processInfo.environment["GGUFPACK_PYTHON"] ?? ""
-    let hasProxy = FileManager.default.fileExists(atPath: packages + "/fastapi")
-    return hasProxy ? ["nginx", "litellm"] : ["nginx"]
-  }()
 }
