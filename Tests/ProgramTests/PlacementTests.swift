@@ -165,7 +165,8 @@ struct PlacementTests {
     writer.tensors = [.init(name: "t", type: .f32, dimensions: [1024, mebibytes << 8])]
     try writer.write(to: folder.file("large.gguf")) { _ in [UInt8](repeating: 1, count: mebibytes << 20) }
     let pack = folder.file("large.pack")
-    #expect(try Program.ggufpack.run("convert", folder.file("large.gguf"), "-o", pack, "-q").exitCode == 0)
+    let made = try Program.ggufpack.run("convert", folder.file("large.gguf"), "-o", pack, "-q")
+    try #require(made.exitCode == 0, "\(made.errors)")
     return pack
   }
 
