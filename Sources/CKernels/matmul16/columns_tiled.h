@@ -200,9 +200,8 @@ INLINE void matmul_many(uint32_t type, const ck_matmul *m, unpack_function unpac
   const tile_functions *products = products_of(type, of_kind);
   const int64_t group_bytes = layout16_group_bytes(layout16_of(type), m->k), blocks = m->k / 32;
   const int64_t steps = m->columns / COLUMNS + __builtin_popcountll((uint64_t)m->columns % COLUMNS);
-  // Where lines are not copied, so many tiles fit the first cache that a column is prepared for twice as many rows. Of few columns
-  // that is not the cost: there the weights come in longer bursts then.
-  const int most = is_in_place(type) && m->columns >= 32 ? 2 * GROUPS : GROUPS;
+  // Of many columns, each is prepared for twice as many rows. Of few, that is not the cost: the weights come in longer bursts then.
+  const int most = m->columns >= 32 ? 2 * GROUPS : GROUPS;
   tile tiles[2 * GROUPS];
   for (int64_t row = m->row_begin; row < m->row_end;) {
     const int64_t left = (m->row_end - row) / 16;
