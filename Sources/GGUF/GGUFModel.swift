@@ -22,11 +22,9 @@ public struct GGUFModel: Sendable, Hashable {
   public var metadata: GGUFMetadata { parts[0].header.metadata }
 
   /// The path of the model without the ending of its file: what other files of the same model are named after.
-  public var basePath: String { Self.basePath(of: parts[0].path) }
-
-  /// The same of a file, by its name alone.
-  package static func basePath(of path: String) -> String {
-    SplitName(path: path)?.prefix ?? (path.hasSuffix(".gguf") ? String(path.dropLast(5)) : path)
+  public var basePath: String {
+    let path = parts[0].path
+    return SplitName(path: path)?.prefix ?? (path.hasSuffix(".gguf") ? String(path.dropLast(5)) : path)
   }
 
   /// Opens the model to which the file at `path` belongs; any part of a split model will do, and so will a folder with one model.

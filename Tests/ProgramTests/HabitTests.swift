@@ -123,7 +123,7 @@ struct HabitTests {
     ("packrun -m m -p Once -n -7", 64, ["-n -7", "-1 or more"]), ("packrun -m", 64, ["-m"]),
     ("packrun rnu m -p Once", 64, ["'rnu'", "did you mean run"]), ("packrun chatt m", 64, ["'chatt'", "did you mean chat"]),
     ("ggufpack convrt m.gguf", 64, ["'convrt'", "did you mean convert"]),
-    ("packrun -m m.gguf -p Once", 2, ["m.gguf: the pack beside it, m.pack, was made from another file; name the pack"]),
+    ("packrun -m m.gguf -p Once", 2, ["m.gguf: this is a file; the pack beside it is m.pack"]),
     ("packrun -m lone.gguf -p Once", 2, ["lone.gguf: this is a model", "ggufpack convert lone.gguf"]),
     ("packrun -m lone -p Once", 2, ["lone: there is no such pack", "ggufpack convert lone.gguf"]),
     ("packrun -m none -p Once", 2, ["none: cannot open it"]),
@@ -139,27 +139,6 @@ struct HabitTests {
       let result = try run(line)
       #expect(result.exitCode == exitCode && result.errors.isOneLine && result.output.isEmpty, "\(line): \(result.errors)")
       for word in words { #expect(result.errors.lowercased().contains(word.lowercased()), "\(line): \(result.errors)") }
-    }
-  }
-
-  @Test("A model's name stands for the pack that was made from it, whichever part it is, also when the model is gone")
-  func modelNames() throws {
-    for name in ["gemma3-tiny.gguf", "llama-split-00001-of-00002.gguf", "llama-split-00002-of-00002.gguf"] {
-      try FileManager.default.copyItem(atPath: Fixture.path(name), toPath: shell.folder.file(name))
-    }
-    let made = try run("ggufpack convert gemma3-tiny.gguf -q && ggufpack convert llama-split-00001-of-00002.gguf -q")
-    #expect(made.exitCode == 0, "\(made.errors)")
-    for (model, pack) in [
-      ("gemma3-tiny.gguf", "gemma3-tiny.pack"), ("./gemma3-tiny.gguf", "./gemma3-tiny.pack"),
-      ("llama-split-00002-of-00002.gguf", "llama-split.pack"),
-    ] {
-      let options = "-p Once -n 3 --temp 0 -c 64 -q"
-      let expected = try run("packrun \(pack) \(options)")
-      for line in ["packrun -m \(model)", "packrun \(model)", "mv \(model) x; trap 'mv x \(model)' EXIT; packrun -m \(model)"] {
-        let result = try run("\(line) \(options)")
-        #expect(result.exitCode == 0 && result.output == expected.output && !expected.output.isEmpty, "\(line): \(result.errors)")
-        #expect(result.errors == "packrun: \(model): using the pack that was made from it, \(pack)\n")
-      }
     }
   }
 

@@ -88,8 +88,7 @@ struct StreamTests {
     #expect(short.exitCode == 0, "\(short.errors)")
     try FileManager.default.copyItem(atPath: Fixture.path("gemma3-tiny.gguf"), toPath: folder.file("m.gguf"))
     let model = try Program.packrun.run(folder.file("m.gguf"), "-p", "Once")
-    #expect(
-      model.exitCode == 2 && model.errors.contains("the pack beside it, \(pack), was made from another file; "), "\(model.errors)")
+    #expect(model.exitCode == 2 && model.errors.contains("the pack beside it is \(pack)"), "\(model.errors)")
     for part in [1, 2] {
       for number in [1, 2] {
         let name = "llama-split-0000\(number)-of-00002.gguf"
