@@ -21,7 +21,9 @@ public enum CompletionRequest {
       throw .unsupported(field: "best_of", problem: "as many answers are given as are computed")
     }
     let likeliest = try fields.integer("logprobs", in: 0...20)
-    let prompts = try Self.prompts(fields, pack.tokenizer)
+    let prompts = try fields.tokenLists(
+      "prompt", pack.tokenizer, limit: promptLimit, allowsEmptyTexts: true,
+      problem: "must be a string, an array of token ids, or an array of up to \(promptLimit) of these")
     let requests = prompts.flatMap { prompt in
       answer.requests(prompt).map { request in
         var request = request
@@ -31,24 +33,6 @@ public enum CompletionRequest {
     }
     let encoder = CompletionEncoder(pack, prompts: prompts.count, count: requests.count, includesUsage: answer.includesUsage)
     return InterfaceRequest(requests: requests, encoder: encoder, isStreamed: answer.isStreamed)
-  }
-
-  private static func prompts(_ fields: Fields, _ tokenizer: Tokenizer) throws(InterfaceError) -> [[Int32]] {
-    let problem = "must be a string, an array of token ids, or an array of up to \(promptLimit) of these"
-    guard let value = fields["prompt"] else { throw .missing(field: "prompt") }
-    if let prompt = prompt(value, tokenizer) { return [prompt] }
-    guard let values = value.array, values.count <= promptLimit else { throw .bad(field: "prompt", problem: problem) }
-    let prompts = values.compactMap { prompt($0, tokenizer) }
-    guard prompts.count == values.count, !prompts.isEmpty else { throw .bad(field: "prompt", problem: problem) }
-    return prompts
-  }
-
-  /// The tokens of a text, or those that an array has.
-  private static func prompt(_ value: JSONValue, _ tokenizer: Tokenizer) -> [Int32]? {
-    if let text = value.string { return tokenizer.encode(text, addSpecial: true, parseSpecial: true) }
-    guard let values = value.array, !values.isEmpty else { return nil }
-    let tokens = values.compactMap { $0.integer.map { Int32(clamping: $0) } }
-    return tokens.count == values.count ? tokens : nil
   }
 }
 

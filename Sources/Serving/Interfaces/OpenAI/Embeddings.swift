@@ -21,7 +21,9 @@ public enum EmbeddingsRequest {
         field: "dimensions",
         problem: "embeddings of this model have \(pack.embeddingLength) numbers, and its file does not say that fewer would do")
     }
-    let inputs = try inputs(fields, pack.tokenizer)
+    let inputs = try fields.tokenLists(
+      "input", pack.tokenizer, limit: inputLimit, allowsEmptyTexts: false,
+      problem: "must be a text, an array of token ids, or an array of up to \(inputLimit) of these, none of them empty")
     let requests = inputs.map { input in
       var request = AnswerRequest(prompt: input)
       request.pooling = pooling
@@ -29,24 +31,6 @@ public enum EmbeddingsRequest {
     }
     let encoder = EmbeddingsEncoder(pack, count: inputs.count, isBase64: format == "base64")
     return InterfaceRequest(requests: requests, encoder: encoder, isStreamed: false, isList: true)
-  }
-
-  private static func inputs(_ fields: Fields, _ tokenizer: Tokenizer) throws(InterfaceError) -> [[Int32]] {
-    let problem = "must be a text, an array of token ids, or an array of up to \(inputLimit) of these, none of them empty"
-    guard let value = fields["input"] else { throw .missing(field: "input") }
-    if let input = input(value, tokenizer) { return [input] }
-    guard let values = value.array, values.count <= inputLimit else { throw .bad(field: "input", problem: problem) }
-    let inputs = values.compactMap { input($0, tokenizer) }
-    guard inputs.count == values.count, !inputs.isEmpty else { throw .bad(field: "input", problem: problem) }
-    return inputs
-  }
-
-  /// The tokens of a text, with those that the model wants around it, or those that an array has.
-  private static func input(_ value: JSONValue, _ tokenizer: Tokenizer) -> [Int32]? {
-    if let text = value.string { return text.isEmpty ? nil : tokenizer.encode(text, addSpecial: true, parseSpecial: true) }
-    guard let values = value.array, !values.isEmpty else { return nil }
-    let tokens = values.compactMap { $0.integer.map { Int32(clamping: $0) } }
-    return tokens.count == values.count ? tokens : nil
   }
 }
 

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
+
+import JSON
+import Tokenization
+
+extension Fields {
+  /// The tokens of each of the texts that a field holds: a text, an array of token ids, or an array of these.
+  ///
+  /// Texts get the tokens that the model wants around them; arrays of ids are taken as they are.
+  ///
+  /// - Parameters:
+  ///   - limit: Elements at most, of an array of texts or of arrays.
+  ///   - allowsEmptyTexts: Whether a text may be empty; no array may.
+  ///   - problem: What a message says of another value.
+  func tokenLists(
+    _ name: String, _ tokenizer: Tokenizer, limit: Int, allowsEmptyTexts: Bool, problem: String
+  ) throws(InterfaceError) -> [[Int32]] {
+    func tokens(_ value: JSONValue) -> [Int32]? {
+      if let text = value.string {
+        return text.isEmpty && !allowsEmptyTexts ? nil : tokenizer.encode(text, addSpecial: true, parseSpecial: true)
+      }
+      guard let values = value.array, !values.isEmpty else { return nil }
+      let tokens = values.compactMap { $0.integer.map { Int32(clamping: $0) } }
+      return tokens.count == values.count ? tokens : nil
+    }
+    guard let value = self[name] else { throw .missing(field: name) }
+    if let tokens = tokens(value) { return [tokens] }
+    guard let values = value.array, values.count <= limit else { throw .bad(field: name, problem: problem) }
+    let lists = values.compactMap { tokens($0) }
+    guard lists.count == values.count, !lists.isEmpty else { throw .bad(field: name, problem: problem) }
+    return lists
+  }
+}
