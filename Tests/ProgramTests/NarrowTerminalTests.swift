@@ -18,7 +18,7 @@ struct NarrowTerminalTests {
   static let commands = [
     ("packrun doctor m.pack", "room for"), ("packrun pin --list", "pinned"), ("packrun placement m.pack --no-bandwidth", "GB/s"),
     ("packrun bench m.pack -p 2 -n 1 -r 1", "tg1: "), ("packrun m.pack -p Once -n 2 --temp 0", "threads"),
-    ("packrun m.gguf", "name the pack"),
+    ("packrun m.gguf", "pack beside it is m.pack"),
     ("packrun m.pack -p Once --lora x", "adapters"), ("packrun m.pack -p Once -ngl 99 -n 1", "not needed"),
     ("packrun m.pack -p Once --ctx 99999999", "--parallel"), ("ggufpack inspect m.pack", "Q8_0"),
     ("ggufpack convert m.gguf -o x.pack", "28 tensors"), ("ggufpack convert m.gguf -o y.pack --plan", "padding"),
