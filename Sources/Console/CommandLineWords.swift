@@ -133,7 +133,7 @@ struct CommandLineWords {
 
   private func unknown(_ name: String, _ command: CommandTree.Command) -> Failure {
     let nearest = Spelling.nearest(to: name, among: command.names).map { "; did you mean \($0)?" } ?? ""
-    let help = "\(root._commandName) \(command.name) --help"
+    let help = "\(root._commandName)\(command.name == root._commandName ? "" : " " + command.name) --help"
     return Failure("unknown option \(name.quoted)\(nearest.isEmpty ? "; see \(help)" : nearest)", exitCode: .wrongUsage)
   }
 

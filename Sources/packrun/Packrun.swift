@@ -22,6 +22,6 @@ struct Packrun: ParsableCommand {
   /// Runs the program.
   static func main() {
     reportLostPages(prefix: "packrun: ")
-    launch(Habits.synonyms)
+    launch(RunHabits.synonyms)
   }
 }

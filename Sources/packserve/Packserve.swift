@@ -27,7 +27,7 @@ struct Packserve: ParsableCommand {
   /// Runs the program.
   static func main() {
     reportLostPages(prefix: "packserve: ")
-    launch()
+    launch(ServerHabits.synonyms)
   }
 
   func run() throws {
