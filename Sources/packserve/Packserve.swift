@@ -13,11 +13,11 @@ import Tokenization
 struct Packserve: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "packserve",
-    abstract: "Serves a pack that ggufpack wrote to OpenAI's and Anthropic's clients.",
+    abstract: "Serve a pack that ggufpack has written over HTTP, with OpenAI's and Anthropic's APIs.",
     discussion: """
       Answers /v1/chat/completions, /v1/completions, /v1/responses, /v1/embeddings, /v1/messages, /v1/models, /tokenize, /detokenize, \
-      /apply-template, /health, /ready, /props, /slots, /metrics, /placement and /openapi.json; / is a page for people. The first SIGTERM or Ctrl-C lets the answers under way end; a second one ends the server. \
-      Exit code 2: the input cannot be used; 3: too little memory.
+      /apply-template, /health, /ready, /props, /slots, /metrics, /placement and /openapi.json; / is a web page. The first SIGTERM or \
+      Ctrl-C lets unfinished answers end; a second one ends the server. Exit code 2: the input cannot be used; 3: too little memory.
       """,
     version: Version.description)
 

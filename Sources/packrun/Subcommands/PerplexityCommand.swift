@@ -14,10 +14,10 @@ struct PerplexityCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "perplexity", abstract: "Measure how well a model predicts a text.",
     discussion: """
-      As llama-perplexity does it: the text is cut into chunks of --ctx tokens (512 by default), each begins with the begin-of-text \
-      token if the model has one, and the second half of each is scored. Logits in a file were computed over the whole text, so with \
-      them the text is one chunk. With another pack, that one keeps keys and values as f16, so that comparing a pack with itself shows \
-      what --kv q8_0 costs.
+      Works like llama-perplexity: the text is cut into chunks of --ctx tokens (512 by default), each chunk begins with the \
+      begin-of-text token if the model has one, and the second half of each chunk is scored. If --kl names a file of logits, which were \
+      computed over the whole text, the text is one chunk. If --kl names a pack, that pack keeps keys and values as f16, so comparing a \
+      pack with itself shows what --kv q8_0 costs.
       """)
 
   @OptionGroup var model: ModelArguments
@@ -32,7 +32,7 @@ struct PerplexityCommand: ParsableCommand {
       """)
   var kl: String?
 
-  @Option(help: "The most chunks to score.")
+  @Option(help: "Score at most this many chunks.")
   var chunks: Int?
 
   func run() throws {
