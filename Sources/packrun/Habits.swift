@@ -27,7 +27,7 @@ enum Habits {
   private static let graphics = "packrun computes on the CPU"
   private static let attention = "attention never stores a matrix of scores"
   private static let layouts = "ggufpack has laid the weights out already"
-  private static let colors = "there is no colour but for what a model thinks"
+  private static let colors = "only what a model thinks is coloured"
   private static let conversation = "packrun chat MODEL.pack holds a conversation, packrun MODEL.pack continues a prompt"
 
   /// What is so anyway, or decided elsewhere.
@@ -53,13 +53,13 @@ enum Habits {
     "-cnv": .notNeeded(conversation), "--conversation": .notNeeded(conversation),
     "-i": .notNeeded(conversation), "--interactive": .notNeeded(conversation),
     "--no-warmup": .notNeeded("nothing is warmed up"),
-    "-ub": .notNeeded("--batch is the only size of a batch", values: .one),
-    "--ubatch-size": .notNeeded("--batch is the only size of a batch", values: .one),
-    "-tb": .notNeeded("prompts are read by the threads of --threads", values: .one),
-    "--threads-batch": .notNeeded("prompts are read by the threads of --threads", values: .one),
+    "-ub": .notNeeded("--batch sets the only batch size", values: .one),
+    "--ubatch-size": .notNeeded("--batch sets the only batch size", values: .one),
+    "-tb": .notNeeded("the threads of --threads read prompts, too", values: .one),
+    "--threads-batch": .notNeeded("the threads of --threads read prompts, too", values: .one),
     "--log-disable": .notNeeded("--quiet prints the answer only"),
-    "-v": .notNeeded("whatever is not as it should be is said"),
-    "--verbose": .notNeeded("whatever is not as it should be is said"),
+    "-v": .notNeeded("problems are always reported"),
+    "--verbose": .notNeeded("problems are always reported"),
     "--no-display-prompt": .notNeeded("the prompt is not repeated"),
     "--no-perf": .notNeeded("--quiet prints the answer only"), "--perf": .notNeeded("the speed is printed"),
     "-co": .notNeeded(colors), "--color": .notNeeded(colors, values: .onOrOff), "--simple-io": .notNeeded("output is plain text"),
@@ -83,6 +83,6 @@ enum Habits {
     "--mmproj": .refused(pictures), "-mm": .refused(pictures), "--image": .refused(pictures), "--audio": .refused(pictures),
     "--rpc": .refused(distance),
     "--override-kv": .refused("a pack keeps the model's own keys; change the GGUF, then run ggufpack convert MODEL.gguf"),
-    "--context-shift": .refused("a context is not shifted; packrun chat leaves out the earliest turns of a full one"),
+    "--context-shift": .refused("a context is not shifted; packrun chat leaves out the earliest turns when it is full"),
   ]
 }

@@ -47,7 +47,7 @@ struct Packserve: ParsableCommand {
     engine.start(model, pack, tokenizer, store, spare)
     // All threads that are started from here on get the same CPUs.
     if spare.cpus.isEmpty {
-      Terminal.note("no CPU is left for HTTP: it takes time from the threads that compute (fewer --threads leave one)")
+      Terminal.note("no CPU is left for HTTP, so it takes time from the threads that compute; use fewer --threads to leave one")
     } else if let refusal = spare.bindThisThread() {
       Terminal.note("HTTP may take time from the threads that compute: \(refusal)")
     }

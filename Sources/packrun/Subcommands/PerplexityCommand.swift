@@ -63,7 +63,7 @@ struct PerplexityCommand: ParsableCommand {
     let error = perplexity * evaluation.negativeLogLikelihood.error
     // One token tells nothing of how far others scatter.
     let scatter =
-      evaluation.negativeLogLikelihood.count > 1 ? "+/- \(Decimal(error, 5))" : "of one token, which is too few for an error"
+      evaluation.negativeLogLikelihood.count > 1 ? "+/- \(Decimal(error, 5))" : "from one token, too few to estimate the error"
     Output.write("\n")
     Output.print(line: "Final estimate: PPL = \(Decimal(perplexity, 4)) \(scatter)")
     guard comparing else { return }
