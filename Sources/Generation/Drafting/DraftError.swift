@@ -28,7 +28,7 @@ public enum DraftError: Error, Equatable {
       "\(name): the pack is made for \(nodes) nodes, and this model runs on \(expected); convert it again with --nodes \(expected)"
     case .noVocabulary(let name, let problem): "\(name): \(problem)"
     case .model(let name, let error): "\(name): \(error.problem)"
-    case .predictsNothing: "the model's prediction layers (MTP) are not computed"
+    case .predictsNothing: "the model's prediction layers (MTP) are not loaded"
     }
   }
 }
