@@ -112,8 +112,8 @@ func write(
 /// What is left of a pack that was not finished, and how to resume.
 private func interruption(of target: String, resumes: Bool) -> String {
   resumes
-    ? "\(target): interrupted; what is done stays, and the same command resumes it"
-    : "\(target): interrupted, and nothing is left of it; with --resume, an interrupted run can be resumed"
+    ? "\(target): interrupted; what is done is kept, and the same command resumes the run"
+    : "\(target): interrupted; nothing is left of it. A run with --resume can be resumed"
 }
 
 /// Writes a pack with `converter` as the arguments say.

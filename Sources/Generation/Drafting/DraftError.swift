@@ -25,7 +25,7 @@ public enum DraftError: Error, Equatable {
     case .otherVocabulary(let name, let token):
       "\(name): its vocabulary differs (at token \(token)), so it cannot draft for this model"
     case .otherNodes(let name, let nodes, let expected):
-      "\(name): the pack is made for \(nodes) nodes, and this model runs on \(expected); convert it again with --nodes \(expected)"
+      "\(name): the pack is made for \(nodes) nodes, but this model runs on \(expected); convert it again with --nodes \(expected)"
     case .noVocabulary(let name, let problem): "\(name): \(problem)"
     case .model(let name, let error): "\(name): \(error.problem)"
     case .predictsNothing: "the model's prediction layers (MTP) are not loaded"

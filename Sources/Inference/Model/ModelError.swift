@@ -49,7 +49,7 @@ public enum ModelError: Error, Remediable, Equatable {
     switch self {
     case .unknownArchitecture(let name):
       let known = Architecture.all.map(\.name).joined(separator: ", ")
-      return "architecture '\(name)' is not supported; supported are: \(known)"
+      return "architecture '\(name)' is not supported; supported: \(known)"
     case .missingKey(let key): return "the model's metadata has no \(key); convert a complete GGUF"
     case .badValue(let key, let value, let expected): return "the model's \(key) is \(value), expected \(expected)"
     case .unsupportedKey(let key, let value):

@@ -120,7 +120,7 @@ struct MemoryLadder {
     }
     if kind == .file, plan.sharesFiles {
       throw .badOption(
-        .memory, value: "file", problem: "the mirror has one file for all nodes, and the page cache holds it once",
+        .memory, value: "file", problem: "the mirror has one file for all nodes, but the page cache can hold it only once",
         remedies: [.memory(.anon), .copyForEachNode])
     }
     guard kind == .pinned else { return }

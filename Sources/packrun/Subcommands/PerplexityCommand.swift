@@ -41,7 +41,7 @@ struct PerplexityCommand: ParsableCommand {
     let tokens = tokenizer.encode(try TextInput.read(file), addSpecial: true, parseSpecial: false)
     let own = tokens.count - (tokenizer.addsBeginOfText ? 1 : 0)
     guard own >= 2 else {
-      throw Failure("\(file): the text is too short: \(Count(own, "token")), and at least 2 are needed")
+      throw Failure("\(file): the text is too short: it has \(Count(own, "token")), but at least 2 are needed")
     }
     let length = try chunkLength(tokens.count)
     var arguments = model
@@ -99,7 +99,7 @@ private struct Reference {
     let session = try other.session(other.open(), readsAllLogits: true)
     guard session.model.vocabularySize == model.vocabularySize else {
       throw Failure(
-        "\(path): its vocabulary has \(session.model.vocabularySize) tokens, and the other pack's has \(model.vocabularySize)")
+        "\(path): its vocabulary has \(session.model.vocabularySize) tokens, but the other pack's has \(model.vocabularySize)")
     }
     logits = .model(session.model)
     self.session = session
