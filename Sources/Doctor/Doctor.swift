@@ -81,7 +81,7 @@ public struct Doctor {
       // A node without any, such as memory on an expansion card, has no threads of its own.
       guard !list.isEmpty else { return nil }
       return bad(
-        "taskset or a cpuset keeps this process off the CPUs \(list) of node \(node.id), so its memory is not used",
+        "taskset or a cpuset keeps this process off the CPUs \(list) of node \(node.id), so that node's memory is not used",
         .run("taskset -c \(TextFile.read("\(root)/sys/devices/system/cpu/online") ?? list) packrun …"))
     }
   }

@@ -30,7 +30,7 @@ package struct ModelArguments: ParsableArguments {
 
   @Option(
     name: .customLong("checkpoints"),
-    help: "Copy the state of layers that keep one every so many tokens, to go back to; 0 for never.")
+    help: "Copy the state of recurrent layers every so many tokens, to go back to; 0 for never.")
   package var checkpointInterval = 256
 
   @Option(help: "Instruction set of the kernels, such as avx2. (default: the best one that this CPU has)")

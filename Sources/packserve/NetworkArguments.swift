@@ -42,7 +42,7 @@ struct NetworkArguments: ParsableArguments {
 
   @Option(
     name: .customLong("client-timeout"),
-    help: "Drop a client that for this many seconds sends nothing, does not complete its request, or does not read its answer.")
+    help: "Drop a client that sends nothing, leaves its request incomplete, or reads nothing of its answer for this many seconds.")
   var clientSeconds = 60
 
   @Option(help: "How to write log lines: text, or json (an object on each line).")

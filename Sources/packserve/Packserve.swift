@@ -13,7 +13,7 @@ import Tokenization
 struct Packserve: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "packserve",
-    abstract: "Serve a pack that ggufpack has written over HTTP, with OpenAI's and Anthropic's APIs.",
+    abstract: "Serve a pack over HTTP, with OpenAI's and Anthropic's APIs.",
     discussion: """
       Answers /v1/chat/completions, /v1/completions, /v1/responses, /v1/embeddings, /v1/messages, /v1/models, /tokenize, /detokenize, \
       /apply-template, /health, /ready, /props, /slots, /metrics, /placement and /openapi.json; / is a web page. The first SIGTERM or \

@@ -16,7 +16,7 @@ struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Continue a prompt (the default command).",
     discussion: """
-      The prompt comes from -p, from -f, or from a pipe; a line ending at its end is not part of it. At a terminal, packrun asks for \
+      The prompt comes from -p, from -f, or from a pipe; a final line ending is not part of it. At a terminal, packrun asks for \
       prompts; each is answered on its own. A text may have up to \(TextInput.limit). Ctrl-C stops the answer; a second one quits. Exit \
       code 2: the input cannot be used; 3: too little memory.
       """)
