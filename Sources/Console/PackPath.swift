@@ -12,14 +12,14 @@ extension Pack {
       if found.type == .regular, neighbour != name {
         if isFolder(neighbour) { throw Failure("\(name): this is a file; the pack beside it is \(neighbour)") }
         if name.hasSuffix(".gguf") {
-          throw Failure("\(name): this is a model, and packs are run; make one with: ggufpack convert \(name.shellWord)")
+          throw Failure("\(name): this is a model, and only packs can be run; make one with: ggufpack convert \(name.shellWord)")
         }
       }
     } else if isFolder(name + ".pack") {
       return try open(name + ".pack")
     } else if status(name + ".gguf")?.type == .regular {
       throw Failure(
-        "\(name): there is no such pack, but a model; make the pack with: ggufpack convert \((name + ".gguf").shellWord)")
+        "\(name): there is no such pack, only a model; make the pack with: ggufpack convert \((name + ".gguf").shellWord)")
     }
     return try open(name)
   }

@@ -49,7 +49,7 @@ public struct Doctor {
 
   /// What a container has to be started with.
   private static func container(_ command: String, _ change: String) -> Fix {
-    Fix(command, "\(change), in the container that is started so", undo: "start it without the option")
+    Fix(command, "\(change), in a container that is started this way", undo: "start it without the option")
   }
 
   // MARK: The machine
@@ -57,7 +57,7 @@ public struct Doctor {
   private var nodes: Finding {
     guard topology.hasNodeFolder else {
       return bad(
-        "the kernel shows no NUMA nodes under /sys/devices/system/node: nothing can be bound",
+        "the kernel shows no NUMA nodes under /sys/devices/system/node, so no memory can be bound",
         Self.container("docker run -v /sys:/sys:ro …", "the machine's nodes can be seen"))
     }
     let list = topology.usableNodes.map { node in
@@ -81,7 +81,7 @@ public struct Doctor {
       // A node without any, such as memory on an expansion card, has no threads of its own.
       guard !list.isEmpty else { return nil }
       return bad(
-        "this process may not use the CPUs \(list) of node \(node.id), so its memory is not used: taskset or a cpuset forbids it",
+        "taskset or a cpuset keeps this process off the CPUs \(list) of node \(node.id), so that node's memory is not used",
         .run("taskset -c \(TextFile.read("\(root)/sys/devices/system/cpu/online") ?? list) packrun …"))
     }
   }
@@ -108,7 +108,7 @@ public struct Doctor {
     return bad(
       "CPUs \(NumberList.format(topology.offlineCPUs)) are switched off",
       Fix(
-        switching(1), "these CPUs compute, until the next boot", undo: switching(0),
+        switching(1), "these CPUs are used, until the next boot", undo: switching(0),
         lasting: .atBoot(topology.offlineCPUs.map { "w /sys/devices/system/cpu/cpu\($0)/online - - - - 1" }, "cpus")))
   }
 
@@ -120,7 +120,7 @@ public struct Doctor {
         "automatic NUMA balancing is on: it unmaps pages now and then to see which node reads them",
         Fix(
           "sudo sysctl kernel.numa_balancing=0",
-          "no program's pages are moved between the nodes by the kernel, until the next boot",
+          "the kernel moves no program's pages between nodes, until the next boot",
           undo: "sudo sysctl kernel.numa_balancing=\(value)",
           lasting: .init(
             command: "echo kernel.numa_balancing=0 | sudo tee /etc/sysctl.d/90-packrun.conf",
@@ -129,7 +129,7 @@ public struct Doctor {
 
   private var transparentHugePages: Finding {
     switch HugePageMode.read(root: root) {
-    case .always, .madvise: good("transparent huge pages are available where they are asked for")
+    case .always, .madvise: good("transparent huge pages are available on request")
     case .never:
       bad(
         "transparent huge pages are off: weights are moved into huge pages afterwards, and the KV cache stays in small ones",

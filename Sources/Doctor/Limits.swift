@@ -18,7 +18,7 @@ extension MemoryLimit {
   func raise(to byteCount: Int) -> Fix {
     raiseLimit(
       of: path, property: "MemoryMax", "\(byteCount)", container: "--memory \(byteCount) --memory-swap -1", "\(byteCount)",
-      file: "\(path)/\(file)", "the cgroup may take \(ByteCount(byteCount)) of memory")
+      file: "\(path)/\(file)", "the cgroup may use \(ByteCount(byteCount)) of memory")
   }
 }
 
@@ -31,11 +31,11 @@ private func raiseLimit(
   // In a container its own cgroup looks like the root.
   if ControlGroups.roots.contains(path) {
     return Fix(
-      "docker update \(container) CONTAINER", "\(change), as long as the container is there",
+      "docker update \(container) CONTAINER", "\(change), as long as the container exists",
       undo: "docker update with the old value")
   }
   return Fix(
-    "echo \(value) | sudo tee \(file)", "\(change), as long as the cgroup is there", undo: "write the old value to the same file")
+    "echo \(value) | sudo tee \(file)", "\(change), as long as the cgroup exists", undo: "write the old value to the same file")
 }
 
 extension Fix {

@@ -43,7 +43,7 @@ extension Doctor {
     let size = pack.manifest.blobs.reduce(0) { $0 + $1.storedByteCount }
     let fix = Fix(
       "ggufpack repack \(pack.path.shellWord) -o \(pack.path.shellWord) --force --nodes \(count)",
-      "the pack is written again for \(count) nodes, which takes \(ByteCount(size)) more on its disk until it is done, and replaced",
+      "the pack is rewritten for \(count) nodes and replaced; until that is done, it takes \(ByteCount(size)) more on its disk",
       undo: "the same with --nodes \(pack.manifest.nodeCount)")
     return [bad(idle.problem, fix)] + notes.map { good($0.description) }
   }
@@ -73,7 +73,7 @@ extension Doctor {
       let isPinned = PinnedReplicas.places(root: root).contains { !PinnedReplicas.entries($0).isEmpty }
       let spilling = error.remedies.contains(.spill) ? Fix.run("packrun \(pack.path.shellWord) --spill") : nil
       let unpinning = Fix(
-        "packrun unpin --all", "the memory of all packs that you have pinned is free, and they start from the disk again",
+        "packrun unpin --all", "the memory of all packs that you have pinned is freed, and they start from the disk again",
         undo: "packrun pin, with the name of each")
       return Finding(isProblem: true, text: error.problem, fix: isPinned ? unpinning : spilling)
     }
@@ -94,7 +94,7 @@ extension Doctor {
     }
     guard !now.isEmpty else { return good("the reserved huge pages hold this pack") }
     return good(
-      "to have this pack in reserved huge pages (optional):",
+      "to keep this pack in reserved huge pages (optional):",
       Fix(
         now.joined(separator: "; "), "this memory is kept for huge pages, and nothing else can use it, until the next boot",
         undo: undo.joined(separator: "; "), lasting: .atBoot(boot, "reserved-pages")))
@@ -129,7 +129,7 @@ extension Doctor {
         pin(pack))
     case .unknownSmall:
       return bad(
-        "the pack's files are mapped in small pages, so weights are copied at each start; the kernel tells only a user who may write the files whether that is because they are cached so",
+        "the pack's files are mapped in small pages, so weights are copied at each start; only a user who may write the files can learn from the kernel whether they are cached that way",
         seeing(pack))
     }
   }
@@ -139,7 +139,7 @@ extension Doctor {
     let path = pack.blobPath(replica.blob)
     guard PageCache.maySeeCache(path) else {
       return good(
-        "\(path): the kernel tells only a user who may write it which nodes it is cached on",
+        "\(path): only a user who may write it can learn from the kernel which nodes it is cached on",
         seeing(pack))
     }
     guard let census = PageCache.nodes(path, kernel: kernel) else { return nil }

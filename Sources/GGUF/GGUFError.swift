@@ -31,7 +31,7 @@ extension GGUFError: CustomStringConvertible {
     case .malformed(let file, let offset, let defect): "\(file.oneLine): at byte \(offset): \(defect.problem); \(defect.advice)"
     case .truncated(let file, 0, _, _, 0): "\(file.oneLine): the file is empty; download it again"
     case .truncated(let file, let offset, let what, let needed, let left):
-      "\(file.oneLine): at byte \(offset): \(what) takes \(needed) bytes, and \(left) are left; "
+      "\(file.oneLine): at byte \(offset): \(what) takes \(needed) bytes, but the file ends after \(left); "
         + "the file is cut short or damaged: download it again"
     case .split(let file, let defect): "\(file.oneLine): \(defect.problem); \(defect.advice)"
     case .unwritable(let problem): "cannot write this as GGUF: \(problem)"

@@ -30,8 +30,8 @@ extension SplitDefect {
   /// What is wrong.
   public var problem: String {
     switch self {
-    case .number(let count): "this is part of a model split in \(count), but its key \(SplitKey.number) does not say which"
-    case .tooManyParts(let count, let limit): "\(SplitKey.count) is \(count), more than the \(limit) parts that can be"
+    case .number(let count): "this is part of a model split into \(count), but its key \(SplitKey.number) does not say which"
+    case .tooManyParts(let count, let limit): "\(SplitKey.count) is \(count), more than the limit of \(limit) parts"
     case .name(let number, let suffix): "this is part \(number + 1) of a split model, so its name must end in \(suffix)"
     case .missing(let number, let count): "part \(number + 1) of \(count) is missing"
     case .swapped(let number, let count, let foundNumber, let foundCount):
@@ -42,7 +42,7 @@ extension SplitDefect {
       "part \(number + 1) is of a model with \(promised) tensors, part 1 of one with \(firstPromised)"
     case .longHeaders(let number, let limit):
       "the headers of the parts up to part \(number + 1) have more than \(limit >> 20) MiB together"
-    case .tensorCount(let promised, let found): "\(SplitKey.tensorCount) promises \(promised) tensors, and the parts hold \(found)"
+    case .tensorCount(let promised, let found): "\(SplitKey.tensorCount) promises \(promised) tensors, but the parts hold \(found)"
     }
   }
 

@@ -19,7 +19,7 @@ public enum GrammarError: Error, Sendable, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .syntax(let problem, let line, let column): "grammar line \(line), column \(column): \(problem)"
-    case .undefinedRule(let name): "the grammar uses the rule '\(name)' and does not define it"
+    case .undefinedRule(let name): "the grammar uses the rule '\(name)' but does not define it"
     case .leftRecursion(let rule): "the rule '\(rule)' begins with itself; write the repetition on the right"
     case .unsupported(let keyword, let path, let reason):
       "schema \(path): '\(keyword)' is not supported\(reason.isEmpty ? "" : ": " + reason)"

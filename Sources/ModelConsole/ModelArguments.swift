@@ -30,7 +30,7 @@ package struct ModelArguments: ParsableArguments {
 
   @Option(
     name: .customLong("checkpoints"),
-    help: "Of layers that keep a state, a copy every so many tokens to go back to; 0 for none.")
+    help: "Copy the state of recurrent layers every so many tokens, to go back to; 0 for never.")
   package var checkpointInterval = 256
 
   @Option(help: "Instruction set of the kernels, such as avx2. (default: the best one that this CPU has)")
@@ -39,7 +39,7 @@ package struct ModelArguments: ParsableArguments {
   @Flag(help: "First check every byte of the pack against its digests.")
   package var verify = false
 
-  @Flag(name: .shortAndLong, help: "At a terminal, say again what was said about this pack at an earlier start.")
+  @Flag(name: .shortAndLong, help: "At a terminal, repeat the notes about this pack that an earlier start has printed.")
   package var verbose = false
 
   @Option(help: .hidden)

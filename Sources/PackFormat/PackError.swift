@@ -49,11 +49,11 @@ extension PackError: CustomStringConvertible {
     case .file(let error): error.description
     case .invalid(let file, let problem): "\(file.oneLine): \(problem.oneLine)"
     case .noSpace(let path, let needed, let free):
-      "\(path.oneLine): it takes \(needed) bytes, and its filesystem has room for \(free); free \(needed - free) more there, or "
+      "\(path.oneLine): it takes \(needed) bytes, but its filesystem has room for \(free); free \(needed - free) more there, or "
         + "write to another filesystem"
     case .exists(let path): "\(path.oneLine): it exists already; choose another name, or replace it"
     case .version(let file, let field, let found, let known):
-      "\(file.oneLine): \(field) is \(found), and this program knows \(known == 1 ? "1" : "1 to \(known)"); "
+      "\(file.oneLine): \(field) is \(found), but this program knows only \(known == 1 ? "1" : "1 to \(known)"); "
         + "use a newer version of it, or convert the model again"
     case .damaged(let file, let chunk?, let range):
       "\(file.oneLine): damaged: checksum mismatch in chunk \(chunk) (bytes \(range.lowerBound) to \(range.upperBound - 1)); "

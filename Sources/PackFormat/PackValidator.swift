@@ -71,7 +71,7 @@ struct PackValidator {
     let described = headers.indices.flatMap { part in headers[part].tensors.map { (part, $0) } }
     try require(
       described.count == manifest.tensors.count,
-      "it lists \(manifest.tensors.count) tensors, and \(Pack.FileName.header) \(described.count)")
+      "it lists \(manifest.tensors.count) tensors, but \(Pack.FileName.header) lists \(described.count)")
     for ((part, info), tensor) in zip(described, manifest.tensors) {
       try require(
         tensor.part == part && tensor.name == info.name && tensor.type == info.type && tensor.dimensions == info.dimensions,

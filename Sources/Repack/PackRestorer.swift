@@ -68,14 +68,14 @@ public struct PackRestorer: Sendable {
     guard paths.count == pack.manifest.source.count else {
       throw .invalid(
         file: paths[0],
-        problem: "this model has \(paths.count) files, and the pack was made from \(pack.manifest.source.count)")
+        problem: "this model has \(paths.count) files, but the pack was made from \(pack.manifest.source.count)")
     }
     let filler = try SourceFiller(pack)
     for (index, part) in pack.manifest.source.enumerated() {
       let file = try File<PackError>(paths[index], links: .followed)
       let found = try file.byteCount()
       guard found == part.byteCount else {
-        throw .invalid(file: file.path, problem: "it has \(found) bytes, and the pack was made from a file of \(part.byteCount)")
+        throw .invalid(file: file.path, problem: "it has \(found) bytes, but the pack was made from a file of \(part.byteCount)")
       }
       try unsafe forEachPiece(of: index, filler) { (range, bytes) throws(PackError) in
         try unsafe Self.compare(bytes, with: file, at: range.lowerBound)

@@ -146,12 +146,12 @@ function costLine(message) {
   const { usage, timings } = message;
   const notes = [];
   if (message.finish === "stopped") notes.push("stopped");
-  if (message.finish === "length") notes.push("reached the limit of tokens");
+  if (message.finish === "length") notes.push("reached the token limit");
   if (usage) {
     notes.push(plural(usage.completion_tokens, "token"));
     if (timings?.predicted_per_second) notes.push(`${timings.predicted_per_second.toFixed(1)} tokens/s`);
     const known = usage.prompt_tokens_details?.cached_tokens;
-    notes.push(`prompt ${count(usage.prompt_tokens)}` + (known ? `, ${count(known)} of them known` : ""));
+    notes.push(`prompt ${count(usage.prompt_tokens)}` + (known ? `, ${count(known)} of them cached` : ""));
   }
   return notes.join(" · ");
 }
@@ -169,8 +169,8 @@ function showCalls(element, isUnderWay) {
       codeBlock(prettyJSON(call.arguments), "json"));
     if (result !== undefined) details.append(make("div", { class: "soft small" }, "Result"), codeBlock(result, "text"));
     else if (!isUnderWay) {
-      const field = make("textarea", { placeholder: "What the tool answers", "aria-label": `Result of ${call.name}` });
-      details.append(field, make("button", { onclick: () => giveResult(message, call, field.value) }, "Give this result"));
+      const field = make("textarea", { placeholder: "What the tool returns", "aria-label": `Result of ${call.name}` });
+      details.append(field, make("button", { onclick: () => giveResult(message, call, field.value) }, "Send this result"));
     }
     return details;
   }));

@@ -116,7 +116,7 @@ async function watchHealth() {
     if (progress !== undefined) {
       showBanner("health", `The model is being loaded: ${Math.floor(100 * progress)} %`, make("progress", { value: progress, "aria-label": "Loading" }));
     } else if (error.status === 401) {
-      openSettings("The server asks for its API key.");
+      openSettings("The server needs an API key.");
       return;
     } else showBanner("health", error.status === 0 ? "The server does not answer. Trying again …" : error.message);
     next = 1000;

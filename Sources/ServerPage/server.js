@@ -166,10 +166,10 @@ function queuePanel() {
   const runs = metric("vllm:num_requests_running", "llamacpp:requests_processing");
   if (runs === undefined) return undefined;
   return panel("Requests", false,
-    make("div", { class: "figures" }, figure(runs, "worked on"), figure(metric("vllm:num_requests_waiting", "llamacpp:requests_deferred"), "waiting")),
+    make("div", { class: "figures" }, figure(runs, "in progress"), figure(metric("vllm:num_requests_waiting", "llamacpp:requests_deferred"), "waiting")),
     list([
-      ["Answers ended", number(metric("packserve:answers_finished_total"))], ["Given up by clients", number(metric("packserve:answers_cancelled_total"))],
-      ["Failed", number(metric("packserve:answers_failed_total"))], ["Answers in a step, on average", rate(metric("llamacpp:n_busy_slots_per_decode"))],
+      ["Answers finished", number(metric("packserve:answers_finished_total"))], ["Abandoned by clients", number(metric("packserve:answers_cancelled_total"))],
+      ["Failed", number(metric("packserve:answers_failed_total"))], ["Answers per step, on average", rate(metric("llamacpp:n_busy_slots_per_decode"))],
     ]));
 }
 
@@ -181,8 +181,8 @@ function cachePanel() {
   if (known === undefined || all === undefined) return undefined;
   const others = [...(view.samples.at(-1)?.values ?? [])].filter(([name]) => /cache/.test(name) && name !== "vllm:prefix_cache_hits_total");
   return panel("Prompt cache", false,
-    make("div", { class: "big" }, percent(known, all)), make("div", { class: "soft small" }, "of the tokens of prompts were known already"),
-    stack([["known", known, "fill-good"], ["computed", all - known, "fill-none"]], (value) => plural(value, "token")),
+    make("div", { class: "big" }, percent(known, all)), make("div", { class: "soft small" }, "of all prompt tokens were cached"),
+    stack([["cached", known, "fill-good"], ["computed", all - known, "fill-none"]], (value) => plural(value, "token")),
     others.length > 0 ? list(others.map(([name, value]) => [view.help.get(name.replace(/\{.*/, ""))?.replace(/\.$/, "") ?? name,
       /bytes/.test(name) ? byteText(value) : value.toLocaleString("en", { maximumFractionDigits: 2 })])) : undefined);
 }
@@ -204,7 +204,7 @@ function placementPanel() {
   if (!view.placement) return view.placementProblem ? panel("Where the weights are", true, make("p", { class: "soft" }, view.placementProblem)) : undefined;
   const { blobs = [], sequences = [], notes = [] } = view.placement;
   const nodes = [...new Set([...blobs, ...sequences].map((memory) => memory.node))].sort((one, other) => one - other);
-  const title = make("h2", {}, make("span", {}, "Where every GiB lies, by the kernel's count"), again);
+  const title = make("h2", {}, make("span", {}, "Where every GiB is, as counted by the kernel"), again);
   const element = make("section", { class: "panel wide" }, title, nodes.map((node) => nodePart(node, blobs, sequences)));
   if (notes.length > 0) element.append(make("ul", { class: "soft small" }, notes.map((note) => make("li", {}, note))));
   return element;
@@ -253,12 +253,12 @@ function readingPart(node, measured) {
 
 function slotsPanel() {
   if (!Array.isArray(view.slots) || view.slots.length === 0) return undefined;
-  const names = { idle: "free", reading: "reads a prompt", writing: "writes" };
+  const names = { idle: "free", reading: "reading a prompt", writing: "writing" };
   return panel("Slots", true, make("div", { class: "scroll" }, make("table", {},
     make("thead", {}, make("tr", {}, make("th", {}, "Slot"), make("th", {}, "State"),
-      ["Prompt", "Read", "Known", "Written"].map((name) => make("th", { class: "number" }, name)))),
+      ["Prompt", "Read", "Cached", "Written"].map((name) => make("th", { class: "number" }, name)))),
     make("tbody", {}, view.slots.map((slot) => make("tr", {}, make("td", {}, String(slot.id)),
-      make("td", {}, names[slot.state] ?? slot.state ?? (slot.is_processing ? "works" : "free")),
+      make("td", {}, names[slot.state] ?? slot.state ?? (slot.is_processing ? "working" : "free")),
       [slot.prompt_tokens, slot.read_tokens, slot.cached_tokens, slot.written_tokens].map((value) => make("td", { class: "number" }, number(value) ?? ""))))))));
 }
 

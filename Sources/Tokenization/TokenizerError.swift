@@ -34,9 +34,9 @@ public enum TokenizerError: Error, Hashable, Sendable, CustomStringConvertible {
       "the vocabulary cannot be read: key \(key) is absent or not \(expected); convert the model again with its tokenizer"
     case .unknownModel(let name):
       "tokenizer.ggml.model is \(name.quoted)\(Self.kinds[name].map { " (\($0))" } ?? "");"
-        + " supported are: \(Tokenizer.supportedModels.joined(separator: ", "))"
+        + " supported: \(Tokenizer.supportedModels.joined(separator: ", "))"
     case .unknownPreTokenizer(let name):
-      "tokenizer.ggml.pre is \(name.quoted); supported are: \(PreTokenizer.supportedNames.joined(separator: ", "))"
+      "tokenizer.ggml.pre is \(name.quoted); supported: \(PreTokenizer.supportedNames.joined(separator: ", "))"
     case .lengthMismatch(let key, let count, let tokens):
       "the vocabulary contradicts itself: \(key) has \(count) elements, tokenizer.ggml.tokens has \(tokens)"
     case .specialTokensTooLong(let limit):

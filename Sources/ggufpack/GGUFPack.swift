@@ -9,10 +9,10 @@ import Glibc
 struct GGUFPack: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ggufpack",
-    abstract: "Repacks GGUF models for CPUs with several NUMA nodes: once, offline, without losing a bit.",
+    abstract: "Repack GGUF models for machines with several NUMA nodes: once, offline, and without losing a bit.",
     discussion: """
-      A pack is a folder with an aligned blob of weights for each node, laid out for integer dot products, with a digest of every \
-      chunk. Run it with packrun.
+      A pack is a folder with an aligned blob of weights for each node. The weights are laid out for integer dot products, and every \
+      chunk has a digest. packrun runs packs.
       """,
     version: Version.description,
     subcommands: [

@@ -20,7 +20,7 @@ struct PackShapeArguments: ParsableArguments {
   @Option(help: "shard: each weight's rows are divided over the nodes; mirror: every node has a replica of everything.")
   var placement = PackManifest.Placement.shard
 
-  @Flag(help: "Write a file for each node of a mirror instead of one for all.")
+  @Flag(help: "Write a file for each node of a mirror, instead of one file for all nodes.")
   var copies = false
 
   @Flag(help: "Print what would be written, and write nothing.")
@@ -73,8 +73,8 @@ struct PackWritingArguments: ParsableArguments {
 
   @Flag(
     help: """
-      Resume what an interrupted run has left, and keep what is done if this run is interrupted. With --compress, only tensors whose \
-      rows are all written count as done.
+      Resume an interrupted run, and keep what is done if this run is interrupted. With --compress, a tensor counts as done only when \
+      all of its rows are written.
       """)
   var resume = false
 
@@ -112,8 +112,8 @@ func write(
 /// What is left of a pack that was not finished, and how to resume.
 private func interruption(of target: String, resumes: Bool) -> String {
   resumes
-    ? "\(target): interrupted; what is done stays, and the same command resumes it"
-    : "\(target): interrupted, and nothing is left of it; with --resume, an interrupted run can be resumed"
+    ? "\(target): interrupted; what is done is kept, and the same command resumes the run"
+    : "\(target): interrupted; nothing is left of it. A run with --resume can be resumed"
 }
 
 /// Writes a pack with `converter` as the arguments say.

@@ -12,8 +12,8 @@ import Tokenization
 struct DraftArguments: ParsableArguments {
   @Option(
     help: """
-      Check several tokens in one step, proposed by ngram, which looks for what followed the last time in the text, by mtp, a layer \
-      that some models have for it, or by the model in a smaller PACK of the same vocabulary. Answers stay the same.
+      Check several proposed tokens in one step: those of ngram, which proposes what followed the last time in the text; of mtp, a layer \
+      that some models have for this; or of the smaller model in PACK, which must have the same vocabulary. Answers stay the same.
       """)
   var draft: String?
 

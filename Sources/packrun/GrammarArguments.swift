@@ -9,12 +9,12 @@ import JSON
 struct GrammarArguments: ParsableArguments {
   @Option(
     help:
-      "Let the model write only a JSON document of the schema in this file. A schema that uses what is not supported is refused.",
+      "Let the model write only a JSON document that fits the schema in this file. A schema with unsupported keywords is refused.",
     completion: .file())
   var jsonSchema: String?
 
   @Option(
-    help: "Let the model write only what the grammar in this file allows; the grammar is in llama.cpp's GBNF.", completion: .file())
+    help: "Let the model write only what the grammar in this file allows, in llama.cpp's GBNF.", completion: .file())
   var grammar: String?
 
   /// Whether one is given.

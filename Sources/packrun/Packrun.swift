@@ -9,7 +9,7 @@ import PackRuntime
 struct Packrun: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "packrun",
-    abstract: "Runs the packs that ggufpack writes; each node's threads compute with the weights that are in that node's memory.",
+    abstract: "Run packs that ggufpack has written; the threads of each NUMA node compute with the weights in that node's memory.",
     discussion: "packrun MODEL.pack -p PROMPT continues a prompt. Without -p, it asks for prompts, or reads one from a pipe.",
     version: Version.description,
     subcommands: [

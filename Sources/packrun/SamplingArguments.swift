@@ -35,7 +35,7 @@ struct SamplingArguments: ParsableArguments {
   @Option(parsing: .unconditionalSingleValue, help: "Stop at this text; may be given several times.")
   var stop: [String] = []
 
-  @Option(name: .shortAndLong, help: "The most tokens of an answer; with -1, the model or the context ends it.")
+  @Option(name: .shortAndLong, help: "Generate at most this many tokens; with -1, the model or the context ends the answer.")
   var number = -1
 
   /// The most tokens of an answer; nil for no limit.

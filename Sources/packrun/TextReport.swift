@@ -25,8 +25,8 @@ struct TextReport: AnswerReport {
   func end(_ result: GenerationResult, endsLine: Bool) {
     if endsLine { Output.write("\n") }
     if result.reason == .context { noteFullContext(session) }
-    if result.reason == .noToken { Terminal.note("the grammar asks for a text that no token of this model can write") }
-    if !result.isComplete { Terminal.note("the answer was cut: it is not yet whole by its grammar") }
+    if result.reason == .noToken { Terminal.note("the grammar requires a text that no token of this model can write") }
+    if !result.isComplete { Terminal.note("the answer was cut off before its grammar was satisfied") }
     guard !isQuiet else { return }
     if session.teams.teamCount > 1 { noteNodes(result) }
     Terminal.note(
@@ -48,7 +48,7 @@ struct TextReport: AnswerReport {
   func add(_ answer: BatchGenerator.Answer, to prompt: String) {
     Output.print("[\(answer.prompt + 1)] \(prompt)\(answer.text)")
     if !answer.isComplete {
-      Terminal.note("the answer to prompt \(answer.prompt + 1) was cut: it is not yet whole by its grammar")
+      Terminal.note("the answer to prompt \(answer.prompt + 1) was cut off before its grammar was satisfied")
     }
   }
 

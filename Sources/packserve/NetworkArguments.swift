@@ -7,20 +7,20 @@ import Glibc
 
 /// Where the server listens, whom it answers, and how it ends.
 struct NetworkArguments: ParsableArguments {
-  @Option(help: "The address to listen at; 0.0.0.0 for all of this machine's.")
+  @Option(help: "The address to listen on; 0.0.0.0 for all addresses of this machine.")
   var host = "127.0.0.1"
 
-  @Option(help: "The port to listen at; 0 for any that is free.")
+  @Option(help: "The port to listen on; 0 for any free port.")
   var port = 8080
 
-  @Option(help: "Answer only requests that carry this key. Others on this machine can see it; --api-key-file hides it.")
+  @Option(help: "Answer only requests that carry this key. Other users of this machine can see it; --api-key-file hides it.")
   var apiKey: String?
 
-  @Option(help: "The same for the keys in a file, one a line.", completion: .file())
+  @Option(help: "Answer only requests that carry one of the keys in this file, which has one on each line.", completion: .file())
   var apiKeyFile: String?
 
   @Option(
-    help: "Answer over TLS, with the certificate in this file (PEM; those that lead to a root may follow).", completion: .file())
+    help: "Answer over TLS, with the certificate in this file (PEM; intermediate certificates may follow).", completion: .file())
   var cert: String?
 
   @Option(help: "The private key of that certificate, in a file (PEM).", completion: .file())
@@ -29,29 +29,29 @@ struct NetworkArguments: ParsableArguments {
   @Option(
     name: .customLong("cors"), parsing: .upToNextOption,
     help: """
-      The origins whose pages may use the server from a browser, as https://chat.example.com; * for all. Its own page may, and programs \
-      that are not browsers.
+      The origins whose pages may use the server from a browser, such as https://chat.example.com; * for all. Its own page and programs \
+      that are not browsers always may.
       """)
   var origins: [String] = []
 
-  @Option(name: .customLong("max-body"), help: "Megabytes of a request at most.")
+  @Option(name: .customLong("max-body"), help: "The largest request body, in megabytes.")
   var bodyMegabytes = 16
 
-  @Option(name: .customLong("max-connections"), help: "Connections at a time; more wait.")
+  @Option(name: .customLong("max-connections"), help: "How many connections to serve at a time; more wait.")
   var connections = 1024
 
   @Option(
     name: .customLong("client-timeout"),
-    help: "Seconds after which a client is dropped that sends nothing, does not complete its request, or does not read its answer.")
+    help: "Drop a client that sends nothing, leaves its request incomplete, or reads nothing of its answer for this many seconds.")
   var clientSeconds = 60
 
-  @Option(help: "How lines about requests and the server are written: text, or json, an object a line.")
+  @Option(help: "How to write log lines: text, or json (an object on each line).")
   var logFormat = LogFormat.text
 
-  @Flag(help: "Write what clients ask into these lines too. Without it no text of a request or an answer is in them.")
+  @Flag(help: "Also log what clients ask. Without this, no text of a request or an answer is logged.")
   var logPrompts = false
 
-  @Option(name: .customLong("drain"), help: "Seconds that answers under way get when the server is asked to end.")
+  @Option(name: .customLong("drain"), help: "Seconds that unfinished answers get when the server is told to end.")
   var drainSeconds = 30
 
   func validate() throws {

@@ -25,7 +25,7 @@ struct OriginGate: RouterMiddleware {
       return Response(
         [
           "error": [
-            "message": .string("pages of \(origin) may not use this server; packserve's option --cors names those that may"),
+            "message": .string("pages of \(origin) may not use this server; packserve's option --cors can allow them"),
             "type": "permission_error", "param": .null, "code": "origin_not_allowed",
           ]
         ], status: .forbidden)

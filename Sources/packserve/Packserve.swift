@@ -13,11 +13,11 @@ import Tokenization
 struct Packserve: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "packserve",
-    abstract: "Serves a pack that ggufpack wrote to OpenAI's and Anthropic's clients.",
+    abstract: "Serve a pack over HTTP, with OpenAI's and Anthropic's APIs.",
     discussion: """
       Answers /v1/chat/completions, /v1/completions, /v1/responses, /v1/embeddings, /v1/messages, /v1/models, /tokenize, /detokenize, \
-      /apply-template, /health, /ready, /props, /slots, /metrics, /placement and /openapi.json; / is a page for people. The first SIGTERM or Ctrl-C lets the answers under way end; a second one ends the server. \
-      Exit code 2: the input cannot be used; 3: too little memory.
+      /apply-template, /health, /ready, /props, /slots, /metrics, /placement and /openapi.json; / is a web page. The first SIGTERM or \
+      Ctrl-C lets unfinished answers end; a second one ends the server. Exit code 2: the input cannot be used; 3: too little memory.
       """,
     version: Version.description)
 
@@ -47,7 +47,7 @@ struct Packserve: ParsableCommand {
     engine.start(model, pack, tokenizer, store, spare)
     // All threads that are started from here on get the same CPUs.
     if spare.cpus.isEmpty {
-      Terminal.note("no CPU is left for HTTP: it takes time from the threads that compute (fewer --threads leave one)")
+      Terminal.note("no CPU is left for HTTP, so it takes time from the threads that compute; use fewer --threads to leave one")
     } else if let refusal = spare.bindThisThread() {
       Terminal.note("HTTP may take time from the threads that compute: \(refusal)")
     }

@@ -18,32 +18,32 @@ struct ServedModelArguments: ParsableArguments {
   @Option(help: "What clients call the model. (default: the name of the pack)")
   var alias: String?
 
-  @Option(help: "Answers written at a time. With a mirror, each runs within one node; otherwise all nodes compute all of them.")
+  @Option(help: "Answers to write at a time. With a mirror, each runs within one node; otherwise all nodes compute all of them.")
   var parallel = 4
 
-  @Option(name: .customLong("queue"), help: "Requests that may wait beyond these; more are refused.")
+  @Option(name: .customLong("queue"), help: "How many more requests may wait; those beyond are refused.")
   var queueLimit = 256
 
   @Option(
     name: .customLong("prefill-share"),
-    help: "The part of the time, in percent, that reading prompts gets while answers are written.")
+    help: "Percentage of the time to spend on reading prompts while answers are written.")
   var promptPercent = 50
 
   @Option(
     name: .customLong("cache-ram"),
-    help: "Memory for beginnings of prompts that no slot holds any more, such as 512M or 8G; 0 for none.")
+    help: "Memory for beginnings of prompts that no slot holds any longer, such as 512M or 8G; 0 for none.")
   var cacheMemory = ByteSize(1 << 30)
 
-  @Option(name: .customLong("cache-dir"), help: "Keep beginnings of prompts in this folder, too.", completion: .directory)
+  @Option(name: .customLong("cache-dir"), help: "Also keep beginnings of prompts in this folder.", completion: .directory)
   var cacheFolder: String?
 
-  @Option(help: "What they may take there, such as 100G.")
+  @Option(help: "How much room they may take there, such as 100G.")
   var cacheSize = ByteSize(16 << 30)
 
   @Option(
     help: """
-      The chat template: one of those that the model names, or \(ChatTemplate.builtInNames.joined(separator: ", ")). (default: the \
-      model's own)
+      The chat template: the name of one of the model's templates, or of a built-in one: \
+      \(ChatTemplate.builtInNames.joined(separator: ", ")). (default: the model's own)
       """)
   var template: String?
 

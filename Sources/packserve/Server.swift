@@ -76,7 +76,7 @@ private struct Ending: Service {
   func run() async throws {
     while !Interrupt.isRequested, engine.failure == nil { try await Task.sleep(for: .milliseconds(50)) }
     guard engine.failure == nil else { return }
-    Terminal.note("ending: answers under way get \(drainSeconds) seconds; another signal ends at once")
+    Terminal.note("ending: unfinished answers get \(drainSeconds) seconds; another signal ends the server at once")
     await engine.drain(seconds: drainSeconds)
   }
 }

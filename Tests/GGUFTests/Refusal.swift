@@ -31,7 +31,7 @@ extension Refusal {
   private static func start(_ version: [UInt8]) -> RawGGUF { RawGGUF(bytes: Array("GGUF".utf8) + version) }
 
   static let ofStart: [Refusal] = [
-    Refusal("three bytes", "the magic takes 4 bytes, and 3 are left; \(short)", RawGGUF(bytes: Array("GGU".utf8))),
+    Refusal("three bytes", "the magic takes 4 bytes, but the file ends after 3; \(short)", RawGGUF(bytes: Array("GGU".utf8))),
     Refusal(
       "another magic",
       "this is not a GGUF file: it does not begin with the letters GGUF; give a .gguf file, or download this one again",
@@ -56,7 +56,9 @@ extension Refusal {
       $0.here()
       $0.integer(UInt32(3).byteSwapped)
     },
-    Refusal("nothing after the version", "the number of tensors takes 8 bytes, and 0 are left; \(short)", start([3, 0, 0, 0])) {
+    Refusal(
+      "nothing after the version", "the number of tensors takes 8 bytes, but the file ends after 0; \(short)", start([3, 0, 0, 0])
+    ) {
       $0.here()
     },
     Refusal("negative tensor count", "the number of tensors is negative (-1); \(damaged)", start([3, 0, 0, 0])) {
@@ -120,7 +122,7 @@ extension Refusal {
       $0.integer(UInt32(0))
       $0.raw([1])
     },
-    Refusal("key longer than the file", "the name of key 0 takes 1000 bytes, and 10 are left; \(short)", keys: 1) {
+    Refusal("key longer than the file", "the name of key 0 takes 1000 bytes, but the file ends after 10; \(short)", keys: 1) {
       $0.integer(UInt64(1000))
       $0.here()
       $0.raw([UInt8](repeating: 0x61, count: 10))
@@ -137,7 +139,7 @@ extension Refusal {
       $0.here()
       $0.integer(Int64(-1))
     },
-    Refusal("string longer than the file", "the key 'a' takes 1073741824 bytes, and 1 are left; \(short)", keys: 1) {
+    Refusal("string longer than the file", "the key 'a' takes 1073741824 bytes, but the file ends after 1; \(short)", keys: 1) {
       $0.key("a", type: 8)
       $0.integer(UInt64(1) << 30)
       $0.here()
@@ -193,7 +195,9 @@ extension Refusal {
       $0.here()
       $0.integer(UInt64(1) << 61)
     },
-    Refusal("string of an array past the end", "a string of the key 'a' takes 9 bytes, and 1 are left; \(short)", keys: 1) {
+    Refusal(
+      "string of an array past the end", "a string of the key 'a' takes 9 bytes, but the file ends after 1; \(short)", keys: 1
+    ) {
       $0.key("a", type: 9)
       $0.integer(UInt32(8))
       $0.integer(UInt64(1))
@@ -338,25 +342,26 @@ extension Refusal {
       $0.here()
       $0.integer(Int64(-32))
     },
-    Refusal("data past the end", "the data of 't' takes 128 bytes, and 127 are left; \(short)", tensors: 1) {
+    Refusal("data past the end", "the data of 't' takes 128 bytes, but the file ends after 127; \(short)", tensors: 1) {
       $0.tensor("t", [32])
       $0.data(0)
       $0.here()
       $0.data(127)
     },
-    Refusal("second tensor's data past the end", "the data of 'u' takes 34 bytes, and 33 are left; \(short)", tensors: 2) {
+    Refusal("second tensor's data past the end", "the data of 'u' takes 34 bytes, but the file ends after 33; \(short)", tensors: 2)
+    {
       $0.tensor("t", [32])
       $0.tensor("u", [32], type: 8, offset: 128)
       $0.data(128)
       $0.here()
       $0.raw([UInt8](repeating: 0, count: 33))
     },
-    Refusal("no data at all", "the data of 't' takes 128 bytes, and 0 are left; \(short)", tensors: 1) {
+    Refusal("no data at all", "the data of 't' takes 128 bytes, but the file ends after 0; \(short)", tensors: 1) {
       $0.tensor("t", [32])
       $0.data(0)
       $0.here()
     },
-    Refusal("cut short within the tensors", "the offset of 't' takes 8 bytes, and 4 are left; \(short)", tensors: 1) {
+    Refusal("cut short within the tensors", "the offset of 't' takes 8 bytes, but the file ends after 4; \(short)", tensors: 1) {
       $0.string("t")
       $0.integer(UInt32(1))
       $0.integer(Int64(32))

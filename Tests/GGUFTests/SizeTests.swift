@@ -29,7 +29,7 @@ struct SizeTests {
 
       #expect(truncate(path, off_t(model.parts[0].byteCount - 32)) == 0)
       let error = #expect(throws: GGUFError.self) { try GGUFModel.open(path) }
-      #expect(error?.description.contains("the data of 'last' takes 12 bytes, and 0 are left") == true)
+      #expect(error?.description.contains("the data of 'last' takes 12 bytes, but the file ends after 0") == true)
     }
   }
 

@@ -112,7 +112,7 @@ struct SplitTests {
       try move(others[2], paths[2])
       #expect(
         try error(opening: paths[2])
-          == "\(paths[0]): split.tensors.count promises 3 tensors, and the parts hold 2; put the parts of one model, and only those, into the folder"
+          == "\(paths[0]): split.tensors.count promises 3 tensors, but the parts hold 2; put the parts of one model, and only those, into the folder"
       )
     }
   }
@@ -150,10 +150,10 @@ struct SplitTests {
       var writer = GGUFWriter()
       writer.metadata["split.count"] = .uint16(3)
       try writer.write(to: path) { _ in [] }
-      #expect(try error(opening: path).contains("this is part of a model split in 3, but its key split.no does not say which"))
+      #expect(try error(opening: path).contains("this is part of a model split into 3, but its key split.no does not say which"))
       writer.metadata["split.count"] = .uint32(1 << 20)
       try writer.write(to: path) { _ in [] }
-      #expect(try error(opening: path).contains("split.count is 1048576, more than the 65535 parts that can be"))
+      #expect(try error(opening: path).contains("split.count is 1048576, more than the limit of 65535 parts"))
     }
   }
 

@@ -115,12 +115,12 @@ struct BuiltInTemplateTests {
       "chatml, deepseek-r1, deepseek2, deepseek3, deepseek3.1, gemma, glm4, harmony, kimi-k2, llama3, llama3.1, "
       + "minimax-m2, mistral-v1, mistral-v3, mistral-v3-tekken, mistral-v7, mistral-v7-tekken, qwen2.5"
     let unknown = #expect(throws: ChatTemplateError.self) { try Self.template("alpaca") }
-    #expect(unknown?.description == "there is no chat template \"alpaca\"; known are: " + names)
+    #expect(unknown?.description == "there is no chat template \"alpaca\"; choose one of: " + names)
     var metadata = GGUFMetadata()
     metadata["tokenizer.chat_template.rag"] = .text("{{ messages[0].content }}!")
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece())
     let named = #expect(throws: ChatTemplateError.self) { try ChatTemplate("alpaca", metadata: metadata, tokenizer: tokenizer) }
-    #expect(named?.description.hasSuffix("known are: rag, " + names) == true)
+    #expect(named?.description.hasSuffix("choose one of: rag, " + names) == true)
     let rag = try ChatTemplate("rag", metadata: metadata, tokenizer: tokenizer)
     #expect(try rag.render(ChatRequest(messages: [Self.turns[1]])).map(\.text) == ["Hi", "!"])
   }

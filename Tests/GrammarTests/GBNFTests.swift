@@ -39,8 +39,8 @@ struct GBNFTests {
   @Test(arguments: [
     ("root ::= root \"a\" | \"b\"", "the rule 'root' begins with itself; write the repetition on the right"),
     ("root ::= x\nx ::= y\ny ::= \"\" x | \"a\"", "the rule 'x' begins with itself; write the repetition on the right"),
-    ("root ::= missing", "the grammar uses the rule 'missing' and does not define it"),
-    ("a ::= \"b\"", "the grammar uses the rule 'root' and does not define it"),
+    ("root ::= missing", "the grammar uses the rule 'missing' but does not define it"),
+    ("a ::= \"b\"", "the grammar uses the rule 'root' but does not define it"),
     ("root ::= \"a", "grammar line 1, column 12: a string is not closed"),
     ("root ::= [a", "grammar line 1, column 12: a class of characters is not closed"),
     ("root ::= (\"a\"", "grammar line 1, column 14: a closing parenthesis is expected"),

@@ -149,7 +149,7 @@ struct ChatTerminalTests {
     try chat.type("/save \(saved)", "Enter")
     #expect(try chat.expect("saved.json: 3 turns"))
     try chat.type("/save \(saved)", "Enter")
-    #expect(try chat.expect("it is there already"))
+    #expect(try chat.expect("it exists already"))
     try chat.type("/load \(broken)", "Enter")
     #expect(try chat.expect("not an array"))
     try chat.type("/load /nonesuch.json", "Enter")

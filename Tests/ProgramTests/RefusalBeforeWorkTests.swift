@@ -69,7 +69,7 @@ struct RefusalBeforeWorkTests {
 
   @Test("Too little room", .enabled(if: Shell.mayMount), arguments: commands)
   func room(command: String, there: String) throws {
-    try expectRefusal("and its filesystem has room for 65536", exitCode: 1) {
+    try expectRefusal("but its filesystem has room for 65536", exitCode: 1) {
       try $0.run(with: "-t tmpfs -o size=64K none", "\(command) /mnt/x")
     }
   }

@@ -16,12 +16,12 @@ struct TokenizerErrorTests {
 
   @Test("Unknown tokenizers are named, with those that are known") func unknownNames() {
     var metadata = SmallVocabulary.byteLevel(pre: "klingon")
-    #expect(message(metadata).hasPrefix("tokenizer.ggml.pre is 'klingon'; supported are: a.x-4.0, afmoe, "))
+    #expect(message(metadata).hasPrefix("tokenizer.ggml.pre is 'klingon'; supported: a.x-4.0, afmoe, "))
     metadata["tokenizer.ggml.model"] = .text("rwkv")
     #expect(
-      message(metadata).hasPrefix("tokenizer.ggml.model is 'rwkv' (a greedy tokenizer); supported are: llama, gpt2, gemma4"))
+      message(metadata).hasPrefix("tokenizer.ggml.model is 'rwkv' (a greedy tokenizer); supported: llama, gpt2, gemma4"))
     metadata["tokenizer.ggml.model"] = .text("bert")
-    #expect(message(metadata).hasPrefix("tokenizer.ggml.model is 'bert' (WordPiece); supported are: "))
+    #expect(message(metadata).hasPrefix("tokenizer.ggml.model is 'bert' (WordPiece); supported: "))
     #expect(message(GGUFMetadata()).contains("key tokenizer.ggml.model is absent"))
   }
 

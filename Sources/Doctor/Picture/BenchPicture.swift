@@ -68,7 +68,7 @@ public struct BenchPicture {
       Self.margin, y + 32, "\(Decimal(test.rate, test.rate < 100 ? 2 : 1)) ± \(Decimal(test.deviation, 1)) t/s", size: 12,
       color: "#555555")
     guard let used = test.used else {
-      svg.text(left, y + 15, "what it took of the machine is not known", size: 12, color: "#555555")
+      svg.text(left, y + 15, "its share of the machine's limit is unknown", size: 12, color: "#555555")
       return y + 46
     }
     let amount = "\(Decimal(used, 1)) \(test.unit)"

@@ -75,7 +75,7 @@ struct CallLanguage {
     case .gemma:
       guard tool.schema == nil else {
         throw .badRequest(
-          "the function \"\(tool.name)\" is strict, and the turns of \(format.name) have a form of arguments that is not enforced")
+          "the function \"\(tool.name)\" is strict, but arguments cannot be enforced in the turns of \(format.name)")
       }
       return .sequence([.text("call:" + tool.name), Self.gemmaObject, .text("<tool_call|>")])
     }

@@ -25,9 +25,9 @@ public enum ChatTemplateError: Error, Equatable, Sendable, CustomStringConvertib
   public var description: String {
     switch self {
     case .unknownName(let name, let known):
-      "there is no chat template \"\(name)\"; known are: \(known.joined(separator: ", "))"
+      "there is no chat template \"\(name)\"; choose one of: \(known.joined(separator: ", "))"
     case .absent(let known):
-      "the model has no chat template, and its vocabulary shows none; choose one by name: \(known.joined(separator: ", "))"
+      "the model has no chat template, and its vocabulary does not identify one; choose one by name: \(known.joined(separator: ", "))"
     case .notText(let key): "the model's key \(key) is not a text in UTF-8, so there is no chat template in it"
     case .program(let error): "the chat template fails: \(error)"
     case .refused(let message): "the chat template refuses the conversation: \(message)"

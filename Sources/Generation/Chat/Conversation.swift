@@ -70,8 +70,8 @@ public struct Conversation: Sendable {
     switch request.toolChoice {
     case .function(let name):
       tools.removeAll { $0.name != name }
-      if tools.isEmpty { throw .badRequest("\"tool_choice\" names the function \"\(name)\", which \"tools\" does not have") }
-    case .required where tools.isEmpty: throw .badRequest("\"tool_choice\" is required, and there are no \"tools\"")
+      if tools.isEmpty { throw .badRequest("\"tool_choice\" names the function \"\(name)\", which is not in \"tools\"") }
+    case .required where tools.isEmpty: throw .badRequest("\"tool_choice\" is required, but there are no \"tools\"")
     default: break
     }
     guard content != nil || request.toolChoice.forcesCall || tools.contains(where: { $0.schema != nil }) else { return nil }

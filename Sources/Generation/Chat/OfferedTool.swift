@@ -23,11 +23,11 @@ struct OfferedTool {
     }
     var schema = (function["parameters"] ?? ["type": "object", "properties": [:]]).object ?? JSONObject()
     guard schema["type"] == "object" else {
-      throw .badRequest("the function \"\(name)\" is strict, and the type of its parameters is not object")
+      throw .badRequest("the function \"\(name)\" is strict, but the type of its parameters is not object")
     }
     if schema["properties"] == nil, schema["additionalProperties"] == nil { schema["properties"] = [:] }
     do throws(GrammarError) { _ = try Grammar(schema: .object(schema)) } catch {
-      throw .badRequest("the function \"\(name)\" is strict, and its parameters cannot be enforced: \(error)")
+      throw .badRequest("the function \"\(name)\" is strict, but its parameters cannot be enforced: \(error)")
     }
     self.schema = schema
   }

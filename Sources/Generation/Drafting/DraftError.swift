@@ -21,14 +21,14 @@ public enum DraftError: Error, Equatable {
   public var problem: String {
     switch self {
     case .keepsNoCopies(let architecture):
-      "the layers of \(architecture) keep a state, and no copies of it to go back to, so nothing can be drafted for it"
+      "the layers of \(architecture) keep a state, without copies of it to go back to, so nothing can be drafted for it"
     case .otherVocabulary(let name, let token):
-      "\(name): its vocabulary is another one (token \(token) differs), so it cannot draft for this model"
+      "\(name): its vocabulary differs (at token \(token)), so it cannot draft for this model"
     case .otherNodes(let name, let nodes, let expected):
-      "\(name): the pack is made for \(nodes) nodes, and this model runs on \(expected); convert it again with --nodes \(expected)"
+      "\(name): the pack is made for \(nodes) nodes, but this model runs on \(expected); convert it again with --nodes \(expected)"
     case .noVocabulary(let name, let problem): "\(name): \(problem)"
     case .model(let name, let error): "\(name): \(error.problem)"
-    case .predictsNothing: "the model's prediction layers (MTP) are not computed"
+    case .predictsNothing: "the model's prediction layers (MTP) are not loaded"
     }
   }
 }

@@ -49,18 +49,18 @@ public enum ModelError: Error, Remediable, Equatable {
     switch self {
     case .unknownArchitecture(let name):
       let known = Architecture.all.map(\.name).joined(separator: ", ")
-      return "architecture '\(name)' has no graph here; known are \(known)"
+      return "architecture '\(name)' is not supported; supported: \(known)"
     case .missingKey(let key): return "the model's metadata has no \(key); convert a complete GGUF"
     case .badValue(let key, let value, let expected): return "the model's \(key) is \(value), expected \(expected)"
     case .unsupportedKey(let key, let value):
-      return "the model's \(key) is \(value), which is not computed for this architecture"
+      return "the model's \(key) is \(value), which is not supported for this architecture"
     case .badDivision(let name, let other):
       return "the rows of tensor \(name) are divided over the nodes differently from those of \(other); convert the model again"
     case .unusedTensor(let name):
-      return "the model has a tensor \(name), which is not computed for this architecture"
+      return "the model has a tensor \(name), which is not supported for this architecture"
     case .oldForm(let name, let advice): return "tensor \(name) is in the form of an older converter; \(advice)"
     case .cannotPredict(let architecture, true):
-      return "the prediction layers (MTP) of \(architecture) are not computed; ngram or a smaller pack can draft for it"
+      return "the prediction layers (MTP) of \(architecture) are not supported; ngram or a smaller pack can draft for it"
     case .cannotPredict(_, false): return "the model has no prediction layers (MTP); ngram or a smaller pack can draft for it"
     case .missingTensor(let name): return "the model has no tensor \(name)"
     case .wrongShape(let name, let shape, let expected):

@@ -91,7 +91,7 @@ struct MemoryLadder {
   /// Notes in one line what this system does not let us do.
   private mutating func noteRefusals() {
     if !topology.hasNodeFolder {
-      notes.append(Note("the kernel shows no NUMA nodes: nothing is bound, pages lie where they were touched first"))
+      notes.append(Note("the kernel shows no NUMA nodes: no memory is bound, and pages are where they were first touched"))
     }
     if options.nodeMap == nil, let idle = ReplicaPlan.idleNodes(pack.manifest, teams, topology) { notes.append(idle) }
     guard let first = blobs.first else { return }
@@ -99,7 +99,7 @@ struct MemoryLadder {
     let error = options.kernel.bind(probe, .bind(first.replica.node))
     if error != 0, topology.hasNodeFolder {
       let refusal = "the kernel refuses to bind memory (\(Kernel.text(error))), as containers do"
-      notes.append(Note("\(refusal): pages lie where the nodes' own threads touched them first"))
+      notes.append(Note("\(refusal): pages are where the nodes' own threads first touched them"))
     }
     if error == 0, let policyRefusal { notes.append(Note(policyRefusal)) }
     if options.kernel.refuse == nil || error == 0 {
@@ -120,7 +120,7 @@ struct MemoryLadder {
     }
     if kind == .file, plan.sharesFiles {
       throw .badOption(
-        .memory, value: "file", problem: "the mirror has one file for all nodes, and the page cache holds it once",
+        .memory, value: "file", problem: "the mirror has one file for all nodes, but the page cache can hold it only once",
         remedies: [.memory(.anon), .copyForEachNode])
     }
     guard kind == .pinned else { return }

@@ -90,7 +90,7 @@ package struct ReplicaPlan: Sendable {
       replicaOfTeam.append(index)
     }
     if replicaOfNode.count != manifest.nodeCount {
-      notes.append(Note("the pack is a mirror for \(manifest.nodeCount) nodes and has \(replicaOfNode.count) replicas here"))
+      notes.append(Note("the pack is a mirror for \(manifest.nodeCount) nodes, and \(replicaOfNode.count) replicas are used here"))
     }
   }
 

@@ -124,7 +124,7 @@ package struct ReplicaFiller {
     // Pages after the end would be a signal when they are read.
     guard Int(status.size) >= blob.replica.byteCount else {
       throw .file(
-        path: path, operation: "map it", reason: "it has \(status.size) bytes, and its manifest says \(blob.replica.byteCount)")
+        path: path, operation: "map it", reason: "it has \(status.size) bytes, but the manifest says \(blob.replica.byteCount)")
     }
     let descriptor = file.descriptor.rawValue
     let error = unsafe kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: descriptor, offset: offset)

@@ -111,7 +111,8 @@ public struct TeamPlan: Sendable, Hashable {
       let known = nodes.map(\.id)
       if let unknown = map.values.sorted().first(where: { !known.contains($0) }) {
         throw .badOption(
-          .nodeMap, value: Self.text(map), problem: "node \(unknown) cannot be used here; usable are \(NumberList.format(known))")
+          .nodeMap, value: Self.text(map), problem: "node \(unknown) cannot be used here; usable nodes: \(NumberList.format(known))"
+        )
       }
       nodes.removeAll { !map.values.contains($0.id) }
     }

@@ -165,7 +165,7 @@ public final class PrefixStore: Sendable {
     guard header.pack == pack, header.layout == model.stateLayout, header.name == name,
       let counts = try? model.sectionByteCounts(length: header.tokens.count, stateCount: header.stateLengths.count),
       header.sections.map(\.byteCount) == counts
-    else { throw .damaged("its header does not fit its name") }
+    else { throw .damaged("its header does not match its name") }
     let copy: SequenceCopy
     do throws(ModelError) {
       copy = try model.emptyCopy(length: header.tokens.count, stateLengths: header.stateLengths)
@@ -183,7 +183,7 @@ public final class PrefixStore: Sendable {
     } catch .cutShort { throw .damaged("its end is missing") } catch { throw .unreadable(error) }
     for (team, section) in header.sections.enumerated() {
       guard unsafe Digest(of: UnsafeRawBufferPointer(copy.section(team)).bytes) == section.digest else {
-        throw .damaged("its bytes are not those that were written")
+        throw .damaged("checksum mismatch")
       }
     }
     folder.touch(name)

@@ -49,7 +49,7 @@ struct AnswerFields {
     guard let value = fields["seed"], value != -1 else { return .random(in: .min ... .max) }
     guard case .integer(let integer) = value,
       let seed = UInt64(exactly: integer) ?? Int64(exactly: integer).map(UInt64.init(bitPattern:))
-    else { throw .bad(field: "seed", problem: "is \(value.shortened); it must be an integer of 64 bits") }
+    else { throw .bad(field: "seed", problem: "is \(value.shortened); it must be a 64-bit integer") }
     return seed
   }
 

@@ -53,7 +53,7 @@ struct Fields {
       throw .bad(field: name, problem: "must be a string or an array of at most \(limit) strings")
     }
     let strings = array.compactMap(\.string)
-    guard strings.count == array.count else { throw .bad(field: name, problem: "must have nothing but strings in it") }
+    guard strings.count == array.count else { throw .bad(field: name, problem: "must contain only strings") }
     return strings
   }
 
@@ -68,7 +68,7 @@ struct Fields {
     guard let value = self[name] else { return nil }
     guard let array = value.array else { throw .bad(field: name, problem: "must be an array of objects") }
     let objects = array.compactMap(\.object)
-    guard objects.count == array.count else { throw .bad(field: name, problem: "must have nothing but objects in it") }
+    guard objects.count == array.count else { throw .bad(field: name, problem: "must contain only objects") }
     return objects
   }
 }

@@ -62,7 +62,7 @@ public enum InterfaceError: Error, Sendable, Equatable {
     case .unsupported(let field, let problem): "'\(field)': \(problem)"
     case .tooLarge(let limit): "the body of the request is larger than \(limit) bytes"
     case .notFound: "there is nothing at this address"
-    case .wrongMethod(let allowed): "this address takes \(allowed) only"
+    case .wrongMethod(let allowed): "this address accepts \(allowed) only"
     case .unauthorized: "the API key is missing or wrong"
     case .loading: "the model is being loaded"
     case .serving(let error): error.description

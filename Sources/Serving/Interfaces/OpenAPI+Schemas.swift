@@ -37,7 +37,7 @@ extension OpenAPI {
       },
       "TokenLimit": {
         "anyOf": [{"type": "null"}, {"const": -1}, {"type": "integer", "minimum": 1, "maximum": 1073741824}],
-        "description": "Null and -1: no limit but the context's."
+        "description": "Null or -1: limited only by the context."
       },
       "Part": {
         "anyOf": [
@@ -201,7 +201,7 @@ extension OpenAPI {
             "type": ["integer", "null"],
             "minimum": 1,
             "maximum": 1073741824,
-            "description": "Only as many as the model's embeddings have."
+            "description": "Must be the length of the model's embeddings."
           }
         },
         "required": ["input"]

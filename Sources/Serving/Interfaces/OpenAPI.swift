@@ -14,7 +14,7 @@ public enum OpenAPI {
     {
       "title": "packserve",
       "version": "1",
-      "description": "OpenAI's and Anthropic's interfaces to one pack. Fields that are not described are ignored."
+      "description": "OpenAI's and Anthropic's APIs for one pack. Fields that are not described are ignored."
     }
     """#
 
@@ -214,15 +214,15 @@ public enum OpenAPI {
   private static let responses = #"""
     {
       "Answer": {
-        "description": "The answer, whole, or as server-sent events where stream is true.",
+        "description": "The answer: whole, or as server-sent events if stream is true.",
         "content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {}}
       },
       "Fact": {
-        "description": "What is asked for.",
+        "description": "The requested information.",
         "content": {"application/json": {"schema": {"type": ["object", "array"]}}}
       },
       "Error": {
-        "description": "What is wrong, with the name of the field where there is one.",
+        "description": "What is wrong, with the name of the field if one is at fault.",
         "content": {"application/json": {"schema": {"type": "object"}}}
       }
     }

@@ -24,7 +24,7 @@ public enum ServingError: Error, Sendable, Equatable, CustomStringConvertible {
     case .closing: "the server is ending and takes no more requests"
     case .emptyPrompt: "the prompt is empty"
     case .contextFull(let tokens, let contextLength):
-      "the prompt has \(tokens) tokens; the context holds \(contextLength), the answer included"
+      "the prompt has \(tokens) tokens; the context holds \(contextLength), including the answer"
     case .tokenOutOfRange(let token, let vocabularySize): "token \(token) is outside the vocabulary of \(vocabularySize)"
     case .model(let error): error.problem
     }

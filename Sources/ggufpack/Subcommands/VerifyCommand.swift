@@ -13,8 +13,8 @@ struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Check every byte of a pack against its digests.",
     discussion: """
-      Exit code 0: good; 1: damaged, with a line for each damaged chunk; 2: unreadable. Of several packs all are checked; the exit code is 1 \
-      if one is damaged, and 2 if one is unreadable and none damaged.
+      Exit code 0: good; 1: damaged, with a line for each damaged chunk; 2: unreadable. If several packs are named, all of them are \
+      checked; the exit code is 1 if any is damaged, and 2 if any is unreadable and none is damaged.
       """)
 
   @Argument(help: "The pack; several may be named.", completion: .directory)

@@ -43,7 +43,7 @@ struct ChatLoop: ~Copyable {
     case .help: for line in SlashCommand.helpLines { talk.print(line) }
     case .reset:
       talk.conversation = beginning
-      Terminal.note("the conversation begins again")
+      Terminal.note("the conversation starts over")
     case .system(nil): talk.print(talk.conversation.system ?? "")
     case .system(let text?):
       talk.conversation.setSystem(text)
@@ -61,7 +61,7 @@ struct ChatLoop: ~Copyable {
   }
 
   private func save(to path: String) throws {
-    if try Stat.find(path, failingAs: FileError.self) != nil { throw Failure("/save \(path): it is there already; name another") }
+    if try Stat.find(path, failingAs: FileError.self) != nil { throw Failure("/save \(path): it exists already; name another") }
     let text = "\(JSONValue.object(talk.conversation.request.document))\n"
     do {
       var file = try WholeFile<FileError>(path)

@@ -16,11 +16,11 @@ enum SlashCommand: Equatable {
 
   private static let table: [(name: String, usage: String, meaning: String)] = [
     ("help", "/help", "this list"),
-    ("reset", "/reset", "begin the conversation again"),
+    ("reset", "/reset", "start the conversation over"),
     ("system", "/system [TEXT]", "show the system prompt, or set it"),
-    ("regen", "/regen", "let the model write its last answer again"),
+    ("regen", "/regen", "let the model rewrite its last answer"),
     ("save", "/save FILE", "save the conversation; packrun run --request and packrun template read it, too"),
-    ("load", "/load FILE", "go on with a conversation that was saved"),
+    ("load", "/load FILE", "resume a saved conversation"),
     ("stats", "/stats", "tokens in the context, and the speed of the last answer"),
     ("quit", "/quit", "leave, as Ctrl-D does"),
   ]
@@ -30,8 +30,8 @@ enum SlashCommand: Equatable {
     var commands = Table([("", .left), ("", .left)])
     for row in table { commands.append([row.usage, row.meaning]) }
     return commands.lines.filter { !$0.allSatisfy(\.isWhitespace) } + [
-      "A line that ends with a backslash continues in the next one, and so does one that ends with Alt-Enter.",
-      "Ctrl-C stops the answer. // at the beginning stands for a text that begins with /.",
+      "A line that ends with a backslash or Alt-Enter continues on the next one.",
+      "Ctrl-C stops the answer. Begin a message with // to send one that begins with /.",
     ]
   }
 

@@ -65,7 +65,7 @@ struct Talk {
   /// The speed of the last reply, in a line; nil if there is none.
   var speed: String? {
     guard let result = lastResult else { return nil }
-    let kept = lastKept > 0 ? " (and \(lastKept) known)" : ""
+    let kept = lastKept > 0 ? " (and \(lastKept) cached)" : ""
     return "prompt \(Count(result.promptTokens, "token"))\(kept), \(Decimal(result.promptRate, 1))/s; "
       + "answer \(Count(result.tokens.count, "token")), \(Decimal(result.decodeRate, 1))/s\(result.draftText)"
   }
@@ -152,7 +152,7 @@ struct Talk {
     guard !result.tokens.isEmpty else { return result.reason != .interrupted }
     conversation.append(reply: turn, result.tokens, to: prompt)
     if result.reason == .context { noteFullContext(session) }
-    if !result.isComplete { Terminal.note("the answer is not whole by the grammar or the schema") }
+    if !result.isComplete { Terminal.note("the answer is incomplete: the grammar or the schema asks for more") }
     return true
   }
 

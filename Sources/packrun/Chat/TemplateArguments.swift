@@ -14,18 +14,18 @@ import Tokenization
 struct TemplateArguments: ParsableArguments {
   @Option(
     help: """
-      The chat template: one of those that the model names, or \(ChatTemplate.builtInNames.joined(separator: ", ")). (default: the \
-      model's own)
+      The chat template: the name of one of the model's templates, or of a built-in one: \
+      \(ChatTemplate.builtInNames.joined(separator: ", ")). (default: the model's own)
       """)
   var template: String?
 
-  @Option(help: "Read the chat template, a Jinja program, from this file.", completion: .file())
+  @Option(help: "Read the chat template, in Jinja, from this file.", completion: .file())
   var templateFile: String?
 
   @Option(help: "Variables of the chat template as a JSON object, such as '{\"enable_thinking\": false}'.")
   var templateArgs: String?
 
-  @Option(help: "The date that the template is told, such as 2026-03-01 or 2026-03-01T12:30:00. (default: now)")
+  @Option(help: "The date that the template sees, such as 2026-03-01 or 2026-03-01T12:30:00. (default: now)")
   var date: String?
 
   /// Whether one of them is given.

@@ -27,26 +27,26 @@ struct BenchCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "Tokens to generate, for each test; 0 skips it. (default: 64)", transform: Self.counts)
   var numberOfTokens = [64]
 
-  @Option(name: .shortAndLong, help: "How often each test is measured.")
+  @Option(name: .shortAndLong, help: "How many times each test is measured.")
   var repetitions = 3
 
-  @Option(name: .shortAndLong, help: "Tokens that are in the context before each test.")
+  @Option(name: .shortAndLong, help: "Tokens already in the context before each test.")
   var depth = 0
 
   @Option(
-    help: "How many sequences generate together; the rate counts the tokens of all. With a mirror, each runs within one node.")
+    help: "Generate this many sequences together; the rate counts the tokens of all. With a mirror, each runs within one node.")
   var parallel = 1
 
   @Option(
     name: .shortAndLong,
-    help: "How the results are printed: md, a table of Markdown; csv; json, one document; jsonl, a line for each test.")
+    help: "How to print the results: md (a Markdown table), csv, json (one document) or jsonl (a line for each test).")
   var output = BenchFormat.md
 
   @Flag(help: "The same as -o json.")
   var json = false
 
   @Option(
-    help: "Also draw the results beside what the machine gives at most to this SVG file.", completion: .file(extensions: ["svg"]))
+    help: "Also draw the results beside the machine's limits in this SVG file.", completion: .file(extensions: ["svg"]))
   var svg: String?
 
   private static func counts(_ text: String) throws -> [Int] {

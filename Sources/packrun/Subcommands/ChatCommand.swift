@@ -15,10 +15,10 @@ struct ChatCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chat", abstract: "Chat with a model, turn by turn.",
     discussion: """
-      Each line of standard input is a turn; a line that ends with a backslash continues in the next one. At a terminal, what is pasted is \
-      one turn, the arrow keys edit it and go back to earlier ones, which are kept in XDG_STATE_HOME/packrun, and /help lists the \
-      commands. The conversation follows the model's own chat template; earlier turns stay in the KV cache. Where the context is full, the \
-      earliest turns are left out. Ctrl-C stops the answer; a second one quits, and so does Ctrl-D.
+      Each line of standard input is a turn; a line that ends with a backslash continues on the next one. At a terminal, pasted text is \
+      one turn; the arrow keys edit it and go back to earlier turns, which are kept in XDG_STATE_HOME/packrun; /help lists the commands. \
+      The conversation follows the model's own chat template; earlier turns stay in the KV cache. When the context is full, the earliest \
+      turns are left out. Ctrl-C stops the answer; a second one quits, and so does Ctrl-D.
       """)
 
   @OptionGroup var model: ModelArguments
@@ -30,13 +30,13 @@ struct ChatCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: "System prompt: what the model is told before the first turn.")
   var system = ""
 
-  @Option(help: "What the model thinks before it answers: show, dim (where there is colour), or hide.")
+  @Option(help: "How to print what the model thinks before it answers: show, dim (where there is colour), or hide.")
   var reasoning = ReasoningDisplay.dim
 
   @Flag(
     help: """
-      Print a line of JSON for each event of an answer, as packrun run --request --json does; for turns that come through a pipe. A turn \
-      that cannot be answered is an event too.
+      Print a line of JSON for each event of an answer, as packrun run --request --json does. The turns must come through a pipe; a turn \
+      that cannot be answered is an event, too.
       """)
   var json = false
 

@@ -12,11 +12,11 @@ struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Show what slows packs down on this machine, with the command that fixes it.",
     discussion: """
-      Below each command stand, as comments of a shell, what it changes, how that is undone, and what does the same at every boot. Nothing \
-      is changed by doctor itself.
+      Below each command, shell comments say what it changes, how to undo that, and how to make it last over a reboot. doctor itself \
+      changes nothing.
       """)
 
-  @Argument(help: "The pack that is to run here.", completion: .directory)
+  @Argument(help: "The pack to run here.", completion: .directory)
   var pack: String?
 
   @Flag(help: "Print one JSON document.")
@@ -48,7 +48,7 @@ extension Doctor.Finding {
     // Blanks within a command may mean something: it is as it is.
     Output.print("     \(fix.command)".oneLine)
     Output.print(line: "     # changes: \(fix.change)".oneLine)
-    Output.print("     # undo: \(fix.undo ?? "nothing stays of it")".oneLine)
+    Output.print("     # undo: \(fix.undo ?? "nothing to undo")".oneLine)
     if let lasting = fix.lasting {
       Output.print("     # at every boot: \(lasting.command)".oneLine)
       Output.print("     # undo that: \(lasting.undo)".oneLine)

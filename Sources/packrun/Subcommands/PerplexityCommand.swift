@@ -14,10 +14,10 @@ struct PerplexityCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "perplexity", abstract: "Measure how well a model predicts a text.",
     discussion: """
-      As llama-perplexity does it: the text is cut into chunks of --ctx tokens (512 by default), each begins with the begin-of-text \
-      token if the model has one, and the second half of each is scored. Logits in a file were computed over the whole text, so with \
-      them the text is one chunk. With another pack, that one keeps keys and values as f16, so that comparing a pack with itself shows \
-      what --kv q8_0 costs.
+      Works like llama-perplexity: the text is cut into chunks of --ctx tokens (512 by default), each chunk begins with the \
+      begin-of-text token if the model has one, and the second half of each chunk is scored. If --kl names a file of logits, which were \
+      computed over the whole text, the text is one chunk. If --kl names a pack, that pack keeps keys and values as f16, so comparing a \
+      pack with itself shows what --kv q8_0 costs.
       """)
 
   @OptionGroup var model: ModelArguments
@@ -32,7 +32,7 @@ struct PerplexityCommand: ParsableCommand {
       """)
   var kl: String?
 
-  @Option(help: "The most chunks to score.")
+  @Option(help: "Score at most this many chunks.")
   var chunks: Int?
 
   func run() throws {
@@ -41,7 +41,7 @@ struct PerplexityCommand: ParsableCommand {
     let tokens = tokenizer.encode(try TextInput.read(file), addSpecial: true, parseSpecial: false)
     let own = tokens.count - (tokenizer.addsBeginOfText ? 1 : 0)
     guard own >= 2 else {
-      throw Failure("\(file): the text is too short: \(Count(own, "token")), and at least 2 are needed")
+      throw Failure("\(file): the text is too short: it has \(Count(own, "token")), but at least 2 are needed")
     }
     let length = try chunkLength(tokens.count)
     var arguments = model
@@ -63,7 +63,7 @@ struct PerplexityCommand: ParsableCommand {
     let error = perplexity * evaluation.negativeLogLikelihood.error
     // One token tells nothing of how far others scatter.
     let scatter =
-      evaluation.negativeLogLikelihood.count > 1 ? "+/- \(Decimal(error, 5))" : "of one token, which is too few for an error"
+      evaluation.negativeLogLikelihood.count > 1 ? "+/- \(Decimal(error, 5))" : "from one token, too few to estimate the error"
     Output.write("\n")
     Output.print(line: "Final estimate: PPL = \(Decimal(perplexity, 4)) \(scatter)")
     guard comparing else { return }
@@ -99,7 +99,7 @@ private struct Reference {
     let session = try other.session(other.open(), readsAllLogits: true)
     guard session.model.vocabularySize == model.vocabularySize else {
       throw Failure(
-        "\(path): its vocabulary has \(session.model.vocabularySize) tokens, and the other pack's has \(model.vocabularySize)")
+        "\(path): its vocabulary has \(session.model.vocabularySize) tokens, but the other pack's has \(model.vocabularySize)")
     }
     logits = .model(session.model)
     self.session = session

@@ -13,7 +13,7 @@ import PackRuntime
 struct PlacementCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "placement",
-    abstract: "Map a pack and show which node each page is on, as the kernel counts them, and how fast it is read.")
+    abstract: "Map a pack and show which node each page is on, as counted by the kernel, and how fast each node is read.")
 
   @Argument(help: "The pack.", completion: .directory)
   var pack: String
@@ -38,7 +38,7 @@ struct PlacementCommand: ParsableCommand {
     help: "Also write the map and the report to this HTML file, which needs no other.", completion: .file(extensions: ["html"]))
   var html: String?
 
-  @Option(help: "Exit with 1 if less than this percentage of the pages is on the right nodes.")
+  @Option(help: "Exit with 1 if less than this percentage of the pages is on the right node.")
   var requireLocal: Double?
 
   @Option(help: "Wait this many seconds after printing, so that other programs can look at the pages.")

@@ -16,9 +16,9 @@ struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Continue a prompt (the default command).",
     discussion: """
-      The prompt comes from -p, from -f, or from a pipe; the end of the last line is not part of it. At a terminal, packrun asks for \
-      prompts; each is answered on its own. A text has at most \(TextInput.limit). Ctrl-C stops the answer; a second one quits. Exit code 2: the input cannot be used; 3: too \
-      little memory.
+      The prompt comes from -p, from -f, or from a pipe; a final line ending is not part of it. At a terminal, packrun asks for \
+      prompts; each is answered on its own. A text may have up to \(TextInput.limit). Ctrl-C stops the answer; a second one quits. Exit \
+      code 2: the input cannot be used; 3: too little memory.
       """)
 
   @OptionGroup var model: ModelArguments
@@ -30,7 +30,7 @@ struct RunCommand: ParsableCommand {
 
   @Flag(
     name: .shortAndLong, inversion: .prefixedNo, exclusivity: .chooseLast,
-    help: "In the prompt of -p, \\n, \\r, \\t, \\\\, \\\", \\' and \\xHH stand for a character.")
+    help: "Interpret the escapes \\n, \\r, \\t, \\\\, \\\", \\' and \\xHH in the prompt of -p.")
   var escape = false
 
   @Flag(help: "Print the prompt's tokens, each with its text, on standard error.")
@@ -51,13 +51,13 @@ struct RunCommand: ParsableCommand {
   @Option(
     help: """
       Reply to the conversation in this file: a JSON object with messages, and optionally tools, tool_choice, parallel_tool_calls, \
-      documents, add_generation_prompt and chat_template_kwargs. Calls of tools are printed as JSON.
+      documents, add_generation_prompt and chat_template_kwargs. Tool calls are printed as JSON.
       """, completion: .file())
   var request: String?
 
   @OptionGroup(title: "With --request") var template: TemplateArguments
 
-  @Option(help: "With --request, what the model thinks before it answers: show, dim (where there is colour), or hide.")
+  @Option(help: "With --request, how to print what the model thinks before it answers: show, dim (where there is colour), or hide.")
   var reasoning = ReasoningDisplay.dim
 
   @Flag(help: "Print a line of JSON for each event.")
@@ -73,9 +73,9 @@ struct RunCommand: ParsableCommand {
     if prompt != nil, file != nil { throw ValidationError("give -p or -f, not both") }
     if let parallel, !(1...256).contains(parallel) { throw ValidationError("--parallel must be between 1 and 256") }
     if request != nil, prompt != nil || file != nil { throw ValidationError("give --request or a prompt, not both") }
-    if request == nil, template.isGiven { throw ValidationError("options of chat templates need --request FILE") }
+    if request == nil, template.isGiven { throw ValidationError("chat template options need --request FILE") }
     if grammar.isGiven, ignoreEos { throw ValidationError("--ignore-eos contradicts a grammar, which says where the answer ends") }
-    if drafting.isGiven, parallel != nil { throw ValidationError("--parallel does not take --draft") }
+    if drafting.isGiven, parallel != nil { throw ValidationError("--parallel cannot be combined with --draft") }
     if parallel != nil, file == nil { throw ValidationError("--parallel takes its prompts from a file: add -f FILE") }
   }
 

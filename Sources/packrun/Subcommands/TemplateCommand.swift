@@ -18,11 +18,11 @@ struct TemplateCommand: ParsableCommand {
       --request FILE prints the prompt, and nothing else: FILE holds a JSON object with messages, and optionally tools, documents, \
       add_generation_prompt (true unless given) and chat_template_kwargs. Exit code 1: the template refuses the conversation, or fails.
       --parse FORMAT --text FILE prints a JSON object with the reasoning_content, content and tool_calls of what a model wrote. With \
-      --request, the types of arguments follow its tools.
+      --request, arguments get the types that its tools declare.
       The formats: \(TurnFormat.names.joined(separator: ", ")).
       """)
 
-  @Argument(help: "The pack whose template and special tokens count.", completion: .directory)
+  @Argument(help: "The pack whose template and special tokens to use.", completion: .directory)
   var pack: String?
 
   @OptionGroup var template: TemplateArguments
@@ -43,7 +43,7 @@ struct TemplateCommand: ParsableCommand {
   @Option(help: "The turn to take apart, special tokens included; - is standard input.", completion: .file())
   var text: String?
 
-  @Option(help: "How the prompt of the turn ends, which says whether the model is thinking already. (default: told from the turn)")
+  @Option(help: "How the prompt of the turn ends, which says whether the model is already thinking. (default: guessed)")
   var promptEnd: String?
 
   func validate() throws {

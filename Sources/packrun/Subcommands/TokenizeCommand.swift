@@ -17,7 +17,7 @@ struct TokenizeCommand: ParsableCommand {
   @Argument(help: "The text. (default: what --file or standard input contains)")
   var text: String?
 
-  @Option(name: .shortAndLong, parsing: .unconditional, help: "The same text, as the option that llama-tokenize has for it.")
+  @Option(name: .shortAndLong, parsing: .unconditional, help: "The text, as an option like llama-tokenize's.")
   var prompt: String?
 
   @Option(name: .shortAndLong, help: "Read the text from this file; - is standard input.", completion: .file())

@@ -11,23 +11,23 @@ import PackRuntime
 struct TopCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "top",
-    abstract: "Show a running pack, node by node: tokens per second, bytes read, where the pages are, threads.",
+    abstract: "Show what a running pack does on each node: tokens per second, bytes read, where its pages are, and its threads.",
     discussion: """
-      Watches the packrun or packserve that runs a pack, or the process of a number, until it ends, or Ctrl-C. Of a process that is not \
-      one of these, only threads and pages are shown: what it computes, the kernel does not know. At a terminal, the lines are drawn again \
-      each time; elsewhere, each is printed below the last.
+      Watches the packrun or packserve that runs a pack, or the process with a given number, until it ends or you press Ctrl-C. For any \
+      other program, only threads and pages are shown, because the kernel does not know what it computes. At a terminal, each report \
+      replaces the last; elsewhere, it is printed below the last.
       """)
 
-  @Argument(help: "The pack that runs, or the number of a process.", completion: .directory)
+  @Argument(help: "The running pack, or the number of a process.", completion: .directory)
   var subject: String
 
-  @Option(name: .shortAndLong, help: "How often it is shown; 1 prints it once, for scripts. (default: until it ends)")
+  @Option(name: .shortAndLong, help: "How many reports to show; 1 prints one, for scripts. (default: until the process ends)")
   var number: Int?
 
-  @Option(name: .shortAndLong, help: "Seconds between two times.")
+  @Option(name: .shortAndLong, help: "Seconds between two reports.")
   var delay = 1.0
 
-  @Flag(help: "Print a line of JSON each time.")
+  @Flag(help: "Print each report as a line of JSON.")
   var json = false
 
   func validate() throws {

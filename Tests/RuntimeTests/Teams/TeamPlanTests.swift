@@ -43,7 +43,7 @@ struct TeamPlanTests {
     let cpus = #expect(throws: RuntimeError.self) { try plan(nil, .init(cpus: [1, 77])) }
     #expect(cpus?.description == "cpus 1,77: 77 cannot be used here; this process may use 0-15")
     let nodes = #expect(throws: RuntimeError.self) { try plan(2, .init(nodeMap: [0: 0, 1: 7])) }
-    #expect(nodes?.description == "node map 0=0,1=7: node 7 cannot be used here; usable are 0-3")
+    #expect(nodes?.description == "node map 0=0,1=7: node 7 cannot be used here; usable nodes: 0-3")
     #expect(throws: RuntimeError.self) { try plan(2, .init(threads: 0)) }
     let threads = #expect(throws: RuntimeError.self) { try plan(2, .init(threads: 1, nodeMap: [0: 0, 1: 1])) }
     #expect(threads?.description == "threads 1: the node map names 2 nodes, and each needs a thread")

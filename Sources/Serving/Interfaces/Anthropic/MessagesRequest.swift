@@ -70,7 +70,7 @@ public enum MessagesRequest {
 
   private static func tool(_ tool: JSONObject) throws(InterfaceError) -> JSONValue {
     guard let name = tool["name"]?.string, let schema = tool["input_schema"] else {
-      throw .bad(field: "tools", problem: "must have objects with name and input_schema in it")
+      throw .bad(field: "tools", problem: "must contain objects with name and input_schema")
     }
     var function: JSONObject = ["name": .string(name), "description": tool["description"] ?? "", "parameters": schema]
     function["strict"] = tool["strict"]
@@ -124,7 +124,7 @@ public enum MessagesRequest {
     if let text = value.string { return text }
     guard let blocks = value.array else { throw .bad(field: field, problem: "must be a string or an array of blocks") }
     let texts = blocks.compactMap { $0["type"]?.string == "text" ? $0["text"]?.string : nil }
-    guard texts.count == blocks.count else { throw .unsupported(field: field, problem: "only blocks of text are supported") }
+    guard texts.count == blocks.count else { throw .unsupported(field: field, problem: "only text blocks are supported") }
     return texts.joined(separator: "\n")
   }
 }

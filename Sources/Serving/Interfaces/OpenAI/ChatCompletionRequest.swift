@@ -58,7 +58,7 @@ public enum ChatCompletionRequest {
     request.allowsManyCalls = try fields.bool("parallel_tool_calls") ?? true
     if let choice = fields["tool_choice"] {
       do throws(ChatTemplateError) { request.toolChoice = try ToolChoice(choice) } catch {
-        throw .bad(field: "tool_choice", problem: "must be none, auto, required, or an object that names a function")
+        throw .bad(field: "tool_choice", problem: "must be none, auto, required or an object that names a function")
       }
     }
     if let tools = try fields.objects("tools"), !tools.isEmpty {
@@ -67,7 +67,7 @@ public enum ChatCompletionRequest {
           throw .unsupported(field: "tools", problem: "only functions are supported")
         }
         guard let function = tool["function"]?.object, function["name"]?.string != nil else {
-          throw .bad(field: "tools", problem: "must have functions with names in it")
+          throw .bad(field: "tools", problem: "must contain functions with names")
         }
         try check(function: function)
       }
@@ -92,7 +92,7 @@ public enum ChatCompletionRequest {
     ]
     guard isRight.allSatisfy({ $0 }) else {
       throw .bad(
-        field: "tools", problem: "must have functions whose description is a string, parameters an object, strict a boolean")
+        field: "tools", problem: "must contain functions whose description is a string, parameters an object, and strict a boolean")
     }
   }
 
@@ -117,7 +117,7 @@ public enum ChatCompletionRequest {
     var read: [JSONValue] = []
     for call in calls {
       guard var object = call.object, var function = object["function"]?.object, function["name"]?.string != nil else {
-        throw .bad(field: "\(field).tool_calls", problem: "must have functions with names in it")
+        throw .bad(field: "\(field).tool_calls", problem: "must contain functions with names")
       }
       if let text = function["arguments"]?.string {
         guard let arguments = try? JSONValue(parsing: text.isEmpty ? "{}" : text), arguments.object != nil else {
@@ -138,7 +138,7 @@ public enum ChatCompletionRequest {
       switch part["type"]?.string {
       case let kind? where ["text", "input_text", "output_text", "refusal"].contains(kind):
         guard let said = part[kind == "refusal" ? kind : "text"]?.string else {
-          throw .bad(field: field, problem: "must have parts whose text is a string")
+          throw .bad(field: field, problem: "must contain parts whose text is a string")
         }
         text += said
       case let kind: throw .unsupported(field: field, problem: "parts of type \(kind ?? "null") are not supported; only text is")

@@ -15,10 +15,10 @@ public enum CompletionRequest {
     let answer = try AnswerFields(fields)
     if try fields.bool("echo") ?? false { throw .unsupported(field: "echo", problem: "prompts are not repeated") }
     if let suffix = try fields.string("suffix"), !suffix.isEmpty {
-      throw .unsupported(field: "suffix", problem: "texts are only continued")
+      throw .unsupported(field: "suffix", problem: "a text can only be continued")
     }
     if try fields.integer("best_of", in: 1...64) ?? answer.count != answer.count {
-      throw .unsupported(field: "best_of", problem: "as many answers are given as are computed")
+      throw .unsupported(field: "best_of", problem: "must equal n, because every computed answer is returned")
     }
     let likeliest = try fields.integer("logprobs", in: 0...20)
     let prompts = try fields.tokenLists(

@@ -19,7 +19,7 @@ public enum EmbeddingsRequest {
     if let length = try fields.integer("dimensions", in: 1...1 << 30), length != pack.embeddingLength {
       throw .unsupported(
         field: "dimensions",
-        problem: "embeddings of this model have \(pack.embeddingLength) numbers, and its file does not say that fewer would do")
+        problem: "embeddings of this model have \(pack.embeddingLength) numbers, and the model's file does not allow fewer")
     }
     let inputs = try fields.tokenLists(
       "input", pack.tokenizer, limit: inputLimit, allowsEmptyTexts: false,
