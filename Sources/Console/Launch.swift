@@ -63,6 +63,8 @@ extension ParsableCommand {
     if let first = problem.first, problem.dropFirst().first?.isLowercase == true {
       problem = first.lowercased() + problem.dropFirst()
     }
+    problem = problem.replacing(". Did you mean ", with: "; did you mean ")
+    if problem.last == "?" { return problem }
     while problem.last == "." { problem.removeLast() }
     let help = fullMessage(for: error).split(separator: "'").last { $0.hasSuffix("--help") } ?? "\(_commandName) --help"
     return "\(problem); see \(help)"

@@ -46,10 +46,10 @@ package enum Habits {
       "-fa": .notNeeded(attention, values: .onOrOff), "--flash-attn": .notNeeded(attention, values: .onOrOff),
       "--jinja": .notNeeded("the model's own chat template is used"),
       "--no-warmup": .notNeeded("nothing is warmed up"),
-      "-ub": .notNeeded("--batch is the only size of a batch", values: .one),
-      "--ubatch-size": .notNeeded("--batch is the only size of a batch", values: .one),
-      "-tb": .notNeeded("prompts are read by the threads of --threads", values: .one),
-      "--threads-batch": .notNeeded("prompts are read by the threads of --threads", values: .one),
+      "-ub": .notNeeded("--batch sets the only batch size", values: .one),
+      "--ubatch-size": .notNeeded("--batch sets the only batch size", values: .one),
+      "-tb": .notNeeded("the threads of --threads read prompts, too", values: .one),
+      "--threads-batch": .notNeeded("the threads of --threads read prompts, too", values: .one),
       "--no-context-shift": .notNeeded("a full context ends the answer"),
       "-nr": .notNeeded(layouts), "--no-repack": .notNeeded(layouts), "-rtr": .notNeeded(layouts, values: .onOrOff),
       "--run-time-repack": .notNeeded(layouts), "-fmoe": .notNeeded("gate and up are computed together", values: .onOrOff),
@@ -72,7 +72,7 @@ package enum Habits {
       "--mmproj": .refused(pictures), "-mm": .refused(pictures), "--image": .refused(pictures), "--audio": .refused(pictures),
       "--rpc": .refused(distance),
       "--override-kv": .refused("a pack keeps the model's own keys; change the GGUF, then run ggufpack convert MODEL.gguf"),
-      "--context-shift": .refused("a context is not shifted; packrun chat leaves out the earliest turns of a full one"),
+      "--context-shift": .refused("a context is not shifted; packrun chat leaves out the earliest turns when it is full"),
     ]
   }
 }

@@ -15,7 +15,7 @@ enum RunHabits {
     "--grammar-file": .option("--grammar"), "-jf": .option("--json-schema"), "--json-schema-file": .option("--json-schema"),
   ]
 
-  private static let colors = "there is no colour but for what a model thinks"
+  private static let colors = "only what a model thinks is coloured"
   private static let conversation = "packrun chat MODEL.pack holds a conversation, packrun MODEL.pack continues a prompt"
 
   private static let notNeeded: [String: Synonym] = [
@@ -24,8 +24,8 @@ enum RunHabits {
     "-no-cnv": .notNeeded("only packrun chat holds a conversation"),
     "--no-conversation": .notNeeded("only packrun chat holds a conversation"),
     "--log-disable": .notNeeded("--quiet prints the answer only"),
-    "-v": .notNeeded("whatever is not as it should be is said"),
-    "--verbose": .notNeeded("whatever is not as it should be is said"),
+    "-v": .notNeeded("problems are always reported"),
+    "--verbose": .notNeeded("problems are always reported"),
     "--no-display-prompt": .notNeeded("the prompt is not repeated"),
     "--no-perf": .notNeeded("--quiet prints the answer only"), "--perf": .notNeeded("the speed is printed"),
     "-co": .notNeeded(colors), "--color": .notNeeded(colors, values: .onOrOff), "--simple-io": .notNeeded("output is plain text"),
