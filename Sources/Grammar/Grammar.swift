@@ -4,6 +4,7 @@
 ///
 /// It has no mutable state, so threads may share it; `GrammarMatcher` follows a text through it.
 public struct Grammar: Sendable {
+  /// A part of an alternative.
   enum Element: Sendable, Equatable {
     /// One byte from a set; the value is the index of the set.
     case bytes(Int)
@@ -11,6 +12,7 @@ public struct Grammar: Sendable {
     /// The end of an alternative.
     case end
 
+    /// Whether the element matches some finite text, given which rules do.
     func isProductive(_ rules: [Bool]) -> Bool { if case .rule(let rule) = self { rules[rule] } else { true } }
   }
 
@@ -19,6 +21,7 @@ public struct Grammar: Sendable {
   private(set) var sets: [ByteSet] = []
   /// For each rule, the indices at which its alternatives begin in `elements`.
   private(set) var rules: [[Int]] = []
+  /// The index of the rule that texts must match.
   let root: Int
   /// Whether the language contains no finite text.
   let isEmpty: Bool

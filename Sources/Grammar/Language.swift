@@ -22,8 +22,10 @@ package indirect enum Language: Sendable {
   case named(String, Language)
   case reference(String)
 
+  /// The language that contains only the empty text.
   package static let empty = Language.sequence([])
 
+  /// Returns a language with the empty text added.
   package static func optional(_ language: Language) -> Language { .choice([language, .empty]) }
 }
 

@@ -2,6 +2,7 @@
 
 /// The layout of a value: what Python's two formatting languages have in common.
 struct NumberFormat {
+  /// Where the value is placed within its width.
   enum Alignment: Unicode.Scalar {
     case left = "<"
     case right = ">"
@@ -14,7 +15,9 @@ struct NumberFormat {
   var alignment: Alignment?
   /// The text before a number that is not negative: nothing, `+` or a blank.
   var plus = ""
+  /// Whether the form with `#` was requested: with the prefix of the base, or with the point and zeros at the end.
   var isAlternate = false
+  /// The smallest width, in characters.
   var width = 0
   var grouping: Character?
   var precision: Int?

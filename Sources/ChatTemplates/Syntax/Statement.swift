@@ -24,6 +24,7 @@ indirect enum Statement: Sendable {
   case breakLoop
   case continueLoop
 
+  /// The parts of a `for` loop.
   struct Loop: Sendable {
     let target: Target
     let sequence: Expression
@@ -53,10 +54,12 @@ indirect enum Target: Sendable {
   case tuple([Target], TemplatePosition)
 }
 
+/// The definition of a macro, or of the body of a call block.
 struct MacroDefinition: Sendable {
   struct Parameter: Sendable {
     let name: String
     let symbol: Symbol
+    /// The default value; nil if the parameter must be given.
     let standard: Expression?
   }
 

@@ -25,6 +25,7 @@ package enum CallSyntax: Sendable {
     package let open: String
     /// The marks at which the name ends. If the mark also begins what follows, it is not consumed with the name.
     package let nameEnds: [String]
+    /// The mark that ends attributes after the name; empty if there are none.
     package var nameAttributesEnd = ""
     package let keyOpen: String
     package let keyEnd: String

@@ -8,12 +8,14 @@ import JSON
 ///
 /// The channel `analysis` is reasoning, a message to a function is a call, and everything else is content.
 struct HarmonyParser: Sendable {
+  /// A part of a turn.
   enum Part {
     case reasoning([UInt8])
     case content([UInt8])
     case call(ToolCall)
   }
 
+  /// What comes next in the output.
   private enum State {
     case start
     case header

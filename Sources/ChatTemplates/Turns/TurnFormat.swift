@@ -11,13 +11,16 @@ public struct TurnFormat: Sendable {
   package let isKnownToReason: Bool
   /// Marks without a meaning for the user, such as those around the answer.
   package var framing: [String] = []
+  /// How the family writes calls of functions.
   package var calls: Calls = .none
 
+  /// The texts before and after the model's thinking.
   package struct Marks: Sendable {
     package let open: String
     package let close: String
   }
 
+  /// The ways in which families write calls of functions.
   package enum Calls: Sendable {
     case none
     /// Calls between marks. Without a closing mark, the section ends where something else begins.

@@ -49,6 +49,7 @@ extension Value {
     }
   }
 
+  /// The result of a comparison; `unordered` if a number is NaN.
   enum Order { case less, equal, greater, unordered }
 
   /// Returns the order of two numbers, exact between integers and floats.

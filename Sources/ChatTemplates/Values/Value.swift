@@ -154,6 +154,7 @@ final class ListValue {
   }
 }
 
+/// A tuple, possibly with names for its elements.
 final class TupleValue {
   let elements: [Value]
   let depth: Int
@@ -304,6 +305,7 @@ final class Method {
   }
 }
 
+/// A macro together with the scope in which it was defined.
 final class Macro {
   let definition: MacroDefinition
   /// The scope in which the macro was defined; its body sees the names there.

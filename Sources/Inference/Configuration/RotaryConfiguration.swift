@@ -11,9 +11,11 @@ struct RotaryConfiguration: Sendable, Equatable {
   /// The number of elements of a head that are rotated; even.
   var dimensions: Int
   var pairing: RotaryPairing
+  /// The base of the angles' powers, more than 1.
   var base: Float
   /// The factor of positions for interpolated pairs; at most 1 for a longer context.
   var scale: Float = 1
+  /// How YaRN interpolates; nil: all pairs are interpolated alike.
   var yarn: Yarn?
   /// The factor of cosines and sines.
   var magnitude: Float = 1
@@ -24,6 +26,8 @@ struct RotaryConfiguration: Sendable, Equatable {
   /// Whether angles are divided by the model's factors (`rope_freqs`).
   var usesFactors = true
 
+  /// The parameters of YaRN. Pairs that turn more than `fastRotations` times in the original context are not interpolated, and
+  /// those that turn less than `slowRotations` times fully.
   struct Yarn: Sendable, Equatable {
     var originalContextLength: Int
     var fastRotations: Float

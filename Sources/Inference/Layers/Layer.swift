@@ -164,21 +164,21 @@ struct StateSizes {
   /// before tentative tokens.
   var stateCount: Int { checkpointCount + 2 + tentativeCount }
 
-  /// Returns the copy that is made after the token at `position`; 0: none.
+  /// Returns the number of the copy that is made after the token at `position`; 0: none is made.
   @inline(__always)
   func copy(after position: Int32) -> Int {
     guard checkpointInterval > 0, (Int(position) + 1) % checkpointInterval == 0 else { return 0 }
     return copy(at: Int(position) + 1)
   }
 
-  /// Returns the checkpoint of a sequence of `length` tokens, a multiple of the interval.
+  /// Returns the number of the checkpoint at `length` tokens, a multiple of the interval.
   @inline(__always)
   func copy(at length: Int) -> Int { 1 + length / checkpointInterval % checkpointCount }
 
-  /// The copy from before the last prompt.
+  /// The number of the copy from before the last prompt.
   var lastCopy: Int { checkpointCount + 1 }
 
-  /// Returns the copy from before the tentative token at `position`. `tentativeCount` must not be 0.
+  /// Returns the number of the copy from before the tentative token at `position`. `tentativeCount` must not be 0.
   @inline(__always)
   func copy(before position: Int32) -> Int { checkpointCount + 2 + Int(position) % tentativeCount }
 }

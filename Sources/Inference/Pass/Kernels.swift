@@ -61,6 +61,7 @@ struct Kernels {
     table.pointee.dequantize16(type, group, Int64(row), Int64(out.count), out.start)
   }
 
+  /// Quantises `x` to 8 bits, with a scale for every 32 elements and a sum for every 16.
   @inline(__always)
   func quantize(
     _ x: Row, quants: UnsafeMutablePointer<Int8>, scales: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Int16>
@@ -70,6 +71,7 @@ struct Kernels {
 
   // MARK: Element by element
 
+  /// Adds two rows element by element; `out` may be one of them.
   @inline(__always)
   func add(_ a: Row, _ b: Row, into out: Row) {
     assert(a.count == out.count && b.count == out.count)

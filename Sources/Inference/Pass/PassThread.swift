@@ -216,6 +216,7 @@ struct PassThread {
     return out
   }
 
+  /// Normalises `source` into `out` with one of the model's norms.
   @inline(__always)
   func normalize(_ source: Row, _ norm: Norm, into out: Row) {
     switch norm {

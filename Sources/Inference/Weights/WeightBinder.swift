@@ -272,11 +272,11 @@ struct WeightBinder {
 
   // MARK: What is left over
 
-  /// Throws if no part of the graph reads some tensor of a weight: the file then holds another model than the one computed.
+  /// Throws if some weight is not read by any part of the graph, because the file then holds another model than the one computed.
   ///
-  /// Prediction layers beyond the last one that is computed are not read on purpose. Names that do not end like a weight's are
-  /// ignored. Some files count prediction layers that they do not contain; if no tensor belongs to such a layer, every layer must
-  /// be read.
+  /// Prediction layers beyond the last one that is computed need not be read. Outside layers, only names that end like a weight's
+  /// are checked; others mark features of a file. Some files count prediction layers that they do not contain: if no tensor has a
+  /// name of such a layer, the tensors of all layers must be read.
   func checkAllUsed(layerCount: Int) throws(ModelError) {
     let predicts = table.names.contains { $0.contains(".nextn.") }
     for name in table.names.sorted() where !usedNames.contains(name) {

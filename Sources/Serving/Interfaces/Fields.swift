@@ -17,12 +17,14 @@ struct Fields {
     return value
   }
 
+  /// Returns a truth value; nil if the field is absent.
   func bool(_ name: String) throws(InterfaceError) -> Bool? {
     guard let value = self[name] else { return nil }
     guard let bool = value.bool else { throw .bad(field: name, problem: "must be true or false") }
     return bool
   }
 
+  /// Returns an integer in a range, which may be written like 16.0; nil if the field is absent.
   func integer(_ name: String, in range: ClosedRange<Int>) throws(InterfaceError) -> Int? {
     guard let value = self[name] else { return nil }
     guard let integer = value.integer ?? value.wholeNumber, range.contains(integer) else {
@@ -31,6 +33,7 @@ struct Fields {
     return integer
   }
 
+  /// Returns a number in a range; nil if the field is absent.
   func number(_ name: String, in range: ClosedRange<Double>) throws(InterfaceError) -> Float? {
     guard let value = self[name] else { return nil }
     guard let number = value.double, range.contains(number) else {
@@ -39,6 +42,7 @@ struct Fields {
     return Float(number)
   }
 
+  /// Returns a string; nil if the field is absent.
   func string(_ name: String) throws(InterfaceError) -> String? {
     guard let value = self[name] else { return nil }
     guard let string = value.string else { throw .bad(field: name, problem: "must be a string") }
@@ -64,6 +68,7 @@ struct Fields {
     return try Fields(value)
   }
 
+  /// Returns an array of objects; nil if the field is absent.
   func objects(_ name: String) throws(InterfaceError) -> [JSONObject]? {
     guard let value = self[name] else { return nil }
     guard let array = value.array else { throw .bad(field: name, problem: "must be an array of objects") }
