@@ -47,9 +47,9 @@ public struct JinjaTemplate: Sendable {
   ///
   /// - Parameters:
   ///   - variables: `messages`, `tools`, `add_generation_prompt` and so on. transformers always passes `tools` and `documents`, as
-  ///   null if there are none.
+  ///     null if there are none.
   ///   - trusted: The variables whose strings count as the template's own text, such as `bos_token`, so that they may become
-  ///   special tokens. All other strings are input.
+  ///     special tokens. All other strings are input.
   ///   - date: What `strftime_now` formats; nil: calling it is an error.
   /// - Returns: The prompt in pieces. None is empty, and consecutive ones differ in `isTemplate`.
   /// - Throws: `JinjaError`; its kind is `raised` if the template refuses the conversation.

@@ -82,7 +82,7 @@ public struct Generator {
   ///   - prompt: At least one token.
   ///   - sampler: Chooses the tokens. It is told the prompt once the prompt is read, and each token of the answer.
   ///   - isInterrupted: Asked before each step. If it returns true before the prompt is read, the sequence and the sampler are left
-  ///   as they were.
+  ///     as they were.
   ///   - emit: Called with each token and the text that it completed; at the end with any text held back, and no token.
   /// - Throws: `ModelError.contextFull` if the prompt does not fit; `noFiniteLogit` if the model computes no usable numbers.
   public func run(

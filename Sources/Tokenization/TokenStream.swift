@@ -17,7 +17,7 @@ public struct TokenStream: Sendable {
   ///   - showsControl: Whether control tokens appear as their text; otherwise they print nothing.
   ///   - shown: Control tokens that always appear as their text.
   ///   - beginsText: Whether the first token begins a text, so that the space which the tokenizer adds before a text is removed.
-  ///   False if the tokens continue a prompt.
+  ///     False if the tokens continue a prompt.
   public init(_ tokenizer: Tokenizer, showsControl: Bool = false, shown: Set<Int32> = [], beginsText: Bool = false) {
     self.tokenizer = tokenizer
     self.showsControl = showsControl

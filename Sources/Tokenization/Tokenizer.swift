@@ -117,7 +117,7 @@ public struct Tokenizer: Sendable {
   /// - Parameters:
   ///   - trusted: Ascending ranges of `bytes`. A control token must lie within one of them.
   ///   - marks: User-defined tokens that must also lie within a trusted range (see `userDefinedTokens`). All others count as text
-  ///   and are found everywhere.
+  ///     and are found everywhere.
   /// - Precondition: fewer than 2^29 bytes.
   public func encode(bytes: [UInt8], trusted: [Range<Int>], marks: Set<Int32> = []) -> [Int32] {
     var tokens: [Int32] = []

@@ -129,7 +129,7 @@ extension Interpreter {
     guard step != 0 else { throw Fault(.value, "range() arg 3 must not be zero") }
     let start = bounds.count == 1 ? 0 : bounds[0]
     let end = bounds.count == 1 ? bounds[0] : bounds[1]
-    // The distance between the bounds may need 64 bits, so it is computed with 128.
+    // The distance between the bounds can be 2^63, which does not fit in an `Int`.
     let count = (Int128(end) - Int128(start)) / Int128(step)
     guard count <= 100_000 else {
       throw Fault(.arithmetic, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).")

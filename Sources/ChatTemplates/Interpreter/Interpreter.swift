@@ -128,7 +128,7 @@ final class Interpreter {
     return .string(text)
   }
 
-  /// Returns the text of a value, and counts its characters.
+  /// Returns the text of a value. Its characters are counted, except those of a string, which was counted when it was made.
   func text(of value: Value) throws(Fault) -> Text {
     if case .string(let text) = value { return text }
     if case .undefined = value { return "" }

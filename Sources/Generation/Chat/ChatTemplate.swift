@@ -64,7 +64,7 @@ public struct ChatTemplate: Sendable {
   ///
   /// - Parameters:
   ///   - name: The name of another template in the model, or of a built-in one. Nil: the model's own template, or, if it has none,
-  ///   the built-in one whose tokens are in the vocabulary.
+  ///     the built-in one whose tokens are in the vocabulary.
   ///   - tokenizer: The model's tokenizer; the template writes its begin-of-text and end-of-text tokens.
   public init(_ name: String?, metadata: GGUFMetadata, tokenizer: Tokenizer) throws(ChatTemplateError) {
     if let name {

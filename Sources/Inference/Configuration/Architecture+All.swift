@@ -41,11 +41,11 @@ extension Architecture {
   private static let gemmas = [
     Architecture(
       name: "gemma2", normalisesOutputs: true, scalesEmbedding: true, keys: [.attentionSoftcap], windows: .period(2),
-      // The default window and the layer count are those of the 27B model.
+      // The model with 46 layers is the one of 27B parameters.
       defaultWindow: 4096, layerCountScaledByEmbedding: 46, activation: .geGLU),
     Architecture(
       name: "gemma3", normalisesOutputs: true, scalesEmbedding: true, queryKeyNorm: .perHead, windows: .period(6),
-      // The layer count is that of the 27B model.
+      // The model with 62 layers is the one of 27B parameters.
       windowRotaryBase: 10_000, windowRotaryIsPlain: true, layerCountScaledByEmbedding: 62, activation: .geGLU),
     Architecture(
       name: "gemma4", normalisesOutputs: true, scalesEmbedding: true, scalesLayers: true, keys: [.sharedCaches, .layerInputs],
@@ -135,7 +135,7 @@ extension Architecture {
       predictionInput: .residual),
   ]
 
-  /// Models with latent attention, and DeepSeek V4's compressed attention, which replaced it.
+  /// Models with latent attention, and DeepSeek V4's compressed attention, its successor.
   private static let latents = [
     Architecture(
       name: "deepseek2", mixers: .latent, keys: [.temperature], pairing: .adjacent,

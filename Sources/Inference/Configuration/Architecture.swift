@@ -72,9 +72,9 @@ public struct Architecture: Sendable {
   var valuesMayBeKeys = false
   /// How scores sharpen with the position in layers without RoPE, whatever the file says.
   var temperature: Temperature?
-  /// The layer count with which scores are divided by √(embedding length / heads); the file does not say this.
+  /// The layer count of models that divide scores by √(embedding length / heads), not by √(key length); the file does not say so.
   var layerCountScaledByEmbedding: Int?
-  /// What an indexer, which chooses the positions that a token attends to, is like; nil: tokens attend to all positions.
+  /// The traits of the indexers that choose the positions a token attends to; nil: tokens attend to all positions.
   var indexer: Indexer.Traits?
   /// Whether an indexer chooses blocks of positions in the layers after the leading dense ones.
   var choosesBlocks = false

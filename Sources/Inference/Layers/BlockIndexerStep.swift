@@ -80,7 +80,7 @@ struct BlockIndexerStep {
     }
   }
 
-  /// The number of groups of 16 positions that a token sees.
+  /// Returns the number of groups of 16 positions that a token sees.
   private func groupCount(_ token: Int) -> Int { Int(thread.step.positions[token]) / 16 + 1 }
 
   /// Computes the scores of some groups of 16 positions.

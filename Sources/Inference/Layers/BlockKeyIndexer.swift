@@ -141,7 +141,7 @@ struct BlockKeyIndexerStep {
     }
   }
 
-  /// The number of keys that a token would attend to without an indexer: those of the blocks that end with it or before it.
+  /// Returns the number of keys that a token would attend to without an indexer: those of blocks that end with it or before it.
   @inline(__always)
   private func sees(_ token: Int) -> Int { (Int(thread.step.positions[token]) + 1) / sizes.compressor.ratio }
 

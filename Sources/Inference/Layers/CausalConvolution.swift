@@ -17,7 +17,7 @@ struct ConvolutionInputs {
     start = arena.floats(state.sequences * stateCount * count * channelCount)
   }
 
-  /// Returns the address of a sequence's oldest input, from `channel` on. Each later input lies `channelCount` elements further.
+  /// Returns the address of a sequence's oldest input, from `channel` on. Each later input is `channelCount` elements further.
   ///
   /// - Parameter copy: The number of a copy of the state; 0: the state itself.
   @inline(__always)

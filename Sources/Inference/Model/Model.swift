@@ -145,7 +145,7 @@ public final class Model {
   ///
   /// - Parameters:
   ///   - first: The index of the first of `tokens` whose logits are wanted, together with those of all after it; nil: only those of
-  ///   the last.
+  ///     the last.
   ///   - tentative: The number of tokens at the end that may soon be taken back; at most `mostTentativeTokens`.
   ///   - isInterrupted: Asked before each step. If it returns true, `append` stops, and the sequence is as it was before.
   ///   - body: Called with the position and a row of `vocabularySize` logits, which is valid until `body` returns.
@@ -171,7 +171,7 @@ public final class Model {
       if begin + count - max(begin, firstWanted) > logitRows { count = max(begin, firstWanted) - begin + logitRows }
       let position = lengths[sequence]
       place(tokens[begin..<begin + count], at: position)
-      // Only an append of several steps can be interrupted, because it is asked only between steps.
+      // The states are saved only for an append of several steps: only between steps can it be interrupted.
       memory.step.runs[0] = checkpoints[sequence].run(
         of: sequence, begin: 0, count: count, length: position, saves: begin == 0 && count < tokens.count,
         tentative: max(0, min(count, begin + count + tentative - tokens.count)))

@@ -188,7 +188,7 @@ struct Kernels {
       positions, Int64(count), keys, Int64(keyLength), values, Int64(valueLength), scratch.keys, scratch.values)
   }
 
-  /// The same in single precision.
+  /// Copies keys and values in single precision; otherwise the same.
   @inline(__always)
   func gather(
     _ positions: UnsafePointer<Int32>, count: Int, keys: UnsafePointer<Float>, keyLength: Int, values: UnsafePointer<Float>,

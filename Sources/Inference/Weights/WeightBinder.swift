@@ -275,8 +275,8 @@ struct WeightBinder {
   /// Throws if some weight is not read by any part of the graph, because the file then holds another model than the one computed.
   ///
   /// Prediction layers beyond the last one that is computed need not be read. Outside layers, only names that end like a weight's
-  /// are checked; others mark features of a file. Some files count prediction layers that they do not contain: if no tensor has a
-  /// name of such a layer, the tensors of all layers must be read.
+  /// are checked; others mark features of a file. Some files count prediction layers that they do not contain: if no tensor is
+  /// named like a part of one, the tensors of all layers must be read.
   func checkAllUsed(layerCount: Int) throws(ModelError) {
     let predicts = table.names.contains { $0.contains(".nextn.") }
     for name in table.names.sorted() where !usedNames.contains(name) {
