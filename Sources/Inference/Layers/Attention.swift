@@ -24,7 +24,7 @@ struct Attention: MixerPart {
   let headGate: Matrix?
   /// Whether the query projection also gives a gate for each element: each head's query is followed by as many gate elements.
   let hasGateInQuery: Bool
-  /// One logit for each head that takes part in the softmax but attends to nothing.
+  /// One logit for each head. It takes part in the softmax, but attends to nothing.
   let sinks: Vector
   /// The index of its rotary embedding in the model's list; nil: no RoPE.
   let rotary: Int?

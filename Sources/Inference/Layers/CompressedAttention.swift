@@ -16,7 +16,7 @@ struct CompressedAttention: MixerPart {
   /// The projection to the key, which is also the value.
   let key: Matrix
   let keyNorm: Vector
-  /// One logit for each head that takes part in the softmax but attends to nothing.
+  /// One logit for each head. It takes part in the softmax, but attends to nothing.
   let sinks: Vector
   /// What makes keys of blocks; nil: the layer sees only its window.
   let compressor: Compressor?

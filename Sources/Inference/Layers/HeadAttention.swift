@@ -15,7 +15,7 @@ struct HeadAttention {
   let scale: Float
   /// The limit of scores: for c > 0, they are c · tanh(score / c); 0: none.
   var scoreCap: Float = 0
-  /// One logit for each query head, which takes part in the softmax but attends to nothing.
+  /// One logit for each query head. It takes part in the softmax, but attends to nothing.
   let sinks: Row?
   let scratch: Scratch
   /// Room for threads that share a query's positions; nil: they never do.
