@@ -10,48 +10,48 @@ public struct TemplatePosition: Sendable, Hashable {
   static let start = TemplatePosition(line: 1, column: 1)
 }
 
-/// Why a template could not be read or rendered, and where in the template.
+/// Why a template could not be parsed or rendered, and where in the template.
 ///
-/// The messages are those of Jinja2 and of Python, so that what a template's author wrote about them still helps.
+/// The messages are those of Jinja2 and Python, so that explanations of these on the web still help.
 public struct JinjaError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// What sort of error it is. The names of Python's exceptions are in parentheses.
+  /// The kind of error. The names of Python's exceptions are in parentheses.
   public enum Kind: Sendable, Equatable {
     /// The template is not well formed (TemplateSyntaxError).
     case syntax
-    /// The template names a filter or a test that does not exist (TemplateAssertionError, TemplateRuntimeError).
+    /// The template uses a filter or a test that does not exist (TemplateAssertionError, TemplateRuntimeError).
     case unknownName
-    /// Something undefined was used as if it were a value (UndefinedError).
+    /// Something undefined was used like a value (UndefinedError).
     case undefined
-    /// An operation does not exist for these types (TypeError).
+    /// An operation is not possible with these types (TypeError).
     case type
-    /// An operation does not exist for these values (ValueError, LookupError).
+    /// An operation is not possible with these values (ValueError, LookupError).
     case value
     /// Division by zero, or a number out of range (ZeroDivisionError, OverflowError).
     case arithmetic
-    /// The template reached for what the sandbox keeps from it (SecurityError).
+    /// The template used something that the sandbox forbids (SecurityError).
     case security
     /// Another error of the template (TemplateRuntimeError, FilterArgumentError).
     case runtime
     /// The template refuses the conversation: it called `raise_exception`.
     case raised
-    /// A bound on templates is exceeded; see `JinjaLimits`.
+    /// A limit on templates was exceeded; see `JinjaLimits`.
     case limit
-    /// Jinja2 can do this and this engine cannot.
+    /// Jinja2 can do this, but this engine cannot.
     case unsupported
   }
 
-  /// What sort of error it is.
+  /// The kind of error.
   public let kind: Kind
-  /// What is wrong. If the template called `raise_exception`, its message.
+  /// What is wrong; for `raise_exception`, the message of the template.
   public let message: String
-  /// Where in the template.
+  /// The place in the template.
   public let position: TemplatePosition
 
   /// The place in the template, and what is wrong.
   public var description: String { "template line \(position.line), column \(position.column): \(message)" }
 }
 
-/// An error on its way to where the place in the template is known.
+/// An error whose place in the template is not known yet.
 struct Fault: Error {
   let kind: JinjaError.Kind
   let message: String

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Bounds on a template, which is code that came with a model and is not trusted.
+/// Limits on a template, which is code that comes with a model and is not trusted.
 ///
-/// The defaults let every known template render a conversation of a million characters; an endless loop ends within a second.
+/// With the defaults, every known template can render a conversation of a million characters, and an endless loop ends within a
+/// second.
 public struct JinjaLimits: Sendable {
-  /// The size of a template in Unicode scalars.
+  /// The largest size of a template, in Unicode scalars.
   public var templateSize = 1 << 20
-  /// How deeply statements, parentheses and brackets may be nested.
+  /// The largest depth of nested statements, parentheses and brackets.
   public var syntaxDepth = 64
-  /// How many steps a rendering may take: expressions evaluated, elements of lists made or visited.
+  /// The largest number of steps of a rendering, such as evaluating an expression, or making or visiting an element of a list.
   public var steps = 3_000_000
-  /// How deeply macros, loops and expressions may be entered when the template runs.
+  /// The largest depth of macros, loops and expressions that are running inside one another.
   public var callDepth = 400
-  /// How deeply lists and dictionaries may be nested.
+  /// The largest depth of nested lists and dictionaries.
   public var valueDepth = 160
-  /// How many characters all strings made while rendering may have together, the output included.
+  /// The largest number of characters in all strings made while rendering together, including the output.
   public var characters = 1 << 25
 
-  /// The default bounds.
+  /// Makes the default limits.
   public init() {}
 }

@@ -6,53 +6,53 @@ import JSON
 public struct PromptPiece: Sendable, Equatable {
   /// The text.
   public let text: String
-  /// Whether the template wrote it, rather than a message or another value that came with the request.
+  /// Whether the template wrote it. Otherwise it comes from a message or another value of the request.
   ///
-  /// Only what the template wrote may become special tokens: a special token has to lie within one such piece. Pieces
-  /// between special tokens are tokenized together, as the text that they make.
+  /// Only what the template wrote may become special tokens: a special token must lie within one such piece. The text between
+  /// special tokens is tokenized as a whole, even across pieces.
   public let isTemplate: Bool
 
-  /// A piece of a prompt.
+  /// Makes a piece of a prompt.
   public init(text: String, isTemplate: Bool) {
     self.text = text
     self.isTemplate = isTemplate
   }
 }
 
-/// A chat template in the language of Jinja, as Hugging Face transformers runs it.
+/// A chat template in Jinja, as Hugging Face transformers runs it.
 ///
-/// That is Jinja2's sandbox with immutable values, `trim_blocks`, `lstrip_blocks`, loop controls, the tag `generation`, the
-/// functions `raise_exception` and `strftime_now`, and a filter `tojson` that is Python's `json.dumps`. Reading one takes time
-/// linear in its size; it can then be rendered often, from several threads.
+/// This means Jinja2's sandbox with immutable values, `trim_blocks`, `lstrip_blocks`, loop controls, the tag `generation`, the
+/// functions `raise_exception` and `strftime_now`, and a filter `tojson` that is Python's `json.dumps`. Parsing takes time linear
+/// in the template's size. A parsed template can be rendered any number of times, also from several threads.
 ///
-/// Templates come with models and are not trusted: they reach nothing but the values given to `render`, and `JinjaLimits` bounds
+/// Templates come with models and are not trusted. They can access only the values given to `render`, and `JinjaLimits` limits
 /// their time and memory.
 public struct JinjaTemplate: Sendable {
   private let program: Program
   private let limits: JinjaLimits
 
-  /// Reads a template.
+  /// Parses a template.
   ///
-  /// - Throws: `JinjaError` where it is not well formed or too large.
+  /// - Throws: `JinjaError` if it is not well formed or too large.
   public init(_ source: String, limits: JinjaLimits = JinjaLimits()) throws(JinjaError) {
     var parser = try Parser(source, limits: limits)
     program = try parser.program()
     self.limits = limits
   }
 
-  /// The names of all variables, and of all else, that the template mentions.
+  /// The names of all variables, and all other names, in the template.
   public var names: Set<String> { Set(program.names) }
 
   /// Renders the template.
   ///
   /// - Parameters:
-  ///   - variables: `messages`, `tools`, `add_generation_prompt` and so on. transformers gives `tools` and `documents` always, as
-  ///     null where there are none.
-  ///   - trusted: the variables whose strings count as the template's own text, such as `bos_token`: the strings may become
+  ///   - variables: `messages`, `tools`, `add_generation_prompt` and so on. transformers always passes `tools` and `documents`, as
+  ///     null if there are none.
+  ///   - trusted: The variables whose strings count as the template's own text, such as `bos_token`, so that they may become
   ///     special tokens. All other strings are input.
-  ///   - date: what `strftime_now` formats.
-  /// - Returns: the prompt in pieces, none empty; two that follow each other differ in `isTemplate`.
-  /// - Throws: `JinjaError`; of kind `raised` where the template refuses the conversation.
+  ///   - date: What `strftime_now` formats; nil: calling it is an error.
+  /// - Returns: The prompt in pieces. None is empty, and consecutive ones differ in `isTemplate`.
+  /// - Throws: `JinjaError`; its kind is `raised` if the template refuses the conversation.
   public func render(
     _ variables: JSONObject, trusted: Set<String> = ["bos_token", "eos_token"], date: TemplateDate? = nil
   ) throws(JinjaError) -> [PromptPiece] {
@@ -82,13 +82,13 @@ public struct JinjaTemplate: Sendable {
   }
 }
 
-/// Turns the values of a request into those of the language, and marks their strings.
+/// Converts the values of a request to those of the template language, and marks their strings as input.
 private struct InputConversion {
   let limits: JinjaLimits
   let isTrusted: Bool
 
-  /// The roles that templates know. `'<|' ~ message.role ~ '|>'` is a common way to write a special token, so a role counts as
-  /// the template's own text if it is one of these.
+  /// The roles that templates know. `'<|' ~ message.role ~ '|>'` is a common way to write a special token, so a role counts as the
+  /// template's own text if it is one of these.
   private static let roles: Set<String> = [
     "system", "developer", "user", "assistant", "model", "tool", "function", "ipython", "observation", "environment", "context",
     "documents", "latest_reminder", "root", "platform",

@@ -3,16 +3,16 @@
 import Grammar
 import Tokenization
 
-/// Keeps an answer within a grammar: it says before each token which ones may come, and is told which one came.
+/// Keeps an answer within a grammar: before each token it says which tokens may come, and afterwards it is told which one came.
 ///
-/// Masks are kept by the matcher, so that most tokens of an answer allocate nothing.
+/// The matcher caches masks, so that most tokens of an answer allocate no memory.
 public final class AnswerConstraint {
   private let matcher: GrammarMatcher
   private let endTokens: [Int]
   /// The logits of the end tokens while a mask is applied.
   private var endLogits: [Float]
 
-  /// Seconds that masks have taken since `reset`.
+  /// Seconds spent on masks since `reset`.
   private(set) var seconds = 0.0
 
   /// A vocabulary prepared for any number of grammars.
@@ -20,8 +20,10 @@ public final class AnswerConstraint {
     fileprivate let trie: TokenTrie
     fileprivate let endTokens: [Int]
 
-    /// Takes the tokens that have a text. Control tokens are marked, so that only a `Language` that has them can choose them; those
-    /// that end an answer are not part of it.
+    /// Prepares the tokens that have a text.
+    ///
+    /// Control tokens are marked, so that only a `Language` that contains them can choose them. Tokens that end an answer are left
+    /// out.
     ///
     /// - Complexity: O(*n* log *n*) in the bytes of all tokens.
     public init(_ tokenizer: Tokenizer) {
@@ -33,7 +35,7 @@ public final class AnswerConstraint {
     private static func bytes(of token: Int32, _ tokenizer: Tokenizer) -> [UInt8] {
       if tokenizer.isEndOfGeneration(token) { return [] }
       let printed = tokenizer.bytes(of: token)
-      // A byte that no text has would pass for the one in front of control tokens.
+      // This byte occurs in no text. A token that contained it would look like a control token.
       if printed.contains(Grammar.controlByte) { return [] }
       if !printed.isEmpty { return Array(printed) }
       let shown = tokenizer.bytes(of: token, showsControl: true)
@@ -41,30 +43,31 @@ public final class AnswerConstraint {
     }
   }
 
-  /// A constraint at the beginning of an answer.
+  /// Makes a constraint at the beginning of an answer.
   public init(_ grammar: Grammar, _ vocabulary: Vocabulary) {
     matcher = GrammarMatcher(grammar, trie: vocabulary.trie)
     endTokens = vocabulary.endTokens
     endLogits = endTokens.map { _ in 0 }
   }
 
-  /// Goes back to the beginning of an answer.
+  /// Returns to the beginning of an answer.
   public func reset() {
     matcher.reset()
     seconds = 0
   }
 
-  /// Whether the answer so far is whole.
+  /// Whether the answer so far is complete by the grammar.
   public var isComplete: Bool { matcher.isComplete }
 
-  /// Whether the answer is whole and nothing can be added.
+  /// Whether the answer is complete and nothing can be added.
   package var mustEnd: Bool { matcher.mustEnd }
 
-  /// Takes the token that was chosen; false if it may not come, or ends the answer.
+  /// Adds the token that was chosen; returns false if the grammar does not allow it, or if it ends the answer.
   @discardableResult
   package func accept(_ token: Int32) -> Bool { matcher.accept(token: Int(token)) }
 
-  /// Sets the logits of all tokens to minus infinity that may not come next. A token that ends an answer may where the answer is whole.
+  /// Sets the logits of all tokens that may not come next to minus infinity. Tokens that end an answer are kept only if the answer
+  /// is complete.
   func apply(to logits: inout [Float]) {
     let start = ContinuousClock.now
     let isComplete = matcher.isComplete

@@ -5,27 +5,27 @@ import Inference
 import Synchronization
 import Tokenization
 
-/// Continues many prompts, several of them in each step, which reads the weights once for all.
+/// Continues many prompts, several in each step, so that the weights are read once for all of them.
 public struct BatchGenerator {
-  /// One prompt's answer.
+  /// The answer to one prompt.
   public struct Answer: Sendable {
-    /// Its number among the prompts.
+    /// The index of its prompt.
     public var prompt: Int
-    /// What the model said.
+    /// The text of the answer.
     public var text: String
-    /// Tokens of it.
+    /// The number of its tokens.
     public var tokenCount: Int
     /// Why it ended.
     public var reason: StopReason
-    /// Whether it is whole by its grammar; true without one.
+    /// Whether it is complete by its grammar; true without one.
     public var isComplete: Bool
   }
 
-  /// A prompt under way.
+  /// A prompt that is being answered.
   private struct Active {
     let prompt: Int
     let sequence: Int
-    /// The token that was chosen last; nil: the grammar allows what no token can write.
+    /// The token that was chosen last; nil: no token of the vocabulary can write what the grammar allows.
     var next: Int32?
     var sampler: Sampler
     var stream: TokenStream
@@ -36,26 +36,26 @@ public struct BatchGenerator {
     var reason: StopReason?
   }
 
-  /// Who answers.
+  /// The models that answer.
   public let group: ModelGroup
-  /// Its vocabulary.
+  /// The models' vocabulary.
   public let tokenizer: Tokenizer
-  /// Tokens of an answer at most; nil: until the model or the context ends it.
+  /// The largest number of tokens in an answer; nil: it ends when the model ends it or the context is full.
   public var maximumTokens: Int?
   /// Texts that end an answer.
   public var stopStrings: [String] = []
   /// Whether to continue after the model's end tokens.
   public var ignoresEnd = false
-  /// What each answer may be, and the vocabulary for it; nil: anything.
+  /// The grammar of each answer, and the vocabulary for it; nil: any text.
   public var constraint: (grammar: Grammar, vocabulary: AnswerConstraint.Vocabulary)?
 
-  /// As many prompts at a time as `group` keeps sequences.
+  /// Makes a generator that answers as many prompts at a time as `group` keeps sequences.
   public init(_ group: ModelGroup, _ tokenizer: Tokenizer) {
     self.group = group
     self.tokenizer = tokenizer
   }
 
-  /// The next prompt that nobody has begun.
+  /// The index of the next prompt that has not been started, shared by all models.
   private final class Queue: Sendable {
     private let next = Atomic<Int>(0)
 
@@ -65,11 +65,11 @@ public struct BatchGenerator {
     }
   }
 
-  /// Continues each prompt as it would be alone, and hands each answer to `body` when it is complete, one at a time.
+  /// Continues each prompt as if it were alone, and hands each complete answer to `body`, one at a time.
   ///
   /// - Parameters:
-  ///   - prompts: At least one token each.
-  ///   - isInterrupted: Asked before each step, from several threads where the group has several models.
+  ///   - prompts: Prompts of at least one token each.
+  ///   - isInterrupted: Asked before each step, from several threads if the group has several models.
   /// - Throws: `ModelError.contextFull` if a prompt does not fit, before anything is computed.
   public func run(
     _ prompts: [[Int32]], sampling: SamplingOptions, isInterrupted: () -> Bool, _ body: (Answer) -> Void
@@ -85,7 +85,7 @@ public struct BatchGenerator {
     }
   }
 
-  /// Answers prompts of the queue with one model until there are none left.
+  /// Answers prompts of the queue with one model until none are left.
   private func serve(
     _ model: Model, _ prompts: [[Int32]], _ queue: Queue, _ sampling: SamplingOptions, _ isInterrupted: () -> Bool,
     _ body: (Answer) -> Void
@@ -114,7 +114,7 @@ public struct BatchGenerator {
     }
   }
 
-  /// Reads a prompt into a sequence; nil if it was interrupted.
+  /// Reads a prompt into a sequence; returns nil if it was interrupted.
   private func begin(
     _ model: Model, _ prompt: [Int32], number: Int, _ sequence: Int, _ sampling: SamplingOptions, _ isInterrupted: () -> Bool
   ) throws(ModelError) -> Active? {
@@ -127,14 +127,14 @@ public struct BatchGenerator {
         prompt, into: sequence, isInterrupted: isInterrupted,
         { _, logits in next = sampler.sample(logits, after: prompt, within: constraint) })
     else { return nil }
-    // With a grammar, the vocabulary may be too small for it.
+    // With a grammar, it may be the vocabulary that cannot write what the grammar allows.
     guard next != nil || constraint != nil else { throw .noFiniteLogit }
     return Active(
       prompt: number, sequence: sequence, next: next, sampler: sampler, stream: TokenStream(tokenizer),
       stops: StopMatcher(stopStrings), constraint: constraint)
   }
 
-  /// Takes the token that was chosen last into the answer.
+  /// Adds the token that was chosen last to the answer, and notes if the answer ends with it.
   private func advance(_ active: inout Active, _ model: Model, _ isInterrupted: Bool) {
     guard let token = active.next else {
       active.reason = .noToken
@@ -163,11 +163,11 @@ public struct BatchGenerator {
     if active.reason != nil { active.text += active.stops.append(active.stream.finish()) + active.stops.finish() }
   }
 
-  /// Computes the next token of each prompt under way.
+  /// Computes the next token of each prompt in `active`.
   private func step(_ model: Model, _ active: inout [Active]) throws(ModelError) {
     let tokens = active.compactMap { prompt in prompt.next.map { (sequence: prompt.sequence, token: $0) } }
     var hasNoFiniteLogit = false
-    // Each sampler is changed in place: a copy of it would copy a vocabulary of numbers.
+    // Each sampler is changed in place, because copying one would copy a row as long as the vocabulary.
     try model.advance(tokens) { index, logits in
       active[index].next = active[index].sampler.sample(logits, within: active[index].constraint)
       if active[index].next == nil, active[index].constraint == nil { hasNoFiniteLogit = true }

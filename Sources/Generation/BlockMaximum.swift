@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Skips blocks of logits: a pass without branches tells that most blocks hold nothing that matters.
+/// Finds the maximum of a block of logits, in a pass without branches, so that blocks in which nothing matters can be skipped.
 enum BlockMaximum {
-  /// Logits in a block.
+  /// The number of logits in a block.
   static let blockSize = 256
 
-  /// The greatest logit in `start ..< end`, ignoring NaN; minus infinity if there is no other.
+  /// Returns the greatest logit in `start ..< end`, ignoring NaN; minus infinity if there is none.
   ///
   /// - Precondition: `0 <= start <= end <= logits.count`.
   static func of(_ logits: Span<Float>, from start: Int, to end: Int) -> Float {
     precondition(0 <= start && start <= end && end <= logits.count)
-    // Four maxima that do not wait for each other. A comparison with NaN is false. The bounds are checked above, once for all: a check
-    // for each logit would double the time.
+    // Four independent maxima do not wait for each other. A comparison with NaN is false. The bounds are checked once above,
+    // because a check for each logit would double the time.
     var (first, second, third, fourth) = (-Float.infinity, -Float.infinity, -Float.infinity, -Float.infinity)
     var index = start
     while index + 4 <= end {

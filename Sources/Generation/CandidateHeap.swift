@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Tokens with their logits, the best first; of equal ones the lowest id. Its memory is allocated once.
+/// Tokens with their logits, sorted from best to worst; of equal logits the lowest id is best. Its memory is allocated once.
 struct CandidateHeap {
   struct Candidate {
     var logit: Float
@@ -11,14 +11,14 @@ struct CandidateHeap {
     }
   }
 
-  /// The candidates; the best first after `keepBest`.
+  /// The candidates; sorted from best to worst after `keepBest`.
   private(set) var entries: [Candidate] = []
 
   init(capacity: Int) { entries.reserveCapacity(capacity) }
 
-  /// Takes the best `count` of all logits that are numbers above minus infinity.
+  /// Replaces the candidates by the best `count` of all logits that are numbers above minus infinity.
   ///
-  /// - Complexity: O(n log count), mostly one comparison a logit.
+  /// - Complexity: O(n log count), with mostly one comparison per logit.
   mutating func keepBest(_ count: Int, of logits: Span<Float>) {
     entries.removeAll(keepingCapacity: true)
     guard count > 0 else { return }
@@ -30,7 +30,7 @@ struct CandidateHeap {
     } else {
       for start in stride(from: 0, to: logits.count, by: BlockMaximum.blockSize) {
         let end = min(start + BlockMaximum.blockSize, logits.count)
-        // The root is the worst of those kept. A later token with the same logit is worse than it.
+        // The root is the worst candidate. A later token with the same logit is worse than it.
         if entries.count == count, !(BlockMaximum.of(logits, from: start, to: end) > entries[0].logit) { continue }
         for index in start..<end { offer(logits[index], index, count) }
       }
@@ -38,7 +38,7 @@ struct CandidateHeap {
     sort()
   }
 
-  /// Takes a logit if it is among the best `count` so far.
+  /// Adds a logit if it is among the best `count` so far.
   private mutating func offer(_ logit: Float, _ index: Int, _ count: Int) {
     let candidate = Candidate(logit: logit, token: Int32(truncatingIfNeeded: index))
     if entries.count < count {
@@ -51,7 +51,7 @@ struct CandidateHeap {
     }
   }
 
-  /// Takes all logits from `least` on that are above minus infinity, in the order of their ids.
+  /// Replaces the candidates by all logits that are at least `least` and above minus infinity, in the order of their ids.
   mutating func keepAll(of logits: Span<Float>, from least: Float) {
     entries.removeAll(keepingCapacity: true)
     for index in logits.indices where logits[index] >= least && logits[index] > -.infinity {
@@ -59,15 +59,15 @@ struct CandidateHeap {
     }
   }
 
-  /// Forgets those with logits below `least`.
+  /// Removes candidates with logits below `least`.
   mutating func removeWorse(than least: Float) {
     if least > -.infinity { entries.removeAll { $0.logit < least } }
   }
 
-  /// Forgets all but the first `count`.
+  /// Removes all but the first `count` candidates.
   mutating func truncate(to count: Int) { entries.removeLast(entries.count - min(count, entries.count)) }
 
-  /// Heap sort: the worst goes to the end, and so on.
+  /// Sorts by heap sort: the worst candidate is moved to the end, then the worst of the rest, and so on.
   private mutating func sort() {
     var end = entries.count
     while end > 1 {

@@ -3,22 +3,22 @@
 import Glibc
 import Inference
 
-/// How well a model predicts a text, over the chunks that were judged so far.
+/// Measures how well a model predicts a text, over the chunks added so far.
 ///
-/// As llama-perplexity does it: the second half of each chunk is judged.
+/// Like llama-perplexity, it judges the second half of each chunk.
 public struct Evaluation {
   /// The model.
   public let model: Model
-  /// The token that each chunk begins with in the place of its first; nil: none.
+  /// The token that replaces the first one of each chunk; nil: none.
   public let begin: Int32?
-  /// Of the tokens that were judged, minus the natural logarithm of the probability that the model gave them.
+  /// The mean, over the tokens judged, of the negative natural logarithm of the probability that the model gave them.
   public private(set) var negativeLogLikelihood = MeanWithError()
-  /// The Kullback-Leibler divergences from the reference's predictions, in nats.
+  /// The mean Kullback-Leibler divergence from the reference's predictions, in nats.
   public private(set) var divergence = MeanWithError()
-  /// The largest of them.
+  /// The largest divergence.
   public private(set) var largestDivergence = 0.0
 
-  /// Nothing judged yet.
+  /// Makes an evaluation of nothing so far.
   public init(_ model: Model, begin: Int32?) {
     self.model = model
     self.begin = begin
@@ -31,7 +31,7 @@ public struct Evaluation {
   ///
   /// - Parameters:
   ///   - tokens: The chunk, at least two tokens.
-  ///   - offset: How many tokens of the text come before it.
+  ///   - offset: The number of tokens in the text before the chunk.
   ///   - reference: What the predictions are compared with; nil: nothing.
   public mutating func add(_ tokens: [Int32], offset: Int, _ reference: ReferenceLogits? = nil) throws(ModelError) {
     var input = tokens
@@ -59,12 +59,12 @@ public struct Evaluation {
 
 /// What a model's predictions are compared with.
 public enum ReferenceLogits {
-  /// Another model's.
+  /// The predictions of another model.
   case model(Model)
-  /// A file's.
+  /// The logits in a file.
   case file(LogitsFile)
 
-  /// Hands the logits of a chunk's positions from `first` to `body`.
+  /// Hands the logits of a chunk's positions, from `first` on, to `body`.
   func read(
     _ chunk: [Int32], offset: Int, first: Int, _ body: (_ position: Int, _ logits: Span<Float>) -> Void
   ) throws(ModelError) {

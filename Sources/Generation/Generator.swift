@@ -5,58 +5,58 @@ import Inference
 
 /// Why an answer ended.
 public enum StopReason: String, Sendable {
-  /// The model said so.
+  /// The model ended it, or its grammar allows nothing more.
   case endOfText = "end"
-  /// As many tokens as were asked for.
+  /// It has as many tokens as were asked for.
   case length
   /// The context is full.
   case context
-  /// A stop string came.
+  /// A stop string occurred.
   case stopString = "stop"
-  /// The grammar allows what no token of the vocabulary can write.
+  /// No token of the vocabulary can write what the grammar allows.
   case noToken = "no_token"
-  /// The caller asked to stop.
+  /// The caller interrupted it.
   case interrupted
 }
 
-/// What one answer took.
+/// One answer, with its times and counts.
 public struct GenerationResult: Sendable {
   /// Why it ended.
   public var reason: StopReason
-  /// Tokens of the prompt that had to be computed.
+  /// The number of the prompt's tokens that had to be computed.
   public var promptTokens: Int
-  /// Tokens of the answer.
+  /// The tokens of the answer.
   public var tokens: [Int32] = []
   /// Seconds until the first token.
   public var promptSeconds = 0.0
-  /// Seconds from then on.
+  /// Seconds from the first token on.
   public var decodeSeconds = 0.0
-  /// Seconds of these for finding out which tokens a grammar allows.
+  /// Seconds, within these, spent on finding which tokens a grammar allows.
   public var constraintSeconds = 0.0
-  /// What came of proposals; nil: nothing was to be proposed.
+  /// The outcome of proposals; nil: there was no drafter.
   public var draft: DraftCount?
-  /// Whether the answer is whole by its grammar; true without one.
+  /// Whether the answer is complete by its grammar; true without one.
   public var isComplete = true
-  /// Bytes that crossed the nodes while the prompt was read.
+  /// Bytes that crossed between nodes while the prompt was read.
   public var promptCrossedByteCount = 0
-  /// Bytes that crossed the nodes from then on.
+  /// Bytes that crossed between nodes after that.
   public var decodeCrossedByteCount = 0
 
   /// Prompt tokens per second.
   public var promptRate: Double { promptSeconds > 0 ? Double(promptTokens) / promptSeconds : 0 }
-  /// Answer tokens per second; the first one comes out of the prompt.
+  /// Answer tokens per second, without the first token, which comes from the prompt.
   public var decodeRate: Double { decodeSeconds > 0 ? Double(max(0, tokens.count - 1)) / decodeSeconds : 0 }
-  /// Bytes that crossed the nodes for each token computed after the prompt; nil if there was none.
+  /// Bytes that crossed between nodes for each token computed after the prompt; nil if there was none.
   public var crossedBytesPerToken: Int? { tokens.count > 1 ? decodeCrossedByteCount / (tokens.count - 1) : nil }
 }
 
 /// Continues a sequence token by token.
 public struct Generator {
-  /// Who answers.
+  /// The model that answers.
   public let model: Model
-  /// Its vocabulary.
+  /// The model's vocabulary.
   public let tokenizer: Tokenizer
-  /// Tokens of an answer at most; nil: until the model or the context ends it.
+  /// The largest number of tokens in an answer; nil: it ends when the model ends it or the context is full.
   public var maximumTokens: Int?
   /// Texts that end an answer.
   public var stopStrings: [String] = []
@@ -64,13 +64,13 @@ public struct Generator {
   public var shownControl: Set<Int32> = []
   /// Whether to continue after the model's end tokens.
   public var ignoresEnd = false
-  /// What an answer may be; nil: anything.
+  /// The constraint of answers; nil: any text.
   public var constraint: AnswerConstraint?
 
-  /// Proposes tokens, so that one step may yield several; nil: nothing does.
+  /// What proposes tokens, so that one step may yield several; nil: nothing.
   public var drafter: Drafter?
 
-  /// Answers of `model`, without limits.
+  /// Makes a generator of answers without limits.
   public init(_ model: Model, _ tokenizer: Tokenizer) {
     self.model = model
     self.tokenizer = tokenizer
@@ -81,9 +81,10 @@ public struct Generator {
   /// - Parameters:
   ///   - prompt: At least one token.
   ///   - sampler: Chooses the tokens. It is told the prompt once the prompt is read, and each token of the answer.
-  ///   - isInterrupted: Asked before each step. If the prompt is not read yet, the sequence and the sampler are left as they were.
-  ///   - emit: Called with each token and the text that became complete with it; at last with what was kept back, and no token.
-  /// - Throws: `ModelError.contextFull` if the prompt does not fit.
+  ///   - isInterrupted: Asked before each step. If it returns true before the prompt is read, the sequence and the sampler are left
+  ///     as they were.
+  ///   - emit: Called with each token and the text that it completed; at the end with any text held back, and no token.
+  /// - Throws: `ModelError.contextFull` if the prompt does not fit; `noFiniteLogit` if the model computes no usable numbers.
   public func run(
     prompt: [Int32], sequence: Int = 0, sampler: inout Sampler, isInterrupted: () -> Bool,
     emit: (_ token: Int32?, _ text: String) -> Void
@@ -115,7 +116,7 @@ public struct Generator {
     result.promptCrossedByteCount = model.crossedByteCount - crossedBefore
     var stream = TokenStream(tokenizer, shown: shownControl)
     var stops = StopMatcher(stopStrings)
-    /// Takes a token that was chosen after `length` tokens, and says why the answer ends with it, if it does.
+    /// Adds a token that was chosen after `length` tokens, and returns the reason if the answer ends with it.
     func take(_ token: Int32, after length: Int, _ sampler: inout Sampler) -> StopReason? {
       result.tokens.append(token)
       sampler.accept(token)
@@ -126,12 +127,12 @@ public struct Generator {
       if constraint?.mustEnd == true { return .endOfText }
       return reasonToStop(result, stops, length, isInterrupted)
     }
-    // The tokens of a step: the one that was chosen, and what is proposed to follow it.
+    // The tokens of a step: the one that was chosen, followed by proposals.
     var (step, draft): ([Int32], [Int32]) = ([], [])
     while true {
       let length = model.length(of: sequence)
       guard let token = next else {
-        // The model's numbers may be good, and the vocabulary too small for the grammar.
+        // The logits may be finite while the vocabulary cannot write what the grammar allows.
         guard constraint != nil, hasNumbers else { throw .noFiniteLogit }
         result.reason = .noToken
         break
@@ -185,7 +186,7 @@ public struct Generator {
     return nil
   }
 
-  /// Proposals of a step at most, after so many tokens: no more than the answer, the context and the step have room for.
+  /// Returns the largest number of proposals after `length` tokens for which answer, context and step have room.
   private func draftLimit(_ result: GenerationResult, _ length: Int) -> Int {
     let left = maximumTokens.map { $0 - result.tokens.count } ?? .max
     return min(min(left, model.contextLength - length, model.logitRows, model.batchSize) - 1, model.mostTentativeTokens)

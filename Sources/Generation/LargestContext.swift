@@ -5,7 +5,8 @@ import PackFormat
 import PackRuntime
 
 extension ModelGroup {
-  /// The same error; if it is a lack of memory that a shorter context would end, with the longest context that there is room for.
+  /// Returns an error that also names the longest context that fits, if memory is short but would suffice for a shorter context.
+  /// Otherwise returns the error itself.
   ///
   /// - Complexity: O(log(context)) calculations of the models' sizes, each O(tensors).
   static func naming(
@@ -24,7 +25,7 @@ extension ModelGroup {
       shorter.contextLength = contextLength
       return (try? byteCounts(pack, replicas, teams: teams, options: shorter)).map(room) ?? false
     }
-    // The cache holds whole blocks of 16 positions.
+    // The cache consists of blocks of 16 positions.
     var (low, high) = (0, ((options.contextLength ?? 4096) - 1) / 16)
     while low < high {
       let middle = (low + high + 1) / 2

@@ -4,10 +4,10 @@ import Glibc
 
 /// A prediction of the next token: the natural logarithm of each token's probability.
 public struct LogProbabilities: Sendable {
-  /// One value for each token, 0 or less; minus infinity for a token that cannot come.
+  /// One value for each token, at most 0; minus infinity for a token that cannot come.
   public let values: [Double]
 
-  /// The prediction that logits stand for: their softmax, computed in double precision.
+  /// Makes the prediction that logits stand for: the logarithm of their softmax, in double precision.
   ///
   /// - Complexity: O(vocabulary).
   public init(_ logits: Span<Float>) {
@@ -19,7 +19,7 @@ public struct LogProbabilities: Sendable {
     values = logits.indices.map { Double(logits[$0]) - shift }
   }
 
-  /// A prediction given by its logarithms.
+  /// Makes a prediction from its logarithms.
   public init(values: [Double]) { self.values = values }
 
   /// The logarithm of one token's probability.
@@ -27,7 +27,7 @@ public struct LogProbabilities: Sendable {
   /// - Precondition: `0 <= token < values.count`.
   public subscript(token: Int) -> Double { values[token] }
 
-  /// The Kullback-Leibler divergence of this prediction from the true one, in nats.
+  /// Returns the Kullback-Leibler divergence of this prediction from the true one, in nats.
   ///
   /// - Parameter truth: A prediction over the same tokens.
   public func divergence(from truth: LogProbabilities) -> Double {

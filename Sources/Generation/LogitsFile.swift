@@ -4,15 +4,15 @@ import Glibc
 import Inference
 import PackRuntime
 
-/// A file of logits: float32, little endian, a row of the vocabulary's size for each token.
+/// A file of logits: float32, little endian, with one row as long as the vocabulary for each token.
 public final class LogitsFile {
   private let path: String
   private let vocabularySize: Int
   private let file: CInt
 
-  /// Opens the logits of `tokens` tokens.
+  /// Opens a file with the logits of `tokens` tokens.
   ///
-  /// - Throws: `ModelError.runtime` if the file cannot be read, or has another size.
+  /// - Throws: `ModelError.runtime` if the file cannot be read, or does not have exactly that size.
   public init(_ path: String, tokens: Int, vocabularySize: Int) throws(ModelError) {
     self.path = path
     self.vocabularySize = vocabularySize
@@ -29,11 +29,11 @@ public final class LogitsFile {
 
   deinit { close(file) }
 
-  /// The logits at a position of the text.
+  /// Returns the logits at a position of the text.
   func row(_ position: Int) throws(ModelError) -> [Float] {
     let size = vocabularySize * MemoryLayout<Float>.stride
     var row = [Float](repeating: 0, count: vocabularySize)
-    // The array has `size` bytes, and any bits are a float.
+    // The array has `size` bytes, and any bits are a valid float.
     let count = unsafe row.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, size, position * size) }
     guard count == size else {
       throw Self.failure(path, "read the logits of position \(position)", count < 0 ? Self.message(errno) : "it ends")

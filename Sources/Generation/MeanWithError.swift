@@ -2,15 +2,15 @@
 
 /// The mean of a stream of values, and its standard error.
 public struct MeanWithError: Sendable {
-  /// Values so far.
+  /// The number of values so far.
   public private(set) var count = 0
   private var sum = 0.0
   private var squares = 0.0
 
-  /// No value yet.
+  /// Makes a stream without values.
   public init() {}
 
-  /// Takes one more value.
+  /// Adds a value.
   public mutating func add(_ value: Double) {
     count += 1
     sum += value

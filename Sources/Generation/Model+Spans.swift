@@ -4,7 +4,7 @@ import Inference
 
 /// The steps of a model, with rows of logits as spans.
 ///
-/// A row is good until the body returns. A span cannot outlive the body, so that the compiler keeps what a pointer leaves to the reader.
+/// A row is valid until the body returns. The compiler enforces that for a span, while a pointer would leave it to the reader.
 extension Model {
   /// Appends tokens to a sequence; see `append(_:to:logitsFrom:tentative:isInterrupted:_:)`.
   @discardableResult
@@ -19,7 +19,7 @@ extension Model {
     }
   }
 
-  /// Guesses what follows a token; see `predict(_:after:offset:_:)`.
+  /// Predicts what follows a token; see `predict(_:after:offset:_:)`.
   package func foresee(
     _ token: Int32, after sequence: Int, offset: Int, _ body: (_ logits: Span<Float>) -> Void
   ) throws(ModelError) {

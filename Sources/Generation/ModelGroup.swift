@@ -5,20 +5,22 @@ import PackFormat
 import PackRuntime
 import Synchronization
 
-/// The model of a pack as it runs: one that all nodes compute together, or, where a mirror has several sequences to run, one for
-/// each node, which computes its own sequences alone and does not wait for other nodes.
+/// The models of a pack while it runs.
+///
+/// Usually one model is computed by all nodes together. If a mirrored pack runs several sequences, each node has its own model,
+/// which computes its own sequences and does not wait for other nodes.
 public final class ModelGroup {
-  /// At least one.
+  /// The models; at least one.
   public let models: [Model]
-  /// A thread on each model's node, which asks the model for its steps; nil where there is one model.
+  /// One thread on each model's node, which asks the model for its steps; nil if there is one model.
   private let hosts: Teams?
 
-  /// Sequences that are kept at the same time, in all models.
+  /// The number of sequences that are kept at the same time, in all models.
   public var sequenceCount: Int { models.reduce(0) { $0 + $1.sequenceCount } }
 
-  /// Makes the model, or the models, of weights that lie in memory for `teams`.
+  /// Makes the models for weights that are in memory for `teams`.
   ///
-  /// - Parameter options: Their sequences are divided over the models.
+  /// - Parameter options: The options of all models together; its sequences are divided among them.
   init(_ weights: MappedPack, teams: Teams, options: ModelOptions) throws(ModelError) {
     let metadata = weights.metadata
     let parts = Self.parts(weights.pack.manifest.placement, teams.plan, options)
@@ -42,10 +44,10 @@ public final class ModelGroup {
 
   /// One model of the group.
   private struct Part {
-    /// The team that computes it alone, from its replica; nil: all teams compute it.
+    /// The index of the team that computes it alone, from its replica; nil: all teams compute it.
     var replica: Int?
     var teams: TeamPlan
-    /// With its own number of sequences.
+    /// The options, with this model's own number of sequences.
     var options: ModelOptions
   }
 
@@ -59,13 +61,14 @@ public final class ModelGroup {
     }
   }
 
-  /// Bytes by node that the group's models will take in addition to the weights, known before these are read.
+  /// Returns, for each node, the bytes that the group's models will take in addition to the weights. The weights need not be in
+  /// memory yet.
   ///
-  /// - Throws: What would prevent the models from being made, as far as that shows without the weights.
+  /// - Throws: What would keep the models from being made, as far as that can be seen without the weights.
   static func byteCounts(
     _ pack: Pack, _ replicas: ReplicaPlan, teams: TeamPlan, options: ModelOptions
   ) throws(ModelError) -> [Int: Int] {
-    // Addresses that are never read stand in for the weights.
+    // Addresses that are never read stand in for those of the weights.
     let nowhere = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
     defer { unsafe nowhere.deallocate() }
     let bases = unsafe replicas.replicas.map { _ in UnsafeRawPointer(nowhere) }
@@ -80,10 +83,10 @@ public final class ModelGroup {
     return counts
   }
 
-  /// Runs `body` for each model, all at the same time, each on a thread of its model's node.
+  /// Runs `body` for each model at the same time, each on a thread of the model's node.
   ///
-  /// - Parameter body: Must not use another model than the one it is given.
-  /// - Throws: The first error, when all have ended.
+  /// - Parameter body: Must not use any model other than the one it gets.
+  /// - Throws: The first error, after all have ended.
   public func forEachModel(_ body: (Model) throws(ModelError) -> Void) throws(ModelError) {
     guard let hosts else { return try body(models[0]) }
     let failure = Mutex<ModelError?>(nil)

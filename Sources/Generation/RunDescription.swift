@@ -4,7 +4,8 @@ import JSON
 import PackFormat
 import PackRuntime
 
-/// What does not change while a session runs, for `packrun top`: the pack, where its replicas lie, and what a step of each model reads.
+/// What does not change while a session runs, for `packrun top`: the pack, where its replicas are, and what a step of each model
+/// reads.
 struct RunDescription {
   private let session: Session
 
@@ -25,7 +26,7 @@ struct RunDescription {
     return Array(document.compact.utf8)
   }
 
-  /// For each model, its nodes: the threads there, and the bytes of weights that they read in a step.
+  /// For each model, its nodes with their threads and the bytes of weights that these read in a step.
   private var lanes: [JSONValue] {
     session.stepReadings.map { readings in
       .array(

@@ -4,9 +4,9 @@ import Glibc
 
 /// Chooses the next token from the logits.
 ///
-/// In this order: penalties, biases, what a constraint forbids, top-k, top-p, min-p, temperature, a random choice. With temperature 0, the likeliest
-/// token; among equals the lowest id. The same options, logits and earlier tokens give the same token on every machine
-/// whose `exp` is the same. All memory is allocated at the beginning, but for the constraint's.
+/// It applies, in this order: penalties, biases, the constraint, top-k, top-p, min-p, temperature, a random choice. With
+/// temperature 0 it takes the likeliest token; of equal ones the lowest id. The same options, logits and earlier tokens give the
+/// same token on every machine with the same `exp`. Its memory is allocated at the beginning, except what a constraint needs.
 public struct Sampler: Sendable {
   /// The options.
   public let options: SamplingOptions
@@ -16,16 +16,16 @@ public struct Sampler: Sendable {
   private let penalises: Bool
   /// Whether the answer's tokens are counted.
   private let counts: Bool
-  /// The logits as they are changed before one is chosen.
+  /// The adjusted logits from which one is chosen.
   private var adjusted: [Float]
   private var candidates: CandidateHeap
-  /// The last tokens, a ring; `oldest` is where the next one goes once it is full.
+  /// The last tokens, as a ring buffer; once it is full, `oldest` is the index of the next one.
   private var recent: [Int32] = []
   private var oldest = 0
-  /// How often the answer has each of its tokens.
+  /// How often each token occurs in the answer.
   private var occurrences: [Int32: Int] = [:]
 
-  /// Sets memory aside for logits of `vocabularySize` tokens.
+  /// Allocates memory for logits of `vocabularySize` tokens.
   public init(_ options: SamplingOptions, vocabularySize: Int) {
     self.options = options
     self.vocabularySize = vocabularySize
@@ -61,24 +61,24 @@ public struct Sampler: Sendable {
     }
   }
 
-  /// Notes the tokens of a prompt, and chooses the one after it.
+  /// Notes the tokens of a prompt, and chooses the token after it.
   mutating func sample(_ logits: Span<Float>, after prompt: [Int32], within constraint: AnswerConstraint? = nil) -> Int32? {
     accept(prompt: prompt)
     return sample(logits, within: constraint)
   }
 
-  /// The next token; it is not noted yet (`accept`).
+  /// Chooses the next token, but does not note it; for that, call `accept`.
   ///
   /// - Parameters:
   ///   - logits: One for each token of the vocabulary; NaN is ignored.
-  ///   - constraint: What may come next.
+  ///   - constraint: Limits which tokens may come next.
   /// - Returns: nil if no logit is above minus infinity: the model computed no usable numbers, or the constraint allows no token.
-  /// - Complexity: O(vocabulary), without allocation; top-p without top-k sorts what it keeps.
+  /// - Complexity: O(vocabulary), without allocation; top-p without top-k sorts the tokens that it keeps.
   public mutating func sample(_ logits: Span<Float>, within constraint: AnswerConstraint? = nil) -> Int32? {
     let adjusts = penalises || counts || !options.logitBias.isEmpty
     guard adjusts || constraint != nil, logits.count == vocabularySize else { return choose(logits) }
     if adjusted.isEmpty { adjusted = [Float](repeating: 0, count: vocabularySize) }
-    // Taken out for the call, so that the span does not overlap the access to self.
+    // Swapped out during the call, so that the span does not overlap the access to self.
     var values: [Float] = []
     swap(&values, &adjusted)
     for index in logits.indices { values[index] = logits[index] }
@@ -96,7 +96,7 @@ public struct Sampler: Sendable {
   private func penalise(_ logits: Span<Float>, _ penalised: inout [Float]) {
     for token in recent {
       let index = Int(token)
-      // From the original, so that a token that occurs twice is not penalised twice.
+      // Reads the original logit, so that a token that occurs twice is not penalised twice.
       let logit = logits[index]
       penalised[index] = logit > 0 ? logit / options.repetitionPenalty : logit * options.repetitionPenalty
     }
@@ -124,7 +124,7 @@ public struct Sampler: Sendable {
     return draw(best)
   }
 
-  /// Top-p among all tokens. It usually leaves few, so the best are sought in growing numbers instead of sorting all.
+  /// Applies top-p to all tokens. It usually leaves few, so growing numbers of the best are tried instead of sorting all.
   private mutating func keepNucleus(_ logits: Span<Float>, _ best: Float) {
     var total = 0.0
     for index in logits.indices where logits[index] > -.infinity { total += exp(Double(logits[index] - best)) }
@@ -136,7 +136,8 @@ public struct Sampler: Sendable {
     }
   }
 
-  /// Drops the candidates after those that together have this much probability (not normalised); false if all have less.
+  /// Drops the candidates after those that together reach this much (unnormalised) probability; returns false if all together do
+  /// not reach it.
   private mutating func cut(reaching goal: Double, _ best: Float) -> Bool {
     var reached = 0.0
     var count = 0
@@ -163,7 +164,7 @@ public struct Sampler: Sendable {
     return candidates.entries.last?.token
   }
 
-  /// The index of the greatest logit, the lowest among equals; nil if none is a number above minus infinity.
+  /// Returns the index of the greatest logit, of equal ones the lowest; nil if no logit is a number above minus infinity.
   public static func likeliest(_ logits: Span<Float>) -> Int32? {
     var best = -Float.infinity
     var block = 0

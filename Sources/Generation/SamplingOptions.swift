@@ -2,28 +2,28 @@
 
 /// How the next token is chosen from the logits.
 public struct SamplingOptions: Sendable, Hashable {
-  /// Divides the logits: below 1 the likely tokens gain, above 1 the unlikely ones. 0 always takes the likeliest token.
+  /// What logits are divided by: below 1 likely tokens gain, above 1 unlikely ones do. 0 always takes the likeliest token.
   public var temperature: Float
-  /// Only this many of the likeliest tokens stay; 0 for all.
+  /// The number of likeliest tokens that are kept; 0: all.
   public var topK: Int
-  /// Only the likeliest tokens stay whose probabilities together reach this; 1 for all.
+  /// The probability that the kept likeliest tokens must together reach; 1: all are kept.
   public var topP: Float
-  /// Only tokens stay that are at least this fraction as probable as the likeliest; 0 for all.
+  /// The fraction of the likeliest token's probability that a token needs to be kept; 0: all are kept.
   public var minP: Float
-  /// Divides positive logits of recent tokens, and multiplies negative ones; 1 for none.
+  /// What positive logits of recent tokens are divided by, and negative ones multiplied by; 1: off.
   public var repetitionPenalty: Float
-  /// How many of the last tokens count as recent.
+  /// The number of last tokens that count as recent.
   public var repetitionWindow: Int
-  /// Taken from the logits of all tokens that the answer has already; 0 for nothing.
+  /// What is subtracted from the logits of all tokens that already occur in the answer; 0: off.
   public var presencePenalty: Float = 0
-  /// Taken from the logits of the tokens that the answer has already, once for each time that it has them; 0 for nothing.
+  /// What is subtracted from a token's logit for each time that it occurs in the answer; 0: off.
   public var frequencyPenalty: Float = 0
-  /// Added to the logits of these tokens; minus infinity forbids one.
+  /// What is added to the logits of these tokens; minus infinity forbids one.
   public var logitBias: [Int32: Float] = [:]
   /// The seed of the random numbers.
   public var seed: UInt64
 
-  /// The defaults are those of llama.cpp's programs.
+  /// Makes options with the defaults of llama.cpp's programs.
   public init(
     temperature: Float = 0.8, topK: Int = 40, topP: Float = 0.95, minP: Float = 0.05, repetitionPenalty: Float = 1,
     repetitionWindow: Int = 64, seed: UInt64 = 0
@@ -37,10 +37,10 @@ public struct SamplingOptions: Sendable, Hashable {
     self.seed = seed
   }
 
-  /// Always the likeliest token.
+  /// Options that always choose the likeliest token.
   public static let greedy = SamplingOptions(temperature: 0)
 
-  /// What is wrong with the options, in one line; nil if nothing is.
+  /// What is wrong with the options, in one line; nil: nothing.
   public var complaint: String? {
     if !(temperature >= 0 && temperature.isFinite) { return "temperature is \(temperature); it must be 0 or more" }
     if topK < 0 { return "top-k is \(topK); it must be 0 (off) or more" }

@@ -5,47 +5,48 @@ import Inference
 import PackFormat
 import PackRuntime
 
-/// How to run a pack.
+/// The options for running a pack.
 public struct SessionOptions: Sendable {
   /// Threads, CPUs and nodes.
   public var teams = TeamPlan.Options()
-  /// Teams that share the first node's CPUs, for trying a pack of several nodes on a machine with one; nil: a team for each node.
+  /// The number of teams that share the first node's CPUs, for trying a pack of several nodes on a machine with one; nil: a team
+  /// for each node.
   public var simulatedTeams: Int?
-  /// Where the weights lie.
+  /// Where the weights are placed.
   public var memory = MemoryOptions()
   /// Context, batch, sequences, instruction set.
   public var model = ModelOptions()
 
-  /// Everything chosen by the pack and the machine.
+  /// Makes options with defaults that depend only on the pack and the machine.
   public init() {}
 }
 
-/// A pack opened, its weights placed, its threads started, its model ready.
+/// An open pack with its weights placed, its threads started and its model ready.
 public final class Session {
   /// The pack.
   public let pack: Pack
   let options: SessionOptions
-  /// Its threads.
+  /// The threads.
   public let teams: Teams
-  /// Its weights in memory.
+  /// The weights in memory.
   public let weights: MappedPack
-  /// The models, ready to compute: one, unless the pack is a mirror and several sequences are to run.
+  /// The models, ready to compute: one, unless the pack is mirrored and runs several sequences.
   public let group: ModelGroup
-  /// The only model, or the first node's.
+  /// The only model, or that of the first node.
   public var model: Model { group.models[0] }
-  /// What `packrun top` reads, as long as this session lives; nil where the kernel refuses it.
+  /// What `packrun top` reads, as long as this session lives; nil if the kernel refuses it.
   private var board: RunBoard?
 
   /// Opens the pack at `path`.
   ///
-  /// - Throws: What prevents it; before any thread is started if it is the pack.
+  /// - Throws: What prevents it. Errors of the pack are thrown before any thread is started.
   public convenience init(_ path: String, options: SessionOptions = SessionOptions()) throws(ModelError) {
     let pack: Pack
     do { pack = try Pack.open(path) } catch { throw .runtime(.pack(error)) }
     try self.init(pack, options: options)
   }
 
-  /// Places an open pack.
+  /// Places the weights of an open pack, and starts its threads.
   public init(_ pack: Pack, options: SessionOptions = SessionOptions()) throws(ModelError) {
     self.pack = pack
     self.options = options
@@ -58,7 +59,7 @@ public final class Session {
       plan = try Self.plan(nodeCount: isSharded ? pack.manifest.nodeCount : nil, options)
       replicas = try ReplicaPlan(pack.manifest, teams: plan, nodeMap: memory.nodeMap)
     } catch { throw .runtime(error) }
-    // Anything wrong with the model shows before its weights are read.
+    // Any error in the model is thrown before its weights are read.
     memory.reserved = try ModelGroup.byteCounts(pack, replicas, teams: plan, options: options.model)
     do {
       teams = try Teams(plan: plan)
@@ -77,7 +78,7 @@ public final class Session {
       throw .badOption(.teams, value: "\(teams)", problem: "between 1 and 64 can be simulated")
     }
     let whole = try TeamPlan(Topology.read(), nodeCount: 1, options: options.teams).teams[0]
-    // All threads, divided among the teams, at least one each.
+    // All threads are divided among the teams, at least one each.
     return TeamPlan(
       teams: (0..<teams).map { team in
         let threads = max(1, whole.cpus.count * (team + 1) / teams - whole.cpus.count * team / teams)
@@ -86,7 +87,7 @@ public final class Session {
       })
   }
 
-  /// What could not be arranged as it should be, and what costs speed or quality.
+  /// What could not be arranged as requested, and what costs speed or quality.
   public var notes: [Note] {
     var notes = weights.notes
     if options.simulatedTeams == nil, teams.plan.isOversubscribed {

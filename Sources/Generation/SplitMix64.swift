@@ -10,7 +10,7 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
   /// Starts the sequence of `seed`.
   public init(seed: UInt64) { state = seed }
 
-  /// The next 64 random bits.
+  /// Returns the next 64 random bits.
   public mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     var mixed = state
@@ -19,6 +19,6 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
     return mixed ^ mixed >> 31
   }
 
-  /// A number in 0 ..< 1, a multiple of 2^-53.
+  /// Returns a number in 0 ..< 1, a multiple of 2^-53.
   public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 }

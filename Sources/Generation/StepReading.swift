@@ -2,18 +2,18 @@
 
 import PackRuntime
 
-/// What a step of a model reads of its weights on one node.
+/// The weights that a step of a model reads on one node.
 public struct StepReading: Sendable, Hashable {
-  /// The node whose threads read its own memory.
+  /// The node whose threads read its memory.
   public var node: Int
-  /// How many threads there are.
+  /// The number of its threads.
   public var threads: Int
-  /// Bytes of weights: of experts, those that one token chooses, so a step of several tokens reads at least these.
+  /// Bytes of weights. Of experts, only those that one token chooses count, so a step of several tokens reads at least this much.
   public var byteCount: Int
 }
 
 extension Session {
-  /// What a step of each model reads, by node.
+  /// The weights that a step of each model reads, by node.
   public var stepReadings: [[StepReading]] {
     let bytes = Double(TokenCost(self).weightByteCount)
     let teams = teams.plan.teams

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Finds stop strings in a text that comes in pieces, wherever the pieces are cut.
+/// Finds stop strings in a text that comes in pieces, however it is divided.
 ///
-/// Text that may be the beginning of a stop string waits until it is one or cannot become one. The stop string that is
-/// complete first counts, and of those the longest; that string and what follows are not returned.
+/// Text that may be the beginning of a stop string is held back until that is decided. The stop string that is complete first is
+/// used, and of several the longest. That string and what follows are not returned.
 public struct StopMatcher: Sendable {
   private let stops: [[UInt8]]
   private var pending: [UInt8] = []
   /// Whether a stop string has been seen; nothing is returned afterwards.
   public private(set) var isStopped = false
 
-  /// Looks for any of `stops`; empty ones are ignored.
+  /// Makes a matcher of `stops`; empty ones are ignored.
   public init(_ stops: [String]) {
     self.stops = stops.map { Array($0.utf8) }.filter { !$0.isEmpty }
   }
 
-  /// Takes the next piece and returns the text that is now known to belong to the answer.
+  /// Adds the next piece and returns the text that is now known to belong to the answer.
   ///
   /// - Complexity: O(piece · total length of the stop strings).
   public mutating func append(_ piece: String) -> String {
@@ -33,10 +33,10 @@ public struct StopMatcher: Sendable {
     return take(pending.count - waiting())
   }
 
-  /// What still waits at the end of the text.
+  /// Returns what is still held back at the end of the text.
   public mutating func finish() -> String { take(pending.count) }
 
-  /// How many bytes at the end begin a stop string, at most.
+  /// Returns the number of bytes at the end that may be the beginning of a stop string.
   private func waiting() -> Int {
     var most = 0
     for stop in stops {

@@ -4,21 +4,21 @@ import Inference
 import PackFormat
 import PackRuntime
 
-/// What computing a token takes of a machine: bytes that are read from memory, and products that are added up.
+/// What computing a token costs: bytes read from memory, and multiply-adds.
 public struct TokenCost: Sendable, Hashable {
-  /// Bytes of weights that one step reads: of experts, those that one token chooses.
+  /// Bytes of weights that one step reads. Of experts, only those that one token chooses count.
   public let weightByteCount: Int
   /// Bytes of keys and values for each position of a sequence, on all nodes.
   public let cacheByteCountPerPosition: Int
-  /// Positions that layers with a window see; nil if no layer has one.
+  /// The window that the metadata names, in positions; nil if there is none.
   public let window: Int?
   /// Whether each token chooses among experts, so that several tokens read more weights than one.
   public let choosesExperts: Bool
-  /// Products of a weight and an activation for each token of a prompt. The output matrix is not counted, which only the last token
-  /// takes; nor is attention, whose products grow with the length.
+  /// Products of a weight and an activation for each token of a prompt. Two things do not count: the output matrix, which only the
+  /// last token needs, and attention, which grows with the length.
   public let multiplyAdds: Int
 
-  /// Counts what the model of `session` takes.
+  /// Computes the cost of a token for the model of `session`.
   public init(_ session: Session) {
     let manifest = session.pack.manifest
     let metadata = session.pack.metadata
@@ -29,12 +29,12 @@ public struct TokenCost: Sendable, Hashable {
     let hasOutput = manifest.tensors.contains { $0.name == "output.weight" }
     var (bytes, products) = (0, 0)
     for tensor in manifest.tensors {
-      // Layers beyond the graph predict tokens that are not asked for.
+      // Prediction layers are not counted.
       if let layer = Self.layer(of: tensor.name), layer >= layers { continue }
       let isEmbedding = tensor.name == "token_embd.weight"
       let used = tensor.expertCount > 1 ? min(chosen, tensor.expertCount) : 1
       let size = tensor.slices.reduce(0) { $0 + $1.byteCount } * used
-      // Of an embedding that is not the output, too, a token reads one row.
+      // If the embedding is not also the output matrix, a token reads only one row of it.
       bytes += isEmbedding && hasOutput ? size / max(tensor.rowCount, 1) : size
       if !isEmbedding, tensor.name != "output.weight", tensor.dimensions.count > 1 {
         products += tensor.rowElements * tensor.rowCount * used
@@ -48,8 +48,8 @@ public struct TokenCost: Sendable, Hashable {
     cacheByteCountPerPosition = session.group.models.reduce(0) { $0 + $1.cacheByteCount } / max(positions, 1)
   }
 
-  /// Bytes of keys and values that a token after `positions` others reads. Beyond a window it is at least this: not all layers have
-  /// one, and those that have none read more.
+  /// Returns the bytes of keys and values that a token after `positions` others reads. Beyond a window this is a lower bound,
+  /// because layers without a window read more.
   public func cacheByteCount(after positions: Double) -> Double {
     Double(cacheByteCountPerPosition) * (window.map { min(Double($0), positions) } ?? positions)
   }

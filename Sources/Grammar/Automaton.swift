@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The pushdown automaton of a grammar: it is in several stacks at once, one for each way to read the text so far.
+/// The pushdown automaton of a grammar. It is in several stacks at once, one for each way to parse the text so far.
 ///
-/// A stack is a node: the element that comes next, and the node to return to. Equal stacks are one node, so that what is known
-/// of a node holds wherever it occurs.
+/// A stack is represented by a node: the next element, and the node to return to. Equal stacks are one node, so what is known of a
+/// node holds wherever it occurs.
 struct Automaton {
   typealias Node = Int32
 
-  /// Nothing is left: the text is complete.
+  /// The stack that is empty because the text is complete.
   static let bottom: Node = 0
-  /// The unknown stack below, where a mask is computed for an element alone.
+  /// A placeholder for the rest of a stack, used when a mask is computed only for the top.
   static let unknown: Node = 1
 
   let grammar: Grammar
@@ -29,14 +29,14 @@ struct Automaton {
     return node
   }
 
-  /// The stacks at the beginning of a text.
+  /// Returns the stacks at the beginning of a text.
   mutating func start() -> [Node] {
     var stacks: [Node] = []
     for start in grammar.rules[grammar.root] { expand(start, Self.bottom, &stacks) }
     return Self.sorted(stacks)
   }
 
-  /// The stacks that a return to a node gives.
+  /// Returns the stacks after returning to a node.
   mutating func resume(_ node: Node) -> [Node] {
     if node == Self.bottom || node == Self.unknown { return [node] }
     var stacks: [Node] = []
@@ -44,7 +44,7 @@ struct Automaton {
     return Self.sorted(stacks)
   }
 
-  /// The stacks after a byte; none if the grammar does not allow it.
+  /// Returns the stacks after a byte; none if the grammar does not allow it.
   mutating func advance(_ stacks: [Node], _ byte: UInt8) -> [Node] {
     var next: [Node] = []
     for node in stacks where node > Self.unknown {
@@ -62,7 +62,7 @@ struct Automaton {
     return unique
   }
 
-  /// Adds the stacks, with a set of bytes on top each, that an element and what lies below it stand for.
+  /// Adds the stacks that an element with the rest of its stack stands for, each with a set of bytes on top.
   private mutating func expand(_ element: Int, _ parent: Node, _ stacks: inout [Node]) {
     if case .bytes = grammar.elements[element] {
       stacks.append(node(element, parent))
@@ -81,7 +81,7 @@ struct Automaton {
           work.append((Int(elements[Int(parent)]), parents[Int(parent)]))
         }
       case .rule(let rule):
-        // What would return only to return again is left out: then repetition does not deepen the stack.
+        // If nothing follows the rule, return directly to the caller. Then repetition does not make the stack deeper.
         let next = grammar.elements[element + 1] == .end ? parent : node(element + 1, parent)
         for start in grammar.rules[rule] { work.append((start, next)) }
       }

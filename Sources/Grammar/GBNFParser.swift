@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 extension Grammar {
-  /// Compiles a grammar in the form that llama.cpp calls GBNF: `rule ::= "text" [a-z] (a | b)* c{2,3}`. Its root is the rule `root`.
+  /// Compiles a grammar in llama.cpp's notation GBNF: `rule ::= "text" [a-z] (a | b)* c{2,3}`. The root is the rule `root`.
   ///
-  /// - Throws: `GrammarError` with line and column.
+  /// - Throws: `GrammarError`; a syntax error has line and column.
   public init(gbnf source: String) throws(GrammarError) {
     var parser = GBNFParser(source)
     try parser.rules()
@@ -40,7 +40,7 @@ private struct GBNFParser {
     return true
   }
 
-  /// Skips blanks and comments, and newlines if they mean nothing here.
+  /// Skips blanks and comments, and newlines where they have no meaning.
   private mutating func skip(newlines: Bool) {
     while let scalar = peek {
       if scalar == "#" {
@@ -217,7 +217,7 @@ private struct GBNFParser {
 }
 
 extension [ClosedRange<UInt32>] {
-  /// All other code points.
+  /// The ranges of all other code points.
   var complement: [ClosedRange<UInt32>] {
     var result: [ClosedRange<UInt32>] = []
     var next: UInt32 = 0

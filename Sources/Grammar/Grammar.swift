@@ -1,34 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A language of byte strings, compiled for masking tokens: rules whose alternatives are rows of byte sets and other rules.
+/// A language of byte strings, compiled for masking tokens: rules whose alternatives are sequences of byte sets and other rules.
 ///
-/// It holds no state and may be shared by threads; `GrammarMatcher` follows a text through it.
+/// It has no mutable state, so threads may share it; `GrammarMatcher` follows a text through it.
 public struct Grammar: Sendable {
+  /// A part of an alternative.
   enum Element: Sendable, Equatable {
-    /// One byte out of a set, by its number.
+    /// One byte from a set; the value is the index of the set.
     case bytes(Int)
     case rule(Int)
     /// The end of an alternative.
     case end
 
+    /// Whether the element matches some finite text, given which rules do.
     func isProductive(_ rules: [Bool]) -> Bool { if case .rule(let rule) = self { rules[rule] } else { true } }
   }
 
-  /// The alternatives of all rules, each ended by `.end`.
+  /// The alternatives of all rules, each followed by `.end`.
   private(set) var elements: [Element] = []
   private(set) var sets: [ByteSet] = []
-  /// For each rule, where its alternatives begin.
+  /// For each rule, the indices at which its alternatives begin in `elements`.
   private(set) var rules: [[Int]] = []
+  /// The index of the rule that texts must match.
   let root: Int
-  /// Whether no finite text is in the language.
+  /// Whether the language contains no finite text.
   let isEmpty: Bool
 
-  /// The number of elements that a grammar may have.
+  /// The largest number of elements in a grammar.
   static let greatestSize = 400_000
 
+  /// Compiles patterns.
+  ///
   /// - Parameters:
-  ///   - patterns: what each rule matches.
-  ///   - names: the names of the rules, for messages.
+  ///   - patterns: What each rule matches.
+  ///   - names: The names of the first rules, for messages.
+  /// - Throws: `tooLarge`, or `leftRecursion` for a rule that begins with itself.
   init(patterns: [Pattern], names: [String], root: Int) throws(GrammarError) {
     self.root = root
     rules = [[Int]](repeating: [], count: patterns.count)
@@ -42,7 +48,7 @@ public struct Grammar: Sendable {
     for alternatives in lowering.rules {
       guard elements.count <= Self.greatestSize else { throw .tooLarge(limit: Self.greatestSize) }
       var starts: [Int] = []
-      // An alternative that no finite text matches would lead where there is no way out.
+      // An alternative that no finite text matches is left out, because it would be a dead end.
       for alternative in alternatives where alternative.allSatisfy({ $0.isProductive(productive) }) {
         starts.append(elements.count)
         elements += alternative
@@ -55,10 +61,10 @@ public struct Grammar: Sendable {
     try checkLeftRecursion(names)
   }
 
-  /// Refuses rules that can come back to themselves before they have read a byte.
+  /// Throws if some rule can return to itself before it has read a byte.
   private func checkLeftRecursion(_ names: [String]) throws(GrammarError) {
     let nullable = nullableRules()
-    // 0: not visited, 1: on the path, 2: done.
+    // 0: not visited, 1: on the current path, 2: finished.
     var marks = [UInt8](repeating: 0, count: rules.count)
     for start in rules.indices where marks[start] == 0 {
       var path: [(rule: Int, next: [Int])] = [(start, firstRules(of: start, nullable))]
@@ -101,7 +107,7 @@ public struct Grammar: Sendable {
     return nullable
   }
 
-  /// The rules that may stand at the beginning of a rule.
+  /// Returns the rules that can occur at the beginning of a rule.
   private func firstRules(of rule: Int, _ nullable: [Bool]) -> [Int] {
     var first: [Int] = []
     for start in rules[rule] {
@@ -116,7 +122,7 @@ public struct Grammar: Sendable {
   }
 }
 
-/// Turns patterns into rows of elements; what is nested becomes a rule of its own.
+/// Turns patterns into sequences of elements; nested choices and repetitions become rules of their own.
 private struct Lowering {
   var rules: [[[Grammar.Element]]]
   var starts: [[Int]] = []
@@ -128,7 +134,7 @@ private struct Lowering {
 
   mutating func define(_ rule: Int, _ alternatives: [[Grammar.Element]]) { rules[rule] = alternatives }
 
-  /// Which rules match a finite text.
+  /// Returns which rules match some finite text.
   func productiveRules() -> [Bool] {
     var productive = [Bool](repeating: false, count: rules.count)
     var hasChanged = true

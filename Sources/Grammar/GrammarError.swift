@@ -6,16 +6,16 @@ public enum GrammarError: Error, Sendable, Equatable, CustomStringConvertible {
   case syntax(problem: String, line: Int, column: Int)
   /// A grammar names a rule that it does not define.
   case undefinedRule(String)
-  /// A rule begins with itself, which an automaton that reads from the left cannot follow.
+  /// A rule begins with itself, which an automaton that reads from the left cannot handle.
   case leftRecursion(rule: String)
-  /// A schema uses what this compiler cannot enforce; nothing is ever ignored.
+  /// A schema uses something that this compiler cannot enforce. No keyword is ever ignored.
   case unsupported(keyword: String, path: String, reason: String)
   /// A schema contradicts itself or is not well formed.
   case invalidSchema(path: String, problem: String)
   /// The automaton would become too large.
   case tooLarge(limit: Int)
 
-  /// What is wrong and where.
+  /// What is wrong, and where, in one line.
   public var description: String {
     switch self {
     case .syntax(let problem, let line, let column): "grammar line \(line), column \(column): \(problem)"

@@ -1,52 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Follows a text through a grammar, and says which tokens may come next.
+/// Follows a text through a grammar, and computes which tokens may come next.
 ///
-/// What may come next depends mostly on the top of the stack, and hardly on what lies deeper. So a mask is computed once for each top
-/// of a few elements, with the places in the vocabulary's tree where a token goes deeper; only from those places on does the rest of
-/// the stack matter. Masks of whole stacks are kept, too: within a string it is one stack for many tokens.
+/// Which tokens may come next depends mostly on the top of the stack, and hardly on what is below it. Therefore a mask is computed
+/// once for each top of a few elements, together with the nodes of the vocabulary's tree at which a token would use up this top.
+/// Only from those nodes on does the rest of the stack matter. The masks of whole stacks are cached, too, because within a string
+/// the stack is the same for many tokens.
 public final class GrammarMatcher {
   private let trie: TokenTrie
   private var automaton: Automaton
   private var stacks: [Automaton.Node]
 
-  /// What is known of the top of a stack whatever lies below: the tokens that stay within it, and the nodes of the tree at which it
-  /// is used up.
+  /// What is known of the top of a stack, whatever is below it: the tokens that stay within it, and the tree nodes at which it is
+  /// used up.
   private struct TopMask {
     var mask: TokenMask
     var exits: [Int32] = []
   }
 
-  /// How many elements are looked at together. A repetition may end after each byte, so one element alone says little.
+  /// The number of elements in a top. A repetition may end after each byte, so a single element would say little.
   private static let topDepth = 4
   private static let keptTopMasks = 2048
   private var topMasks: [[Int32]: TopMask] = [:]
   private var stackMasks: [Automaton.Node: TokenMask] = [:]
   private static let keptStackMasks = 256
 
-  /// Sets of stacks by number, and where each byte leads from them: -1 is not known yet, 0 is nowhere.
+  /// Sets of stacks by number, and the number of the set after each byte: -1 is not known yet, 0 is the empty set.
   private var sets: [[Automaton.Node]] = [[]]
   private var setNumbers: [[Automaton.Node]: Int32] = [[]: 0]
   private var transitions: [Int32] = [Int32](repeating: 0, count: 256)
   private static let keptSets = 4096
 
-  /// A matcher at the beginning of a text.
+  /// Makes a matcher at the beginning of a text.
   public init(_ grammar: Grammar, trie: TokenTrie) {
     self.trie = trie
     automaton = Automaton(grammar)
     stacks = automaton.start()
   }
 
-  /// Goes back to the beginning of a text; what was computed is kept.
+  /// Returns to the beginning of a text; cached masks are kept.
   public func reset() { stacks = automaton.start() }
 
-  /// Whether the text so far is whole: the answer may end here.
+  /// Whether the text so far is complete, so that the answer may end here.
   public var isComplete: Bool { stacks.first == Automaton.bottom }
 
-  /// Whether nothing can come next but the end.
+  /// Whether only the end may come next.
   public var mustEnd: Bool { stacks == [Automaton.bottom] }
 
-  /// Takes a byte; false, and nothing changes, if the grammar does not allow it.
+  /// Adds a byte; returns false, without a change, if the grammar does not allow it.
   public func accept(byte: UInt8) -> Bool {
     let next = automaton.advance(stacks, byte)
     guard !next.isEmpty else { return false }
@@ -54,7 +55,7 @@ public final class GrammarMatcher {
     return true
   }
 
-  /// Takes a token; false, and nothing changes, if the grammar does not allow it.
+  /// Adds a token; returns false, without a change, if the grammar does not allow it.
   public func accept(token: Int) -> Bool {
     let bytes = trie.vocabulary[token]
     guard !bytes.isEmpty else { return false }
@@ -67,14 +68,14 @@ public final class GrammarMatcher {
     return true
   }
 
-  /// Whether a token may come next, found out by following its bytes.
+  /// Whether a token may come next, determined by following its bytes.
   public func allows(token: Int) -> Bool {
     var next = stacks
     for byte in trie.vocabulary[token] where !next.isEmpty { next = automaton.advance(next, byte) }
     return !next.isEmpty && !trie.vocabulary[token].isEmpty
   }
 
-  /// The tokens that may come next. The end of the answer is not among them; see `isComplete`.
+  /// Returns the tokens that may come next. The end of the answer is not among them; see `isComplete`.
   public func allowedTokens() -> TokenMask {
     let nodes = stacks.filter { $0 != Automaton.bottom }
     guard let first = nodes.first else { return TokenMask(vocabularySize: trie.vocabularySize) }
@@ -88,7 +89,7 @@ public final class GrammarMatcher {
   private func mask(of node: Automaton.Node) -> TokenMask {
     if let mask = stackMasks[node] { return mask }
     makeRoomForSets()
-    // The top of the stack: what comes next, and where its rules return to.
+    // The top of the stack: the next element, and those that its rules return to.
     var top = [automaton.elements[Int(node)]]
     var below = automaton.parents[Int(node)]
     while top.count < Self.topDepth, below > Automaton.unknown {
@@ -124,7 +125,7 @@ public final class GrammarMatcher {
     walk(node + 1..<Int(trie.subtreeEnds[node]), depth: Int(trie.depths[node]) + 1, from: set, into: &mask, exits: &exits)
   }
 
-  /// Walks nodes of the tree, the first of them at a depth, and notes the tokens that the grammar allows.
+  /// Walks some nodes of the tree, of which the first is at `depth`, and adds the tokens that the grammar allows to `mask`.
   private func walk(_ nodes: Range<Int>, depth: Int, from start: Int32, into mask: inout TokenMask, exits: inout [Int32]) {
     var path = [Int32](repeating: 0, count: trie.greatestDepth + 1)
     path[0] = start
@@ -143,7 +144,7 @@ public final class GrammarMatcher {
     }
   }
 
-  /// The number of the set after a byte.
+  /// Returns the number of the set after a byte.
   private func next(_ set: Int32, _ byte: UInt8) -> Int32 {
     let place = Int(set) << 8 | Int(byte)
     if transitions[place] >= 0 { return transitions[place] }
@@ -161,7 +162,7 @@ public final class GrammarMatcher {
     return number
   }
 
-  /// Forgets all sets once there are many. Their numbers do not outlive the computation of a mask, so this is done before one.
+  /// Forgets all sets when there are many. Their numbers are used only while a mask is computed, so this must happen before that.
   private func makeRoomForSets() {
     guard sets.count > Self.keptSets else { return }
     sets = [[]]

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Numbers as JSON writes them, within bounds.
+/// Patterns for JSON numbers within bounds.
 enum JSONNumbers {
   private static let digit: Pattern = .characters([0x30...0x39])
   private static let nonZero: Pattern = .characters([0x31...0x39])
 
-  /// The most digits of a number without bounds: no more are exact.
+  /// The largest number of digits in a number without bounds; with more, a double would not be exact.
   private static let digits = 15
 
   static let integer: Pattern = .sequence([.optional(.text("-")), whole])
@@ -21,19 +21,19 @@ enum JSONNumbers {
       ])),
   ])
 
-  /// Integers from one bound to another; nil where there are none.
+  /// Returns a pattern for integers between two bounds, both included; nil if there are none.
   static func integer(from low: Int128?, to high: Int128?) -> Pattern? {
     decimal(from: low, to: high, places: 0, hasMore: false)
   }
 
-  /// Numbers `n / 10^places` with n between bounds; with `hasMore`, also what lies between two of them.
+  /// Returns a pattern for numbers `n / 10^places` with n between bounds; if `hasMore`, also for numbers between two of these.
   static func decimal(from low: Int128?, to high: Int128?, places: Int, hasMore: Bool) -> Pattern? {
     let unbounded: Int128 = 1_000_000_000_000_000
     let low = low ?? min(-unbounded, (high ?? 0) - unbounded)
     let high = high ?? max(unbounded, low + unbounded)
     guard low <= high else { return nil }
     var choices: [Pattern] = []
-    // The digits of n, from a magnitude to another, and with a fraction if the next magnitude is within the bounds, too.
+    // Adds magnitudes from `from` to `to`. They may have further digits if the next magnitude is also within the bounds.
     func add(_ sign: String, _ from: Int128, _ to: Int128) {
       guard from <= to else { return }
       for same in sameLength(from, to, places) { choices.append(.sequence([.text(sign), same])) }
@@ -48,7 +48,7 @@ enum JSONNumbers {
     return choices.isEmpty ? nil : .choice(choices)
   }
 
-  /// The numbers between two that are not negative, for each number of digits.
+  /// Returns a pattern for each number of digits that occurs between two numbers, which must not be negative.
   private static func sameLength(_ low: Int128, _ high: Int128, _ places: Int) -> [Pattern] {
     var patterns: [Pattern] = []
     var length = places + 1
@@ -70,7 +70,7 @@ enum JSONNumbers {
     return ([UInt32](repeating: 0, count: length - text.utf8.count) + text.utf8.map { UInt32($0) - 0x30 })[...]
   }
 
-  /// Digit strings of one length between two; the point stands before the last `places`.
+  /// Returns a pattern for digit strings of one length between two; the point precedes the last `places` digits.
   private static func between(_ low: ArraySlice<UInt32>, _ high: ArraySlice<UInt32>, _ places: Int) -> Pattern {
     guard let first = low.first, let last = high.first else { return .empty }
     let point: Pattern = places > 0 && low.count == places ? .text(".") : .empty
@@ -93,7 +93,7 @@ enum JSONNumbers {
     return .sequence([point, .choice(choices)])
   }
 
-  /// Any digits, with the point among them.
+  /// Returns a pattern for any digits, with the point among them.
   private static func free(_ count: Int, _ places: Int) -> Pattern {
     guard places > 0, count >= places else { return .repetition(digit, minimum: count, maximum: count) }
     return .sequence([

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Strings as JSON writes them.
+/// Patterns for JSON strings.
 enum JSONStrings {
-  /// Characters of a string that JSON writes as they are.
+  /// The characters that JSON writes without an escape.
   private static let plain: [ClosedRange<UInt32>] = [0x20...0x21, 0x23...0x5B, 0x5D...0x10FFFF]
 
-  /// Any character of a string, as itself or as an escape; beyond U+FFFF that is the escapes of a surrogate pair. Half of a pair is
-  /// left out, so that each is one character.
+  /// Any character of a string, written directly or as an escape; beyond U+FFFF, as the escapes of a surrogate pair. An escape of a
+  /// single surrogate is not allowed, so that each match is one character.
   static let character: Pattern = .choice([
     .characters(plain),
     .sequence([.text("\\"), .choice([.bytes(escapes), .sequence([.text("u"), .choice([unit, pair])])])]),
@@ -20,7 +20,7 @@ enum JSONStrings {
 
   private static let hexadecimal: Pattern = .characters([0x30...0x39, 0x41...0x46, 0x61...0x66])
 
-  /// Four hexadecimal digits that are not a surrogate: those begin with D8 to DF.
+  /// Four hexadecimal digits that are not a surrogate, which would begin with D8 to DF.
   private static let unit: Pattern = .choice([
     .sequence([
       .characters([0x30...0x39, 0x41...0x43, 0x45...0x46, 0x61...0x63, 0x65...0x66]), hexadecimal, hexadecimal, hexadecimal,
@@ -28,7 +28,8 @@ enum JSONStrings {
     .sequence([.characters([0x44...0x44, 0x64...0x64]), .characters([0x30...0x37]), hexadecimal, hexadecimal]),
   ])
 
-  /// What follows the `\\u` of a high surrogate, D800 to DBFF: its digits, and the low one, DC00 to DFFF.
+  /// What follows the first `\\u` of a surrogate pair: the digits of the high surrogate, D800 to DBFF, and the escape of the low
+  /// one, DC00 to DFFF.
   private static let pair: Pattern = {
     let d = Pattern.characters([0x44...0x44, 0x64...0x64])
     let high: Pattern = .sequence([d, .characters([0x38...0x39, 0x41...0x42, 0x61...0x62]), hexadecimal, hexadecimal])
@@ -36,7 +37,7 @@ enum JSONStrings {
     return .sequence([high, .text("\\u"), low])
   }()
 
-  /// One character out of ranges, written in one way.
+  /// Returns a pattern for one character from some ranges, each written in only one way.
   static func characters(_ ranges: [ClosedRange<UInt32>], error: GrammarError) throws(GrammarError) -> Pattern {
     var choices: [Pattern] = []
     let asThemselves = ranges.complement.union(plain.complement).complement
@@ -54,7 +55,8 @@ enum JSONStrings {
 
   static func quoted(_ inner: Pattern) -> Pattern { .sequence([.text("\""), inner, .text("\"")]) }
 
-  /// A string that is none of some names. Its characters are not escaped, as an escape could spell a name.
+  /// Returns a pattern for a string that is not one of some names. Its characters must not be escaped, because an escape could
+  /// spell a name.
   static func name(except names: [String]) -> Pattern {
     .sequence([.text("\""), rest(names.map { Array($0.unicodeScalars)[...] })])
   }

@@ -2,40 +2,42 @@
 
 import JSON
 
-/// A language put together of texts, schemas and grammars, and of what GBNF cannot say: marks that are tokens of their own, and free
-/// text that ends at a mark.
+/// A language that combines texts, schemas and grammars with two things that GBNF cannot express: marks that are single tokens, and
+/// free text that ends at a mark.
 package indirect enum Language: Sendable {
-  /// A text. Where it has the text of a control token, that token stands there.
+  /// A text. If it contains the text of a control token, that token must be there.
   case text(String)
   /// One of some ASCII characters.
   case oneOf(String)
   case sequence([Language])
   case choice([Language])
-  /// At least `minimum` times, and at most `maximum` times if there is one.
+  /// A language at least `minimum` times, and at most `maximum` times; nil: any number of times.
   case repetition(Language, minimum: Int, maximum: Int?)
-  /// A JSON document of the part of a schema that a JSON pointer such as `#` leads to.
+  /// A JSON document that satisfies the part of a schema at a JSON pointer such as `#`.
   case document(schema: JSONValue, at: String)
-  /// A text of a grammar.
+  /// A text in the language of a grammar.
   case grammar(Grammar)
   case free(FreeText)
-  /// Gives a language a name, by which parts of it may refer to it.
+  /// A language with a name, by which its parts may refer to it.
   case named(String, Language)
   case reference(String)
 
+  /// The language that contains only the empty text.
   package static let empty = Language.sequence([])
 
+  /// Returns a language with the empty text added.
   package static func optional(_ language: Language) -> Language { .choice([language, .empty]) }
 }
 
-/// Text in which none of some marks occurs, up to the first one that does.
+/// Text up to the first occurrence of one of some marks.
 package struct FreeText: Sendable {
-  /// The marks, and what follows each; nil where a mark may not occur at all.
+  /// The marks, and the language of what follows each; nil: the mark must not occur.
   package var marks: [(text: String, next: Language?)]
   /// Whether the text may end without a mark.
   package var mayEnd: Bool
-  /// Whether control tokens may be in it.
+  /// Whether the text may contain control tokens.
   package var hasControl: Bool
-  /// ASCII characters that it does not begin with, apart from white space.
+  /// ASCII characters that the text must not begin with, after any white space.
   package var doesNotBeginWith: String
 
   package init(
@@ -46,7 +48,7 @@ package struct FreeText: Sendable {
 }
 
 extension Grammar {
-  /// The byte in front of a control token's text, where a vocabulary shows the token: no other text has it.
+  /// The byte before a control token's text in a vocabulary that shows control tokens. It occurs in no other text.
   package static let controlByte: UInt8 = 0xFF
 
   /// Compiles a language.
@@ -60,7 +62,7 @@ extension Grammar {
     if isEmpty { throw .invalidSchema(path: "#", problem: "no finite text satisfies it") }
   }
 
-  /// The rules as patterns, their numbers moved by `offset`.
+  /// Returns the rules as patterns, with `offset` added to their numbers.
   fileprivate func patterns(offset: Int) -> [Pattern] {
     rules.map { starts in
       .choice(
@@ -88,7 +90,7 @@ private struct LanguageCompiler {
   private var rules: [String: Int] = [:]
   private let controlTokens: [[UInt8]]
 
-  /// The longest first, so that the longest counts.
+  /// Sorts tokens by length, longest first, so that the longest match is found.
   init(_ controlTokens: Set<String>) {
     self.controlTokens = controlTokens.map { Array($0.utf8) }.filter { !$0.isEmpty }.sorted { $0.count > $1.count }
   }
@@ -134,7 +136,7 @@ private struct LanguageCompiler {
     }
   }
 
-  /// The bytes of a text, with the control tokens in it marked.
+  /// Returns the bytes of a text, with `Grammar.controlByte` before each control token in it.
   private func marked(_ text: String) -> [UInt8] {
     let bytes = Array(text.utf8)
     var result: [UInt8] = []
@@ -152,9 +154,9 @@ private struct LanguageCompiler {
     return result
   }
 
-  /// A rule for each state of the automaton that looks for marks.
+  /// Makes a rule for each state of the automaton that searches for marks.
   private mutating func free(_ free: FreeText) throws(GrammarError) -> Pattern {
-    // A reader sees the text of a mark, whether a control token or letters wrote it.
+    // A parser sees the text of a mark, whether it was written as a control token or as ordinary tokens.
     var forms: [(bytes: [UInt8], mark: Int)] = []
     for (index, mark) in free.marks.enumerated() {
       forms.append((Array(mark.text.utf8), index))

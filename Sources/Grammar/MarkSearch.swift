@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The automaton of Aho and Corasick: reads a text byte by byte and tells when a mark is complete.
+/// An Aho-Corasick automaton: it reads a text byte by byte and recognises when a mark is complete.
 struct MarkSearch {
   struct State {
     var children: [UInt8: Int] = [:]
-    /// The state of the longest proper suffix that is a beginning of a mark.
+    /// The state of the longest proper suffix that is the beginning of a mark.
     var suffix = 0
-    /// The mark that is complete here; of several, the longest.
+    /// The mark that is complete in this state; of several, the longest.
     var mark: Int?
   }
 
   private(set) var states = [State()]
 
-  /// - Parameter forms: The bytes of marks, and the number of the mark that they are; a mark may have several forms.
+  /// - Parameter forms: The bytes of each form of a mark, and the number of the mark; a mark may have several forms.
   init(_ forms: [(bytes: [UInt8], mark: Int)]) {
     for (bytes, mark) in forms {
       var state = 0
@@ -40,7 +40,7 @@ struct MarkSearch {
     }
   }
 
-  /// The state after one more byte.
+  /// Returns the state after one more byte.
   func target(of state: Int, _ byte: UInt8) -> Int {
     var state = state
     while true {
@@ -50,6 +50,6 @@ struct MarkSearch {
     }
   }
 
-  /// Whether a byte goes on with a mark.
+  /// Whether a byte begins or continues a mark.
   func leads(from state: Int, _ byte: UInt8) -> Bool { target(of: state, byte) != 0 }
 }

@@ -5,7 +5,7 @@ indirect enum Pattern: Sendable {
   case bytes(ByteSet)
   case sequence([Pattern])
   case choice([Pattern])
-  /// At least `minimum` times, and at most `maximum` times if there is one.
+  /// A pattern at least `minimum` times, and at most `maximum` times; nil: any number of times.
   case repetition(Pattern, minimum: Int, maximum: Int?)
   case rule(Int)
 
@@ -15,7 +15,7 @@ indirect enum Pattern: Sendable {
   static func optional(_ pattern: Pattern) -> Pattern { .choice([pattern, .empty]) }
   static func any(_ pattern: Pattern) -> Pattern { .repetition(pattern, minimum: 0, maximum: nil) }
 
-  /// One character out of ranges of code points; surrogates are left out.
+  /// Returns a pattern for one character from some ranges of code points; surrogates are left out.
   static func characters(_ ranges: [ClosedRange<UInt32>]) -> Pattern {
     var choices: [Pattern] = []
     var ascii = ByteSet()
@@ -35,13 +35,13 @@ indirect enum Pattern: Sendable {
     return choices.count == 1 ? choices[0] : .choice(choices)
   }
 
-  /// The UTF-8 of code points that all have the same number of bytes.
+  /// Returns patterns for the UTF-8 of code points that all have the same number of bytes.
   private static func encoded(_ first: UInt32, _ last: UInt32) -> [Pattern] {
     func bytes(_ code: UInt32) -> [UInt8] { Unicode.Scalar(code).map { Array(String($0).utf8) } ?? [] }
     return ranges(bytes(first)[...], bytes(last)[...])
   }
 
-  /// Byte strings of one length between two bounds, in ranges byte by byte.
+  /// Returns patterns for byte strings of one length between two bounds, as ranges for each byte.
   private static func ranges(_ first: ArraySlice<UInt8>, _ last: ArraySlice<UInt8>) -> [Pattern] {
     guard let low = first.first, let high = last.first else { return [.empty] }
     let (lowRest, highRest) = (first.dropFirst(), last.dropFirst())

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Reads a regular expression of a schema's `pattern` into a pattern of JSON text between quotes.
+/// Turns a regular expression of a schema's `pattern` into a pattern for the JSON text between the quotes.
 ///
-/// What is common to ECMAScript and Python, without look-around, back references and word boundaries. `\d`, `\w` and `\s` and their
-/// opposites stay within ASCII, where both agree.
+/// It supports what ECMAScript and Python have in common, without look-around, back references and word boundaries. `\d`, `\w` and
+/// `\s` and their opposites match only ASCII, where both agree.
 struct RegexParser {
   private let source: [Unicode.Scalar]
   private let path: String
   private var position = 0
   private var depth = 0
 
-  /// The text of a string that the expression is found in.
+  /// Returns a pattern for strings in which the expression is found.
   static func pattern(_ expression: String, path: String) throws(GrammarError) -> Pattern {
     var parser = RegexParser(source: Array(expression.unicodeScalars), path: path)
     var choices: [Pattern] = []
@@ -36,7 +36,7 @@ struct RegexParser {
     return true
   }
 
-  /// An alternative of the whole: what is not anchored may stand anywhere in the text.
+  /// Parses one top-level alternative. Without an anchor it may match anywhere in the text.
   private mutating func anchored() throws(GrammarError) -> Pattern {
     let anything = Pattern.any(JSONStrings.character)
     var parts: [Pattern] = take("^") ? [] : [anything]
@@ -116,7 +116,7 @@ struct RegexParser {
   private static let space: [ClosedRange<UInt32>] = [0x09...0x0D, 0x20...0x20]
   private static let ascii: [ClosedRange<UInt32>] = [0x20...0x7E]
 
-  /// The characters that an escape stands for.
+  /// Parses an escape, and returns the characters that it stands for.
   private mutating func escape() throws(GrammarError) -> [ClosedRange<UInt32>] {
     guard let scalar = peek else { throw error("a backslash at the end") }
     position += 1
@@ -150,7 +150,7 @@ struct RegexParser {
     return [code...code]
   }
 
-  /// The members of a class.
+  /// Parses the members of a class.
   private mutating func members() throws(GrammarError) -> [ClosedRange<UInt32>] {
     let isNegated = take("^")
     var ranges: [ClosedRange<UInt32>] = []
@@ -170,7 +170,7 @@ struct RegexParser {
     }
     guard take("]") else { throw error("a class that is not closed") }
     guard isNegated else { return ranges }
-    // A named class has members beyond ASCII, which its opposite must not have.
+    // For Python, a named class also has members beyond ASCII, which its opposite must not contain.
     return hasNamedClass ? Self.ascii.without(ranges) : ranges.complement
   }
 
@@ -185,7 +185,7 @@ struct RegexParser {
 }
 
 extension [ClosedRange<UInt32>] {
-  /// The code points that are not in others.
+  /// Returns the code points that are not in `others`.
   func without(_ others: [ClosedRange<UInt32>]) -> [ClosedRange<UInt32>] {
     (complement + others).complement
   }

@@ -2,14 +2,14 @@
 
 import JSON
 
-/// `allOf` and `oneOf`.
+/// The keywords `allOf` and `oneOf`.
 extension SchemaCompiler {
-  /// A schema with those of its `allOf` merged into it.
+  /// Returns a schema with the schemas in its `allOf` merged into it.
   func merged(_ schema: JSONObject, _ path: String, depth: Int = 0) throws(GrammarError) -> JSONObject {
     guard depth < 32 else { throw .unsupported(keyword: "allOf", path: path, reason: "nested too deeply") }
     guard let all = schema["allOf"] else { return schema }
     guard let parts = all.array else { throw .invalidSchema(path: path, problem: "'allOf' is a list") }
-    // It speaks of the members beside it, and would see the parts' as its own.
+    // This keyword refers only to the properties next to it. After merging it would also refer to those of the parts.
     if let additional = schema["additionalProperties"], additional != true {
       throw .unsupported(keyword: "additionalProperties", path: path, reason: "beside 'allOf'; write 'unevaluatedProperties'")
     }
@@ -29,7 +29,7 @@ extension SchemaCompiler {
 
   private func merged(_ name: String, _ old: JSONValue?, _ new: JSONValue, _ path: String) throws(GrammarError) -> JSONValue {
     if Self.annotations.contains(name), name != "format" { return old ?? new }
-    // An object that says which members others may have would see the merged ones as its own.
+    // In a part, these keywords refer only to the part's own properties. After merging they would also refer to the others.
     if name == "additionalProperties" || name == "unevaluatedProperties" {
       throw .unsupported(keyword: name, path: path, reason: "within 'allOf'")
     }
@@ -57,7 +57,7 @@ extension SchemaCompiler {
     }
   }
 
-  /// Refuses alternatives of a `oneOf` that one value might satisfy together.
+  /// Throws if one value might satisfy two alternatives of a `oneOf`.
   func checkDisjoint(_ choices: [JSONValue], _ path: String) throws(GrammarError) {
     for (index, left) in choices.enumerated() {
       for right in choices[(index + 1)...] where try !isDisjoint(left, right, path) {
@@ -78,7 +78,7 @@ extension SchemaCompiler {
     let common = leftTypes.intersection(rightTypes)
     if common.isEmpty { return true }
     guard common == ["object"] else { return false }
-    // A member that both require, with no value in common, tells them apart.
+    // A property that both require, but with no value in common, makes them disjoint.
     let required = Set((left["required"]?.array ?? []).compactMap(\.string)).intersection(
       (right["required"]?.array ?? []).compactMap(\.string))
     return required.contains { name in
@@ -89,12 +89,12 @@ extension SchemaCompiler {
     }
   }
 
-  /// The values that a schema lists, if it does.
+  /// Returns the values that a schema lists; nil if it lists none.
   private static func values(_ schema: JSONObject) -> [JSONValue]? {
     schema["const"].map { [$0] } ?? schema["enum"]?.array
   }
 
-  /// The types that values of a schema may have; an integer is a number.
+  /// Returns the types that values of a schema may have; an integer counts as a number.
   private func kinds(_ schema: JSONObject, _ path: String) throws(GrammarError) -> Set<String> {
     if let values = Self.values(schema) {
       return Set(values.flatMap { value in Self.allTypes.filter { Self.isOf($0, value) } })

@@ -3,11 +3,12 @@
 import JSON
 
 extension Grammar {
-  /// Compiles a JSON Schema: what the grammar allows, the schema's validators accept.
+  /// Compiles a JSON Schema into a grammar whose texts all satisfy the schema.
   ///
-  /// The language may be smaller than the schema's: members of an object come in the order of `properties`, an object that lists its
-  /// properties has no others unless `additionalProperties` says so, numbers have at most 15 digits on each side of the point, and
-  /// between tokens stands at most a blank, or a newline and twenty blanks. A keyword that cannot be enforced is refused.
+  /// The grammar may allow less than the schema. Members of an object come in the order of `properties`. An object that lists its
+  /// properties has no others unless `additionalProperties` allows them. Numbers have at most 15 digits on each side of the point.
+  /// Between JSON tokens there is nothing, one blank, or a newline with up to twenty blanks. A keyword that cannot be enforced is
+  /// an error.
   ///
   /// - Throws: `GrammarError`, with the path of the part of the schema that it is about.
   public init(schema: JSONValue) throws(GrammarError) {
@@ -18,7 +19,7 @@ extension Grammar {
   }
 }
 
-/// Compiles the parts of a schema into patterns; each part is a rule, so that parts can refer to themselves.
+/// Compiles the parts of a schema into patterns. Each part is a rule, so that parts can refer to themselves.
 struct SchemaCompiler {
   let document: JSONValue
   private(set) var patterns: [Pattern] = []
@@ -26,13 +27,13 @@ struct SchemaCompiler {
   private var rules: [String: Int] = [:]
 
   /// - Parameters:
-  ///   - patterns: Rules that there are already, and that these follow.
-  ///   - names: Their names.
+  ///   - patterns: Existing rules, which the new ones follow.
+  ///   - names: The names of the existing rules.
   init(document: JSONValue, patterns: [Pattern] = [], names: [String] = []) {
     (self.document, self.patterns, self.names) = (document, patterns, names)
   }
 
-  /// Keywords that say nothing about what is valid.
+  /// Keywords that do not restrict which documents are valid.
   static let annotations: Set<String> = [
     "$schema", "$id", "$comment", "$defs", "definitions", "title", "description", "default", "examples", "deprecated", "readOnly",
     "writeOnly", "format",
@@ -53,7 +54,7 @@ struct SchemaCompiler {
     return patterns.count - 1
   }
 
-  /// The rule of a name that is always the same.
+  /// Returns the rule of a name that always stands for the same pattern; makes it if necessary.
   mutating func shared(_ name: String, _ make: (inout SchemaCompiler) -> Pattern) -> Pattern {
     if let rule = rules[name] { return .rule(rule) }
     let rule = add(name)
@@ -62,7 +63,7 @@ struct SchemaCompiler {
     return .rule(rule)
   }
 
-  /// The rule for the part of the schema at a path.
+  /// Returns the rule for the part of the schema at a path; makes it if necessary.
   mutating func rule(for schema: JSONValue, at path: String) throws(GrammarError) -> Int {
     if let rule = rules[path] { return rule }
     guard path.utf8.count < 4096 else { throw .invalidSchema(path: String(path.prefix(80)) + "…", problem: "nested too deeply") }
@@ -72,7 +73,7 @@ struct SchemaCompiler {
     return rule
   }
 
-  /// The rule for what a JSON pointer of the document leads to.
+  /// Returns the rule for the part of the document at a JSON pointer.
   mutating func rule(at path: String) throws(GrammarError) -> Int { try rule(for: target(path, path), at: path) }
 
   mutating func part(_ schema: JSONValue, _ path: String) throws(GrammarError) -> Pattern {
@@ -94,7 +95,7 @@ struct SchemaCompiler {
     mutating get { shared("string") { _ in JSONStrings.quoted(.any(JSONStrings.character)) } }
   }
 
-  /// Any value.
+  /// A pattern for any JSON value.
   var anything: Pattern {
     mutating get {
       if let rule = rules["value"] { return .rule(rule) }
@@ -133,7 +134,7 @@ struct SchemaCompiler {
     }
   }
 
-  /// Refuses keywords whose value is not of their form: they would say nothing.
+  /// Throws if the value of a keyword does not have the right form, because the keyword would then have no effect.
   private func checkForms(_ schema: JSONObject, _ path: String) throws(GrammarError) {
     func check(_ keyword: String, _ form: String, _ isOfForm: (JSONValue) -> Bool) throws(GrammarError) {
       if let value = schema[keyword], !isOfForm(value) { throw .invalidSchema(path: path, problem: "'\(keyword)' is \(form)") }
@@ -146,7 +147,7 @@ struct SchemaCompiler {
     }
   }
 
-  /// Refuses keywords that constrain the value beside one that already says all.
+  /// Throws if other restricting keywords occur next to one that determines the value by itself.
   private func refuseOthers(_ schema: JSONObject, beside keyword: String, allowing allowed: Set<String> = [], _ path: String)
     throws(GrammarError)
   {
@@ -173,7 +174,7 @@ struct SchemaCompiler {
       guard let values = values.array else { throw .invalidSchema(path: path, problem: "'enum' is a list") }
       return try literals(values, schema, path)
     }
-    // What the parts say is checked as if it stood here.
+    // The merged schema is checked as if it had been written here.
     if schema["allOf"] != nil { return try pattern(JSONValue.object(merged(schema, path)), path) }
     for keyword in ["anyOf", "oneOf"] {
       guard let choices = schema[keyword]?.array else { continue }
@@ -218,7 +219,7 @@ struct SchemaCompiler {
 
   static let allTypes = ["object", "array", "string", "number", "boolean", "null"]
 
-  /// The types that a schema allows: those that it names, or those that its keywords speak of, or all.
+  /// Returns the types that a schema allows: those that it names, or those that its keywords refer to, or any.
   func types(of schema: JSONObject, _ path: String) throws(GrammarError) -> [String] {
     var types: [String] = []
     switch schema["type"] {
@@ -259,7 +260,7 @@ struct SchemaCompiler {
 
   // MARK: References
 
-  /// The schema that a chain of references leads to, and its path.
+  /// Follows a chain of references, and returns the schema at its end with its path.
   func resolve(_ schema: JSONValue, _ path: String) throws(GrammarError) -> (schema: JSONValue, path: String) {
     var (schema, path) = (schema, path)
     var seen: Set<String> = []
@@ -291,7 +292,7 @@ struct SchemaCompiler {
 }
 
 extension String {
-  /// With every place of a text replaced.
+  /// Returns the string with every occurrence of a text replaced.
   fileprivate func replacing(_ old: String, with new: String) -> String {
     var result = ""
     var rest = self[...]

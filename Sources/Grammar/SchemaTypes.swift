@@ -25,7 +25,7 @@ extension SchemaCompiler {
       properties.append((name, hasSchema ? ["$ref": .string(path + "/additionalProperties")] : true))
     }
     try checkCounts(schema, properties.count, required.count, hasAdditional: additional != nil, path)
-    // From the last member backwards: what may follow a place, as the first member or after others.
+    // From the last member backwards: what may follow at each place, as the first member or after others.
     var afterOthers = Pattern.empty
     var asFirst = Pattern.empty
     if let additional {
@@ -57,7 +57,7 @@ extension SchemaCompiler {
     return object(first: asFirst)
   }
 
-  /// What other members hold; nil if there are none.
+  /// Returns a pattern for the values of other members; nil if there must be none.
   private mutating func additional(_ schema: JSONObject, _ path: String) throws(GrammarError) -> Pattern? {
     if let unevaluated = schema["unevaluatedProperties"], unevaluated != .bool(false) {
       throw .unsupported(keyword: "unevaluatedProperties", path: path, reason: "but for false")
@@ -100,7 +100,7 @@ extension SchemaCompiler {
     case .bool(false)?: rest = nil
     case .array?: throw .unsupported(keyword: "items", path: path, reason: "as a list; write 'prefixItems'")
     case let items?: rest = try part(items, path + "/items")
-    // A list of places that says nothing of others has none here.
+    // Without `items`, an array with `prefixItems` has no further elements here.
     case nil: rest = places.isEmpty ? anything : nil
     }
     let minimum = try count("minItems", schema, path) ?? 0
@@ -167,7 +167,7 @@ extension SchemaCompiler {
 
   // MARK: Numbers
 
-  /// A bound as an integer over a power of ten.
+  /// A bound as an integer divided by a power of ten.
   private struct Decimal {
     var digits: Int128
     var places = 0
@@ -178,7 +178,7 @@ extension SchemaCompiler {
         guard integer.magnitude < 1_000_000_000_000_000_000 else { return nil }
         digits = integer
       case .number(let number):
-        // The shortest digits that read back the same; with an exponent, the bound is out of reach here.
+        // The shortest digits that read back as the same number. A bound with an exponent is not supported.
         let parts = number.description.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2, let all = Int128(parts[0] + parts[1]) else { return nil }
         digits = all
@@ -187,7 +187,7 @@ extension SchemaCompiler {
       }
     }
 
-    /// The digits with so many places, rounded up or down.
+    /// Returns the numerator for a denominator of 10^`places`, which must not have fewer places than the bound.
     func scaled(to places: Int) -> Int128 { (self.places..<places).reduce(digits) { digits, _ in digits * 10 } }
   }
 
@@ -205,7 +205,7 @@ extension SchemaCompiler {
     let bounds = [minimum, above, maximum, below].compactMap(\.self)
     if bounds.isEmpty { return isInteger ? JSONNumbers.integer : JSONNumbers.number }
     let places = bounds.map(\.places).max() ?? 0
-    // Between two bounds that are close, more places are needed.
+    // Between two close bounds there may only be numbers with more places.
     for places in isInteger ? [places] : [places, places + 3] where places <= 12 {
       var lows: [Int128] = []
       if let minimum { lows.append(minimum.scaled(to: places)) }
@@ -230,7 +230,7 @@ extension SchemaCompiler {
 }
 
 extension String {
-  /// As part of a JSON pointer.
+  /// The string as a part of a JSON pointer.
   var escapedForPath: String {
     var result = ""
     for character in self { result += character == "~" ? "~0" : character == "/" ? "~1" : String(character) }

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A vocabulary as a tree of bytes, so that tokens with the same beginning are looked at together.
+/// A vocabulary as a tree of bytes, so that tokens with the same beginning are examined together.
 public struct TokenTrie: Sendable {
-  /// The nodes in the order of a walk that visits each before its children; the root is not among them.
+  /// The byte of each node, in the order of a walk that visits a node before its children. The root is left out.
   let bytes: [UInt8]
-  /// How deep each node is; 0 for the children of the root.
+  /// The depth of each node; 0 for the children of the root.
   let depths: [UInt16]
-  /// Where the walk goes on if a node's subtree is left out.
+  /// The index at which the walk continues if the subtree of a node is skipped.
   let subtreeEnds: [Int32]
-  /// The tokens of node `n` are `tokens[tokenStarts[n]..<tokenStarts[n + 1]]`.
+  /// The index of each node's first token: the tokens of node `n` are `tokens[tokenStarts[n]..<tokenStarts[n + 1]]`.
   let tokenStarts: [Int32]
   let tokens: [Int32]
-  /// How many tokens the vocabulary has.
+  /// The number of tokens in the vocabulary.
   public let vocabularySize: Int
   let greatestDepth: Int
   let vocabulary: [[UInt8]]
 
-  /// - Parameter vocabulary: the bytes of each token by id; empty for tokens that may never be chosen, such as control tokens.
-  ///   A token has at most 65 535 bytes; a longer one is never chosen.
+  /// Builds the tree.
+  ///
+  /// - Parameter vocabulary: The bytes of each token by id; empty for tokens that can never be chosen. The same holds for tokens of
+  ///   more than 65 534 bytes.
   /// - Complexity: O(*n* log *n*) in the bytes of all tokens.
   public init(vocabulary: [[UInt8]]) {
     self.vocabulary = vocabulary
@@ -45,7 +47,7 @@ public struct TokenTrie: Sendable {
         ends.append(0)
         starts.append(Int32(tokens.count))
       }
-      // Tokens with the same bytes follow each other, so the last node is still the newest.
+      // Tokens with the same bytes follow each other, so the newest node is still their last one.
       tokens.append(Int32(token))
       last = text
     }
@@ -60,7 +62,7 @@ public struct TokenTrie: Sendable {
   }
 }
 
-/// Which tokens may come next: a bit for each.
+/// A set of tokens that may come next: one bit for each token.
 public struct TokenMask: Sendable, Equatable {
   /// 64 tokens in each word, the first in the lowest bit.
   public private(set) var words: [UInt64]
@@ -70,7 +72,7 @@ public struct TokenMask: Sendable, Equatable {
   /// Whether a token may come next.
   public subscript(token: Int) -> Bool { words[token >> 6] >> UInt64(token & 63) & 1 == 1 }
 
-  /// How many tokens may come next.
+  /// The number of tokens that may come next.
   public var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 
   mutating func insert(_ token: Int32) { words[Int(token) >> 6] |= 1 << UInt64(token & 63) }

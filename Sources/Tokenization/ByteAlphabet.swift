@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The letters in which byte-level vocabularies write bytes, so that every token is printable text.
+/// The letters that byte-level vocabularies write bytes in, so that every token is printable text.
 ///
-/// Bytes that are visible in Latin-1 stand for themselves, the others, in order, for the letters from U+0100 on (GPT-2).
+/// Bytes that are visible in Latin-1 are written as themselves; the others, in order, as the letters from U+0100 on (GPT-2).
 enum ByteAlphabet {
-  /// By scalar value below 0x144: the byte, or -1.
+  /// The byte of each scalar value below 0x144, or -1.
   private static let bytes: [Int16] = {
     var result = [Int16](repeating: -1, count: 0x144)
     var next = 0x100
@@ -19,7 +19,7 @@ enum ByteAlphabet {
     return result
   }()
 
-  /// Whether `text` consists of letters of the alphabet alone.
+  /// Whether `text` consists only of letters of the alphabet.
   static func covers(_ text: Span<UInt8>) -> Bool {
     var index = 0
     while index < text.count {
@@ -29,7 +29,7 @@ enum ByteAlphabet {
     return true
   }
 
-  /// Calls `body` with each byte that `text` stands for; a character outside the alphabet stands for its own bytes.
+  /// Calls `body` with each byte that `text` stands for. A character outside the alphabet stands for its own bytes.
   static func decode(_ text: Span<UInt8>, _ body: (UInt8) -> Void) {
     var index = 0
     while index < text.count {

@@ -2,27 +2,27 @@
 
 import GGUF
 
-/// Byte pair encoding: the symbols of each word, joined by the rank of their merge.
+/// Byte pair encoding: the symbols of each word are joined in the order of their merges' ranks.
 ///
-/// Most vocabularies are byte-level (`tokenizer.ggml.model` = `gpt2`): the symbols are bytes, and tokens and merges are written in the
-/// letters of `ByteAlphabet`. A few are like SentencePiece's (`gemma4`): the symbols are characters, a space is U+2581, tokens are
-/// written as they are, and a character that no token covers becomes a token for each of its bytes (`<0x0A>`).
+/// Most vocabularies are byte-level (`tokenizer.ggml.model` = `gpt2`): symbols are bytes, and tokens and merges are written in the
+/// letters of `ByteAlphabet`. A few are like SentencePiece's (`gemma4`): symbols are characters, a space is U+2581, tokens are
+/// written as plain text, and a character that no token covers becomes one token for each of its bytes (`<0x0A>`).
 struct BytePairModel: Sendable {
   private let preTokenizer: PreTokenizer
   private let table: TokenTable
   private let merges: MergeTable
-  /// By byte: its token, or -1.
+  /// The token of each byte, or -1.
   private let byteTokens: [Int32]
   private let unknown: Int32?
 
   /// - Parameters:
   ///   - pieces: What each token prints as.
-  ///   - mergeTexts: Pairs in the order of their rank, as in the file: two tokens' texts with a space between them.
+  ///   - mergeTexts: Pairs in the order of their rank, as in the file: the texts of two tokens, separated by a space.
   init(_ vocabulary: Vocabulary, pieces: TokenStrings, mergeTexts: ByteStrings, preTokenizer: PreTokenizer) {
     self.preTokenizer = preTokenizer
     let isByteLevel = preTokenizer.alphabet == .bytes
-    // Control tokens are not text: no word becomes one. Nor does a word become a token that is written in other letters
-    // than bytes are, though one that is may print the same.
+    // Control tokens are not text, so no word becomes one. In a byte-level vocabulary, a word also never becomes a token that is
+    // written in letters outside the alphabet, even if that token prints the same.
     let table = TokenTable(isByteLevel ? pieces : vocabulary.texts) { id in
       switch vocabulary.kinds[id] {
       case .normal: !isByteLevel || ByteAlphabet.covers(vocabulary.texts.span(id))
@@ -37,7 +37,7 @@ struct BytePairModel: Sendable {
     unknown = vocabulary.unknown
   }
 
-  /// What each token of a byte-level vocabulary prints as: the bytes that its letters stand for.
+  /// Returns what each token of a byte-level vocabulary prints as: the bytes that its letters stand for.
   static func pieces(_ vocabulary: Vocabulary) -> TokenStrings {
     var pieces = TokenStrings()
     pieces.reserveCapacity(strings: vocabulary.count, bytes: vocabulary.texts.bytes.count)
@@ -52,9 +52,9 @@ struct BytePairModel: Sendable {
     return pieces
   }
 
-  /// Appends the tokens of `text`, a stretch without special tokens.
+  /// Appends the tokens of `text`, which must not contain special tokens.
   ///
-  /// - Complexity: O(n log w) for n bytes in words of w.
+  /// - Complexity: O(n log w) for n bytes in words of w bytes.
   func encode(_ text: Span<UInt8>, into tokens: inout [Int32], _ merger: inout SymbolMerger) {
     let normal = preTokenizer.composes ? CanonicalComposition.composed(text) : nil
     if let normal { encode(normal: normal.span, into: &tokens, &merger) } else { encode(normal: text, into: &tokens, &merger) }
@@ -106,8 +106,8 @@ struct BytePairModel: Sendable {
     }
   }
 
-  /// Whether a word that is a token is taken without regard to merges. Vocabularies like SentencePiece's have tokens of several line
-  /// ends that no merge makes.
+  /// Whether a word that is a token becomes that token without merges. Vocabularies like SentencePiece's have tokens of several
+  /// line ends that no merges lead to.
   private func isTakenWhole(_ scalars: ScalarText, _ word: Range<Int>) -> Bool {
     preTokenizer.ignoresMerges || (preTokenizer.alphabet == .characters && scalars.values[word.lowerBound] == 0x0a)
   }

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Unicode's normal form C (Unicode Standard Annex 15): characters with their marks as single characters where these exist.
+/// Unicode's normal form C (Unicode Standard Annex 15): characters and their marks are joined to single characters where these
+/// exist.
 ///
-/// Models whose tokenizers compose have never seen an `e` followed by a combining accent in training: it costs them two tokens for
-/// one, of which the second means nothing to them.
+/// A model whose tokenizer composes has never seen an `e` followed by a combining accent in training. Without composition, this
+/// would become two tokens instead of one, and the second would mean nothing to the model.
 enum CanonicalComposition {
-  /// The text in normal form C, or nil if it is in it already. Bytes that are not UTF-8 stay as they are.
+  /// Returns the text in normal form C, or nil if it already is. Bytes that are not UTF-8 are not changed.
   ///
-  /// - Complexity: O(n) for n bytes, but for runs of combining marks, which are sorted.
+  /// - Complexity: O(n) for n bytes, except that runs of combining marks are sorted.
   static func composed(_ text: Span<UInt8>) -> [UInt8]? {
     guard needsWork(text) else { return nil }
     var output: [UInt8] = []
     output.reserveCapacity(text.count)
-    // A character that never joins the one before it, and those after it that may.
+    // A character that never joins the one before it, followed by those that may join it.
     var segment: [UInt32] = []
     var index = 0
     while index < text.count {
@@ -30,7 +31,8 @@ enum CanonicalComposition {
     return output
   }
 
-  /// Whether there is a character that may change or join another. All of these are from U+0300 on: their first byte is 0xCC or more.
+  /// Whether some character may change or join another. All such characters are at least U+0300, so their first byte is at least
+  /// 0xCC.
   private static func needsWork(_ text: Span<UInt8>) -> Bool {
     var index = 0
     while index < text.count {
@@ -62,7 +64,7 @@ enum CanonicalComposition {
     var combiningClass: UInt8
   }
 
-  /// The characters taken apart, with runs of marks in the order of their classes.
+  /// Returns the characters decomposed, with each run of marks sorted by class.
   private static func decompose(_ segment: [UInt32]) -> [Part] {
     var parts: [Part] = []
     for value in segment { append(value, to: &parts) }
@@ -74,7 +76,7 @@ enum CanonicalComposition {
       }
       var end = start
       while end < parts.count, parts[end].combiningClass != 0 { end += 1 }
-      // Marks of one class keep their order.
+      // Marks of the same class keep their order.
       let order = (start..<end).sorted { (parts[$0].combiningClass, $0) < (parts[$1].combiningClass, $1) }
       parts.replaceSubrange(start..<end, with: order.map { parts[$0] })
       start = end
@@ -89,7 +91,7 @@ enum CanonicalComposition {
       append(first, to: &parts)
       if second != 0 { append(second, to: &parts) }
     } else {
-      // A character that a newer version of Unicode made a mark is not one to the tables.
+      // The tables are older than newer versions of Unicode, so a character that became a mark later does not count as one.
       let mark = isChecked(value) ? Unicode.Scalar(value) : nil
       parts.append(Part(value: value, combiningClass: mark?.properties.canonicalCombiningClass.rawValue ?? 0))
     }
@@ -98,7 +100,7 @@ enum CanonicalComposition {
   private static func compose(_ parts: [Part]) -> [UInt32] {
     var result: [UInt32] = []
     var starter: Int?
-    // The class of the last one since the starter that did not join it; nil: there is none, the starter stands right before.
+    // The class of the last character since the starter that did not join it; nil if there is none.
     var last: UInt8?
     for part in parts {
       let isBlocked = last.map { $0 >= part.combiningClass } ?? false
@@ -130,7 +132,7 @@ enum CanonicalComposition {
     return result
   }()
 
-  /// By both parts, the first in the upper half.
+  /// The whole of each pair of parts; the first part is in the upper half of the key.
   private static let compositions: [UInt64: UInt32] = {
     var result: [UInt64: UInt32] = [:]
     let table = CompositionTables.decompositions
@@ -141,7 +143,7 @@ enum CanonicalComposition {
   }()
 }
 
-/// Korean syllables and the letters that they are made of (The Unicode Standard, section 3.12).
+/// Korean syllables and the letters that they consist of (The Unicode Standard, section 3.12).
 private enum Hangul {
   private static let (syllables, leading, vowels, trailing): (UInt32, UInt32, UInt32, UInt32) = (0xac00, 0x1100, 0x1161, 0x11a7)
   private static let (leadingCount, vowelCount, trailingCount): (UInt32, UInt32, UInt32) = (19, 21, 28)

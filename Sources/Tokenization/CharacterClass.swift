@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// What a character is to the rules that split a text into words.
+/// The classes of a character that matter to the rules for splitting text into words.
 struct CharacterClass: OptionSet, Sendable {
   let rawValue: UInt16
 
   /// `\p{L}`.
   static let letter = CharacterClass(rawValue: 1)
-  /// `\p{N}`: decimal digits, letters used as numbers, fractions and the like.
+  /// `\p{N}`: decimal digits, letters used as numbers, fractions and similar characters.
   static let number = CharacterClass(rawValue: 2)
   /// `\p{P}`.
   static let punctuation = CharacterClass(rawValue: 4)
@@ -18,20 +18,20 @@ struct CharacterClass: OptionSet, Sendable {
   static let space = CharacterClass(rawValue: 32)
   /// Carriage return and line feed.
   static let newline = CharacterClass(rawValue: 64)
-  /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`: characters that a word divided by case may begin with.
+  /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`: the characters that can begin a word in rules that split by case.
   static let upper = CharacterClass(rawValue: 128)
-  /// `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`: characters that may follow in it.
+  /// `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`: the characters that can follow in such a word.
   static let lower = CharacterClass(rawValue: 256)
   /// `\p{Han}`: the script of Chinese characters.
   static let han = CharacterClass(rawValue: 512)
   /// `\d`: decimal digits.
   static let decimal = CharacterClass(rawValue: 1024)
-  /// `\p{Pc}`: the low line and its like.
+  /// `\p{Pc}`: the underscore and similar characters.
   static let connector = CharacterClass(rawValue: 2048)
-  /// `\w`: what words are made of in regular expressions.
+  /// `\w`: the characters of words in regular expressions.
   static let word: CharacterClass = [.letter, .mark, .decimal, .connector]
 
-  /// The classes of a scalar; those of U+FFFD for a value that is not a scalar.
+  /// Returns the classes of a scalar; for a value that is not a scalar, those of U+FFFD.
   static func of(_ value: UInt32) -> CharacterClass {
     if value < 0x80 { return ascii[Int(value)] }
     return computed(Unicode.Scalar(value) ?? "\u{fffd}")
@@ -62,7 +62,7 @@ struct CharacterClass: OptionSet, Sendable {
   }
 }
 
-/// A set of scalars: ranges in rising order.
+/// A set of scalars, stored as ascending ranges.
 struct ScalarRanges: Sendable {
   private let ranges: [ClosedRange<UInt32>]
 

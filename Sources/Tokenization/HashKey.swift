@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The secret of the tables of tokens: a keyed hash, so that nobody can make a file whose tokens all fall into one slot.
+/// A key for hash tables of tokens, so that no file can be made whose tokens all fall into one slot.
 ///
-/// Eight bytes at a time are multiplied by a secret factor into a product of 128 bits, which is folded. The key is drawn once for
-/// each process; which slot an entry has changes nothing that anyone sees.
+/// Eight bytes at a time are multiplied by a secret factor, and the two halves of the 128-bit product are combined by XOR. The key
+/// is chosen once for each process. Results do not depend on it.
 struct HashKey: Sendable {
   private let start: UInt64
   private let factor: UInt64
 
-  /// A key; the factor is odd.
+  /// Makes a key; the factor must be odd.
   init(start: UInt64, factor: UInt64) {
     self.start = start
     self.factor = factor
@@ -17,7 +17,7 @@ struct HashKey: Sendable {
   /// The key of this process.
   static let ofProcess = HashKey(start: .random(in: 0 ... .max), factor: .random(in: 0 ... .max) | 1)
 
-  /// The hash of a string of bytes.
+  /// Returns the hash of a string of bytes.
   func hash(_ key: Span<UInt8>) -> UInt64 {
     let count = key.count
     var state = start &+ UInt64(truncatingIfNeeded: count) &* 0x9e37_79b9_7f4a_7c15
@@ -26,7 +26,7 @@ struct HashKey: Sendable {
       state = mix(state ^ key.word(at: index))
       index += 8
     }
-    // The last one to eight bytes, some of them perhaps for the second time: the length is in the state already.
+    // The last one to eight bytes. Some of them may be read twice, which is harmless because the length is already in the state.
     let tail: UInt64 =
       if count >= 8 { key.word(at: count - 8) } else if count >= 4 {
         UInt64(key.halfWord(at: 0)) << 32 | UInt64(key.halfWord(at: count - 4))
@@ -34,7 +34,7 @@ struct HashKey: Sendable {
     return mix(mix(state ^ tail) ^ start)
   }
 
-  /// The hash of a number.
+  /// Returns the hash of a number.
   func hash(_ number: UInt64) -> UInt64 { mix(mix(number ^ start) ^ start) }
 
   private func mix(_ value: UInt64) -> UInt64 {
@@ -44,15 +44,15 @@ struct HashKey: Sendable {
 }
 
 extension Span<UInt8> {
-  // Unsafe in name only: bytes have no padding, the reads are checked against the bounds, and any bits are a number.
+  // Unsafe only in name: bytes have no padding, the reads are checked against the bounds, and any bits are a valid number.
 
-  /// Eight bytes as a number in the machine's byte order.
+  /// Returns eight bytes as a number in the machine's byte order.
   func word(at offset: Int) -> UInt64 { unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self) }
 
-  /// The same with four bytes.
+  /// Returns four bytes as a number in the machine's byte order.
   func halfWord(at offset: Int) -> UInt32 { unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self) }
 
-  /// Whether two spans hold the same bytes.
+  /// Whether two spans contain the same bytes.
   func hasSameBytes(as other: Span<UInt8>) -> Bool {
     guard count == other.count else { return false }
     if count < 8 {

@@ -2,10 +2,10 @@
 
 import GGUF
 
-/// The ranks of merges by the pair of tokens that they join: an open-addressing hash table.
+/// The ranks of merges by the pair of tokens that they join: a hash table with open addressing.
 struct MergeTable: Sendable {
   private struct Entry {
-    /// Both tokens, the left one in the upper half; -1, which is not a pair, where nothing is.
+    /// Both tokens, the left one in the upper half; -1 for an empty slot, because no pair has that value.
     var pair: Int64
     var rank: UInt32
     var token: Int32
@@ -15,10 +15,11 @@ struct MergeTable: Sendable {
   private let shift: UInt64
   private let key = HashKey.ofProcess
 
-  /// Reads pairs in the order of their rank. Those whose parts or whole are not tokens could never be used and are left out.
+  /// Reads pairs in the order of their rank. A pair whose parts or whole are not tokens is left out, because it could never be
+  /// used.
   ///
   /// - Parameters:
-  ///   - texts: As in the file: two tokens' texts with a space between them.
+  ///   - texts: Pairs as in the file: the texts of two tokens, separated by a space.
   ///   - isSpelled: Whether they are written in the letters of `ByteAlphabet`.
   init(_ texts: ByteStrings, isSpelled: Bool, _ table: TokenTable) {
     let bits = TokenTable.slotBits(entries: texts.count)
@@ -26,7 +27,7 @@ struct MergeTable: Sendable {
     entries = [Entry](repeating: Entry(pair: -1, rank: 0, token: -1), count: 1 << bits)
     var whole: [UInt8] = []
     for (rank, text) in texts.enumerated() {
-      // The first byte may be a space of its own.
+      // The first token may itself begin with a space.
       guard let space = text.dropFirst().firstIndex(of: 0x20) else { continue }
       whole.removeAll(keepingCapacity: true)
       Self.append(text[..<space], isSpelled, to: &whole)
@@ -44,7 +45,7 @@ struct MergeTable: Sendable {
     if isSpelled { ByteAlphabet.decode(text.span) { bytes.append($0) } } else { bytes += text }
   }
 
-  /// What two tokens become, or nil; also if one of them is -1.
+  /// The merge of two tokens; nil if there is none, or if one of them is -1.
   subscript(_ left: Int32, _ right: Int32) -> SymbolMerger.Merge? {
     guard left >= 0, right >= 0 else { return nil }
     let pair = Self.pair(left, right)
@@ -59,7 +60,7 @@ struct MergeTable: Sendable {
   private mutating func insert(_ pair: Int64, _ rank: UInt32, _ token: Int32) {
     var slot = self.slot(pair)
     while entries[slot].pair != -1 {
-      // The first of two equal ones counts.
+      // Of equal pairs, the first one is kept.
       if entries[slot].pair == pair { return }
       slot = (slot + 1) & (entries.count - 1)
     }

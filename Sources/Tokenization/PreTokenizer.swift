@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How a byte pair encoding splits a text into words before it joins anything (`tokenizer.ggml.pre`).
+/// How byte pair encoding splits a text into words before it joins symbols (`tokenizer.ggml.pre`).
 ///
 /// The rules apply one after another, each to the pieces that the previous ones left.
 struct PreTokenizer: Sendable {
-  /// What the symbols are that merges join.
+  /// The symbols that merges join.
   enum Alphabet: Sendable {
     /// Bytes, written in the letters of `ByteAlphabet`.
     case bytes
-    /// Characters, written as they are, with U+2581 for a space.
+    /// Characters, written as plain text, with U+2581 for a space.
     case characters
   }
 
   let rules: [SplitRule]
-  /// Whether a word that is a token as it stands is taken whole, regardless of merges.
+  /// Whether a word that is a token becomes that token without merges.
   var ignoresMerges = false
-  /// Whether a text begins with the begin-of-text token unless the file says otherwise.
+  /// Whether a text begins with the begin-of-text token, unless the file says otherwise.
   var addsBeginOfText = false
-  /// Whether the text is brought into Unicode's normal form C first.
+  /// Whether the text is first brought into Unicode's normal form C.
   var composes = false
   var alphabet = Alphabet.bytes
 
-  /// Finds the rules that a GGUF names.
+  /// Finds the rules with the name that a GGUF contains.
   init(named name: String) throws(TokenizerError) {
     guard let found = Self.table[name] else { throw .unknownPreTokenizer(name) }
     self = found
@@ -38,12 +38,13 @@ struct PreTokenizer: Sendable {
     self.alphabet = alphabet
   }
 
-  /// The names that are known, sorted.
+  /// The known names, sorted.
   static let supportedNames = table.keys.sorted()
 
-  /// Calls `body` with the scalars of each word, in order; together they are the whole text.
+  /// Calls `body` with the scalars of each word, in order. Together the words are the whole text.
   ///
-  /// - Complexity: O(n) for n scalars but for white space, where a run is looked at twice.
+  /// - Complexity: O(n) for n scalars and most rules. Rules that count groups from the right, and `trailingSpace`, scan the rest of
+  ///   a run of digits or white space at each match or attempt, which is quadratic in the length of the run.
   func split(_ text: ScalarText, _ body: (Range<Int>) -> Void) { split(0..<text.count, text, rules[...], body) }
 
   private func split(_ range: Range<Int>, _ text: ScalarText, _ rules: ArraySlice<SplitRule>, _ body: (Range<Int>) -> Void) {
@@ -70,7 +71,7 @@ struct PreTokenizer: Sendable {
 
 extension PreTokenizer {
   private static let gpt2 = PreTokenizer([.gpt2])
-  /// GPT-NeoX's tokenizer and its descendants.
+  /// GPT-NeoX's tokenizer and those derived from it.
   private static let neoX = PreTokenizer([.gpt2], composes: true)
   private static let singleDigits = PreTokenizer([.numbers(atMost: 1), .gpt2])
   private static let cl100k = PreTokenizer([.words(.init(digits: 3))])
@@ -90,7 +91,7 @@ extension PreTokenizer {
     "default": PreTokenizer([
       .run(.punctuationAndSigns(grave: false), optionalSpace: false), .gpt2, .numbers(atMost: .max), .threeDigits,
     ]), "falcon": PreTokenizer([.run(.punctuationAndSigns(grave: true), optionalSpace: false), .gpt2, .threeDigits]),
-    // GPT-2's words.
+    // GPT-2's words, and variants.
     "gpt-2": gpt2, "phi-2": gpt2, "gigachat": gpt2, "trillion": gpt2, "a.x-4.0": gpt2, "jais": gpt2, "mellum": gpt2,
     "granite-docling": gpt2, "exaone4": gpt2, "jina-es": gpt2, "jina-de": gpt2, "jina-v1-en": gpt2, "jina-v2-es": gpt2,
     "jina-v2-de": gpt2, "jina-v2-code": gpt2, "roberta-bpe": gpt2, "mpt": neoX, "olmo": neoX, "modern-bert": neoX,
@@ -99,7 +100,7 @@ extension PreTokenizer {
     "chameleon": PreTokenizer(
       [.sentinel, .imageTokens, .chameleonSpaces, .numbers(atMost: 1), .one(.punctuationAndASCIISigns), .gpt2],
       addsBeginOfText: true),
-    // GPT-4's words and what was made of them.
+    // GPT-4's words, and variants.
     "llama-bpe": llama3, "llama3": llama3, "llama-v3": llama3, "falcon3": llama3, "falcon-h1": llama3, "pixtral": llama3,
     "midm-2.0": llama3, "lfm2": llama3, "jina-v5-nano": llama3, "dbrx": cl100k, "smaug-bpe": cl100k, "chatglm-bpe": cl100k,
     "glm4": glm4, "glm5": glm4, "jais-2": PreTokenizer([.words(.init(digits: 3, steppedSpaces: true))]),
@@ -110,7 +111,7 @@ extension PreTokenizer {
     "seed-coder": PreTokenizer([.words(.init(digits: 1, lineEndsAfterSigns: false))]),
     "ufakzeka": PreTokenizer([.words(.init(digits: 1, contractions: false))]),
     "laguna": PreTokenizer([.lines, .words(.init(digits: 1))]), "exaone-moe": PreTokenizer([.exaoneWords]),
-    // GPT-4o's words and what was made of them.
+    // GPT-4o's words, and variants.
     "gpt-4o": o200k, "llama4": o200k, "minimax-m2": o200k, "kanana2": o200k, "talkie": o200k,
     "granite-embed-multi-97m": PreTokenizer([.casedWords(.init(digits: 3))], ignoresMerges: true),
     "tekken": PreTokenizer([.casedWords(.init(digits: 1, contractions: false))], ignoresMerges: true, addsBeginOfText: true),
@@ -118,7 +119,7 @@ extension PreTokenizer {
     "youtu": PreTokenizer(
       [.runOfAny([.hangul, .fullWidthPunctuation, .bopomofo, .ideographsAndKana]), .casedWords(.init(digits: 1))],
       ignoresMerges: true),
-    // DeepSeek's words and what was made of them.
+    // DeepSeek's words, and variants.
     "deepseek-llm": PreTokenizer([
       .newline, .run(.deepseekLetters, optionalSpace: true), .run(.deepseekSigns, optionalSpace: true), .trailingSpace,
       .run(.deepseekIdeographs, optionalSpace: false), .numbers(atMost: .max),

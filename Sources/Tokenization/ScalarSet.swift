@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 extension SplitRule.ScalarSet {
-  /// Whether a scalar with these classes is in the set.
+  /// Whether the set contains a scalar with these classes.
   func contains(_ value: UInt32, _ classes: CharacterClass) -> Bool {
     switch self {
     case .punctuationAndSigns(let grave):
@@ -27,13 +27,13 @@ extension SplitRule.ScalarSet {
     0xff0c...0xff0c, 0xff1a...0xff1b,
   ])
 
-  /// Thai, Lao, Khmer, Myanmar, Hangul, kana and Chinese characters, as AFMoE lists their blocks.
+  /// Thai, Lao, Khmer, Myanmar, Hangul, kana and Chinese characters, with the blocks that AFMoE lists.
   private static let asianRanges = ScalarRanges([
     0x0e40...0x0eff, 0x1000...0x109f, 0x1100...0x11ff, 0x1780...0x17ff, 0x2f00...0x2fdf, 0x3040...0x30ff, 0x3400...0x4dbf,
     0x4e00...0x9fff, 0xa9e0...0xa9ff, 0xaa60...0xaa7f, 0xac00...0xd7af, 0xf900...0xfaff, 0xff65...0xff9f,
   ])
 
-  /// `[!-/:-~！-／：-～‘-‟　-。]`; the second range spans ASCII's letters too.
+  /// `[!-/:-~！-／：-～‘-‟ -。]`; the second range also contains ASCII's letters.
   private static let signRanges = ScalarRanges([
     0x21...0x2f, 0x3a...0x7e, 0x2018...0x201f, 0x3000...0x3002, 0xff01...0xff0f, 0xff1a...0xff5e,
   ])
@@ -41,7 +41,7 @@ extension SplitRule.ScalarSet {
   /// `[一-龥ࠀ-一가-퟿]`
   private static let ideographRanges = ScalarRanges([0x0800...0x9fa5, 0xac00...0xd7ff])
 
-  /// The letters with case that DeepSeek LLM's `tokenizer.json` lists (those of Unicode 11 in the scripts it names).
+  /// The letters with case that `tokenizer.json` of DeepSeek LLM lists (those of Unicode 11 in the scripts that it names).
   private static let letterRanges = ScalarRanges([
     0x41...0x5a, 0x61...0x7a, 0xb5...0xb5, 0xc0...0xd6, 0xd8...0xf6, 0xf8...0x1ba, 0x1bc...0x1bf, 0x1c4...0x293, 0x295...0x2af,
     0x370...0x373, 0x376...0x377, 0x37b...0x37d, 0x37f...0x37f, 0x386...0x386, 0x388...0x38a, 0x38c...0x38c, 0x38e...0x3a1,

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The SentencePiece-style tokenizer (`tokenizer.ggml.model` = `llama`): joins characters by the scores of what they make.
+/// The SentencePiece-style tokenizer (`tokenizer.ggml.model` = `llama`): joins characters in the order of the resulting tokens'
+/// scores.
 ///
-/// Spaces are written as U+2581 in its tokens. A character that no token covers becomes one token for each byte (`<0x0A>`).
+/// Spaces are written as U+2581 in its tokens. A character that no token covers becomes one token for each of its bytes (`<0x0A>`).
 struct SentencePieceModel: Sendable {
   private let table: TokenTable
-  /// By token: how late its joining comes; 0 for the highest score possible.
+  /// The priority of joining to each token: lower for higher scores.
   private let priorities: [UInt32]
-  /// By byte: its token, or -1.
+  /// The token of each byte, or -1.
   private let byteTokens: [Int32]
   private let unknown: Int32?
 
@@ -20,7 +21,7 @@ struct SentencePieceModel: Sendable {
     unknown = vocabulary.unknown
   }
 
-  /// What each token prints as.
+  /// Returns what each token prints as.
   static func pieces(_ vocabulary: Vocabulary) -> TokenStrings {
     var pieces = TokenStrings()
     pieces.reserveCapacity(strings: vocabulary.count, bytes: vocabulary.texts.bytes.count)
@@ -35,17 +36,17 @@ struct SentencePieceModel: Sendable {
     return pieces
   }
 
-  /// By byte: the token that is written `<0x0A>` or the like, or -1.
+  /// Returns, for each byte, the token that is written like `<0x0A>`, or -1.
   static func byteTokens(_ vocabulary: Vocabulary) -> [Int32] {
     var tokens = [Int32](repeating: -1, count: 256)
     for id in 0..<vocabulary.count {
-      // Tokens of any kind; the first of equal ones counts.
+      // The kind of these tokens does not matter; of equal ones the first is used.
       if let byte = byte(vocabulary.texts[id]), tokens[Int(byte)] < 0 { tokens[Int(byte)] = Int32(id) }
     }
     return tokens
   }
 
-  /// Appends the tokens of `text`, a stretch without special tokens.
+  /// Appends the tokens of `text`, which must not contain special tokens.
   ///
   /// - Complexity: O(n log n) for n bytes.
   func encode(_ text: Span<UInt8>, addingSpace: Bool, into tokens: inout [Int32], _ merger: inout SymbolMerger) {
@@ -77,19 +78,19 @@ struct SentencePieceModel: Sendable {
     }
   }
 
-  /// Appends `text` with its spaces as U+2581.
+  /// Appends `text` with its spaces written as U+2581.
   static func appendEscaped(_ text: Span<UInt8>, to bytes: inout [UInt8]) {
     for index in text.indices { if text[index] == 0x20 { bytes += space } else { bytes.append(text[index]) } }
   }
 
-  /// Maps a score to an integer that falls as the score rises; equal scores, and both zeros, map to the same.
+  /// Maps a score to an integer that falls as the score rises. Equal scores map to equal integers, and so do both zeros.
   private static func priority(_ score: Float) -> UInt32 {
     let bits = (score + 0).bitPattern
     let rising = bits & 0x8000_0000 == 0 ? bits | 0x8000_0000 : ~bits
     return ~rising
   }
 
-  /// The byte that a text such as `<0x0A>` stands for; its digits are upper-case.
+  /// Returns the byte that a text such as `<0x0A>`, with upper-case digits, stands for.
   private static func byte(_ text: ArraySlice<UInt8>) -> UInt8? {
     guard text.count == 6, text.starts(with: "<0x".utf8), text.last == UInt8(ascii: ">") else { return nil }
     guard let high = digit(text[text.startIndex + 3]), let low = digit(text[text.startIndex + 4]) else { return nil }

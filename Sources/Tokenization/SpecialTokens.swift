@@ -2,30 +2,32 @@
 
 /// Finds special tokens in a text: control tokens such as `<end_of_turn>`, and those that the vocabulary's makers defined.
 ///
-/// At each place the longest wins, from left to right, in time linear in the text whatever the tokens are. An Aho-Corasick automaton
-/// of the tokens written backwards reads the text from its end: where it stands, the longest token that it has just completed is the
-/// longest one that begins there.
+/// The text is searched from left to right, and at each place the longest token is taken, in time linear in the text whatever the
+/// tokens are. An Aho-Corasick automaton of the reversed tokens reads the text from its end. At each position, the longest token
+/// that the automaton has just completed is the longest token that begins there.
 struct SpecialTokens: Sendable {
-  /// The most characters that the automaton may have to tell apart: far more than any real vocabulary's.
+  /// The largest number of nodes in the automaton: far more than any real vocabulary needs.
   static let nodeLimit = 1 << 22
 
   private let strings: TokenStrings
   private let userDefined: [Bool]
-  /// By node, all but the root: its parent shifted by eight bits, and the byte that leads to it.
+  /// For each node except the root: its parent, shifted left by eight bits, and the byte on the edge from it.
   private var edges: [UInt64] = [0]
-  /// By node: that of the longest proper suffix of its string that is a node, too.
+  /// For each node: the node of the longest proper suffix of its string that has one.
   private var suffixes: [UInt32] = [0]
-  /// By node: the longest token that its string, read backwards, begins with, or -1.
+  /// For each node: the longest token that its string, read backwards, begins with, or -1.
   private var tokens: [Int32] = [-1]
-  /// The same of user-defined tokens alone.
+  /// The same, but only for user-defined tokens.
   private var userDefinedTokens: [Int32] = [-1]
-  /// Nodes by a hash of their edge; 0 where nothing is.
+  /// A hash table of nodes by their edge; 0 is an empty slot.
   private var slots: [UInt32] = [UInt32](repeating: 0, count: 16)
-  /// The root's children by byte; 0 where there is none.
+  /// The root's children by byte; 0 if there is none.
   private var first = [UInt32](repeating: 0, count: 256)
   private let key = HashKey.ofProcess
 
-  /// - Throws: `TokenizerError.specialTokensTooLong` if the tokens' texts have more than `nodeLimit` different beginnings.
+  /// Builds the automaton.
+  ///
+  /// - Throws: `TokenizerError.specialTokensTooLong` if it would have more than `nodeLimit` nodes.
   init(_ strings: TokenStrings, _ kinds: [TokenKind]) throws(TokenizerError) {
     self.strings = strings
     userDefined = kinds.map { $0 == .userDefined }
@@ -36,28 +38,29 @@ struct SpecialTokens: Sendable {
 
   private typealias Match = (index: Int, token: Int32)
 
-  /// What a text falls into.
+  /// A part of a divided text.
   enum Part: Equatable {
     case text(Range<Int>)
     case token(Int32)
   }
 
-  /// Divides `text` into special tokens and what lies between them.
+  /// Divides `text` into special tokens and the text between them.
   ///
-  /// - Parameter parsingControl: Whether control tokens count; user-defined ones always do.
+  /// - Parameter parsingControl: Whether control tokens are found; user-defined ones always are.
   /// - Complexity: O(n) for n bytes.
   func split(_ text: Span<UInt8>, parsingControl: Bool, _ body: (Part) -> Void) {
     split(text, matches(text, parsingControl), body)
   }
 
-  /// Divides `text` into special tokens and what lies between them, where some of it comes from strangers.
+  /// Divides `text`, some of which is not trusted, into special tokens and the text between them.
   ///
   /// - Parameters:
-  ///   - trusted: Rising ranges of `text`. A control token has to lie within one of them.
-  ///   - marks: User-defined tokens for which the same holds; all others count everywhere.
+  ///   - trusted: Ascending ranges of `text`. A control token must lie within one of them.
+  ///   - marks: User-defined tokens that must also lie within a trusted range; all others are found everywhere.
   /// - Complexity: O(n) for n bytes.
   func split(_ text: Span<UInt8>, trusted: [Range<Int>], marks: Set<Int32>, _ body: (Part) -> Void) {
-    // Both lists go from the end of the text to its beginning, and where both have a token, the longer one counts.
+    // Both lists are in the order from the end of the text to its beginning. If both have a token at one place, the longer one is
+    // used.
     var everywhere = matches(text, false).filter { !marks.contains($0.token) }[...]
     var merged: [Match] = []
     for range in trusted.reversed() {
@@ -100,7 +103,7 @@ struct SpecialTokens: Sendable {
     return token >= 0 && strings.range(Int(token)).count == text.utf8.count
   }
 
-  /// Where tokens begin, from the end of the text on, and the longest one of each place.
+  /// Returns the places at which tokens begin, from the end of the text on, with the longest token of each.
   private func matches(_ text: Span<UInt8>, _ parsingControl: Bool) -> [Match] {
     var matches: [Match] = []
     guard edges.count > 1 else { return matches }
@@ -114,7 +117,7 @@ struct SpecialTokens: Sendable {
     return matches
   }
 
-  /// Where the automaton stands after one more byte.
+  /// Returns the node after one more byte.
   private func step(from node: UInt32, _ byte: UInt8) -> UInt32 {
     var node = node
     while node != 0 {
@@ -129,7 +132,7 @@ struct SpecialTokens: Sendable {
     return found == 0 ? nil : found
   }
 
-  /// The slot where an edge is, or where it would go.
+  /// Returns the slot of an edge, or the empty slot for it.
   private func slot(of edge: UInt64) -> Int {
     var slot = Int(truncatingIfNeeded: key.hash(edge)) & (slots.count - 1)
     while slots[slot] != 0, edges[Int(slots[slot])] != edge { slot = (slot + 1) & (slots.count - 1) }
@@ -151,7 +154,7 @@ struct SpecialTokens: Sendable {
       if node == 0 { first[Int(byte)] = next } else { addSlot(next) }
       node = next
     }
-    // Of equal ones the lowest id stays.
+    // Of equal tokens, the lowest id is kept.
     if node != 0, tokens[Int(node)] < 0 { tokens[Int(node)] = Int32(id) }
   }
 
@@ -163,7 +166,7 @@ struct SpecialTokens: Sendable {
     slots[slot(of: edges[Int(node)])] = node
   }
 
-  /// Gives every node its suffix and its tokens: those of lesser depth first.
+  /// Sets the suffix and the tokens of all nodes, in the order of their depths.
   private mutating func link(_ depths: [UInt32]) {
     suffixes = [UInt32](repeating: 0, count: edges.count)
     userDefinedTokens = tokens.map { $0 >= 0 && userDefined[Int($0)] ? $0 : -1 }
@@ -176,7 +179,7 @@ struct SpecialTokens: Sendable {
     }
   }
 
-  /// The indices of `depths` by rising depth: a counting sort.
+  /// Returns the indices of `depths` by ascending depth, with a counting sort.
   private static func sorted(_ depths: [UInt32]) -> [Int] {
     var starts = [Int](repeating: 0, count: Int(depths.max() ?? 0) + 2)
     for depth in depths { starts[Int(depth) + 1] += 1 }

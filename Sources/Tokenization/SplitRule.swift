@@ -1,40 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// One step of splitting a text into words: a regular expression of a model's authors, as a scanner written by hand.
+/// One step of splitting a text into words: a regular expression of a model's authors, as a hand-written scanner.
 ///
-/// Each rule says whether, and to where, its expression matches at a given place. Matches become pieces, and what lies
-/// between two matches becomes a piece, too. The expressions stand above the scanners. Where a model's `tokenizer.json` and
+/// A rule says whether its expression matches at a given place, and where the match ends. Matches become pieces, and so does the
+/// text between two matches. Each scanner has its expression in the comment above it. Where a model's `tokenizer.json` differs from
+/// another program's approximation of it, these follow `tokenizer.json`, because the model was trained with that.
 /// another program's approximation of it differ, these follow `tokenizer.json`, because the model was trained with that.
 enum SplitRule: Sendable, Hashable {
   /// GPT-2's words.
   case gpt2
   /// Words with one leading sign (GPT-4).
   case words(Words)
-  /// Words divided where the case rises (GPT-4o).
+  /// Words that are divided where the case rises (GPT-4o).
   case casedWords(CasedWords)
-  /// The main rule of DeepSeek V3; `singleLineEnds`: each line end stands alone instead of following signs and spaces.
+  /// The main rule of DeepSeek V3; `singleLineEnds`: each line end is a piece of its own instead of following signs and spaces.
   case deepseekWords(singleLineEnds: Bool)
-  /// The rule of K-EXAONE, whose words may hold single spaces.
+  /// The rule of K-EXAONE, whose words may contain single spaces.
   case exaoneWords
-  /// The rule of BLOOM: all but spaces and a few marks.
+  /// The rule of BLOOM: runs of anything except spaces and a few marks.
   case bloomWords
   /// Runs of at most this many characters of `\p{N}`.
   case numbers(atMost: Int)
   /// Runs of exactly three ASCII digits.
   case threeDigits
-  /// Groups of three characters of `\p{N}`, counted from the right; the first of a run may be shorter.
+  /// Groups of three characters of `\p{N}`, counted from the right; the first group of a run may be shorter.
   case numbersFromRight
-  /// The same of `\d`, where the run ends with a word: `\d{1,3}(?=(?:\d{3})*\b)`.
+  /// Groups of three characters of `\d`, counted from the right, if a word ends with the run: `\d{1,3}(?=(?:\d{3})*\b)`.
   case digitsFromRight
-  /// Divides before each group of three digits counted from the right, `(?=(\d{3})+(?!\d))`, and takes the rest along.
+  /// Divides before each group of three digits, counted from the right, `(?=(\d{3})+(?!\d))`; the match includes what follows, up
+  /// to the next division.
   case beforeThousands
-  /// Runs of line feeds, and what lies between them: `[^\n]+|[\n]+`.
+  /// Runs of line feeds, and the text between them: `[^\n]+|[\n]+`.
   case lines
   /// Single line ends, `[\r\n]`.
   case newline
-  /// `\s?` and a run of scalars of a set, or just a run.
+  /// A run of scalars of a set, possibly with one white space before it (`\s?`).
   case run(ScalarSet, optionalSpace: Bool)
-  /// A run of scalars of the first of these sets that has the first scalar.
+  /// A run of scalars of one set: the first of these that contains the first scalar.
   case runOfAny([ScalarSet])
   /// A single scalar of a set.
   case one(ScalarSet)
@@ -47,35 +49,35 @@ enum SplitRule: Sendable, Hashable {
   /// ``([\t\n]|    |  )``: a tab, a line feed, four spaces or two.
   case chameleonSpaces
 
-  /// What sets the kinds of GPT-4's rule apart.
+  /// What differs between variants of GPT-4's rule.
   struct Words: Sendable, Hashable {
-    /// Digits in a group at most.
+    /// The largest number of digits in a group.
     var digits: Int
     /// Whether combining marks count as letters.
     var marks = false
-    /// Whether `'s` and the like stand apart.
+    /// Whether `'s` and similar endings are pieces of their own.
     var contractions = true
-    /// Whether line ends follow signs within one word.
+    /// Whether line ends after signs belong to the same piece.
     var lineEndsAfterSigns = true
-    /// Whether runs of spaces fall into powers of two (Jais 2).
+    /// Whether runs of spaces are divided into powers of two (Jais 2).
     var steppedSpaces = false
   }
 
-  /// What sets the kinds of GPT-4o's rule apart.
+  /// What differs between variants of GPT-4o's rule.
   struct CasedWords: Sendable, Hashable {
-    /// Digits in a group at most.
+    /// The largest number of digits in a group.
     var digits: Int
-    /// Whether `'s` and the like belong to the word before them.
+    /// Whether `'s` and similar endings belong to the word before them.
     var contractions = true
-    /// Whether signs may end in slashes.
+    /// Whether slashes after signs belong to the same piece.
     var slash = true
-    /// Whether Chinese characters stand apart.
+    /// Whether runs of Chinese characters are pieces of their own.
     var han = false
   }
 
-  /// Sets of scalars that rules name.
+  /// Sets of scalars that rules refer to.
   enum ScalarSet: Sendable, Hashable {
-    /// `[\p{P}\$\+<=>\^~\|]`, with the grave accent where `grave` says so.
+    /// `[\p{P}\$\+<=>\^~\|]`, with the grave accent if `grave` is true.
     case punctuationAndSigns(grave: Bool)
     /// `\p{L}`.
     case letters
@@ -83,7 +85,7 @@ enum SplitRule: Sendable, Hashable {
     case punctuation
     /// Letters with case, as DeepSeek LLM lists them.
     case deepseekLetters
-    /// ASCII's and East Asian punctuation, as DeepSeek LLM lists them.
+    /// Punctuation of ASCII and East Asia, as DeepSeek LLM lists it.
     case deepseekSigns
     /// Chinese characters, Hangul and the characters that DeepSeek LLM lists with them.
     case deepseekIdeographs
@@ -97,11 +99,11 @@ enum SplitRule: Sendable, Hashable {
     case fullWidthPunctuation
     /// Chinese phonetic letters.
     case bopomofo
-    /// Scripts that are written without spaces, as AFMoE lists them.
+    /// Characters of scripts that are written without spaces, as AFMoE lists them.
     case asianScripts
   }
 
-  /// Where the match ends that begins at `start`, or nil if there is none there.
+  /// Returns the end of the match that begins at `start`, or nil if there is none.
   ///
   /// - Precondition: `start < limit <= text.count`. The text is taken to end at `limit`.
   func matchEnd(_ text: ScalarText, from start: Int, before limit: Int) -> Int? {
@@ -142,9 +144,11 @@ enum SplitRule: Sendable, Hashable {
     return Self.spaces(text, start, limit, breakingAtNewline: false)
   }
 
-  /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
-  /// with `{1,digits}`; with marks `[\p{L}\p{M}]+` for `\p{L}+` and no `\p{M}` among the signs; without line ends after signs
-  /// `[^\s\p{L}\p{N}]+` for the signs; with stepped spaces `\s{512}(?!\S)|\s{256}(?!\S)|…|\s{4}(?!\S)|\s{1,2}(?!\S)|\s` at the end.
+  /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+  ///
+  /// with `{1,digits}` for `{1,3}`. With marks, `\p{L}+` becomes `[\p{L}\p{M}]+`, and signs do not include `\p{M}`. Without line
+  /// ends after signs, signs are ` ?[^\s\p{L}\p{N}]+`. With stepped spaces, the end is
+  /// `\s{512}(?!\S)|\s{256}(?!\S)|…|\s{4}(?!\S)|\s{1,2}(?!\S)|\s`.
   private func words(_ text: ScalarText, _ start: Int, _ limit: Int, _ kind: Words) -> Int? {
     if kind.contractions, let end = Self.contraction(text, start, limit, ignoringCase: true) { return end }
     let letters: CharacterClass = kind.marks ? [.letter, .mark] : .letter
@@ -160,7 +164,7 @@ enum SplitRule: Sendable, Hashable {
 
   /// With U = `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`, L = `[\p{Ll}\p{Lm}\p{Lo}\p{M}]` and C the contractions:
   /// `[^\r\n\p{L}\p{N}]?U*L+C?|[^\r\n\p{L}\p{N}]?U+L*C?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`.
-  /// Kimi K2 puts `[\p{Han}]+|` in front and takes Han out of U and L.
+  /// Kimi K2's rule begins with `[\p{Han}]+|` and excludes Han from U and L.
   private func casedWords(_ text: ScalarText, _ start: Int, _ limit: Int, _ kind: CasedWords) -> Int? {
     let han = kind.han
     if han, text.isAny(.han, at: start, before: limit) { return text.endOfRun(.han, from: start, before: limit) }
@@ -174,7 +178,7 @@ enum SplitRule: Sendable, Hashable {
       ?? Self.spaces(text, start, limit, breakingAtNewline: true)
   }
 
-  /// `U*L+`, as a backtracking matcher finds it: U takes all it can, then gives back until L has something.
+  /// `U*L+`, as a backtracking matcher finds it: U takes as much as it can, then gives back until L matches something.
   private static func wordEndingLow(_ text: ScalarText, _ start: Int, _ limit: Int, _ han: Bool) -> Int? {
     let high = endOfCased(.upper, text, start, limit, han)
     let low = endOfCased(.lower, text, high, limit, han)
@@ -219,7 +223,8 @@ enum SplitRule: Sendable, Hashable {
     return Self.spaces(text, start, limit, breakingAtNewline: !singleLineEnds)
   }
 
-  /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+`
+  /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}`
+  /// and then `| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+`
   private func exaoneWords(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int? {
     if let end = Self.contraction(text, start, limit, ignoringCase: true) { return end }
     let isPrefix = text.isNone([.newline, .letter, .number], at: start, before: limit)
@@ -261,7 +266,7 @@ enum SplitRule: Sendable, Hashable {
     return end == start + 3 ? end : nil
   }
 
-  /// The end of the first group of three, counted from the right, of a run.
+  /// Returns the end of the first group of a run that is divided into groups of three from the right.
   private static func groupFromRight(_ start: Int, _ end: Int) -> Int? {
     guard end > start else { return nil }
     let rest = (end - start) % 3
@@ -270,7 +275,7 @@ enum SplitRule: Sendable, Hashable {
 
   private func digitsFromRight(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int? {
     let end = text.endOfRun(.decimal, from: start, before: limit)
-    // `\b`: a word ends here.
+    // `\b`: a word must end here.
     return text.isAny(.word, at: end, before: limit) ? nil : Self.groupFromRight(start, end)
   }
 
@@ -279,7 +284,7 @@ enum SplitRule: Sendable, Hashable {
     while place < limit {
       let end = text.endOfRun(.decimal, from: place, before: limit)
       let least = max(place, start + 1)
-      // The first place from which a multiple of three digits remains.
+      // The first place that leaves a multiple of three digits.
       let next = least + max(0, end - least) % 3
       if next < end { return next }
       place = max(end, place + 1)
@@ -327,7 +332,7 @@ enum SplitRule: Sendable, Hashable {
     return end > start && end == limit ? end : nil
   }
 
-  /// What may follow signs within one word.
+  /// What may follow signs in the same piece.
   private enum SignEnds {
     case none
     case newlines
@@ -355,13 +360,13 @@ enum SplitRule: Sendable, Hashable {
     let end = text.endOfRun(.space, from: start, before: limit)
     guard end > start else { return nil }
     if let newline = (start..<end).last(where: { text.classes[$0].contains(.newline) }) { return newline + 1 }
-    // `(?!\S)`: white space or the text's end follows.
+    // `(?!\S)`: followed by white space or the end of the text.
     func fits(_ count: Int) -> Bool { start + count < end || (start + count == end && end == limit) }
     for count in [512, 256, 128, 64, 32, 16, 8, 4, 2] where fits(count) { return start + count }
     return start + 1
   }
 
-  /// `\s*[\r\n]+|\s+(?!\S)|\s+`, the first of them only if `breakingAtNewline`.
+  /// `\s*[\r\n]+|\s+(?!\S)|\s+`, with the first alternative only if `breakingAtNewline`.
   private static func spaces(_ text: ScalarText, _ start: Int, _ limit: Int, breakingAtNewline: Bool) -> Int? {
     let end = text.endOfRun(.space, from: start, before: limit)
     guard end > start else { return nil }
@@ -374,7 +379,7 @@ enum SplitRule: Sendable, Hashable {
     guard text.value(at: start, before: limit) == 0x27 else { return nil }
     func letter(_ index: Int) -> Unicode.Scalar? {
       guard let value = text.value(at: index, before: limit) else { return nil }
-      // Without regard to case, the long s is an s.
+      // If case is ignored, the long s is also an s.
       if ignoringCase, value == 0x17f { return "s" }
       guard value < 0x80 else { return nil }
       return Unicode.Scalar(ignoringCase && (0x41...0x5a).contains(value) ? value | 0x20 : value)

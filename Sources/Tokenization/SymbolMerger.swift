@@ -2,22 +2,22 @@
 
 /// Joins neighbouring symbols of a text, the best pair first, until no pair makes a token.
 ///
-/// Both kinds of tokenizer work this way: SentencePiece-style ones take the pair whose joined token has the highest score, byte
-/// pair encoding takes the pair with the lowest merge rank; among equals the leftmost. The pairs wait in a binary heap and the symbols
-/// form a doubly linked list, so a text of n symbols takes O(n log n).
+/// Both kinds of tokenizer work this way. SentencePiece-style ones take the pair whose joined token has the highest score; byte
+/// pair encoding takes the pair with the lowest merge rank. Of equal pairs the leftmost is taken. Pairs wait in a binary heap and
+/// symbols form a doubly linked list, so a text of n symbols takes O(n log n).
 struct SymbolMerger {
-  /// A run of the text's bytes that is one token so far.
+  /// A run of the text's bytes that is joined so far.
   struct Symbol {
-    /// Where it lies in the text.
+    /// Its bytes in the text.
     fileprivate(set) var start: Int32
     fileprivate(set) var end: Int32
     /// Its token, or -1 if these bytes are not a token.
     fileprivate(set) var token: Int32
-    /// Its neighbours' indices, or -1 at the ends.
+    /// The indices of its neighbours, or -1 at the ends.
     fileprivate var previous: Int32 = -1
     fileprivate var next: Int32 = -1
 
-    /// - Precondition: `range` lies below 2^31.
+    /// - Precondition: `range` is below 2^31.
     init(_ range: Range<Int>, token: Int32) {
       start = Int32(range.lowerBound)
       end = Int32(range.upperBound)
@@ -26,11 +26,11 @@ struct SymbolMerger {
 
     /// Whether it has been joined to the symbol on its left.
     fileprivate var isGone: Bool { start == end }
-    /// Where it lies in the text.
+    /// Its bytes in the text.
     var range: Range<Int> { Int(start)..<Int(end) }
   }
 
-  /// What two symbols become, and how urgently: the lowest priority first.
+  /// The result of joining two symbols, and its priority; the lowest number comes first.
   struct Merge {
     var priority: UInt32
     var token: Int32
@@ -41,7 +41,7 @@ struct SymbolMerger {
     var token: Int32
     var left: Int32
     var right: Int32
-    /// Where the right symbol ended when this pair was seen; another end now means that the pair is outdated.
+    /// The end of the right symbol when this pair was found. If it has another end now, the pair is outdated.
     var end: Int32
 
     func comesBefore(_ other: Candidate) -> Bool { priority != other.priority ? priority < other.priority : left < other.left }
@@ -50,7 +50,7 @@ struct SymbolMerger {
   private var symbols: [Symbol] = []
   private var heap: [Candidate] = []
 
-  /// Removes all symbols; their memory is kept.
+  /// Removes all symbols, but keeps their memory.
   mutating func removeAll() {
     symbols.removeAll(keepingCapacity: true)
     heap.removeAll(keepingCapacity: true)
@@ -64,7 +64,7 @@ struct SymbolMerger {
     symbols.append(symbol)
   }
 
-  /// Joins until `merge`, asked for each pair of neighbours, has nothing more to offer.
+  /// Joins symbols until `merge` returns nil for every pair of neighbours.
   mutating func run(_ merge: (Symbol, Symbol) -> Merge?) {
     for index in symbols.indices.dropFirst() { consider(Int32(index) - 1, Int32(index), merge) }
     while let best = popBest() {

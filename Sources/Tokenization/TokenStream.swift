@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Turns tokens into text as they come, and never gives out half a character.
+/// Turns tokens into text as they arrive, without ever returning half a character.
 ///
-/// A character may be spread over several tokens, one byte each: its first bytes wait here for the rest. Bytes that cannot
-/// belong to a character become U+FFFD.
+/// A character may be spread over several tokens, one for each byte: its first bytes wait for the others. Bytes that cannot belong
+/// to a character become U+FFFD.
 public struct TokenStream: Sendable {
   private let tokenizer: Tokenizer
   private let showsControl: Bool
@@ -11,13 +11,13 @@ public struct TokenStream: Sendable {
   private var pending: [UInt8] = []
   private var dropsSpace: Bool
 
-  /// A stream of `tokenizer`'s tokens.
+  /// Makes a stream for tokens of `tokenizer`.
   ///
   /// - Parameters:
-  ///   - showsControl: Whether control tokens appear as their text; else they print nothing.
-  ///   - shown: Control tokens that appear as their text even so.
-  ///   - beginsText: Whether the first token begins a text. The space that the tokenizer puts in front of a text is then dropped.
-  ///     False when the tokens continue a prompt.
+  ///   - showsControl: Whether control tokens appear as their text; otherwise they print nothing.
+  ///   - shown: Control tokens that always appear as their text.
+  ///   - beginsText: Whether the first token begins a text, so that the space which the tokenizer adds before a text is removed.
+  ///     False if the tokens continue a prompt.
   public init(_ tokenizer: Tokenizer, showsControl: Bool = false, shown: Set<Int32> = [], beginsText: Bool = false) {
     self.tokenizer = tokenizer
     self.showsControl = showsControl
@@ -25,7 +25,7 @@ public struct TokenStream: Sendable {
     dropsSpace = beginsText && tokenizer.addsSpacePrefix
   }
 
-  /// The text that becomes complete with `token`; empty while a character is incomplete.
+  /// Returns the text that `token` completes; empty while a character is incomplete.
   public mutating func append(_ token: Int32) -> String {
     var bytes = tokenizer.bytes(of: token, showsControl: showsControl || shown.contains(token))
     if dropsSpace, !bytes.isEmpty {
@@ -39,7 +39,7 @@ public struct TokenStream: Sendable {
     return text
   }
 
-  /// What is left at the end: a character that never became complete, as U+FFFD.
+  /// Returns what is left at the end: a character that was never completed, as U+FFFD.
   public mutating func finish() -> String {
     let text = String(decoding: pending, as: UTF8.self)
     pending.removeAll()

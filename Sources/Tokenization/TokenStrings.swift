@@ -4,15 +4,15 @@
 ///
 /// A quarter of a million small arrays would cost more time and memory than their contents.
 struct TokenStrings: Sendable {
-  /// All strings, one after the other: fewer bytes than the header that they come from, of at most 64 MiB.
+  /// All strings, one after another. They are smaller than the header that they come from, which has at most 64 MiB.
   private(set) var bytes: [UInt8] = []
-  /// Where each string begins, then where the last one ends; never decreasing, at most `bytes.count`.
+  /// The offset of each string, followed by the end of the last one.
   private var starts: [UInt32] = [0]
 
-  /// Strings so far.
+  /// The number of strings so far.
   var count: Int { starts.count - 1 }
 
-  /// Sets memory aside.
+  /// Allocates memory in advance.
   mutating func reserveCapacity(strings: Int, bytes byteCount: Int) {
     starts.reserveCapacity(strings + 1)
     bytes.reserveCapacity(byteCount)
@@ -27,7 +27,7 @@ struct TokenStrings: Sendable {
   /// Adds a byte to the string that `endString` will end.
   mutating func append(byte: UInt8) { bytes.append(byte) }
 
-  /// Ends the string that `append(byte:)` began.
+  /// Ends the string that `append(byte:)` has built.
   mutating func endString() { starts.append(UInt32(bytes.count)) }
 
   /// The bytes of string `index`.
@@ -35,11 +35,11 @@ struct TokenStrings: Sendable {
   /// - Precondition: `0 <= index < count`.
   subscript(_ index: Int) -> ArraySlice<UInt8> { bytes[range(index)] }
 
-  /// The bytes of string `index`, without a reference of its own.
+  /// Returns the bytes of string `index` without retaining the array.
   ///
   /// - Precondition: `0 <= index < count`.
   @_lifetime(borrow self) func span(_ index: Int) -> Span<UInt8> { bytes.span.extracting(range(index)) }
 
-  /// Where string `index` lies in `bytes`.
+  /// Returns the range of string `index` in `bytes`.
   func range(_ index: Int) -> Range<Int> { Int(starts[index])..<Int(starts[index + 1]) }
 }

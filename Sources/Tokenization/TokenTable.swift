@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Finds a token's id by its bytes: an open-addressing hash table over `TokenStrings`.
+/// Finds a token's id by its bytes: a hash table over `TokenStrings` with open addressing.
 ///
-/// A slot holds 32 bits of the string's hash above the id, so that a probe that misses touches one cache line.
+/// A slot holds 32 bits of the string's hash above the id, so that a probe of the wrong slot touches only one cache line.
 struct TokenTable: Sendable {
   private let strings: TokenStrings
   private var slots: [UInt64]
@@ -14,7 +14,7 @@ struct TokenTable: Sendable {
   private static let free = UInt64.max
   private static let tagBits: UInt64 = 0xffff_ffff_0000_0000
 
-  /// Indexes those of `strings` for which `included` holds; of equal ones the lowest id stays, empty ones are left out.
+  /// Indexes those of `strings` for which `included` returns true. Of equal strings the lowest id is kept; empty ones are left out.
   ///
   /// - Complexity: O(total bytes).
   init(_ strings: TokenStrings, where included: (Int) -> Bool = { _ in true }) {
@@ -33,11 +33,11 @@ struct TokenTable: Sendable {
     }
   }
 
-  /// The logarithm of how many slots a table of so many entries has: at least 16, so that at most two thirds are full. Smaller is
-  /// quicker to fill than emptier is to search.
+  /// Returns the logarithm of the number of slots for a table with `entries` entries: at least 16 slots, at most two thirds of them
+  /// full. A smaller table is faster to fill; that outweighs the faster search in an emptier one.
   static func slotBits(entries: Int) -> Int { Int.bitWidth - max(15, entries + entries / 2).leadingZeroBitCount }
 
-  /// The id of the token with exactly these bytes.
+  /// Returns the id of the token with exactly these bytes.
   ///
   /// - Complexity: O(string.count) expected.
   func id(of string: Span<UInt8>) -> Int32? {
@@ -45,13 +45,13 @@ struct TokenTable: Sendable {
     return find(string).id
   }
 
-  /// The id of the token with exactly these bytes.
+  /// Returns the id of the token with exactly these bytes.
   func id(of string: some Sequence<UInt8>) -> Int32? {
     let bytes = Array(string)
     return id(of: bytes.span)
   }
 
-  /// The slot where a string is, or where it would go, and its id.
+  /// Returns the slot of a string and its id, or the empty slot for it.
   private func find(_ string: Span<UInt8>) -> (slot: Int, id: Int32?) {
     let hash = key.hash(string)
     let tag = hash & Self.tagBits

@@ -4,7 +4,7 @@ import GGUF
 
 /// Turns text into the token ids of a model, and back.
 ///
-/// Built from the keys `tokenizer.ggml.*` of a GGUF; an immutable value that any number of threads may share.
+/// It is built from the keys `tokenizer.ggml.*` of a GGUF, and is an immutable value that any number of threads may share.
 public struct Tokenizer: Sendable {
   /// The values of `tokenizer.ggml.model` that are supported.
   public static let supportedModels = ["llama", "gpt2", "gemma4"]
@@ -26,19 +26,19 @@ public struct Tokenizer: Sendable {
   public let endOfText: Int32?
   /// The token after a turn of a conversation, if the model has one.
   public let endOfTurn: Int32?
-  /// Whether `encode` puts `beginOfText` in front.
+  /// Whether `encode` adds `beginOfText` at the beginning.
   public let addsBeginOfText: Bool
-  /// Whether `encode` puts `endOfText` at the end.
+  /// Whether `encode` adds `endOfText` at the end.
   public let addsEndOfText: Bool
-  /// Whether `encode` puts a space in front of a text.
+  /// Whether `encode` adds a space before a text.
   public let addsSpacePrefix: Bool
 
-  /// Tokens in the vocabulary.
+  /// The number of tokens in the vocabulary.
   public var count: Int { kinds.count }
 
   /// Reads a GGUF's vocabulary.
   ///
-  /// - Throws: `TokenizerError` if it is absent, of an unknown kind or contradicts itself.
+  /// - Throws: `TokenizerError` if it is absent, of an unknown kind, or contradicts itself.
   /// - Complexity: O(bytes of all tokens).
   public init(metadata: GGUFMetadata) throws(TokenizerError) {
     guard let name = metadata.string("tokenizer.ggml.model") else {
@@ -77,25 +77,25 @@ public struct Tokenizer: Sendable {
     addsSpacePrefix = metadata.bool("tokenizer.ggml.add_space_prefix") ?? addsSpace
   }
 
-  /// Checks the vocabulary against the embedding.
+  /// Checks that the vocabulary has as many tokens as the embedding has rows.
   ///
-  /// - Parameter embeddingRows: Rows of `token_embd.weight`.
-  /// - Throws: `TokenizerError.embeddingMismatch` if they differ: an id would have no row, or a row no text.
+  /// - Parameter embeddingRows: The number of rows of `token_embd.weight`.
+  /// - Throws: `TokenizerError.embeddingMismatch` if they differ, because some id would have no row, or some row no text.
   public func check(embeddingRows: Int) throws(TokenizerError) {
     guard embeddingRows == count else { throw .embeddingMismatch(tokens: count, rows: embeddingRows) }
   }
 
-  /// The token ids of a text.
+  /// Returns the token ids of a text.
   ///
   /// - Parameters:
-  ///   - addSpecial: Whether to add the tokens that the model wants before and after a text.
+  ///   - addSpecial: Whether to add the tokens that the model needs before and after a text.
   ///   - parseSpecial: Whether control tokens written out in the text become those tokens; user-defined ones always do.
   /// - Complexity: O(n log n) for n bytes.
   public func encode(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Int32] {
     encode(bytes: Array(text.utf8), addSpecial: addSpecial, parseSpecial: parseSpecial)
   }
 
-  /// The token ids of a text given as bytes, which need not be well-formed UTF-8.
+  /// Returns the token ids of a text given as bytes, which need not be well-formed UTF-8.
   ///
   /// - Precondition: fewer than 2^29 bytes.
   public func encode(bytes: [UInt8], addSpecial: Bool, parseSpecial: Bool) -> [Int32] {
@@ -109,14 +109,15 @@ public struct Tokenizer: Sendable {
     return tokens
   }
 
-  /// The token ids of a prompt of which only parts may become special tokens; no token is added.
+  /// Returns the token ids of a prompt of which only parts may become special tokens. No token is added.
   ///
-  /// Between special tokens the text is encoded as one, across the ends of ranges. So the ids are those of the whole text unless
-  /// the parts that are not trusted have the text of a special token in them.
+  /// The text between special tokens is encoded as a whole, even across the ends of ranges. So the ids are those of the whole text,
+  /// unless the parts that are not trusted contain the text of a special token.
   ///
   /// - Parameters:
-  ///   - trusted: Rising ranges of `bytes`; a control token has to lie within one of them.
-  ///   - marks: User-defined tokens for which the same holds (`userDefinedTokens`). All others are text, and count everywhere.
+  ///   - trusted: Ascending ranges of `bytes`. A control token must lie within one of them.
+  ///   - marks: User-defined tokens that must also lie within a trusted range (see `userDefinedTokens`). All others count as text
+  ///     and are found everywhere.
   /// - Precondition: fewer than 2^29 bytes.
   public func encode(bytes: [UInt8], trusted: [Range<Int>], marks: Set<Int32> = []) -> [Int32] {
     var tokens: [Int32] = []
@@ -149,7 +150,7 @@ public struct Tokenizer: Sendable {
     }
   }
 
-  /// The user-defined tokens in a text, but for those that are white space alone.
+  /// Returns the user-defined tokens in a text, except those that consist only of white space.
   public func userDefinedTokens(in text: String) -> Set<Int32> {
     var found: Set<Int32> = []
     let bytes = Array(text.utf8)
@@ -161,7 +162,7 @@ public struct Tokenizer: Sendable {
     return found
   }
 
-  /// The control tokens whose text satisfies `isWanted`.
+  /// Returns the control tokens whose text satisfies `isWanted`.
   public func controlTokens(where isWanted: (String) -> Bool) -> Set<Int32> {
     var found: Set<Int32> = []
     for id in kinds.indices where kinds[id] == .control && isWanted(String(decoding: pieces[id], as: UTF8.self)) {
@@ -170,10 +171,10 @@ public struct Tokenizer: Sendable {
     return found
   }
 
-  /// The bytes that a token prints as; possibly a part of a character (`TokenStream` joins them).
+  /// Returns the bytes that a token prints as, possibly only part of a character (`TokenStream` joins them).
   ///
   /// - Parameter showsControl: Whether control tokens appear as their text; otherwise they are empty.
-  /// - Returns: Nothing for an id outside the vocabulary.
+  /// - Returns: An empty slice for an id outside the vocabulary.
   public func bytes(of token: Int32, showsControl: Bool = false) -> ArraySlice<UInt8> {
     guard token >= 0, Int(token) < count else { return [] }
     switch kinds[Int(token)] {
@@ -182,10 +183,10 @@ public struct Tokenizer: Sendable {
     }
   }
 
-  /// The text of a token, whatever it is for; what is not UTF-8 in it becomes U+FFFD.
+  /// Returns the text of a token of any kind. What is not UTF-8 in it becomes U+FFFD.
   public func text(of token: Int32) -> String { String(decoding: bytes(of: token, showsControl: true), as: UTF8.self) }
 
-  /// The text of a sequence of tokens from its beginning.
+  /// Returns the text of a sequence of tokens that begins a text.
   public func decode(_ tokens: some Sequence<Int32>, showsControl: Bool = false) -> String {
     var stream = TokenStream(self, showsControl: showsControl, beginsText: true)
     var text = ""
@@ -193,9 +194,9 @@ public struct Tokenizer: Sendable {
     return text + stream.finish()
   }
 
-  /// Whether `text` as a whole is a control token, or one that the vocabulary's makers defined.
+  /// Whether `text` as a whole is a control token or a user-defined token.
   public func hasSpecialToken(_ text: String) -> Bool { special.contains(text) }
 
-  /// Whether a generation ends with this token.
+  /// Whether this token ends a generation.
   public func isEndOfGeneration(_ token: Int32) -> Bool { endsGeneration.contains(token) }
 }

@@ -12,22 +12,22 @@ public enum TokenizerError: Error, Hashable, Sendable, CustomStringConvertible {
   case unknownPreTokenizer(String)
   /// Two arrays that describe the same tokens differ in length.
   case lengthMismatch(key: String, count: Int, tokens: Int)
-  /// The vocabulary has no token, or more than token ids can count.
+  /// The vocabulary has no tokens, or more than a token id can count.
   case badSize(Int)
-  /// The texts of control and user-defined tokens together are longer than any real vocabulary's.
+  /// The texts of control and user-defined tokens are together longer than in any real vocabulary.
   case specialTokensTooLong(limit: Int)
-  /// A special token's id lies outside the vocabulary.
+  /// A special token's id is outside the vocabulary.
   case idOutOfRange(key: String, id: Int, tokens: Int)
-  /// The vocabulary and the embedding disagree about how many tokens there are.
+  /// The vocabulary and the embedding have different numbers of tokens.
   case embeddingMismatch(tokens: Int, rows: Int)
 
-  /// Kinds of tokenizer that are not supported, by the file's name for them.
+  /// Kinds of tokenizer that are not supported, by their name in the file.
   private static let kinds = [
     "bert": "WordPiece", "t5": "a unigram model", "rwkv": "a greedy tokenizer", "plamo2": "PLaMo-2's unigram model",
     "whitespace": "words between spaces", "hybriddna": "DNA letters", "none": "no vocabulary",
   ]
 
-  /// The line to print.
+  /// The error in one line.
   public var description: String {
     switch self {
     case .missing(let key, let expected):

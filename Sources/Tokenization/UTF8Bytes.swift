@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Facts about UTF-8 byte sequences.
+/// Properties of UTF-8 byte sequences.
 enum UTF8Bytes {
-  /// How many bytes a character that begins with `lead` has; 1 for a byte that does not begin a character.
+  /// Returns the number of bytes in a character that begins with `lead`; 1 for a byte that does not begin a character.
   static func length(of lead: UInt8) -> Int {
     switch lead {
     case 0xc0..<0xe0: 2
@@ -53,7 +53,7 @@ enum UTF8Bytes {
 
   private static func continuation(_ value: UInt32) -> UInt8 { 0x80 | UInt8(truncatingIfNeeded: value & 0x3f) }
 
-  /// How many bytes at the end begin a character that further bytes could complete: 0 to 3.
+  /// Returns how many bytes at the end, 0 to 3, begin a character that further bytes could complete.
   static func incompleteTail(_ bytes: Span<UInt8>) -> Int {
     for length in 1...3 where length <= bytes.count {
       let lead = bytes[bytes.count - length]
@@ -65,7 +65,7 @@ enum UTF8Bytes {
     return 0
   }
 
-  /// Which bytes may follow a lead byte: not those that would make an overlong form, a surrogate or a value above U+10FFFF.
+  /// Returns the bytes that may follow a lead byte. Others would make an overlong form, a surrogate or a value above U+10FFFF.
   private static func secondRange(_ lead: UInt8) -> ClosedRange<UInt8> {
     switch lead {
     case 0xe0: 0xa0...0xbf

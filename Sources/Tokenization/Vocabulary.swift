@@ -2,16 +2,16 @@
 
 import GGUF
 
-/// What a token is for, with GGUF's number (`tokenizer.ggml.token_type`).
+/// The kind of a token; the raw values are GGUF's (`tokenizer.ggml.token_type`).
 enum TokenKind: Int, Sendable {
   case undefined = 0
   /// A piece of text.
   case normal = 1
   /// The token for text that no other token covers.
   case unknown = 2
-  /// A token with a meaning of its own, such as the end of a turn; never text.
+  /// A token with a special meaning, such as the end of a turn; never text.
   case control = 3
-  /// Text that is cut out of a prompt before anything else is.
+  /// Text that is recognised in a prompt before anything else.
   case userDefined = 4
   case unused = 5
   /// One byte, written `<0x0A>`.
@@ -20,11 +20,11 @@ enum TokenKind: Int, Sendable {
 
 /// The tokens of a GGUF as its metadata lists them, checked.
 struct Vocabulary: Sendable {
-  /// Each token's text as in the file.
+  /// The text of each token, as in the file.
   var texts = TokenStrings()
-  /// Each token's kind.
+  /// The kind of each token.
   var kinds: [TokenKind]
-  /// Each token's score; all zero where the file has none.
+  /// The score of each token; 0 for all if the file has no scores.
   let scores: [Float]
   /// The token before a text, if the file names one.
   let beginOfText: Int32?
@@ -32,17 +32,17 @@ struct Vocabulary: Sendable {
   let endOfText: Int32?
   /// The token after a turn of a conversation.
   let endOfTurn: Int32?
-  /// The token for what no other token covers.
+  /// The token for text that no other token covers.
   let unknown: Int32?
-  /// Tokens that end a generation.
+  /// The tokens that end a generation.
   let endOfGeneration: Set<Int32>
 
-  /// Tokens.
+  /// The number of tokens.
   var count: Int { kinds.count }
 
   /// Reads and checks the `tokenizer.ggml` keys.
   ///
-  /// - Parameter defaults: The ids that this kind of tokenizer has where the file names none.
+  /// - Parameter defaults: The ids that this kind of tokenizer uses if the file does not name them.
   init(_ metadata: GGUFMetadata, defaults: (begin: Int32, end: Int32, unknown: Int32)? = nil) throws(TokenizerError) {
     guard let texts = metadata.byteStrings("tokenizer.ggml.tokens") else {
       throw .missing(key: "tokenizer.ggml.tokens", expected: "an array of strings")
@@ -53,14 +53,14 @@ struct Vocabulary: Sendable {
     kinds = try Self.kinds(metadata, tokens: texts.count)
     scores = try Self.scores(metadata, tokens: texts.count)
 
-    // Only those that can be one of the texts that are looked for below: a table of the whole vocabulary takes time.
+    // Only tokens that may be among the texts searched for below, because a table of the whole vocabulary takes time.
     let strings = self.texts
     let byText = TokenTable(strings) { id in strings[id].first.map(SpecialText.firstBytes.contains) ?? false }
     func id(_ key: String, default: Int32? = nil) throws(TokenizerError) -> Int32? {
       guard let id = metadata.integer("tokenizer.ggml.\(key)") else {
         return `default`.flatMap { Int($0) < texts.count ? $0 : nil }
       }
-      // Converters write -1 as an unsigned number for "none".
+      // Some converters write -1, as a signed or unsigned number, for "none".
       if id == -1 || id == Int(UInt32.max) { return nil }
       guard (0..<texts.count).contains(id) else { throw .idOutOfRange(key: "tokenizer.ggml.\(key)", id: id, tokens: texts.count) }
       return Int32(id)
@@ -96,10 +96,10 @@ struct Vocabulary: Sendable {
   private static func endOfGeneration(_ byText: TokenTable, _ kinds: [TokenKind], _ named: [Int32?]) -> Set<Int32> {
     var result = Set(named.compactMap { $0 })
     result.formUnion(SpecialText.endOfGeneration.compactMap { byText.id(of: $0.utf8) })
-    // Some vocabularies have these as a piece of HTML; only as control tokens do they end anything.
+    // In some vocabularies these are pieces of HTML; they end a generation only as control tokens.
     result.formUnion(
       SpecialText.endOfGenerationIfControl.compactMap { byText.id(of: $0.utf8) }.filter { kinds[Int($0)] == .control })
-    // In Harmony and in Solar Open `<|end|>` ends a channel's message, not the answer.
+    // In Harmony and in Solar Open, `<|end|>` ends a message in a channel, not the answer.
     func has(_ text: String) -> Bool { byText.id(of: text.utf8) != nil }
     if has("<|return|>") && has("<|call|>") || has("<|flush|>") && has("<|calls|>"), let end = byText.id(of: "<|end|>".utf8) {
       result.remove(end)
@@ -108,21 +108,21 @@ struct Vocabulary: Sendable {
   }
 }
 
-/// The texts of special tokens, for files that do not name them by key.
+/// The texts of special tokens, for files that do not name these tokens by key.
 enum SpecialText {
-  /// The bytes that all of them begin with.
+  /// The bytes that these texts begin with.
   static let firstBytes = Array("<[_".utf8)
-  /// Ends of a turn; the first one found counts.
+  /// Texts that end a turn; the first one in the vocabulary is used.
   static let endOfTurn = [
     "<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<turn|>", "[EOT]", "<EOT>", "_<EOT>", "<|end|>", "<end_of_utterance>",
     "<｜end▁of▁sentence｜>", "<|end_of_text|>", "<|endoftext|>",
   ]
-  /// Tokens that end a generation.
+  /// Texts of tokens that end a generation.
   static let endOfGeneration = [
     "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<end_of_turn>", "<|endoftext|>",
     "<|end_of_text|>", "<|flush|>", "<|calls|>", "<turn|>", "<|tool_response>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]",
     "<end_of_utterance>", "<｜end▁of▁sentence｜>", "[e~[",
   ]
-  /// The same, where the vocabulary has them as control tokens.
+  /// The same, but only if the vocabulary has them as control tokens.
   static let endOfGenerationIfControl = ["</s>", "<eos>", "<|user|>", "<|observation|>"]
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The filters of Jinja2, with `tojson` as transformers has it.
+/// The filters of Jinja2, with the filter `tojson` of transformers.
 enum Filters {
   static let names: Set<String> = [
     "abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape", "filesizeformat", "first",
@@ -43,7 +43,7 @@ struct FilterCall {
   let arguments: Arguments
   let interpreter: Interpreter
 
-  /// The arguments by parameter.
+  /// Returns the arguments in the order of the parameters; nil for those that are not given.
   func bound(_ names: [String], required: Int = 0) throws(Fault) -> [Value?] {
     try arguments.bound(to: names, required: required, in: name)
   }

@@ -29,7 +29,7 @@ extension FilterCall {
   }
 }
 
-/// Writes values as JSON. What is between the strings counts as input; see `Value.representation`.
+/// Writes values as JSON. Everything between strings counts as input; see `Value.representation`.
 private struct JSONTextWriter {
   let interpreter: Interpreter
   let isASCII: Bool
@@ -157,7 +157,7 @@ private struct JSONTextWriter {
     text.append(letter.replaced(by: mark))
   }
 
-  /// `\uNNNN`, twice beyond the first plane.
+  /// Writes `\uNNNN`; beyond U+FFFF, the two escapes of a surrogate pair.
   private mutating func writeEscaped(_ letter: Letter) {
     for unit in String(letter.scalar).utf16 {
       let digits = String(unit, radix: 16)

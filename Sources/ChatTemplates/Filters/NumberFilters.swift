@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Filters that make numbers.
+/// Filters that return numbers.
 extension FilterCall {
   func number() throws(Fault) -> Value {
     switch name {
@@ -37,7 +37,7 @@ extension FilterCall {
     }
   }
 
-  /// The whole part; nil if it is not finite.
+  /// Returns the whole part of a number; nil if the number is not finite.
   private static func truncated(_ float: Double) throws(Fault) -> Value? {
     guard float.isFinite else { return nil }
     guard let integer = Int128(exactly: float.rounded(.towardZero)) else {
@@ -78,7 +78,7 @@ extension FilterCall {
     return .float(precision < 0 ? whole * scale : whole / scale)
   }
 
-  /// Rounded to a number of decimal places, correctly for the exact value of the float.
+  /// Rounds to a number of decimal places, correctly for the exact value of the float.
   private static func rounded(_ float: Double, places: Int) -> Double {
     guard float.isFinite, places < 330 else { return float }
     guard places > -330 else { return float.sign == .minus ? -0.0 : 0 }
@@ -128,9 +128,9 @@ extension FilterCall {
   }
 }
 
-/// Numbers in strings, as Python's `int` and `float` read them.
+/// Reads numbers in strings, as Python's `int` and `float` do.
 enum NumberText {
-  /// The integer that a text is in a base, or nil; base 0 means that the prefix says it.
+  /// Returns the integer in a text, or nil. With base 0, the prefix of the text determines the base.
   static func integer(_ text: Text, base: Int) throws(Fault) -> Int128? {
     guard base == 0 || (2...36).contains(base) else { throw Fault(.value, "int() base must be >= 2 and <= 36, or 0") }
     var digits = Substring(text.stripped(nil, .both).string.lowercased())
@@ -158,7 +158,7 @@ enum NumberText {
     Letter(Unicode.Scalar(byte)).isDecimal ? Int(byte) - 0x30 < base : byte >= 0x61 && byte <= 0x7A && Int(byte) - 0x61 + 10 < base
   }
 
-  /// The text without underscores, of which each stands between two digits; else nil.
+  /// Returns the text without underscores; nil if one of them is not between two characters, or next to another.
   private static func withoutUnderscores(_ text: Substring) -> String? {
     if text.hasPrefix("_") || text.hasSuffix("_") || text.contains("__") { return nil }
     return text.filter { $0 != "_" }
@@ -172,7 +172,7 @@ enum NumberText {
     case "nan": return .nan
     default: break
     }
-    // Swift also reads hexadecimal; Python does not.
+    // Swift also reads hexadecimal numbers; Python does not.
     guard unsigned.utf8.allSatisfy({ (0x30...0x39).contains($0) || "._e+-".utf8.contains($0) }),
       let first = unsigned.utf8.first, (0x30...0x39).contains(first) || first == UInt8(ascii: "."),
       let plain = underscoresBetweenDigitsRemoved(text)

@@ -21,12 +21,13 @@ extension FilterCall {
     }
   }
 
-  /// A generator over the elements of a value that is true: filters that call others let None pass.
+  /// Makes a generator over the elements of a value; without elements if the value is false. Filters that apply other filters or
+  /// tests accept None in this way.
   private func lenientGenerator(_ make: @escaping ([Value]) throws(Fault) -> [Value]) -> Value {
     value.isTrue ? generator(make) : .generator(Generator(depth: 0) { () throws(Fault) in [] })
   }
 
-  /// A generator over the value's elements.
+  /// Makes a generator over the elements of the value.
   private func generator(_ make: @escaping ([Value]) throws(Fault) -> [Value]) -> Value {
     let (value, interpreter) = (value, interpreter)
     return .generator(
@@ -176,7 +177,7 @@ extension FilterCall {
   private func sorted(
     _ elements: [Value], descending: Bool, by key: (Value) throws(Fault) -> Value
   ) throws(Fault) -> Value {
-    // Each level of the merge looks at all elements; comparing costs more than visiting.
+    // Each level of the merge sort visits all elements, and comparing costs more than visiting.
     let levels = 6 * (elements.count.bitWidth - elements.count.leadingZeroBitCount)
     for _ in 0..<levels { for element in elements { try interpreter.measure(element) } }
     return try interpreter.makeList(elements.sorted(descending: descending, by: key))
@@ -282,15 +283,15 @@ extension FilterCall {
   }
 }
 
-/// The attribute by which a filter looks at elements: names and numbers with dots between, or nothing.
+/// The attribute by which a filter examines elements: names and numbers separated by dots, or none.
 struct AttributePath {
   private let parts: [Value]
   private let ignoresCase: Bool
   private let standard: Value?
 
   /// - Parameters:
-  ///   - ignoresCase: whether strings that are found are written in lower case.
-  ///   - standard: what stands for a part that is not there.
+  ///   - ignoresCase: Whether strings are converted to lower case.
+  ///   - standard: The value of a part that is undefined.
   init(_ attribute: Value?, ignoresCase: Bool = false, standard: Value? = nil) throws(Fault) {
     switch attribute ?? .none {
     case .none: parts = []

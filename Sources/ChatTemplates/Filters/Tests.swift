@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The tests of Jinja2: what stands after `is`.
+/// The tests of Jinja2, which follow `is`.
 enum Tests {
   static let names: Set<String> = [
     "odd", "even", "divisibleby", "defined", "undefined", "filter", "test", "none", "boolean", "false", "true", "integer", "float",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Filters that make text.
+/// Filters that return text.
 extension FilterCall {
-  /// The value as text, for filters that take anything.
+  /// The value as text, for filters that accept any value.
   private var subject: Text {
     get throws(Fault) { try interpreter.text(of: value) }
   }
@@ -58,7 +58,7 @@ extension FilterCall {
     }
   }
 
-  /// An argument that has to be a string.
+  /// Returns an argument that must be a string.
   func string(_ value: Value?) throws(Fault) -> Text {
     guard let value, case .string(let text) = value else {
       throw Fault(.type, "\(name) takes a str, not \((value ?? .none).typeName)")
@@ -66,7 +66,7 @@ extension FilterCall {
     return text
   }
 
-  /// Words begin with a capital after white space, hyphens and opening brackets.
+  /// Returns the text with a capital at the beginning of words, which follow white space, hyphens and opening brackets.
   private static func titled(_ text: Text) -> Text {
     var result = Text([])
     var word: [Letter] = []
@@ -196,7 +196,7 @@ extension FilterCall {
 }
 
 extension Text {
-  /// Runs of letters, digits and underscores.
+  /// The number of runs of letters, digits and underscores.
   fileprivate var wordCount: Int {
     var count = 0
     var isInWord = false
@@ -208,7 +208,7 @@ extension Text {
     return count
   }
 
-  /// Percent-encoded UTF-8; in a query, blanks become `+` and slashes are encoded, too.
+  /// Returns percent-encoded UTF-8. In a query, blanks become `+`, and slashes are encoded, too.
   fileprivate func urlEncoded(forQuery: Bool) -> Text {
     var result: [Letter] = []
     for letter in letters {

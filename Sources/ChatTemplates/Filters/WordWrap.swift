@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The filter `wordwrap`: Python's `textwrap.wrap` of each line, without expanding tabs or replacing white space.
+/// The filter `wordwrap`: Python's `textwrap.wrap` for each line, without expanding tabs or replacing white space.
 extension FilterCall {
   func wordWrap() throws(Fault) -> Value {
     let values = try bound(["width", "break_long_words", "wrapstring", "break_on_hyphens"])
@@ -24,7 +24,7 @@ extension FilterCall {
     var chunks = chunks(of: line)[...]
     var lines: [Text] = []
     while !chunks.isEmpty {
-      // White space begins no line but the first.
+      // Only the first line may begin with white space.
       if !lines.isEmpty, chunks.first?.letters.first?.isSpace == true { chunks.removeFirst() }
       var current: [Text] = []
       var length = 0
@@ -49,7 +49,7 @@ extension FilterCall {
     return lines
   }
 
-  /// Runs of white space and of anything else, in turn.
+  /// Returns runs of white space and runs of other characters, alternately.
   private func chunks(of line: Text) -> [Text] {
     var chunks: [Text] = []
     var start = 0
@@ -64,6 +64,6 @@ extension FilterCall {
 }
 
 extension Letter {
-  /// `textwrap` knows ASCII's white space only.
+  /// `textwrap` knows only the white space of ASCII.
   fileprivate var isWrapSpace: Bool { code == 0x20 || (code >= 0x09 && code <= 0x0D) }
 }

@@ -5,7 +5,7 @@ struct BraceFormat {
   private let arguments: Arguments
   private let interpreter: Interpreter
   private let isMarkup: Bool
-  /// The number of the next field without a name; nil once fields are numbered by hand.
+  /// The number of the next field without a number. It stays 0 while all fields have numbers.
   private var nextIndex: Int? = 0
   private var hasNumbers = false
 
@@ -38,7 +38,7 @@ struct BraceFormat {
     return result
   }
 
-  /// The letters up to the closing brace of a field.
+  /// Returns the letters up to the closing brace of a field.
   private static func field(_ rest: inout ArraySlice<Letter>) throws(Fault) -> ArraySlice<Letter> {
     var depth = 1
     var index = rest.startIndex

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How a value is laid out: what both of Python's formatting languages share.
+/// The layout of a value: what Python's two formatting languages have in common.
 struct NumberFormat {
+  /// Where the value is placed within its width.
   enum Alignment: Unicode.Scalar {
     case left = "<"
     case right = ">"
@@ -12,20 +13,22 @@ struct NumberFormat {
 
   var fill = Letter(" ")
   var alignment: Alignment?
-  /// What stands before a number that is not negative: nothing, `+` or a blank.
+  /// The text before a number that is not negative: nothing, `+` or a blank.
   var plus = ""
+  /// Whether the form with `#` was requested: with the prefix of the base, or with the point and zeros at the end.
   var isAlternate = false
+  /// The smallest width, in characters.
   var width = 0
   var grouping: Character?
   var precision: Int?
   var type: Unicode.Scalar?
 
-  /// No number that is written needs more.
+  /// The largest precision of an integer in `%` formats, and of a float: no number needs more digits.
   static let greatestPrecision = 1000
 
   // MARK: Numbers
 
-  /// An integer in base 2, 8, 10 or 16.
+  /// Formats an integer in base 2, 8, 10 or 16.
   func integer(_ value: Int128) -> Text {
     let radix: Int
     var prefix = ""
@@ -71,7 +74,7 @@ struct NumberFormat {
     }
   }
 
-  /// Fixed or scientific, whichever suits the exponent; without zeros at the end.
+  /// Formats a number in fixed or scientific notation, depending on the exponent, without zeros at the end.
   private func general(_ value: Double, significant: Int, hasPoint: Bool) -> String {
     let (digits, exponent) = ExactDecimal.scientific(value, significant: significant)
     func trimmed(_ text: String) -> String {

@@ -111,7 +111,7 @@ struct PercentFormat {
     }
   }
 
-  /// A width or a precision: digits, or a star that stands for the next value.
+  /// Reads a width or a precision: digits, or a star that stands for the next value.
   private mutating func number() throws(Fault) -> Int? {
     if try next() == "*" {
       offset += 1

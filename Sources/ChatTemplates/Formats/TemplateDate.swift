@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The date and time that a template is told when it asks for the present.
+/// The date and time that a template gets if it asks for the present.
 ///
-/// It is given, not read from a clock: the same request then makes the same prompt.
+/// It is passed in instead of read from a clock, so that the same request gives the same prompt.
 public struct TemplateDate: Sendable, Equatable {
   /// The year in the Gregorian calendar, 1 to 9999.
   public let year: Int
@@ -17,7 +17,7 @@ public struct TemplateDate: Sendable, Equatable {
   /// The second, 0 to 59.
   public let second: Int
 
-  /// A date and time; nil if there is no such day or time.
+  /// Makes a date and time; nil if there is no such day or time.
   public init?(year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0) {
     guard (1...9999).contains(year), (1...12).contains(month), (1...Self.days(inMonth: month, of: year)).contains(day),
       (0...23).contains(hour), (0...59).contains(minute), (0...59).contains(second)
@@ -42,7 +42,7 @@ public struct TemplateDate: Sendable, Equatable {
 
   private var dayOfYear: Int { (1..<month).reduce(day) { $0 + Self.days(inMonth: $1, of: year) } }
 
-  /// 0 for Sunday.
+  /// The day of the week; 0 is Sunday.
   private var weekday: Int {
     let before = year - 1
     return (before * 365 + before / 4 - before / 100 + before / 400 + dayOfYear) % 7
@@ -53,7 +53,7 @@ public struct TemplateDate: Sendable, Equatable {
   ]
   private static let dayNames = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
 
-  /// Python's `strftime` in the C locale.
+  /// Formats the date as Python's `strftime` does in the C locale.
   func formatted(_ format: Text) throws(Fault) -> Text {
     var result = Text([])
     var letters = format.letters[...]

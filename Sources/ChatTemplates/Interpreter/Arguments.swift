@@ -7,11 +7,11 @@ struct Arguments {
 
   var isEmpty: Bool { positional.isEmpty && keywords.isEmpty }
 
-  /// The arguments by parameter; nil where one is not given.
+  /// Returns the arguments in the order of the parameters; nil for those that are not given.
   ///
   /// - Parameters:
-  ///   - names: the parameters in order.
-  ///   - required: how many of them, from the first, have to be given.
+  ///   - names: The names of the parameters, in order.
+  ///   - required: How many of them, from the first on, must be given.
   func bound(to names: [String], required: Int = 0, in function: String) throws(Fault) -> [Value?] {
     guard positional.count <= names.count else {
       throw Fault(.type, "\(function)() takes at most \(names.count) arguments (\(positional.count) given)")
@@ -32,7 +32,7 @@ struct Arguments {
 }
 
 extension Value? {
-  /// An argument that has to be an integer.
+  /// Returns an argument that must be an integer.
   func integer(or standard: Int, _ name: String) throws(Fault) -> Int {
     guard let value = self else { return standard }
     guard let integer = value.asIndex else {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The methods and properties that Python's objects have, and which of them the sandbox keeps to itself.
+/// The methods and properties of Python's objects, and which of them the sandbox forbids.
 enum Attributes {
-  /// The method or property of an object; something undefined if the sandbox forbids it; nil if there is none.
+  /// Returns a method or property of an object: undefined if the sandbox forbids it, nil if there is none.
   static func find(_ name: String, of object: Value) throws(Fault) -> Value? {
     if name.hasPrefix("__") && name.hasSuffix("__") {
       return special.contains(name) ? Undefined.unsafe(name, of: object) : nil
@@ -37,7 +37,7 @@ enum Attributes {
     }
   }
 
-  /// Names that every object of Python has, or that reach into it.
+  /// Names that every Python object has, or that give access to its internals.
   private static let special: Set<String> = [
     "__class__", "__dict__", "__doc__", "__init__", "__new__", "__repr__", "__str__", "__hash__", "__eq__", "__ne__", "__lt__",
     "__le__", "__gt__", "__ge__", "__getattribute__", "__setattr__", "__delattr__", "__dir__", "__format__", "__reduce__",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// What is left of the bounds on a rendering.
+/// What is left of the limits of a rendering.
 struct Budget {
   private let limits: JinjaLimits
   private var steps: Int
@@ -13,7 +13,7 @@ struct Budget {
     characters = limits.characters
   }
 
-  /// Counts steps: an expression evaluated, an element made or visited.
+  /// Counts steps, such as evaluating an expression, or making or visiting an element.
   mutating func take(steps count: Int) throws(Fault) {
     guard count <= steps else { throw Fault(.limit, "the template takes more than \(limits.steps) steps") }
     steps -= count

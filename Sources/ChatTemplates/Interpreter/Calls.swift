@@ -122,14 +122,14 @@ extension Interpreter {
       guard let integer = value.asInteger else {
         throw Fault(.type, "'\(value.typeName)' object cannot be interpreted as an integer")
       }
-      // No range that is allowed reaches beyond this.
+      // No allowed range reaches beyond this.
       bounds.append(Int(max(-(1 << 62), min(1 << 62, integer))))
     }
     let step = bounds.count == 3 ? bounds[2] : 1
     guard step != 0 else { throw Fault(.value, "range() arg 3 must not be zero") }
     let start = bounds.count == 1 ? 0 : bounds[0]
     let end = bounds.count == 1 ? bounds[0] : bounds[1]
-    // The distance of the bounds is less than 2^63, but counting needs room.
+    // The distance between the bounds can be 2^63, which does not fit in an `Int`.
     let count = (Int128(end) - Int128(start)) / Int128(step)
     guard count <= 100_000 else {
       throw Fault(.arithmetic, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).")
@@ -222,7 +222,7 @@ extension Interpreter {
     }
   }
 
-  /// The methods of sequences: `index`, `count`, `copy`.
+  /// Calls a method of a sequence: `index`, `count` or `copy`.
   private func call(
     _ name: String, _ elements: [Value], _ receiver: Value, _ arguments: Arguments
   ) throws(Fault) -> Value {

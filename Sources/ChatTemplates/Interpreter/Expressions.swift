@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How expressions are evaluated.
+/// The evaluation of expressions.
 extension Interpreter {
   func evaluate(_ expression: Expression) throws(Fault) -> Value {
     try budget.take(steps: 1)
@@ -70,7 +70,7 @@ extension Interpreter {
     return try makeDictionary(values)
   }
 
-  /// The first operand that is true, or false, or else the last one.
+  /// Returns the first operand whose truth value is `truth`, or else the last operand.
   private func firstDecisive(_ operands: [Expression], stopsAt truth: Bool) throws(Fault) -> Value {
     var value = Value.none
     for operand in operands {
@@ -94,12 +94,12 @@ extension Interpreter {
     return .bool(true)
   }
 
-  /// Counts what a comparison looks at.
+  /// Counts what a comparison visits.
   func payForComparing(_ left: Value, _ right: Value) throws(Fault) {
     switch right {
     case .string(let text): try budget.take(steps: text.count >> 6)
     case .list, .tuple, .dictionary:
-      // A dictionary is asked for a key; all others are looked through.
+      // In a dictionary only a key is looked up; all other values are searched.
       if case .dictionary = right, left.depth == 0 { return }
       if case .list(let list) = right, left.depth == 0 { return try budget.take(steps: list.elements.count) }
       try measure(right)

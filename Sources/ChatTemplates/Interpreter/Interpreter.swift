@@ -2,17 +2,17 @@
 
 /// Runs a template once.
 ///
-/// It walks the tree. `Budget` bounds its steps, its depth and what it makes; see there.
+/// It walks the syntax tree. `Budget` limits its steps, its depth, and the size of what it makes.
 final class Interpreter {
   let program: Program
   let date: TemplateDate?
   var budget: Budget
-  /// The place of what runs now, for errors.
+  /// The place in the template that is running, for errors.
   var position = TemplatePosition.start
 
   /// The variables of the conversation and the functions of the environment, by symbol.
   private let globals: [Value?]
-  /// The special names, where the template has them.
+  /// The symbols of special names; nil if the template does not contain them.
   let loopSymbol: Symbol?
   let callerSymbol: Symbol?
   let positionalSymbol: Symbol?
@@ -21,7 +21,7 @@ final class Interpreter {
   var output: [Letter] = []
   var scope: Scope
 
-  /// What may hold itself, to be emptied in the end.
+  /// Objects that may refer to themselves; they are emptied at the end.
   private var scopesWithMacros: [Scope] = []
   private var namespaces: [Namespace] = []
 
@@ -53,7 +53,7 @@ final class Interpreter {
     }
   }
 
-  /// Breaks the cycles of what holds itself.
+  /// Breaks reference cycles.
   private func release() {
     for scope in scopesWithMacros { scope.clear() }
     let empty = DictionaryValue()
@@ -71,7 +71,7 @@ final class Interpreter {
     return globals[symbol] ?? Undefined.name(program.names[symbol])
   }
 
-  /// Runs something in a scope of its own.
+  /// Runs `body` in a new scope.
   func inScope<Result>(
     _ number: ScopeNumber, parent: Scope? = nil, _ body: () throws(Fault) -> Result
   ) throws(Fault) -> Result {
@@ -82,7 +82,7 @@ final class Interpreter {
     return try body()
   }
 
-  /// What a body writes, instead of writing it.
+  /// Returns what `body` writes, instead of adding it to the output.
   func capture(_ body: () throws(Fault) -> Void) throws(Fault) -> Text {
     let outer = output
     output = []
@@ -122,13 +122,13 @@ final class Interpreter {
     return .dictionary(dictionary)
   }
 
-  /// A string, counted.
+  /// Makes a string, and counts its characters.
   func makeText(_ text: Text) throws(Fault) -> Value {
     try budget.take(characters: text.count)
     return .string(text)
   }
 
-  /// The text of a value, counted.
+  /// Returns the text of a value. Its characters are counted, except those of a string, which was counted when it was made.
   func text(of value: Value) throws(Fault) -> Text {
     if case .string(let text) = value { return text }
     if case .undefined = value { return "" }
@@ -136,7 +136,7 @@ final class Interpreter {
     return text
   }
 
-  /// `repr` of a value, counted. One value may hold another many times, so its size is measured first.
+  /// Returns `repr` of a value, and counts its characters. One value may contain another many times, so its size is measured first.
   func representation(of value: Value) throws(Fault) -> Text {
     try measure(value)
     let text = try value.representation()
@@ -144,7 +144,7 @@ final class Interpreter {
     return text
   }
 
-  /// Counts the elements of a value and theirs, and the characters of its strings, as writing it visits them.
+  /// Counts all elements in a value and all characters of its strings, as often as writing the value would visit them.
   func measure(_ value: Value, level: Int = 0) throws(Fault) {
     guard level < 256 else { throw Fault(.limit, "a value is nested too deeply to be written") }
     switch value {
@@ -165,7 +165,7 @@ final class Interpreter {
     for element in elements { try measure(element, level: level + 1) }
   }
 
-  /// The elements of a value, counted.
+  /// Returns the elements of a value, and counts them.
   func elements(of value: Value) throws(Fault) -> [Value] {
     if case .range(let range) = value { try budget.take(steps: range.count) }
     if case .string(let text) = value { try budget.take(steps: text.count) }

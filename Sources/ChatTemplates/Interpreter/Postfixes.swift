@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Attributes, items, slices, filters and tests.
+/// The evaluation of attributes, items, slices, filters and tests.
 extension Interpreter {
   func apply(_ operations: [Postfix], to value: Value) throws(Fault) -> Value {
     var value = value
@@ -62,7 +62,7 @@ extension Interpreter {
 
   // MARK: Attributes and items
 
-  /// `object.name`: a method or property of the object, or else an item.
+  /// Returns `object.name`: a method or property of the object, or else an item.
   func attribute(_ name: String, of object: Value) throws(Fault) -> Value {
     if let found = try Attributes.find(name, of: object) { return found }
     let key = Text(name)
@@ -75,7 +75,7 @@ extension Interpreter {
     return Undefined.attribute(key, of: object)
   }
 
-  /// `object[key]`: an item of the object, or else a method or property.
+  /// Returns `object[key]`: an item of the object, or else a method or property.
   func item(_ key: Value, of object: Value) throws(Fault) -> Value {
     if case .undefined(let undefined) = object { throw undefined.fault }
     if let value = try element(key, of: object) { return value }
@@ -89,7 +89,7 @@ extension Interpreter {
   private func element(_ key: Value, of object: Value) throws(Fault) -> Value? {
     switch object {
     case .dictionary(let dictionary):
-      // An unhashable key is not there.
+      // A dictionary cannot contain an unhashable key.
       return (try? dictionary.value(for: key)) ?? nil
     case .string(let text):
       guard let index = offset(key, text.count) else { return nil }
@@ -134,7 +134,7 @@ extension Interpreter {
     }
   }
 
-  /// The places that a slice takes; nil where a bound is not an integer.
+  /// Returns the indices that a slice selects; nil if a bound is not an integer.
   private func indices(_ count: Int, _ start: Value, _ end: Value, _ step: Value) throws(Fault) -> SliceIndices? {
     for bound in [start, end, step] where !bound.isNone && bound.asIndex == nil { return nil }
     let step = step.asIndex ?? 1
@@ -149,7 +149,7 @@ extension Interpreter {
   }
 }
 
-/// The places that a slice takes from a sequence.
+/// The indices that a slice selects from a sequence.
 private struct SliceIndices {
   let start: Int
   let end: Int
@@ -157,7 +157,7 @@ private struct SliceIndices {
 
   private var count: Int { RangeValue(start: start, end: end, step: step).count }
 
-  /// The places as a range, if they follow each other.
+  /// The indices as a range, if they are consecutive.
   var range: Range<Int>? { step == 1 ? start..<max(start, end) : nil }
 
   func map<Element>(_ transform: (Int) -> Element) -> [Element] {

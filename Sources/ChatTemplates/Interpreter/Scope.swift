@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The names that a part of a template sets, inside those of the part around it.
+/// The names that a part of a template sets, within the scope of the surrounding part.
 final class Scope {
   let parent: Scope?
-  /// A name without a value hides one of the same name outside.
+  /// The names with their values. A name without a value hides the same name in outer scopes.
   private var entries: [(symbol: Symbol, value: Value?)] = []
 
   init(parent: Scope?) { self.parent = parent }
@@ -21,11 +21,11 @@ final class Scope {
     entries.append((symbol, value))
   }
 
-  /// Lets go of all values. A macro holds the scope that it was defined in, and that scope the macro.
+  /// Releases all values. This breaks the cycle between a macro and the scope in which it is defined.
   func clear() { entries = [] }
 }
 
-/// What a loop's body can ask about its loop.
+/// The state of a loop that its body can ask for.
 final class LoopState {
   let items: [Value]
   let depth: Int

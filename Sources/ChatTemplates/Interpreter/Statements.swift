@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How statements run.
+/// The execution of statements.
 extension Interpreter {
-  /// What comes after a statement: the next one, or what ends a loop's turn.
+  /// What happens after a statement: the next one runs, or the iteration of a loop ends.
   enum Flow { case next, breakLoop, continueLoop }
 
   func execute(_ body: [Statement]) throws(Fault) -> Flow {
@@ -67,11 +67,12 @@ extension Interpreter {
     return try elements(of: sequence)
   }
 
-  /// Runs a loop over items.
+  /// Runs a loop over some items.
   func run(_ loop: Statement.Loop, items: [Value], depth: Int, around: Scope) throws(Fault) {
     let items = try filtered(items, loop, around)
     let state = LoopState(items, depth: depth, recursion: loop.isRecursive ? (loop, around) : nil)
-    // As Jinja2 compiles it, `else` runs unless a turn came to its end: a loop that is left at once has one, too.
+    // As in the code that Jinja2 generates, `else` runs unless some iteration reached its end. So it also runs if the first
+    // iteration leaves the loop.
     var hasRun = false
     for (index, item) in items.enumerated() {
       try budget.take(steps: 1)
@@ -89,7 +90,7 @@ extension Interpreter {
     }
   }
 
-  /// The items that the loop's own condition lets through; `loop` counts only those.
+  /// Returns the items that satisfy the loop's own condition; `loop` counts only those.
   private func filtered(_ items: [Value], _ loop: Statement.Loop, _ around: Scope) throws(Fault) -> [Value] {
     guard let condition = loop.condition else { return items }
     var kept: [Value] = []
@@ -167,7 +168,7 @@ extension Interpreter {
     _ assignments: [(target: Target, value: Expression)], _ body: ScopedBody, _ position: TemplatePosition
   ) throws(Fault) -> Flow {
     self.position = position
-    // The values are evaluated outside: one cannot use another.
+    // The values are evaluated outside the new scope, so one cannot use another.
     var values: [Value] = []
     for assignment in assignments { values.append(try evaluate(assignment.value)) }
     return try inScope(body.scope) { () throws(Fault) in

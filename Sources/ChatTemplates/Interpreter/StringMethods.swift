@@ -13,7 +13,7 @@ enum StringMethods {
   static func call(
     _ name: String, _ text: Text, _ arguments: Arguments, _ interpreter: Interpreter
   ) throws(Fault) -> Value {
-    // Whatever the method, it looks at the text once, and makes about as much.
+    // Every method visits the text once, and makes about as much text.
     try interpreter.budget.take(characters: text.count)
     let call = StringCall(name: name, text: text, arguments: arguments, interpreter: interpreter)
     switch name {
@@ -81,19 +81,19 @@ enum StringMethods {
   }
 }
 
-/// One call of a method of a string.
+/// One call of a string method.
 private struct StringCall {
   let name: String
   let text: Text
   let arguments: Arguments
   let interpreter: Interpreter
 
-  /// The arguments by parameter.
+  /// Returns the arguments in the order of the parameters; nil for those that are not given.
   func bound(_ names: [String], required: Int = 0) throws(Fault) -> [Value?] {
     try arguments.bound(to: names, required: required, in: "str.\(name)")
   }
 
-  /// An argument that has to be a string.
+  /// Returns an argument that must be a string.
   func string(_ value: Value?) throws(Fault) -> Text {
     guard let value, case .string(let text) = value else {
       throw Fault(.type, "\(name)() argument must be str, not \((value ?? .none).typeName)")
@@ -101,11 +101,11 @@ private struct StringCall {
     return text
   }
 
-  /// A string of the same sort as the receiver.
+  /// Returns a string of the same kind (markup or not) as the receiver.
   func result(_ text: Text) -> Value { .string(text.marked(self.text.isMarkup)) }
 
   func list(_ parts: [Text]) throws(Fault) -> Value {
-    // Each part is a string of its own, which costs more than an element.
+    // Each part is a separate string, which costs more than an element.
     try interpreter.budget.take(steps: 4 * parts.count)
     return try interpreter.makeList(parts.map(result))
   }
@@ -156,7 +156,7 @@ private struct StringCall {
 
   // MARK: Searching
 
-  /// The part of the text that two optional arguments select; nil if it begins after its end.
+  /// Returns the part of the text that two optional arguments select; nil if it would begin after its end.
   private func range(_ start: Value?, _ end: Value?) throws(Fault) -> Range<Int>? {
     func offset(_ value: Value?, _ standard: Int) throws(Fault) -> Int {
       guard let value, !value.isNone else { return standard }
@@ -259,13 +259,13 @@ private struct StringCall {
 }
 
 extension Text {
-  /// The text with `missing` letters added on one side, or divided between both.
+  /// Returns the text with `missing` letters added on one side, or divided between both sides.
   func padded(missing: Int, with fill: Letter, _ side: Side) -> Text {
     let left: Int
     switch side {
     case .left: left = missing
     case .right: left = 0
-    // Python puts the odd letter on the left if the width is odd.
+    // If the number is odd, Python puts the additional letter on the left if the width is odd, too.
     case .both: left = missing / 2 + (missing & (missing + count) & 1)
     }
     return Text([Letter](repeating: fill, count: left) + letters + [Letter](repeating: fill, count: missing - left))

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The number of a name in a template's table of names.
+/// The index of a name in a template's table of names.
 typealias Symbol = Int
 
 /// An expression of the template language.
 ///
-/// Operators of one level that follow each other are one node, and so is a whole row of attributes, calls, filters and tests:
-/// then only brackets nest, and their depth is bounded when the template is read.
+/// Consecutive operators of one precedence are a single node, and so is a whole chain of attributes, calls, filters and tests. So
+/// nodes nest only as deeply as brackets do, and the parser limits that depth.
 indirect enum Expression: Sendable {
   case literal(Literal)
   case name(Symbol, TemplatePosition)
@@ -28,7 +28,7 @@ indirect enum Expression: Sendable {
   case conditional(test: Expression, then: Expression, otherwise: Expression?)
   case postfix(Expression, [Postfix])
 
-  /// A value written out.
+  /// A literal value.
   enum Literal: Sendable {
     case none
     case bool(Bool)
@@ -59,7 +59,7 @@ indirect enum Expression: Sendable {
   }
 }
 
-/// What follows an expression and applies to it.
+/// An operation that follows an expression and applies to it.
 struct Postfix: Sendable {
   enum Operation: Sendable {
     case attribute(String)
@@ -74,7 +74,7 @@ struct Postfix: Sendable {
   let position: TemplatePosition
 }
 
-/// The arguments of a call as they are written.
+/// The arguments of a call, as written in the template.
 struct CallArguments: Sendable {
   var positional: [Expression] = []
   var keywords: [(name: String, value: Expression)] = []

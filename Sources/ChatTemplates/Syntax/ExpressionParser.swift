@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Expressions, in the order in which their operators bind: conditional, or, and, not, comparison, sum, `~`, product, power,
-/// sign, and what follows a value.
+/// The parser of expressions, with one function for each precedence: conditional, or, and, not, comparison, sum, `~`, product,
+/// power, sign, and what follows a value.
 extension Parser {
   static let constants: [String: Expression.Literal] = [
     "true": .bool(true), "True": .bool(true), "false": .bool(false), "False": .bool(false), "none": .none, "None": .none,
@@ -14,7 +14,7 @@ extension Parser {
     }
   }
 
-  /// An expression, or several with commas between, which are a tuple.
+  /// Parses an expression, or several separated by commas, which are a tuple.
   mutating func tuple(
     withConditional: Bool = true, endingAt end: String? = nil, isInParentheses: Bool = false
   ) throws(JinjaError) -> Expression {
@@ -42,7 +42,7 @@ extension Parser {
     let unknownBefore = unknownName
     var expression = try or()
     guard current.isName("if") else { return expression }
-    // That the value is conditional, and a filter in it that does not exist no error yet, shows only now.
+    // Only here is it known that the value before `if` is conditional, so that an unknown filter in it is not an error yet.
     unknownName = unknownBefore
     isConditional = true
     var entered = 0

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Cuts a template into tokens, one at a time, with Jinja2's rules for white space under `trim_blocks` and `lstrip_blocks`:
-/// the first newline after a block tag goes, and so do the blanks between the start of a line and a block tag.
+/// Divides a template into tokens, one at a time, with Jinja2's rules for white space under `trim_blocks` and `lstrip_blocks`: the
+/// first newline after a block tag is removed, and so are blanks between the beginning of a line and a block tag.
 struct Lexer {
   private enum State { case text, comment, block, variable, raw }
 
@@ -10,12 +10,12 @@ struct Lexer {
   private var line = 1
   private var lineStart = 0
   private var state = State.text
-  /// Whether the last thing read ended with a newline, so that what follows begins a line.
+  /// Whether the last thing read ended with a newline, so that a new line begins.
   private var isAtLineStart = true
-  /// The closing brackets that are still to come, in a tag.
+  /// The closing brackets that must still come in a tag.
   private var openBrackets: [Unicode.Scalar] = []
 
-  /// Newlines of all three sorts become `\n`, and one at the end goes.
+  /// Replaces all three kinds of newlines by `\n`, and removes one at the end.
   init(_ template: String) {
     var letters: [Letter] = []
     var last: Unicode.Scalar?
@@ -31,7 +31,7 @@ struct Lexer {
     source = letters
   }
 
-  /// The next token; at the end of the template, `.end` again and again.
+  /// Returns the next token; at the end of the template, always `.end`.
   mutating func next() throws(JinjaError) -> Token {
     while true {
       let token: Token?
@@ -65,7 +65,7 @@ struct Lexer {
     offset + distance < source.count ? source[offset + distance] : nil
   }
 
-  /// Goes on to an offset and counts the lines on the way.
+  /// Moves to an offset, and counts the lines up to it.
   private mutating func advance(to end: Int) {
     guard end > offset else { return }
     for index in offset..<end where source[index] == "\n" {
@@ -124,7 +124,7 @@ struct Lexer {
     return source[index].scalar
   }
 
-  /// Where the text before a tag ends once the tag has taken its white space.
+  /// Returns where the text before a tag ends, after the white space that the tag removes.
   private func trimmedEnd(before tag: Int, sign: Unicode.Scalar?, isVariable: Bool) -> Int {
     if sign == "-" {
       var end = tag
@@ -137,15 +137,15 @@ struct Lexer {
     return start
   }
 
-  /// The text up to a place, of which only a part is kept; nil if that is empty.
+  /// Returns the text up to `end`, of which only the part up to `keptEnd` is kept; nil if that is empty.
   private mutating func data(upTo end: Int, keeping keptEnd: Int) -> Token? {
     let token = Token(kind: .data, position: position, text: Array(source[offset..<keptEnd]))
-    // What decides whether the tag begins a line was asked before; the tag itself moves the mark again.
+    // Whether the tag begins a line was determined before this call, because the call changes `isAtLineStart`.
     advance(to: end)
     return token.text.isEmpty ? nil : token
   }
 
-  /// Where `{% raw %}` ends, if it stands here. Unlike other tags it does not take the newline after it.
+  /// Returns the end of `{% raw %}` if it is at `begin`. Unlike other tags, it does not remove the newline after it.
   private func endOfRawBegin(at begin: Int) -> Int? {
     guard starts(with: "{%", at: begin) else { return nil }
     var index = endOfSpace(from: begin + (sign(at: begin + 2) == nil ? 2 : 3))
@@ -180,7 +180,8 @@ struct Lexer {
     throw error("Missing end of raw directive")
   }
 
-  /// Where a tag ends whose end, with its sign, stands here: with the white space or the newline that it takes.
+  /// Returns the end of a tag whose closing mark, possibly with a sign, is at `index`, including the white space or newline that
+  /// the tag removes.
   private func endOfTag(_ mark: StaticString, at index: Int) -> Int? {
     if starts(with: mark, at: index) {
       let end = index + mark.utf8CodeUnitCount
@@ -229,7 +230,7 @@ struct Lexer {
     return Token(kind: .name, position: start, name: name)
   }
 
-  /// Marks that combine with letters belong to names, too.
+  /// Whether a letter is a mark that combines with letters, which can also be part of a name.
   private func isNameMark(_ letter: Letter) -> Bool {
     letter.code >= 0x80 && letter.scalar.properties.isXIDContinue
   }
@@ -258,7 +259,7 @@ struct Lexer {
 
   // MARK: Literals
 
-  /// Where the string that begins here ends, after its closing quote; nil if it does not.
+  /// Returns the end of the string that begins here, after its closing quote; nil if it is not closed.
   private func endOfString() -> Int? {
     var index = offset + 1
     while index < source.count {
@@ -296,7 +297,7 @@ struct Lexer {
     return Token(kind: .integer, position: start, integer: integer)
   }
 
-  /// `(_?digit)*`, for the digits of a base.
+  /// Returns the end of digits in a base, with single underscores before digits: `(_?digit)*`.
   private func endOfDigits(from index: Int, base: UInt32) -> Int {
     func isDigit(_ index: Int) -> Bool {
       guard index < source.count, let value = source[index].hexadecimalValue else { return false }
@@ -322,7 +323,7 @@ struct Lexer {
         if end > offset + 2 { return (end, radix) }
       }
     }
-    // A zero is followed by zeros only.
+    // A leading zero may be followed only by zeros.
     return (endOfDigits(from: offset, base: source[offset] == "0" ? 1 : 10), 10)
   }
 

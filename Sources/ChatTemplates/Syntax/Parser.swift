@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Reads a template: recursive descent over the tokens, with a bound on the recursion.
+/// Parses a template by recursive descent over its tokens, with a limit on the recursion.
 struct Parser {
   private var lexer: Lexer
   private(set) var current: Token
@@ -11,18 +11,18 @@ struct Parser {
   private var symbols: [String: Symbol] = [:]
   private var names: [String] = []
 
-  /// The tags that are open, innermost last, and those that each of them waits for.
+  /// The open tags, innermost last, and the end tags that each of them allows.
   var openTags: [String] = []
   var awaitedTags: [[String]] = []
 
-  /// Whether an unknown filter is an error only when it is reached: so it is in the branches of a condition.
+  /// Whether an unknown filter is an error only when it is reached, as in the branches of a condition.
   var isConditional = false
-  /// The first unknown filter or test that is not in a condition. Errors of syntax come before it wherever they are.
+  /// The error of the first unknown filter or test outside conditions. Syntax errors take precedence, wherever they are.
   var unknownName: JinjaError?
 
-  /// How many loops surround this place, counted from the innermost macro.
+  /// The number of loops around this place, within the innermost macro.
   var loopDepth = 0
-  /// Which of the special names each macro around this place reads.
+  /// The names that each macro around this place reads, including special ones.
   var macroUses: [Set<String>] = []
 
   private var scopes = ScopeAnalysis()
@@ -57,7 +57,7 @@ struct Parser {
     return token
   }
 
-  /// The token after the current one.
+  /// Returns the token after the current one.
   mutating func peek() throws(JinjaError) -> Token {
     if let following { return following }
     let token = try lexer.next()
@@ -130,7 +130,7 @@ struct Parser {
   /// Notes that a statement sets a name.
   mutating func note(set symbol: Symbol) { scopes.note(set: symbol) }
 
-  /// Notes that a scope begins with a name: a parameter or the target of a loop.
+  /// Notes that a scope begins with a name, such as a parameter or the target of a loop.
   mutating func note(declared target: Target) {
     switch target {
     case .name(let symbol): scopes.note(read: symbol)
@@ -139,7 +139,7 @@ struct Parser {
     }
   }
 
-  /// Reads something in a scope of its own.
+  /// Parses something that has its own scope.
   mutating func inScope<Result>(
     _ read: (inout Parser) throws(JinjaError) -> Result
   ) throws(JinjaError) -> (result: Result, scope: ScopeNumber) {
@@ -152,7 +152,7 @@ struct Parser {
     return (result, scope)
   }
 
-  /// Reads something that runs only under a condition.
+  /// Parses something that runs only under a condition.
   mutating func inCondition<Result>(
     _ read: (inout Parser) throws(JinjaError) -> Result
   ) throws(JinjaError) -> Result {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Attributes, items, calls, filters and tests.
+/// The parser of attributes, items, calls, filters and tests.
 extension Parser {
-  /// `.name`, `[…]` or `(…)`, if one stands here.
+  /// Parses `.name`, `[…]` or `(…)`; returns nil if there is none here.
   mutating func accessOrCall() throws(JinjaError) -> Postfix? {
     switch current.kind {
     case .dot: return try attribute()
@@ -12,7 +12,7 @@ extension Parser {
     }
   }
 
-  /// `| filter`, `is test` or `(…)`, if one stands here.
+  /// Parses `| filter`, `is test` or `(…)`; returns nil if there is none here.
   mutating func filterTestOrCall() throws(JinjaError) -> Postfix? {
     switch current.kind {
     case .pipe:
@@ -75,7 +75,7 @@ extension Parser {
     return Postfix(operation: .call(try arguments()), position: position)
   }
 
-  /// A filter without the bar before it.
+  /// Parses a filter without the bar before it.
   mutating func filter() throws(JinjaError) -> Postfix {
     let position = current.position
     let name = try dottedName()
@@ -100,7 +100,7 @@ extension Parser {
     return Postfix(operation: .test(name, arguments, isNegated: isNegated), position: position)
   }
 
-  /// The argument of a test that is written without parentheses.
+  /// Parses the argument of a test that is written without parentheses.
   private mutating func testArgument() throws(JinjaError) -> Expression {
     try enter()
     defer { leave() }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Which names belong to which scope of a template from the start.
+/// Finds which names belong to which scope of a template from its beginning.
 ///
-/// Jinja2 decides when it compiles a template: a name that a scope always sets, and does not read before, is that scope's own even
-/// before it is set, so that loops and macros inside do not see a variable of that name. A name that a scope around it knows is
-/// that scope's.
+/// Jinja2 decides this when it compiles a template. A name that a scope always sets, and does not read before, belongs to that
+/// scope even before it is set, so loops and macros inside do not see a variable of that name. But if a surrounding scope contains
+/// the name, it belongs to the surrounding scope.
 struct ScopeAnalysis {
   private struct Scope {
     let parent: ScopeNumber?
     /// The names that occur in the scope itself.
     var names: Set<Symbol> = []
-    /// Those of them that it sets first, and always.
+    /// The names that the scope always sets, before it reads them.
     var ownNames: [Symbol] = []
     var conditionDepth = 0
   }
@@ -36,7 +36,7 @@ struct ScopeAnalysis {
     scopes[current].ownNames.append(symbol)
   }
 
-  /// For each scope the names to hide from its start.
+  /// For each scope, the names to hide from its beginning.
   var hiddenNames: [[Symbol]] {
     scopes.map { scope in
       scope.ownNames.filter { name in

@@ -17,13 +17,14 @@ indirect enum Statement: Sendable {
   case filter([Postfix], body: ScopedBody)
   /// `{% with name = value %}…{% endwith %}`.
   case with([(target: Target, value: Expression)], body: ScopedBody, TemplatePosition)
-  /// Statements with a scope of their own: `generation` and `block`.
+  /// Statements with their own scope: `generation` and `block`.
   case scope(ScopedBody)
-  /// What needs other templates: it fails when it runs, for there are none.
+  /// A statement that needs another template. It fails when it runs, because there are no others.
   case otherTemplate(TemplatePosition)
   case breakLoop
   case continueLoop
 
+  /// The parts of a `for` loop.
   struct Loop: Sendable {
     let target: Target
     let sequence: Expression
@@ -36,16 +37,16 @@ indirect enum Statement: Sendable {
   }
 }
 
-/// The number of a scope in `Program.hiddenNames`.
+/// The index of a scope in `Program.hiddenNames`.
 typealias ScopeNumber = Int
 
-/// Statements with a scope of their own.
+/// Statements with their own scope.
 struct ScopedBody: Sendable {
   let statements: [Statement]
   let scope: ScopeNumber
 }
 
-/// What is assigned to.
+/// The target of an assignment.
 indirect enum Target: Sendable {
   case name(Symbol)
   /// `namespace.attribute`.
@@ -53,30 +54,32 @@ indirect enum Target: Sendable {
   case tuple([Target], TemplatePosition)
 }
 
+/// The definition of a macro, or of the body of a call block.
 struct MacroDefinition: Sendable {
   struct Parameter: Sendable {
     let name: String
     let symbol: Symbol
+    /// The default value; nil if the parameter must be given.
     let standard: Expression?
   }
 
-  /// Empty for the body of a call block.
+  /// The name; empty for the body of a call block.
   let name: String
   let symbol: Symbol?
   let parameters: [Parameter]
   let body: ScopedBody
-  /// Whether the body asks for the arguments that no parameter takes, and for the caller.
+  /// Whether the body uses the arguments without a parameter (`varargs`, `kwargs`), and the caller.
   let usesPositional: Bool
   let usesKeywords: Bool
   let usesCaller: Bool
 }
 
-/// A template that has been read.
+/// A parsed template.
 struct Program: Sendable {
   let body: [Statement]
-  /// The names that symbols stand for.
+  /// The names of symbols.
   let names: [String]
-  /// For each scope, the names that it sets before it reads them itself: from its start they hide variables of the same name
-  /// from the loops and macros in it. The first scope is the template's own.
+  /// For each scope, the names that it sets before it reads them. From its beginning they hide variables of the same name from the
+  /// loops and macros in it. The first scope is the template's own.
   let hiddenNames: [[Symbol]]
 }

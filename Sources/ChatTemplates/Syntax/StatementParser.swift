@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Statements.
+/// The parser of statements.
 extension Parser {
-  /// Statements up to one of these tags, which is left as the current token, or to the end of the template.
+  /// Parses statements up to one of the tags `ends`, which becomes the current token, or to the end of the template.
   mutating func statements(until ends: [String]) throws(JinjaError) -> [Statement] {
     try enter()
     defer { leave() }
@@ -26,7 +26,7 @@ extension Parser {
     }
   }
 
-  /// The statements between the rest of a tag and one of these tags, which is left as the current token.
+  /// Parses the statements after the rest of a tag, up to one of the tags `ends`, which becomes the current token.
   private mutating func body(until ends: [String]) throws(JinjaError) -> [Statement] {
     _ = try take(.colon)
     try expect(.blockEnd)
@@ -35,14 +35,14 @@ extension Parser {
     return body
   }
 
-  /// The same with the end tag taken.
+  /// Does the same, and also consumes the end tag.
   private mutating func wholeBody(until end: String) throws(JinjaError) -> [Statement] {
     let body = try body(until: [end])
     try advance()
     return body
   }
 
-  /// The same in a scope of its own.
+  /// Does the same in a new scope.
   private mutating func scopedBody(until end: String, declaring targets: [Target] = []) throws(JinjaError) -> ScopedBody {
     let (statements, scope) = try inScope { (parser) throws(JinjaError) in
       for target in targets { parser.note(declared: target) }
@@ -84,7 +84,7 @@ extension Parser {
       return [tag.name == "break" ? .breakLoop : .continueLoop]
     case "generation":
       try advance()
-      // Its body is a function in Jinja2, so it cannot leave a loop around it.
+      // Its body is a function in Jinja2, so it cannot leave a surrounding loop.
       return [.scope(try functionBody { (parser) throws(JinjaError) in try parser.scopedBody(until: "endgeneration") }.body)]
     case "autoescape":
       throw JinjaError(kind: .unsupported, message: "the tag 'autoescape' is not supported", position: tag.position)
@@ -217,7 +217,7 @@ extension Parser {
     return outputs
   }
 
-  /// `extends`, `include`, `import`, `from`: read, so that what follows is understood, and refused when it runs.
+  /// Parses `extends`, `include`, `import` or `from`. The statement is an error only when it runs.
   private mutating func otherTemplate() throws(JinjaError) -> Statement {
     let tag = try advance()
     _ = try expression()
@@ -253,7 +253,7 @@ extension Parser {
 
   private mutating func call() throws(JinjaError) -> Statement {
     let position = try advance().position
-    // The parameters come before what is called, which stands outside of the caller's scope.
+    // The parameters come before the callee, but the callee is outside the scope of the call block.
     var parameters: [MacroDefinition.Parameter] = []
     if current.kind == .leftParenthesis { parameters = try self.parameters() }
     let callee = try expression()
@@ -283,7 +283,7 @@ extension Parser {
       usesPositional: uses.contains("varargs"), usesKeywords: uses.contains("kwargs"), usesCaller: uses.contains("caller"))
   }
 
-  /// The body of what is a function in Jinja2, and which of the special names it reads.
+  /// Parses the body of something that is a function in Jinja2, and returns which names it reads, including special ones.
   private mutating func functionBody<Body>(
     _ read: (inout Parser) throws(JinjaError) -> Body
   ) throws(JinjaError) -> (body: Body, uses: Set<String>) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The escapes of a string in a template: those of Python.
+/// The escapes in string literals of a template, which are Python's.
 enum StringLiteral {
-  /// What the letters between the quotes stand for.
+  /// Returns what the letters between the quotes stand for.
   static func value(of source: ArraySlice<Letter>) throws(Fault) -> [Letter] {
     var result: [Letter] = []
     result.reserveCapacity(source.count)
@@ -46,8 +46,8 @@ enum StringLiteral {
     }
   }
 
-  /// An unknown escape stays as it is written. Jinja2 encodes characters outside ASCII as escapes first, and then finds the
-  /// backslash of that escape escaped.
+  /// Returns an unknown escape unchanged. Outside ASCII the character becomes an escape itself: Jinja2 first encodes such
+  /// characters as escapes, and the backslash before then escapes the backslash of that escape.
   private static func unknown(_ escape: Letter) -> [Letter] {
     if escape.code < 0x80 { return [Letter("\\"), escape] }
     let digits = String(escape.code, radix: 16)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A word of the template language.
+/// A token of the template language.
 struct Token {
-  /// What it is; the raw value is how messages call it.
+  /// The kind of a token; the raw value is its name in messages.
   enum Kind: String {
     case data = "template data / text"
     case variableBegin = "begin of print statement"
@@ -44,15 +44,15 @@ struct Token {
 
   let kind: Kind
   let position: TemplatePosition
-  /// The name of a name.
+  /// The name, if it is a name.
   var name = ""
-  /// The letters of a string, or of data.
+  /// The letters of a string or of data.
   var text: [Letter] = []
   var integer: Int128 = 0
   var float = 0.0
 
   func isName(_ name: String) -> Bool { kind == .name && self.name == name }
 
-  /// How messages call it.
+  /// The token in messages.
   var description: String { kind == .name ? name : kind.rawValue }
 }

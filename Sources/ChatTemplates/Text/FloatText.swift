@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Floats as Python writes them.
+/// Writes floats as Python does.
 enum FloatText {
-  /// `repr(number)`: the shortest digits that read back the same, with an exponent below 1e-4 and from 1e16 on.
+  /// Returns `repr(number)`: the shortest digits that read back as the same number, with an exponent below 1e-4 and from 1e16 on.
   static func shortest(_ number: Double) -> String {
     guard number.isFinite else { return notFinite(number) }
     if number == 0 { return number.sign == .minus ? "-0.0" : "0.0" }
@@ -16,7 +16,7 @@ enum FloatText {
 
   static func notFinite(_ number: Double) -> String { number.isNaN ? "nan" : number < 0 ? "-inf" : "inf" }
 
-  /// `d.ddde±xx`, where the point stands after the first of the digits.
+  /// Returns `d.ddde±xx`, with the point after the first digit.
   static func scientific(_ digits: String, _ exponent: Int, letter: String = "e") -> String {
     let fraction = digits.dropFirst()
     let magnitude = String(exponent.magnitude)
@@ -26,7 +26,8 @@ enum FloatText {
 
   static func zeros(_ count: Int) -> String { String(repeating: "0", count: max(0, count)) }
 
-  /// The shortest digits of a positive number, and the power of ten of the first. Swift finds them; only its form differs.
+  /// Returns the shortest digits of a positive number, and the power of ten of the first digit. Swift finds the digits; only their
+  /// form differs.
   private static func shortestDigits(_ number: Double) -> (digits: String, exponent: Int) {
     var exponent = 0
     var mantissa = Substring(number.description)
@@ -48,7 +49,7 @@ enum FloatText {
 struct ExactDecimal {
   /// Digits 0 to 9, most significant first, without leading zeros; empty for zero.
   private(set) var digits: [UInt8]
-  /// How many of the digits stand before the point; may be negative or beyond the digits.
+  /// The number of digits before the point; may be negative, or larger than the number of digits.
   private(set) var point: Int
 
   /// - Complexity: quadratic in the number of digits, of which a `Double` has at most 767.
@@ -91,7 +92,7 @@ struct ExactDecimal {
     if carry > 0 { limbs.append(carry) }
   }
 
-  /// Keeps `count` digits, rounding half to even; `count` may be negative, which leaves zero.
+  /// Keeps `count` digits, rounding half to even. If `count` is negative, the result is zero.
   mutating func round(toDigits count: Int) {
     guard count < digits.count else { return }
     guard count >= 0 else {
@@ -116,7 +117,7 @@ struct ExactDecimal {
     }
   }
 
-  /// `f`: with `places` digits after the point.
+  /// Formats like `f`, with `places` digits after the point.
   static func fixed(_ magnitude: Double, places: Int) -> String {
     var decimal = ExactDecimal(magnitude)
     decimal.round(toDigits: decimal.point + places)
@@ -125,7 +126,7 @@ struct ExactDecimal {
     return (whole.isEmpty ? "0" : whole) + (places > 0 ? "." + fraction : "")
   }
 
-  /// `e`: `significant` digits, and the power of ten of the first.
+  /// Formats like `e`: returns `significant` digits and the power of ten of the first digit.
   static func scientific(_ magnitude: Double, significant: Int) -> (digits: String, exponent: Int) {
     var decimal = ExactDecimal(magnitude)
     if decimal.digits.isEmpty { return (FloatText.zeros(significant), 0) }
@@ -133,7 +134,7 @@ struct ExactDecimal {
     return (decimal.text(from: 0, to: significant), decimal.point - 1)
   }
 
-  /// The digits at these places, counted from the first digit; zeros beyond both ends.
+  /// Returns the digits in a range of places, counted from the first digit; beyond both ends there are zeros.
   private func text(from start: Int, to end: Int) -> String {
     guard start < end else { return "" }
     var text = ""

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A Unicode scalar, and whether it came from the input.
+/// A Unicode scalar with a mark that says whether it came from the input.
 ///
-/// This is how input is told from the template's own text: each scalar carries its mark wherever a string operation takes
-/// it. Two letters are equal if their scalars are, whatever their marks.
+/// This is how input is distinguished from the template's own text: each scalar keeps its mark through all string operations. Two
+/// letters are equal if their scalars are equal, whatever their marks.
 struct Letter: Hashable, Sendable {
-  /// The scalar in the low 21 bits, the mark of input in the highest.
+  /// The scalar in the low 21 bits, and the mark of input in the highest bit.
   private let bits: UInt32
 
   private static let inputBit: UInt32 = 1 << 31
@@ -17,10 +17,10 @@ struct Letter: Hashable, Sendable {
   /// The code point.
   var code: UInt32 { bits & ~Self.inputBit }
   var isInput: Bool { bits & Self.inputBit != 0 }
-  // The low bits came from a scalar, so they are one.
+  // The low bits came from a scalar, so this never fails.
   var scalar: Unicode.Scalar { Unicode.Scalar(code) ?? "\u{FFFD}" }
 
-  /// Another scalar with the mark of this one.
+  /// Returns another scalar with the mark of this one.
   func replaced(by scalar: Unicode.Scalar) -> Letter { Letter(scalar, isInput: isInput) }
 
   static func == (left: Letter, right: Letter) -> Bool { left.code == right.code }
@@ -30,7 +30,7 @@ struct Letter: Hashable, Sendable {
   func hash(into hasher: inout Hasher) { hasher.combine(code) }
 }
 
-/// What Python's `str` methods say about a single character.
+/// What Python's `str` methods know about a single character.
 extension Letter {
   var isSpace: Bool {
     switch code {
@@ -69,7 +69,7 @@ extension Letter {
   var isTitlecase: Bool { code >= 0x80 && scalar.properties.generalCategory == .titlecaseLetter }
   var isCased: Bool { isUppercase || isLowercase || isTitlecase }
 
-  /// Whether `repr` shows the character as it is.
+  /// Whether `repr` shows the character without an escape.
   var isPrintable: Bool {
     if code < 0x80 { return code >= 0x20 && code < 0x7F }
     switch scalar.properties.generalCategory {
@@ -78,7 +78,7 @@ extension Letter {
     }
   }
 
-  /// The value of a hexadecimal digit.
+  /// The value of a hexadecimal digit; nil for another character.
   var hexadecimalValue: UInt32? {
     switch code {
     case 0x30...0x39: code - 0x30

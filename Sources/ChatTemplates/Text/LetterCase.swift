@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Upper, lower and title case, letter by letter as Python does it.
+/// Upper, lower and title case, converted letter by letter as in Python.
 extension Text {
   func uppercased() -> Text { mapped { $0.uppercaseMapping } }
 
@@ -32,7 +32,7 @@ extension Text {
     return Text(result)
   }
 
-  /// Words begin with a capital; a word is a run of cased letters.
+  /// Returns the text with a capital at the beginning of words, which are runs of cased letters.
   func titled() -> Text {
     var result: [Letter] = []
     var isInWord = false
@@ -43,11 +43,11 @@ extension Text {
     return Text(result)
   }
 
-  /// Full case folding. Unicode defines it by a table that Swift does not have; nearly everywhere it is the lower case of the
-  /// upper case of the lower case.
+  /// Returns the text after full case folding. Unicode defines this by a table that Swift does not have. Almost everywhere it
+  /// equals the lower case of the upper case of the lower case.
   func caseFolded() -> Text {
     mapped { properties in
-      // The dotless i keeps itself.
+      // The dotless i stays as it is.
       if properties.lowercaseMapping == "\u{131}" { return "\u{131}" }
       return properties.lowercaseMapping.uppercased().lowercased()
     }
@@ -64,7 +64,7 @@ extension Text {
     mapping(letter.scalar.properties).unicodeScalars.map { letter.replaced(by: $0) }
   }
 
-  /// The lower case of a letter; a capital sigma that ends a word becomes `ς`.
+  /// Returns the lower case of a letter; a capital sigma at the end of a word becomes `ς`.
   private func lowercase(_ letter: Letter, at index: Int) -> [Letter] {
     if letter.code < 0x80 {
       return [letter.isUppercase ? letter.replaced(by: Unicode.Scalar(UInt8(letter.code + 0x20))) : letter]

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A string as Python has it: a sequence of code points. Each knows whether it came from the input; see `Letter`.
+/// A string as in Python: a sequence of code points. Each has a mark that says whether it came from the input; see `Letter`.
 struct Text: Hashable, Sendable, ExpressibleByStringLiteral {
   var letters: [Letter]
-  /// Whether the string is a `Markup`, which the filters `safe` and `escape` make: what is added to it is escaped.
+  /// Whether the string is a `Markup`, as made by the filters `safe` and `escape`: text that is added to it is escaped.
   var isMarkup = false
 
   init(_ letters: [Letter], isMarkup: Bool = false) {
@@ -22,7 +22,7 @@ struct Text: Hashable, Sendable, ExpressibleByStringLiteral {
   var count: Int { letters.count }
   var isEmpty: Bool { letters.isEmpty }
 
-  /// The string without its marks.
+  /// The string without marks of input.
   var string: String {
     var scalars = String.UnicodeScalarView()
     for letter in letters { scalars.append(letter.scalar) }
@@ -56,9 +56,10 @@ struct Text: Hashable, Sendable, ExpressibleByStringLiteral {
 // MARK: Searching
 
 extension Text {
-  /// Where `needle` is found first within `range`; most searches end at the first letter.
+  /// Returns the first index of `needle` within `range`.
   ///
-  /// Takes time linear in the range, by Knuth, Morris and Pratt: templates choose both strings.
+  /// It takes time linear in the range (Knuth, Morris and Pratt), because templates choose both strings. Most searches compare only
+  /// the first letter of `needle`.
   func firstIndex(of needle: Text, in range: Range<Int>) -> Int? {
     guard let first = needle.letters.first else { return range.lowerBound }
     if needle.count == 1 { return letters[range].firstIndex(of: first) }
@@ -73,7 +74,7 @@ extension Text {
     return nil
   }
 
-  /// Where `needle` is found last within `range`.
+  /// Returns the last index of `needle` within `range`.
   func lastIndex(of needle: Text, in range: Range<Int>) -> Int? {
     if needle.isEmpty { return range.upperBound }
     let reversed = Text(Array(letters[range].reversed()))
@@ -81,7 +82,7 @@ extension Text {
     return found.map { range.upperBound - $0 - needle.count }
   }
 
-  /// For each prefix, the length of the longest shorter prefix that it ends with.
+  /// For each prefix, the length of its longest proper prefix that is also its suffix.
   private var borders: [Int] {
     var borders = [0]
     borders.reserveCapacity(count)
@@ -94,7 +95,7 @@ extension Text {
     return borders
   }
 
-  /// All places of `needle` that do not overlap, from the left, at most `limit`.
+  /// Returns the indices of non-overlapping occurrences of `needle` from the left, at most `limit`.
   func indices(of needle: Text, limit: Int = .max) -> [Int] {
     var found: [Int] = []
     var start = 0
@@ -119,7 +120,7 @@ extension Text {
 extension Text {
   enum Side { case left, right, both }
 
-  /// Without the letters at its ends that are in `set`, or white space.
+  /// Returns the text without letters at its ends that are in `set`; nil: white space.
   func stripped(_ set: Text?, _ side: Side) -> Text {
     let members = set.map { Set($0.letters) }
     func goes(_ letter: Letter) -> Bool { members?.contains(letter) ?? letter.isSpace }
@@ -130,7 +131,7 @@ extension Text {
     return start == 0 && end == count ? self : Text(letters[start..<end])
   }
 
-  /// The parts between places of a separator, split at most `limit` times from the left.
+  /// Returns the parts between occurrences of a separator, split at most `limit` times from the left.
   func split(by separator: Text, limit: Int) -> [Text] {
     var parts: [Text] = []
     var start = 0
@@ -142,14 +143,15 @@ extension Text {
     return parts
   }
 
-  /// The parts between places of a separator, split at most `limit` times from the right.
+  /// Returns the parts between occurrences of a separator, split at most `limit` times from the right.
   func splitFromRight(by separator: Text, limit: Int) -> [Text] {
     let backwards = Text(Array(letters.reversed()))
     let parts = backwards.split(by: Text(Array(separator.letters.reversed())), limit: limit)
     return parts.reversed().map { Text(Array($0.letters.reversed())) }
   }
 
-  /// The words between white space, split at most `limit` times from the left; the rest keeps its white space inside.
+  /// Returns the words between white space, split at most `limit` times from the left. The last part keeps the white space within
+  /// it.
   func splitAtSpace(limit: Int) -> [Text] {
     var parts: [Text] = []
     var index = 0

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Reads marks and texts from the bytes that have come so far.
+/// Reads marks and texts from the bytes received so far.
 struct ByteReader {
   let bytes: [UInt8]
   var position: Int
@@ -16,7 +16,7 @@ struct ByteReader {
     while position < bytes.count, bytes[position].isSpace { position += 1 }
   }
 
-  /// Takes a mark; incomplete if the bytes end in the middle of it.
+  /// Consumes a mark; incomplete if the bytes end in the middle of it.
   mutating func take(_ mark: String) -> Attempt<Void> {
     let mark = Array(mark.utf8)
     let available = bytes[position...].prefix(mark.count)
@@ -28,7 +28,7 @@ struct ByteReader {
 
   func starts(with mark: String) -> Bool { bytes[position...].starts(with: mark.utf8) }
 
-  /// Takes the text before the first of some marks and says which; the mark itself is left.
+  /// Consumes the text before the first of some marks, but not the mark. Returns the text and the mark; nil if there is no mark.
   mutating func text(before marks: [String]) -> (text: String, mark: String)? {
     var best: (offset: Int, mark: String)?
     for mark in marks {
@@ -57,7 +57,7 @@ extension [UInt8] {
     return nil
   }
 
-  /// Whether the bytes at an offset, up to the end, are the beginning of a mark, and not all of it.
+  /// Whether the bytes from an offset to the end are the beginning of a mark, but not the whole mark.
   func endsWithin(_ mark: [UInt8], at offset: Int) -> Bool {
     let rest = self[offset...]
     return rest.count < mark.count && rest.elementsEqual(mark.prefix(rest.count))

@@ -2,11 +2,11 @@
 
 import JSON
 
-/// Reads one call from the bytes that have come so far.
+/// Reads one call from the bytes received so far.
 struct CallReader {
   let types: ParameterTypes
 
-  /// - Parameter start: where the call begins.
+  /// - Parameter start: Where the call begins.
   func call(_ syntax: CallSyntax, in bytes: [UInt8], at start: Int) -> Attempt<ToolCall> {
     switch syntax {
     case .object: object(bytes, start, isKeyed: false)
@@ -41,7 +41,7 @@ struct CallReader {
     }
   }
 
-  /// The call that an object with name and arguments is.
+  /// Returns the call that an object with name and arguments describes; nil if it is not one.
   static func call(_ value: JSONValue) -> ToolCall? {
     guard let name = value["name"]?.string ?? value["tool_name"]?.string, isName(name),
       let arguments = arguments(value["arguments"] ?? value["parameters"])
@@ -54,7 +54,7 @@ struct CallReader {
     return ToolCall(name: members[0].name, arguments: arguments)
   }
 
-  /// Arguments as an object, or as a string that holds one.
+  /// Returns arguments given as an object, or as a string that contains one.
   private static func arguments(_ value: JSONValue?) -> JSONObject? {
     switch value {
     case .object(let object)?: object
@@ -63,7 +63,7 @@ struct CallReader {
     }
   }
 
-  /// Whether something may be the name of a function; any other text after a mark is not a call.
+  /// Whether a text can be the name of a function. Otherwise the text after a mark is not a call.
   static func isName(_ name: String) -> Bool {
     !name.isEmpty && name.utf8.count <= 256
       && !name.unicodeScalars.contains { $0.properties.isWhitespace || "<>{}[]\"".unicodeScalars.contains($0) }
@@ -93,7 +93,7 @@ struct CallReader {
     }
   }
 
-  /// `functions.name:0` of Kimi and `name[CALL_ID]id` of Mistral.
+  /// Divides `functions.name:0` of Kimi and `name[CALL_ID]id` of Mistral into name and id.
   private static func nameAndID(_ text: String) -> (name: String, id: String?) {
     if let range = text.firstRange(of: "[CALL_ID]") {
       return (String(text[..<range.lowerBound]), String(text[range.upperBound...]))
@@ -104,7 +104,7 @@ struct CallReader {
     return (String(text[..<colon].dropFirst("functions.".count)), text)
   }
 
-  /// A name that has not ended yet: what is there must be able to become one.
+  /// Returns the result for a name that has not ended yet: invalid if it is already too long for a name.
   private func incompleteName(_ reader: ByteReader, _ start: Int) -> Attempt<ToolCall> {
     reader.bytes.count - start > 512 ? .invalid : .incomplete
   }
@@ -171,7 +171,8 @@ struct CallReader {
     return .complete((key.trimmed, value), end: reader.position)
   }
 
-  /// The text of a value, without the newlines next to its tags, or out of its CDATA section.
+  /// Returns the text of a value, without one newline next to each tag, or the text in its CDATA section; nil if it is not
+  /// complete.
   private func value(_ syntax: CallSyntax.TaggedCall, _ reader: inout ByteReader) -> String? {
     let (cdataOpen, cdataClose) = ("<![CDATA[", "]]>")
     if case .complete = reader.take(cdataOpen) {
@@ -186,7 +187,7 @@ struct CallReader {
 }
 
 extension Attempt {
-  /// The same failure of another attempt; what is complete counts as invalid.
+  /// Returns the same failure for another type; a complete attempt counts as invalid.
   func failure<Other>() -> Attempt<Other> {
     if case .incomplete = self { .incomplete } else { .invalid }
   }
@@ -199,7 +200,7 @@ extension String {
     return String(start.reversed().drop(while: isSpace).reversed())
   }
 
-  /// Without one newline at each end.
+  /// The text without one newline at each end.
   fileprivate var withoutOuterNewlines: String {
     var text = self[...]
     if text.utf8.first == 0x0A, text.count > 0 { text = text.dropFirst() }

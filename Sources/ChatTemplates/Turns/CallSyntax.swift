@@ -6,9 +6,9 @@ package enum CallSyntax: Sendable {
   case object
   /// An object whose only member is named after the function: `{"get_weather": {…}}`.
   case keyedObject
-  /// The name, then the arguments as an object.
+  /// The name, followed by the arguments as an object.
   case named(NamedCall)
-  /// The name, then each argument between tags.
+  /// The name, followed by each argument between tags.
   case tagged(TaggedCall)
   /// `call:name{key:<|"|>text<|"|>,key:1}`.
   case gemma
@@ -23,24 +23,25 @@ package enum CallSyntax: Sendable {
   /// `open name nameEnd (keyOpen key keyEnd attributes attributesEnd valueOpen value valueEnd)* close`.
   package struct TaggedCall: Sendable {
     package let open: String
-    /// The marks at which the name ends. One that begins what follows is not part of the name's end.
+    /// The marks at which the name ends. If the mark also begins what follows, it is not consumed with the name.
     package let nameEnds: [String]
+    /// The mark that ends attributes after the name; empty if there are none.
     package var nameAttributesEnd = ""
     package let keyOpen: String
     package let keyEnd: String
-    /// Where attributes follow the key, what ends them: `string="true"`, `type="string"`.
+    /// The mark that ends the attributes after a key, such as `string="true"` or `type="string"`; empty if there are none.
     package var attributesEnd = ""
-    /// What stands between the key and the value, after white space.
+    /// The text between key and value, after white space.
     package var valueOpen = ""
     package let valueEnd: String
     package let close: String
   }
 
-  /// The texts around a call's parts.
+  /// The texts around the parts of a call.
   var marks: [String] {
     switch self {
     case .object, .keyedObject: []
-    // Mistral's models may write an identifier after the name.
+    // Mistral's models may write an id after the name.
     case .named(let call): [call.open, call.nameEnd, call.close, "[CALL_ID]"]
     case .tagged(let call):
       call.nameEnds
@@ -53,11 +54,11 @@ package enum CallSyntax: Sendable {
   }
 }
 
-/// What became of an attempt to read something from the bytes that have come so far.
+/// The result of trying to read something from the bytes received so far.
 enum Attempt<Value> {
-  /// It is there, and ends at this offset.
+  /// It was read, and ends at this offset.
   case complete(Value, end: Int)
-  /// It may become it, when more comes.
+  /// More bytes may complete it.
   case incomplete
   /// It is something else.
   case invalid

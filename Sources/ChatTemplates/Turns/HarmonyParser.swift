@@ -2,18 +2,20 @@
 
 import JSON
 
-/// Turns as gpt-oss writes them: messages, each with a header that says its channel and whom it is for.
+/// A parser for turns as gpt-oss writes them: messages with headers that name a channel and a recipient.
 ///
 ///     <|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>commentary to=functions.f <|constrain|>json<|message|>{…}
 ///
-/// The channel `analysis` is reasoning; a message to a function is a call; all else is content.
+/// The channel `analysis` is reasoning, a message to a function is a call, and everything else is content.
 struct HarmonyParser: Sendable {
+  /// A part of a turn.
   enum Part {
     case reasoning([UInt8])
     case content([UInt8])
     case call(ToolCall)
   }
 
+  /// What comes next in the output.
   private enum State {
     case start
     case header
@@ -24,7 +26,7 @@ struct HarmonyParser: Sendable {
 
   private var state = State.start
 
-  /// The texts between messages and their parts.
+  /// The texts between messages, and between the parts of a message.
   static let marks = ["<|start|>", "<|channel|>", "<|constrain|>", "<|message|>", "<|end|>", "<|call|>", "<|return|>"]
 
   private static let ends = ["<|end|>", "<|call|>", "<|return|>"].map { Array($0.utf8) }
@@ -32,7 +34,7 @@ struct HarmonyParser: Sendable {
   private static let message = Array("<|message|>".utf8)
   private static let headers = ["<|channel|>", " to=", "<|start|>", "<|message|>"].map { Array($0.utf8) }
 
-  /// The parts that can be told from what is there; they are taken from it.
+  /// Returns the parts that can be recognised so far, and removes them from `pending`.
   mutating func parts(of pending: inout [UInt8], isFinal: Bool) -> [Part] {
     var parts: [Part] = []
     while step(&pending, &parts, isFinal: isFinal) {}
@@ -59,7 +61,7 @@ struct HarmonyParser: Sendable {
 
   private mutating func header(_ pending: inout [UInt8], _ parts: inout [Part], isFinal: Bool) -> Bool {
     guard let end = pending.firstIndex(of: Self.message, from: 0) else {
-      // A header that is cut off says nothing.
+      // An incomplete header has no meaning.
       if isFinal { pending = [] }
       return false
     }
@@ -75,7 +77,7 @@ struct HarmonyParser: Sendable {
     return true
   }
 
-  /// Where the message ends, and how long the mark is that ends it.
+  /// Returns where the message ends, and the length of the mark that ends it.
   private static func end(of pending: [UInt8]) -> (offset: Int, length: Int)? {
     var first: (offset: Int, length: Int)?
     for mark in ends + [begin] {
@@ -99,7 +101,7 @@ struct HarmonyParser: Sendable {
     return true
   }
 
-  /// How many bytes at the end may be the beginning of a mark.
+  /// Returns the number of bytes at the end that may be the beginning of a mark.
   private static func heldCount(_ pending: [UInt8]) -> Int {
     var held = 0
     for mark in ends + [begin] {

@@ -2,12 +2,12 @@
 
 import JSON
 
-/// What the schemas of a request's tools say about the types of parameters: formats that write arguments between tags do not
-/// tell `"123"` from `123`.
+/// The types of parameters in the schemas of a request's tools. They are needed because formats with arguments between tags write
+/// `"123"` and `123` alike.
 package struct ParameterTypes: Sendable {
   private var properties: [String: JSONObject] = [:]
 
-  /// - Parameter tools: the tools in OpenAI's form, or bare functions.
+  /// - Parameter tools: The tools in OpenAI's form, or functions alone.
   init(tools: JSONValue?) {
     for tool in tools?.array ?? [] {
       let function = tool["function"] ?? tool
@@ -16,12 +16,12 @@ package struct ParameterTypes: Sendable {
     }
   }
 
-  /// The value that a text is for a parameter: a string if the schema says so, or the text is not JSON.
+  /// Returns the value that a text stands for: a string if the schema says so or the text is not JSON.
   func value(of text: String, for parameter: String, of function: String) -> JSONValue {
     let schema = properties[function]?[parameter]
     if Self.isString(schema) { return .string(text) }
     guard let value = try? JSONValue(parsing: text) else { return .string(text) }
-    // `null` in a parameter that may be a string or nothing is nothing; any other text that may be a string is one.
+    // If the parameter may be a string or null, `null` is null. Any other text that may be a string is a string.
     if case .array(let types)? = schema?["type"], types.contains("string"), value != .null { return .string(text) }
     return value
   }

@@ -2,16 +2,16 @@
 
 import JSON
 
-/// A function that a model asks for.
+/// A call of a function that a model requests.
 public struct ToolCall: Sendable, Equatable {
   /// The function's name.
   public let name: String
   /// Its arguments by name, in the order in which the model wrote them.
   public let arguments: JSONObject
-  /// What the model calls the call, where its format has such a thing.
+  /// The model's id of the call, if its format has ids.
   public let id: String?
 
-  /// A call of a function.
+  /// Makes a call of a function.
   public init(name: String, arguments: JSONObject, id: String? = nil) {
     self.name = name
     self.arguments = arguments
@@ -19,29 +19,29 @@ public struct ToolCall: Sendable, Equatable {
   }
 }
 
-/// What a part of a model's output turned out to be.
+/// A part of a model's output, recognised.
 public enum TurnEvent: Sendable, Equatable {
-  /// Some more of what the model thinks before it answers.
+  /// The next part of the model's thinking before its answer.
   case reasoning(String)
-  /// Some more of the answer.
+  /// The next part of the answer.
   case content(String)
-  /// A call that is whole.
+  /// A complete call.
   case call(ToolCall)
 }
 
-/// A model's turn, taken apart.
+/// A model's turn, divided into its parts.
 public struct Turn: Sendable, Equatable {
-  /// What the model thought before it answered.
+  /// The model's thinking before its answer.
   public private(set) var reasoning = ""
   /// The answer.
   public private(set) var content = ""
-  /// The functions that it asks for.
+  /// The functions that the model calls.
   public private(set) var calls: [ToolCall] = []
 
-  /// An empty turn.
+  /// Makes an empty turn.
   public init() {}
 
-  /// Adds what an event says.
+  /// Adds the content of an event.
   public mutating func append(_ event: TurnEvent) {
     switch event {
     case .reasoning(let text): reasoning += text

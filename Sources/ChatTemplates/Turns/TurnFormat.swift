@@ -1,28 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How a family of models writes its turns: what it thinks, what it answers, and which functions it calls.
+/// How a family of models writes its turns: its thinking, its answers and its calls of functions.
 public struct TurnFormat: Sendable {
   /// The name of the family.
   public let name: String
 
-  /// The marks around what the model thinks; nil if it does not.
+  /// The marks around the model's thinking; nil if it does not think.
   package var reasoning: Marks?
-  /// Whether the family or the template is known to think; false if its marks are only those that most families have.
+  /// Whether the family or the template is known to think. If false, the marks are just those that most families use.
   package let isKnownToReason: Bool
-  /// Marks that mean nothing to a reader, such as those around the answer.
+  /// Marks without a meaning for the user, such as those around the answer.
   package var framing: [String] = []
+  /// How the family writes calls of functions.
   package var calls: Calls = .none
 
+  /// The texts before and after the model's thinking.
   package struct Marks: Sendable {
     package let open: String
     package let close: String
   }
 
+  /// The ways in which families write calls of functions.
   package enum Calls: Sendable {
     case none
-    /// Calls between marks. Without a closing mark, they end where something else begins.
+    /// Calls between marks. Without a closing mark, the section ends where something else begins.
     case section(open: [String], close: [String], CallSyntax)
-    /// Calls that stand in the text by themselves; the mark is how each begins.
+    /// Single calls within the text; each begins with the mark.
     case single(mark: String, CallSyntax)
     /// The whole answer is one object, or begins with the mark.
     case wholeAnswer(mark: String)
@@ -30,10 +33,10 @@ public struct TurnFormat: Sendable {
     case harmony
   }
 
-  /// The names of all families, in the order in which they are looked for.
+  /// The names of all families, in the order in which they are tried.
   public static var names: [String] { TurnFormatTable.rows.map(\.name) }
 
-  /// The format with this name; nil if there is none. Its marks of reasoning are `<think>` and `</think>` unless the family
+  /// Finds the format with this name; nil if there is none. Its marks of reasoning are `<think>` and `</think>`, unless the family
   /// has others.
   public init?(named name: String) {
     guard let row = TurnFormatTable.rows.first(where: { $0.name == name }) else { return nil }
@@ -41,20 +44,20 @@ public struct TurnFormat: Sendable {
       row, reasoning: row.reasoning ?? TurnFormatTable.reasoningMarks[0], isKnownToReason: row.reasoning != nil)
   }
 
-  /// The format that a chat template writes, by the marks in it; one without calls if none is recognised.
+  /// Finds the format that a chat template writes, by the marks in it. If none is recognised, the format has no calls.
   public init(recognizedIn template: String) {
     let bytes = Array(template.utf8)
     func has(_ mark: String) -> Bool { bytes.firstIndex(of: Array(mark.utf8), from: 0) != nil }
     let row = TurnFormatTable.rows.first { $0.marks.allSatisfy(has) } ?? TurnFormatTable.plain
-    // A template that only takes the thinking out of earlier turns knows the closing mark alone.
+    // A template that only removes the thinking from earlier turns contains only the closing mark.
     let marks = row.reasoning ?? TurnFormatTable.reasoningMarks.first { has($0.close) }
     self = TurnFormat(row, reasoning: marks, isKnownToReason: marks != nil)
   }
 
-  /// Whether the text of a token is in one of the format's marks, so that a parser has to see it.
+  /// Whether the text of a token occurs in one of the format's marks, so that a parser must see it.
   public func contains(mark: String) -> Bool { !mark.isEmpty && marks.contains { $0.utf8.firstRange(of: mark.utf8) != nil } }
 
-  /// Whether an output goes on with reasoning that its prompt has begun: it closes what it does not open.
+  /// Whether an output continues reasoning that its prompt has begun: it closes reasoning without opening it before.
   public func continuesReasoning(_ output: String) -> Bool {
     guard let reasoning, let close = output.utf8.firstRange(of: reasoning.close.utf8) else { return false }
     return output.utf8[..<close.lowerBound].firstRange(of: reasoning.open.utf8) == nil
@@ -66,12 +69,12 @@ public struct TurnFormat: Sendable {
   /// The mark that closes reasoning; nil if the format has none.
   public var reasoningClosing: String? { reasoning?.close }
 
-  /// Whether a prompt that ends so makes the model begin with reasoning.
+  /// Whether the model begins with reasoning after this prompt.
   public func isReasoning(after prompt: String) -> Bool {
     reasoning.map { prompt.trimmed.hasSuffix($0.open.trimmed) } ?? false
   }
 
-  /// All texts that mean something to a parser.
+  /// All texts with a meaning for a parser.
   private var marks: [String] {
     var marks = framing + (reasoning.map { [$0.open, $0.close] } ?? [])
     switch calls {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The formats of turns, a row for each.
+/// The formats of turns, one row for each.
 enum TurnFormatTable {
   struct Row: Sendable {
     let name: String
-    /// What a template of the family contains. The first row counts all of whose marks are there.
+    /// Texts in the family's templates. The first row whose texts all occur in a template is used.
     let marks: [String]
     var reasoning: TurnFormat.Marks?
     var framing: [String] = []

@@ -2,21 +2,21 @@
 
 import JSON
 
-/// Takes a model's output apart while it comes: what the model thinks, what it answers, and which functions it calls.
+/// Divides a model's output, while it is written, into thinking, answer and calls of functions.
 ///
-/// The output may come in pieces cut anywhere, within a mark or within a character: the events say the same in sum. What
-/// cannot be read as a call stays content. White space at the ends of reasoning and content is left out.
+/// The output may be divided into pieces anywhere, even within a mark or a character; the events are the same in total. What cannot
+/// be parsed as a call stays content. White space at the ends of reasoning and content is removed.
 ///
-/// A parser keeps only what is not decided yet. The caller keeps the output itself, for the next prompt.
+/// A parser keeps only what is still undecided. The caller must keep the whole output for the next prompt.
 public struct TurnParser: Sendable {
   private enum State {
     case reasoning
     case content
-    /// After the mark that opened a section; `hasCall` says whether one was read in it.
+    /// After the mark that opened a section; `hasCall` is true if a call has been read in it.
     case section(mark: [UInt8], hasCall: Bool)
-    /// After the mark of a call that stands by itself.
+    /// After the mark of a single call.
     case single(mark: [UInt8])
-    /// The answer began with a brace.
+    /// After a brace at the beginning of the answer.
     case wholeAnswer
     case harmony(HarmonyParser)
   }
@@ -25,16 +25,18 @@ public struct TurnParser: Sendable {
   private let reader: CallReader
   private var state: State
   private var pending: [UInt8] = []
-  /// How much of `pending` there was when a call in it was last looked for, in vain.
+  /// The length of `pending` when a call in it was last looked for without success.
   private var triedCount = 0
   private var reasoning = TrimmedText()
   private var content = TrimmedText()
   private var events: [TurnEvent] = []
 
+  /// Makes a parser.
+  ///
   /// - Parameters:
-  ///   - format: how the model writes.
-  ///   - prompt: the prompt that the model goes on from, or its end: it says whether the model is thinking already.
-  ///   - tools: the tools of the request in OpenAI's form; their schemas say which arguments are strings.
+  ///   - format: The format in which the model writes.
+  ///   - prompt: The prompt, or its end, which shows whether the model is already thinking.
+  ///   - tools: The tools of the request in OpenAI's form. Their schemas say which arguments are strings.
   public init(format: TurnFormat, prompt: String = "", tools: JSONValue? = nil) {
     self.format = format
     reader = CallReader(types: ParameterTypes(tools: tools))
@@ -42,20 +44,20 @@ public struct TurnParser: Sendable {
     if case .harmony = format.calls { state = .harmony(HarmonyParser()) }
   }
 
-  /// Takes some more of the output.
+  /// Adds the next part of the output.
   ///
-  /// - Returns: what has become clear by it.
+  /// - Returns: What has become certain by it.
   public mutating func append(_ bytes: some Sequence<UInt8>) -> [TurnEvent] {
     pending += bytes
     return run(isFinal: false)
   }
 
-  /// Says that the output is complete.
+  /// Ends the output.
   ///
-  /// - Returns: what was still open. A call that is cut off is content.
+  /// - Returns: What was still undecided. An incomplete call is content.
   public mutating func finish() -> [TurnEvent] { run(isFinal: true) }
 
-  /// Takes a whole output apart.
+  /// Parses a whole output.
   public static func turn(of output: String, format: TurnFormat, prompt: String = "", tools: JSONValue? = nil) -> Turn {
     var parser = TurnParser(format: format, prompt: prompt, tools: tools)
     var turn = Turn()
@@ -80,7 +82,7 @@ public struct TurnParser: Sendable {
     return events
   }
 
-  /// Goes on by one step; false if more output is needed.
+  /// Makes one step; returns false if more output is needed.
   private mutating func step(isFinal: Bool) -> Bool {
     switch state {
     case .reasoning: return text(marks: format.reasoning.map { [$0.close] } ?? [], isReasoning: true)
@@ -126,13 +128,13 @@ public struct TurnParser: Sendable {
     return text(marks: marks, isReasoning: false)
   }
 
-  /// Emits text up to the first of some marks, and goes on after it.
+  /// Emits the text up to the first of some marks, and continues after the mark.
   private mutating func text(marks: [String], isReasoning: Bool) -> Bool {
     var found: (offset: Int, mark: [UInt8])?
     var held = 0
     for mark in marks.map({ Array($0.utf8) }) {
       if let offset = pending.firstIndex(of: mark, from: 0), found.map({ offset < $0.offset }) ?? true { found = (offset, mark) }
-      // The longest end of the text that may be the beginning of a mark.
+      // Find the longest end of the text that may be the beginning of a mark.
       for length in stride(from: min(mark.count - 1, pending.count), to: held, by: -1)
       where pending.endsWithin(mark, at: pending.count - length) {
         held = length
@@ -151,7 +153,7 @@ public struct TurnParser: Sendable {
     return true
   }
 
-  /// What follows a mark.
+  /// Sets the state after a mark.
   private mutating func enter(_ mark: [UInt8], _ isReasoning: Bool) {
     triedCount = 0
     if isReasoning {
@@ -192,7 +194,7 @@ public struct TurnParser: Sendable {
 
   private mutating func section(_ mark: [UInt8], hasCall: Bool, isFinal: Bool) -> Bool {
     let (close, syntax) = sectionSyntax
-    // Brackets and commas of a list stand around and between calls.
+    // Calls in a list are surrounded by brackets and separated by commas.
     let start = pending.firstIndex { !$0.isSpace && !"[],".utf8.contains($0) }
     guard let start else {
       if isFinal { leaveSection(mark, hasCall, upTo: pending.count) }
@@ -223,7 +225,7 @@ public struct TurnParser: Sendable {
     }
   }
 
-  /// Goes on with content; without a call in it, the section's mark was content, too.
+  /// Continues with content. If the section contained no call, its mark was content, too.
   private mutating func leaveSection(_ mark: [UInt8], _ hasCall: Bool, upTo start: Int) {
     if !hasCall { emit(mark + pending[..<start], false) }
     pending.removeFirst(start)
@@ -249,7 +251,7 @@ public struct TurnParser: Sendable {
     }
   }
 
-  /// Whether the output since the last attempt can have completed a call, or shown that there is none: trying again with each
+  /// Whether the output since the last attempt can have completed a call, or shown that there is none. Trying again after each
   /// token would take time quadratic in the length of a call.
   private mutating func isWorthTrying(_ start: Int) -> Bool {
     if triedCount <= start || pending.count - start < 1024 { return true }
@@ -275,20 +277,20 @@ public struct TurnParser: Sendable {
       return false
     case .incomplete, .invalid: break
     }
-    // The first brace is content, and so is what follows: the answer has begun.
+    // The first brace is content, and so is what follows, because the answer has begun.
     emit([pending.removeFirst()], false)
     state = .content
     return true
   }
 }
 
-/// Text that comes in pieces, without white space at its ends, and cut only between characters.
+/// Text that comes in pieces, without white space at its ends, and divided only between characters.
 struct TrimmedText: Sendable {
   private(set) var isEmpty = true
-  /// White space that is text if more follows, and bytes of a character that is not whole.
+  /// White space that becomes text if more text follows, and the bytes of an incomplete character.
   private var held: [UInt8] = []
 
-  /// The text that is certain now.
+  /// Adds bytes, and returns the text that is certain now.
   mutating func append(_ bytes: [UInt8], isFinal: Bool) -> String {
     held += bytes
     if isEmpty { held.removeFirst(held.prefix(while: \.isSpace).count) }
@@ -302,7 +304,7 @@ struct TrimmedText: Sendable {
 }
 
 extension [UInt8] {
-  /// How many bytes at the end begin a character that is not whole.
+  /// The number of bytes at the end that begin an incomplete character.
   fileprivate var unfinishedCount: Int {
     for length in 1...3 where length <= count {
       let byte = self[count - length]

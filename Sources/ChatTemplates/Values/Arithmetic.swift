@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Arithmetic as in Python, on integers of 128 bits and floats. What makes strings and lists is in the interpreter, which
+/// Python's arithmetic on integers of 128 bits and on floats. Operations that make strings and lists are in the interpreter, which
 /// counts their size.
 extension Value {
   func calculate(_ operation: Expression.Arithmetic, _ other: Value) throws(Fault) -> Value {
@@ -12,7 +12,7 @@ extension Value {
     throw Fault(.type, "unsupported operand type(s) for \(symbol): '\(typeName)' and '\(other.typeName)'")
   }
 
-  /// The number as a float; 0 for what is not a number.
+  /// The number as a float; 0 if the value is not a number.
   var toFloat: Double {
     if case .float(let float) = self { return float }
     return asInteger.map { Double($0) } ?? 0
@@ -50,7 +50,7 @@ extension Value {
     return (quotient.partialValue - (isInexact && (left < 0) != (right < 0) ? 1 : 0), false)
   }
 
-  /// The remainder with the sign of the divisor.
+  /// Returns the remainder with the sign of the divisor.
   private static func modulo(_ left: Int128, _ right: Int128) -> Int128 {
     let remainder = left.remainderReportingOverflow(dividingBy: right).partialValue
     return remainder != 0 && (remainder < 0) != (right < 0) ? remainder + right : remainder
@@ -108,7 +108,7 @@ extension Value {
     return quotient - floor > 0.5 ? floor + 1 : floor
   }
 
-  /// A float to a whole power, by squaring; the last bit may differ from that of the C library.
+  /// Returns a float to the power of an integer, by repeated squaring. The last bit may differ from the C library's result.
   private static func power(_ base: Double, _ exponent: Double) throws(Fault) -> Double {
     guard exponent == exponent.rounded(), exponent.magnitude < 1e6 else {
       throw Fault(.unsupported, "a power with an exponent that is not a whole number is not supported")

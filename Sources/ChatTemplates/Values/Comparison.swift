@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Equality, order and membership as in Python.
+/// Python's equality, order and membership.
 extension Value {
   func equals(_ other: Value) -> Bool {
     if isNumber && other.isNumber { return Self.order(self, other) == .equal }
@@ -28,7 +28,7 @@ extension Value {
     left.count == right.count && zip(left, right).allSatisfy { $0.equals($1) }
   }
 
-  /// Python's `is`.
+  /// Whether Python's `is` holds.
   func isSame(as other: Value) -> Bool {
     switch (self, other) {
     case (.none, .none): true
@@ -49,9 +49,10 @@ extension Value {
     }
   }
 
+  /// The result of a comparison; `unordered` if a number is NaN.
   enum Order { case less, equal, greater, unordered }
 
-  /// The order of two numbers, exact between integers and floats.
+  /// Returns the order of two numbers, exact between integers and floats.
   private static func order(_ left: Value, _ right: Value) -> Order {
     switch (left.asInteger, right.asInteger) {
     case (let left?, let right?): return left < right ? .less : left == right ? .equal : .greater
@@ -78,7 +79,7 @@ extension Value {
     return float == float.rounded(.down) ? .equal : .less
   }
 
-  /// The order of two values; `symbol` is the operator that asks, for the message.
+  /// Returns the order of two values. `symbol` is the operator for an error message.
   func order(_ other: Value, _ symbol: String) throws(Fault) -> Order {
     if isNumber && other.isNumber { return Self.order(self, other) }
     switch (self, other) {
@@ -113,7 +114,7 @@ extension Value {
     }
   }
 
-  /// Python's `element in self`.
+  /// Whether Python's `element in self` holds.
   func contains(_ element: Value) throws(Fault) -> Bool {
     switch self {
     case .string(let text):
@@ -132,7 +133,7 @@ extension Value {
     }
   }
 
-  /// The elements that iterating over the value gives.
+  /// Returns the elements of an iteration over the value.
   func elements() throws(Fault) -> [Value] {
     switch self {
     case .undefined: return []
@@ -154,7 +155,7 @@ extension Value {
     }
   }
 
-  /// Python's `len`.
+  /// Returns Python's `len`.
   func length() throws(Fault) -> Int {
     switch self {
     case .undefined: return 0
@@ -171,7 +172,7 @@ extension Value {
 }
 
 extension [Value] {
-  /// Sorted by keys in Python's order, stable; equal ones keep their order in both directions.
+  /// Returns the values sorted by keys in Python's order. The sort is stable in both directions.
   func sorted(descending: Bool, by key: (Value) throws(Fault) -> Value) throws(Fault) -> [Value] {
     var pairs: [(key: Value, value: Value)] = []
     for value in self { pairs.append((try key(value), value)) }

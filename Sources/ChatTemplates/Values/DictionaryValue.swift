@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A dictionary: in the order in which keys came first, and with keys of any type that Python can hash.
+/// A dictionary in the order in which its keys were first inserted, with keys of any type that Python can hash.
 final class DictionaryValue {
   private(set) var entries: [(key: Value, value: Value)] = []
   private var places: [DictionaryKey: Int] = [:]
@@ -18,7 +18,7 @@ final class DictionaryValue {
     for entry in entries { try set(entry.key, to: entry.value) }
   }
 
-  /// With strings as keys.
+  /// Makes a dictionary with strings as keys.
   init(names: [(Text, Value)]) {
     for (name, value) in names { set(.string(name), .string(name), value) }
   }
@@ -40,7 +40,7 @@ final class DictionaryValue {
     }
   }
 
-  /// A copy with one value set; the receiver stays as it is, for others may hold it.
+  /// Returns a copy with one value set. The receiver does not change, because other values may refer to it.
   func setting(_ key: Value, to value: Value) -> DictionaryValue {
     let copy = DictionaryValue(entries: entries, places: places, depth: depth)
     if case .string(let name) = key { copy.set(.string(name), key, value) }
@@ -48,7 +48,7 @@ final class DictionaryValue {
   }
 }
 
-/// What makes two keys of a dictionary the same: 1, 1.0 and true are.
+/// The identity of a dictionary's key: 1, 1.0 and true are the same key.
 enum DictionaryKey: Hashable {
   case string(Text)
   case integer(Int128)

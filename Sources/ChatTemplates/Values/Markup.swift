@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// HTML escaping, which happens only where a template asks for it: by `escape`, or by adding to what `safe` marked.
+/// HTML escaping. It happens only if a template requests it, with `escape` or by adding to text that `safe` has marked.
 extension Text {
-  /// The text with `& < > ' "` written as references; what is marked already stays.
+  /// Returns the text with `& < > ' "` written as references. Text that is already marked is not changed.
   func escaped() -> Text {
     if isMarkup { return self }
     var result: [Letter] = []
@@ -25,17 +25,17 @@ extension Text {
     return Text(result, isMarkup: true)
   }
 
-  /// `self + other` of Python, where one side that is marked escapes the other.
+  /// Returns Python's `self + other`; if one side is marked, the other is escaped.
   func added(_ other: Text) -> Text {
     guard isMarkup || other.isMarkup else { return self + other }
     return Text(escaped().letters + other.escaped().letters, isMarkup: true)
   }
 
-  /// Without the mark.
+  /// The text without the mark of markup.
   var plain: Text { isMarkup ? Text(letters) : self }
   func marked(_ isMarkup: Bool) -> Text { Text(letters, isMarkup: isMarkup) }
 
-  /// Without comments and tags, with white space collapsed and references resolved.
+  /// Returns the text without comments and tags, with runs of white space reduced to one blank and references resolved.
   func withoutTags() -> Text {
     var text = plain
     for (open, close) in [("<!--", "-->"), ("<", ">")] as [(Text, Text)] {

@@ -2,10 +2,10 @@
 
 /// Values as text: Python's `str` and `repr`.
 ///
-/// Numbers and names are written as the template's own text. The marks around the elements of lists and dictionaries count as
-/// input: what they hold mostly is, and no special token needs them.
+/// Numbers and names count as the template's own text. The brackets and commas of lists and dictionaries count as input: their
+/// elements usually are input, and no special token needs them.
 extension Value {
-  /// `str(value)`.
+  /// Returns `str(value)`.
   func toText() throws(Fault) -> Text {
     switch self {
     case .string(let text): return text
@@ -14,7 +14,7 @@ extension Value {
     }
   }
 
-  /// `repr(value)`.
+  /// Returns `repr(value)`.
   func representation() throws(Fault) -> Text {
     var writer = RepresentationWriter()
     try writer.write(self, depth: 0)
@@ -46,7 +46,7 @@ extension Text {
 }
 
 extension Letter {
-  /// `\xNN`, `\uNNNN` or `\UNNNNNNNN`, with the mark of the letter; without `short` never the first.
+  /// Returns `\xNN`, `\uNNNN` or `\UNNNNNNNN`, with the mark of the letter. `\xNN` is used only if `short`.
   func escape(short: Bool) -> [Letter] {
     let digits = String(code, radix: 16)
     let (mark, width) = short && code < 0x100 ? ("x", 2) : code < 0x10000 ? ("u", 4) : ("U", 8)
@@ -62,7 +62,7 @@ private struct RepresentationWriter {
   mutating func mark(_ string: String) { text.append(Text(string, isInput: true)) }
 
   mutating func write(_ value: Value, depth: Int) throws(Fault) {
-    // Namespaces can hold themselves.
+    // Namespaces can contain themselves.
     guard depth < 256 else { throw Fault(.limit, "a value is nested too deeply to be written") }
     switch value {
     case .undefined: text.append("Undefined")

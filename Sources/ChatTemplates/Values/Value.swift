@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A value of the template language: what Python's objects are to Jinja2.
+/// A value of the template language, corresponding to a Python object in Jinja2.
 enum Value {
   case undefined(Undefined)
   case none
@@ -24,7 +24,7 @@ enum Value {
 
   static func text(_ string: String) -> Value { .string(Text(string)) }
 
-  /// How deeply lists and dictionaries are nested in it; 0 for what has no elements.
+  /// The depth of nested lists and dictionaries in it; 0 for a value without elements.
   var depth: Int {
     switch self {
     case .list(let list): list.depth
@@ -63,7 +63,7 @@ enum Value {
     }
   }
 
-  /// How Jinja2 names the value in messages about what it does not have.
+  /// How Jinja2 refers to the value in messages about a missing attribute or element.
   var objectName: String {
     switch self {
     case .none: "None"
@@ -81,7 +81,7 @@ enum Value {
   var isUndefined: Bool { if case .undefined = self { true } else { false } }
   var isNone: Bool { if case .none = self { true } else { false } }
 
-  /// Python's truth.
+  /// Whether Python considers the value true.
   var isTrue: Bool {
     switch self {
     case .undefined, .none: false
@@ -98,7 +98,7 @@ enum Value {
     }
   }
 
-  /// The value as an integer, where Python takes one: a truth value is 0 or 1.
+  /// The value as an integer where Python accepts one: a truth value is 0 or 1.
   var asInteger: Int128? {
     switch self {
     case .bool(let bool): bool ? 1 : 0
@@ -107,7 +107,7 @@ enum Value {
     }
   }
 
-  /// The value as an integer that may index something; one out of range stands for beyond the end.
+  /// The value as an integer for indexing, clamped to the range of `Int`.
   var asIndex: Int? { asInteger.map { Int(clamping: $0) } }
 
   var isNumber: Bool {
@@ -120,7 +120,7 @@ enum Value {
   var asText: Text? { if case .string(let text) = self { text } else { nil } }
 }
 
-/// Something that is not there. It is empty and false; any other use is an error.
+/// Something that does not exist. It is empty and false; any other use of it is an error.
 struct Undefined {
   let message: String
   let kind: JinjaError.Kind
@@ -143,7 +143,7 @@ struct Undefined {
   var fault: Fault { Fault(kind, message) }
 }
 
-/// A list. Templates cannot change one, but they can ask whether two are the same.
+/// A list. Templates cannot change it, but they can ask whether two lists are the same object.
 final class ListValue {
   let elements: [Value]
   let depth: Int
@@ -154,10 +154,11 @@ final class ListValue {
   }
 }
 
+/// A tuple, possibly with names for its elements.
 final class TupleValue {
   let elements: [Value]
   let depth: Int
-  /// The names of the elements, if it is a named tuple, as the filter `groupby` makes them.
+  /// The names of the elements, if it is a named tuple such as the filter `groupby` makes.
   let names: [String]
 
   init(_ elements: [Value], names: [String] = []) {
@@ -171,7 +172,7 @@ extension [Value] {
   fileprivate var deepest: Int { reduce(0) { Swift.max($0, $1.depth) } }
 }
 
-/// What `range` gives.
+/// The result of `range`.
 struct RangeValue {
   let start: Int
   let end: Int
@@ -211,20 +212,20 @@ struct DictionaryView {
   }
 }
 
-/// The elements that a filter such as `map` makes: found when they are first asked for, and given once.
+/// The elements that a filter such as `map` makes. They are computed when first needed, and each is returned once.
 final class Generator {
   private var make: (() throws(Fault) -> [Value])?
   private var elements: [Value] = []
   private var next = 0
   let depth: Int
 
-  /// - Parameter depth: how deeply the values are nested from which it makes its elements.
+  /// - Parameter depth: The depth of the values that the elements are made from.
   init(depth: Int, _ make: @escaping () throws(Fault) -> [Value]) {
     self.make = make
     self.depth = depth + 1
   }
 
-  /// All elements not given yet.
+  /// Returns all remaining elements.
   func rest() throws(Fault) -> [Value] {
     try fill()
     defer { next = elements.count }
@@ -261,7 +262,7 @@ final class Namespace {
   }
 }
 
-/// Gives its values in turn.
+/// Returns its values in turn.
 final class Cycler {
   let values: [Value]
   var index = 0
@@ -271,7 +272,7 @@ final class Cycler {
   var current: Value { values[index] }
 }
 
-/// Gives its separator, but not the first time.
+/// Returns its separator, except the first time.
 final class Joiner {
   let separator: Text
   var isUsed = false
@@ -304,9 +305,10 @@ final class Method {
   }
 }
 
+/// A macro together with the scope in which it was defined.
 final class Macro {
   let definition: MacroDefinition
-  /// Where the macro was defined: its body sees the names from there.
+  /// The scope in which the macro was defined; its body sees the names there.
   let scope: Scope
 
   init(_ definition: MacroDefinition, scope: Scope) {

@@ -4,38 +4,38 @@ import ChatTemplates
 import Grammar
 import JSON
 
-/// What a model's turn may be where its content is kept within a grammar, or its calls within the schemas of tools.
+/// The language of a model's turn if its content must follow a grammar, or its calls the schemas of tools.
 struct AnswerLanguage {
   let format: TurnFormat
-  /// The functions that may be called; empty where none may.
+  /// The functions that may be called; empty if there are none.
   let tools: [OfferedTool]
   let choice: ToolChoice
   let allowsManyCalls: Bool
-  /// What the content may be; nil: anything.
+  /// The grammar of the content; nil: any text.
   let content: Grammar?
 
   private var forcesCall: Bool { choice.forcesCall }
   private var calls: CallLanguage { CallLanguage(format: format, tools: tools, allowsMany: allowsManyCalls) }
 
-  /// The turn.
+  /// Returns the language of the turn.
   ///
-  /// - Parameter prompt: The end of the prompt, which says whether the model is thinking already.
+  /// - Parameter prompt: The end of the prompt, which shows whether the model is already thinking.
   func turn(after prompt: String) throws(ChatTemplateError) -> Language {
     if case .harmony = format.calls { return try harmony() }
     return .sequence([reasoning(after: prompt), CallLanguage.space, try answer(), end])
   }
 
-  /// What the model thinks before it answers.
+  /// Returns the language of the thinking before the answer.
   private func reasoning(after prompt: String) -> Language {
     guard let marks = format.reasoning else { return .empty }
     let thought = Language.free(FreeText([(marks.close, .empty)], hasControl: true))
     if format.isReasoning(after: prompt) { return thought }
-    // A prompt that has closed it does not want any, and a model that does not think would never close it.
+    // A prompt that has closed the thinking does not want any. A model that does not think would never close it.
     if !format.isKnownToReason || prompt.utf8.firstRange(of: marks.close.utf8) != nil { return .empty }
     return .optional(.sequence([CallLanguage.space, .text(marks.open), thought]))
   }
 
-  /// The mark that some families write where they have answered.
+  /// The mark that some model families write after an answer.
   private var end: Language { format.framing.count == 1 ? .optional(.text(format.framing[0])) : .empty }
 
   private func answer() throws(ChatTemplateError) -> Language {
@@ -59,7 +59,7 @@ struct AnswerLanguage {
     ])
   }
 
-  /// Content between the marks that the family puts around it.
+  /// Returns content with or without the marks that the model family puts around it.
   private func framed(_ content: Language) -> Language {
     guard format.framing.count == 2 else { return content }
     return .choice([
@@ -68,7 +68,7 @@ struct AnswerLanguage {
     ])
   }
 
-  /// Messages with headers, as gpt-oss writes them: thoughts, then a call or the answer in the final channel.
+  /// Returns messages with headers, as gpt-oss writes them: thinking, then a call or the answer in the final channel.
   private func harmony() throws(ChatTemplateError) -> Language {
     let again = Language.sequence([.text("<|start|>assistant"), .reference("messages")])
     let ends = ["<|call|>", "<|return|>", "<|start|>", "<|channel|>", "<|message|>"].map { (text: $0, next: nil as Language?) }

@@ -8,7 +8,7 @@ import JSON
 struct CallLanguage {
   let format: TurnFormat
   let tools: [OfferedTool]
-  /// Whether a turn may have more than one call.
+  /// Whether a turn may contain more than one call.
   let allowsMany: Bool
 
   static let space = Language.repetition(.oneOf(" \t\n"), minimum: 0, maximum: 24)
@@ -16,9 +16,9 @@ struct CallLanguage {
   private static let identifier = Language.repetition(
     .oneOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"), minimum: 1, maximum: 40)
 
-  /// The marks that calls begin with, and what follows each.
+  /// Returns the marks that calls begin with, and the language of what follows each.
   ///
-  /// - Throws: `ChatTemplateError.badRequest` where the family has no form for calls, or none in which arguments can be enforced.
+  /// - Throws: `ChatTemplateError.badRequest` if the model family has no form for calls, or none whose arguments can be enforced.
   func starts() throws(ChatTemplateError) -> [(mark: String, rest: Language)] {
     switch format.calls {
     case .none: throw .badRequest("the turns of \(format.name) have no form for calls of tools, so none can be forced or checked")
@@ -39,14 +39,14 @@ struct CallLanguage {
     }
   }
 
-  /// Calls with the marks in front of them.
+  /// Returns calls together with the marks before them.
   func calls() throws(ChatTemplateError) -> Language {
     var choices = try starts().map { Language.sequence([.text($0.mark), $0.rest]) }
     if case .wholeAnswer = format.calls { choices.append(try call(.object)) }
     return .choice(choices)
   }
 
-  /// What stands between a section's marks.
+  /// Returns what is between the marks of a section.
   private func section(_ syntax: CallSyntax, close: String?) throws(ChatTemplateError) -> Language {
     let call = try call(syntax)
     func list(_ separator: Language) -> Language {
@@ -57,7 +57,7 @@ struct CallLanguage {
     var choices = [plain]
     if case .object = syntax { choices = [.sequence([.text("["), Self.space, list(.text(",")), Self.space, .text("]")]), plain] }
     if case .keyedObject = syntax { choices = [.sequence([.text("["), Self.space, list(.text(",")), Self.space, .text("]")])] }
-    // The mark has the bracket that opens the list.
+    // The section's mark already contains the opening bracket of the list.
     if format.name == "firefunction" { choices = [.sequence([list(.text(",")), Self.space, .text("]")])] }
     return .sequence([Self.space, .choice(choices), close.map { .sequence([Self.space, .text($0)]) } ?? Self.space])
   }
@@ -85,7 +85,7 @@ struct CallLanguage {
     .sequence([.text(JSONValue.string(name).description), Self.space, .text(":"), Self.space, value])
   }
 
-  /// An object with name and arguments, its members named as the family does.
+  /// Returns an object with name and arguments, whose members are called as in the model family.
   private func object(_ tool: OfferedTool) -> Language {
     let comma = Language.sequence([Self.space, .text(","), Self.space])
     let name = Language.text(JSONValue.string(tool.name).description)
@@ -105,7 +105,7 @@ struct CallLanguage {
     return .sequence([.text("{"), Self.space] + members + [Self.space, .text("}")])
   }
 
-  /// The name, then the arguments as an object.
+  /// Returns the name, followed by the arguments as an object.
   private func named(_ syntax: CallSyntax.NamedCall, _ tool: OfferedTool) -> Language {
     let name: Language =
       switch format.name {
@@ -116,7 +116,7 @@ struct CallLanguage {
     return .sequence([.text(syntax.open), name, .text(syntax.nameEnd), tool.object, .text(syntax.close)])
   }
 
-  /// An object as Gemma writes it: any.
+  /// Any object in the form that Gemma writes.
   private static let gemmaObject: Language = {
     let mark = "<|\"|>"
     let string = Language.sequence([.text(mark), .free(FreeText([(mark, .empty)]))])
@@ -137,7 +137,7 @@ struct CallLanguage {
   }()
 
   private static let number: Grammar = {
-    // Only a grammar that is not well formed throws.
+    // The initialiser throws only for a malformed schema.
     guard let grammar = try? Grammar(schema: ["type": "number"]) else { preconditionFailure("the schema of a number is one") }
     return grammar
   }()

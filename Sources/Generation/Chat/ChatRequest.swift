@@ -2,22 +2,22 @@
 
 import JSON
 
-/// A conversation, and what a template is to know in addition.
+/// A conversation, with further input for the template.
 public struct ChatRequest: Sendable, Equatable {
-  /// The turns, in OpenAI's form: objects with `role`, `content`, `tool_calls` and so on. They reach the template as they are.
+  /// The turns in OpenAI's form: objects with `role`, `content`, `tool_calls` and so on. They reach the template unchanged.
   public var messages: [JSONValue]
-  /// The functions that the model may call, in OpenAI's form; nil for none.
+  /// The functions that the model may call, in OpenAI's form; nil: none.
   public var tools: JSONValue?
-  /// Whether the model may, or must, call them.
+  /// Whether the model may call them, or must.
   public var toolChoice = ToolChoice.auto
   /// Whether it may call more than one in a turn.
   public var allowsManyCalls = true
-  /// Whether the model is to reply.
+  /// Whether the prompt ends with the beginning of a reply.
   public var addsGenerationPrompt: Bool
   /// Further variables of the template, such as `enable_thinking`.
   public var variables: JSONObject
 
-  /// A conversation.
+  /// Makes a request for a conversation.
   public init(
     messages: [JSONValue], tools: JSONValue? = nil, addsGenerationPrompt: Bool = true, variables: JSONObject = JSONObject()
   ) {
@@ -27,16 +27,16 @@ public struct ChatRequest: Sendable, Equatable {
     self.variables = variables
   }
 
-  /// Variables that the request itself sets: a template's arguments may not contradict it.
+  /// Variables that the request sets itself; a template's arguments may not override them.
   private static let ownVariables = ["messages", "tools", "add_generation_prompt", "bos_token", "eos_token"]
 
-  /// The functions that the model is told of; nil for none.
+  /// The functions that the prompt tells the model about; nil: none.
   public var offeredTools: JSONValue? { toolChoice == .none ? nil : tools }
 
-  /// Reads a request: `messages`, and optionally `tools`, `tool_choice`, `parallel_tool_calls`, `documents`, `add_generation_prompt`
-  /// (true unless given) and `chat_template_kwargs`.
+  /// Reads a request: `messages`, and optionally `tools`, `tool_choice`, `parallel_tool_calls`, `documents`,
+  /// `add_generation_prompt` (true by default) and `chat_template_kwargs`.
   ///
-  /// - Throws: `ChatTemplateError.badRequest`, also for any other member: nothing is ignored.
+  /// - Throws: `ChatTemplateError.badRequest`, also for any other member: none is ignored.
   public init(_ json: JSONValue) throws(ChatTemplateError) {
     guard let object = json.object else { throw .badRequest("it is not an object with \"messages\"") }
     self.init(messages: [])
@@ -67,7 +67,7 @@ public struct ChatRequest: Sendable, Equatable {
     if let documents { variables["documents"] = documents }
   }
 
-  /// The request as it can be read again.
+  /// The request in the form that `init(_:)` reads.
   public var document: JSONObject {
     var document: JSONObject = ["messages": .array(messages)]
     document["tools"] = tools
@@ -78,9 +78,9 @@ public struct ChatRequest: Sendable, Equatable {
     return document
   }
 
-  /// The variables of an object.
+  /// Reads an object with variables of a template.
   ///
-  /// - Parameter name: What a message calls the object.
+  /// - Parameter name: What an error message calls the object.
   public static func variables(_ json: JSONValue, _ name: String) throws(ChatTemplateError) -> JSONObject {
     guard let object = json.object else { throw .badRequest("\(name) is not an object") }
     for own in ownVariables where object[own] != nil { throw .badRequest("\(name) may not set \"\(own)\"") }

@@ -5,7 +5,7 @@ import GGUF
 import JSON
 import Tokenization
 
-/// How a conversation is written for a model: by the program that its authors wrote, or by texts that are built in.
+/// How a conversation is written for a model: by a Jinja program of its authors, or by built-in texts.
 public struct ChatTemplate: Sendable {
   private enum Form: Sendable {
     case program(JinjaTemplate, forTools: JinjaTemplate?)
@@ -13,17 +13,17 @@ public struct ChatTemplate: Sendable {
   }
 
   private let form: Form
-  /// The name of the built-in template that this is; nil for a program.
+  /// The name of the built-in template; nil for a program.
   public var builtInName: String? { if case .written(let template) = form { template.name } else { nil } }
   /// How models that know this template write their turns.
   public let turnFormat: TurnFormat
   /// Everything that the template may write by itself.
   let text: String
-  /// The begin-of-text token as a template writes it.
+  /// The text of the begin-of-text token, for templates that write it.
   public var beginOfText = ""
-  /// The end-of-text token.
+  /// The text of the end-of-text token.
   public var endOfText = ""
-  /// What the template is told when it asks for the present.
+  /// The date and time that the template gets if it asks for the present.
   public var date: TemplateDate?
 
   /// The names of the built-in templates, sorted.
@@ -31,9 +31,9 @@ public struct ChatTemplate: Sendable {
 
   private static let key = "tokenizer.chat_template"
 
-  /// A template in the language of Jinja.
+  /// Makes a template from a Jinja program.
   ///
-  /// - Throws: `ChatTemplateError.program` where it is not well formed.
+  /// - Throws: `ChatTemplateError.program` if it is not well formed.
   public init(source: String) throws(ChatTemplateError) { try self.init(source: source, forTools: nil) }
 
   private init(source: String, forTools toolSource: String?) throws(ChatTemplateError) {
@@ -52,7 +52,7 @@ public struct ChatTemplate: Sendable {
     turnFormat = TurnFormat(named: template.turns) ?? TurnFormat(recognizedIn: "")
   }
 
-  /// A built-in template.
+  /// Makes a built-in template.
   ///
   /// - Throws: `ChatTemplateError.unknownName` if there is none with this name.
   public init(builtIn name: String) throws(ChatTemplateError) {
@@ -60,12 +60,12 @@ public struct ChatTemplate: Sendable {
     self.init(template)
   }
 
-  /// The template of a model.
+  /// Chooses the template of a model.
   ///
   /// - Parameters:
-  ///   - name: nil for the model's own template; for a model without one, the built-in one whose tokens its vocabulary has. Else the
-  ///     name of another template of the model, or of a built-in one.
-  ///   - tokenizer: The model's; its begin-of-text and end-of-text tokens are what the template writes.
+  ///   - name: The name of another template in the model, or of a built-in one. Nil: the model's own template, or, if it has none,
+  ///     the built-in one whose tokens are in the vocabulary.
+  ///   - tokenizer: The model's tokenizer; the template writes its begin-of-text and end-of-text tokens.
   public init(_ name: String?, metadata: GGUFMetadata, tokenizer: Tokenizer) throws(ChatTemplateError) {
     if let name {
       if metadata["\(Self.key).\(name)"] != nil {
@@ -76,7 +76,7 @@ public struct ChatTemplate: Sendable {
         throw .unknownName(name, known: Self.names(metadata))
       }
     } else if metadata[Self.key] != nil {
-      // transformers takes the template for tools wherever a conversation has some.
+      // Like transformers, use the template for tools for every conversation that has some.
       let toolKey = "\(Self.key).tool_use"
       let toolSource = metadata[toolKey] == nil ? nil : try Self.source(metadata, toolKey)
       try self.init(source: Self.source(metadata, Self.key), forTools: toolSource)
@@ -94,15 +94,16 @@ public struct ChatTemplate: Sendable {
     return source
   }
 
-  /// The names that a model's templates can be chosen by: its own ones, then the built-in ones.
+  /// Returns the names by which templates can be chosen: those in the model, then the built-in ones.
   private static func names(_ metadata: GGUFMetadata) -> [String] {
     metadata.entries.map(\.key).filter { $0.hasPrefix(key + ".") }.map { String($0.dropFirst(key.count + 1)) } + builtInNames
   }
 
-  /// The prompt of a conversation, in pieces that say which of it the template wrote.
+  /// Returns the prompt of a conversation, in pieces that say whether the template wrote them.
   ///
-  /// The begin-of-text token is in it only if the template writes it.
-  /// - Throws: `ChatTemplateError.refused` where the template refuses the conversation.
+  /// The prompt contains the begin-of-text token only if the template writes it.
+  ///
+  /// - Throws: `ChatTemplateError.refused` if the template refuses the conversation.
   public func render(_ request: ChatRequest) throws(ChatTemplateError) -> [PromptPiece] {
     switch form {
     case .written(let template): return try template.render(request)

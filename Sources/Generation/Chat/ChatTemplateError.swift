@@ -2,26 +2,26 @@
 
 import ChatTemplates
 
-/// Why a conversation does not become a prompt.
+/// Why a conversation cannot be turned into a prompt.
 public enum ChatTemplateError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// Neither the model nor this package has a template with this name.
+  /// Neither the model nor this program has a template with this name.
   case unknownName(String, known: [String])
-  /// The model has no template, and its vocabulary shows none.
+  /// The model has no template, and its vocabulary does not tell which one it needs.
   case absent(known: [String])
   /// A key of the model that should hold a template holds something else.
   case notText(key: String)
   /// The template's program is not well formed, fails, or takes too much time or memory.
   case program(JinjaError)
-  /// The template refuses the conversation, in its author's words.
+  /// The template refuses the conversation; the message is its author's.
   case refused(String)
-  /// A template that is only texts has none for this.
+  /// A built-in template has no text for this.
   case unsupported(template: String, what: String)
-  /// A request is not what it should be.
+  /// The request is not valid.
   case badRequest(String)
 
   init(_ error: JinjaError) { self = error.kind == .raised ? .refused(error.message) : .program(error) }
 
-  /// The line to print.
+  /// The error in one line.
   public var description: String {
     switch self {
     case .unknownName(let name, let known):

@@ -5,26 +5,28 @@ import Grammar
 import JSON
 import Tokenization
 
-/// A conversation with a model as it grows, and the prompt that it is for the next reply.
+/// A growing conversation with a model, and the prompt for its next reply.
 ///
-/// The prompt is always that of the whole conversation, as the template writes it; what of it the model has computed already is found
-/// by comparing tokens (`CachedSequence`). A reply is there in the model's own tokens where the template writes the same text, which can
-/// be cut into tokens in more ways than one, or the same calls, which can be written in more ways than one. Where a template
-/// writes something else, as it leaves out earlier thinking, the template's text counts.
+/// The prompt is always that of the whole conversation, as the template writes it. `CachedSequence` finds the part that the model
+/// has already computed, by comparing tokens.
+///
+/// An earlier reply is kept in the model's own tokens if the template writes the same text, because one text can be divided into
+/// tokens in several ways. It is also kept if the template writes the same calls, because one call can be written in several ways.
+/// If the template writes something else, for example without earlier thinking, its text is used.
 public struct Conversation: Sendable {
   /// A prompt for the next reply.
   public struct Prompt: Sendable {
-    /// The tokens.
+    /// The tokens of the prompt.
     public let tokens: [Int32]
-    /// The same without the model's own tokens in it.
+    /// The tokens of the prompt as the template writes it, without the model's own tokens.
     let plain: [Int32]
-    /// The prompt's last characters, which say whether the model is thinking already.
+    /// The last characters of the prompt, which show whether the model is already thinking.
     public let end: String
   }
 
   /// A reply that the model wrote.
   private struct Reply: Sendable {
-    /// The number of its message.
+    /// The index of its message.
     let message: Int
     /// The prompt that it answers, without the model's own tokens.
     let prompt: [Int32]
@@ -34,7 +36,7 @@ public struct Conversation: Sendable {
     let tokens: [Int32]
   }
 
-  /// How it is written.
+  /// The template that writes the conversation.
   public let template: ChatTemplate
   private let tokenizer: Tokenizer
   private let encoder: PromptEncoder
@@ -43,7 +45,7 @@ public struct Conversation: Sendable {
   public private(set) var request: ChatRequest
   private var replies: [Reply] = []
 
-  /// A conversation that may have turns already.
+  /// Makes a conversation, which may already have turns.
   public init(_ template: ChatTemplate, _ tokenizer: Tokenizer, _ request: ChatRequest = ChatRequest(messages: [])) {
     self.template = template
     self.tokenizer = tokenizer
@@ -52,18 +54,20 @@ public struct Conversation: Sendable {
     shown = tokenizer.controlTokens(where: template.turnFormat.contains(mark:))
   }
 
-  /// The control tokens whose text a parser of the model's turns has to see.
+  /// The control tokens whose text a parser of the model's turns must see.
   public var turnTokens: Set<Int32> { shown }
 
-  /// A parser for the reply to `prompt`.
+  /// Returns a parser for the reply to `prompt`.
   public func parser(for prompt: Prompt) -> TurnParser {
     TurnParser(format: template.turnFormat, prompt: prompt.end, tools: request.offeredTools)
   }
 
-  /// What the reply to `prompt` may be, so that calls are forced where the request says so, arguments of strict functions keep to their
-  /// schemas, and content keeps to a grammar; nil: anything.
+  /// Returns the grammar of the reply to `prompt`; nil: any reply is allowed.
   ///
-  /// - Throws: `ChatTemplateError.badRequest` where the model's form of turns leaves no way to enforce it.
+  /// It forces calls if the request does, keeps arguments of strict functions to their schemas, and keeps content to the grammar
+  /// `content`.
+  ///
+  /// - Throws: `ChatTemplateError.badRequest` if this cannot be enforced in the form of the model's turns.
   public func answerGrammar(for prompt: Prompt, content: Grammar? = nil) throws(ChatTemplateError) -> Grammar? {
     var tools: [OfferedTool] = []
     for tool in request.offeredTools?.array ?? [] { tools.append(try OfferedTool(tool)) }
@@ -86,7 +90,7 @@ public struct Conversation: Sendable {
 
   // MARK: Turns
 
-  /// Adds a turn that the model has not written just now.
+  /// Adds a turn that does not come from the model's last reply.
   public mutating func append(_ message: JSONValue) { request.messages.append(message) }
 
   /// Adds a turn with a text.
@@ -94,12 +98,12 @@ public struct Conversation: Sendable {
     append(["role": .string(role), "content": .string(text)])
   }
 
-  /// Adds what the model wrote.
+  /// Adds a reply that the model wrote.
   ///
   /// - Parameters:
-  ///   - turn: What it means.
-  ///   - tokens: Its tokens. A token that ended it is left out.
-  ///   - prompt: What it answers.
+  ///   - turn: The parsed reply.
+  ///   - tokens: Its tokens. If the last one ended the reply, it is left out.
+  ///   - prompt: The prompt that it answers.
   public mutating func append(reply turn: Turn, _ tokens: [Int32], to prompt: Prompt) {
     var tokens = tokens
     if let last = tokens.last, tokenizer.isEndOfGeneration(last) { tokens.removeLast() }
@@ -107,14 +111,14 @@ public struct Conversation: Sendable {
     request.messages.append(turn.message)
   }
 
-  /// Takes turns out.
+  /// Removes turns.
   public mutating func remove(_ range: Range<Int>) {
     request.messages.removeSubrange(range)
-    // A reply's prompt tells where it stands, so those after a gap no longer have one.
+    // A reply is found by its prompt, so replies after a gap can no longer be found.
     replies.removeAll { $0.message >= range.lowerBound }
   }
 
-  /// Puts the system's turn in place of the one there is; an empty text takes it out.
+  /// Replaces the system's turn; an empty text removes it.
   public mutating func setSystem(_ text: String) {
     if request.messages.first?["role"]?.string == "system" { request.messages.removeFirst() }
     if !text.isEmpty { request.messages.insert(["role": "system", "content": .string(text)], at: 0) }
@@ -127,14 +131,14 @@ public struct Conversation: Sendable {
     return first["content"]?.string
   }
 
-  /// Takes out the last turn if it is a reply; false if it is not.
+  /// Removes the last turn if it is a reply; returns false if it is not.
   public mutating func removeReply() -> Bool {
     guard request.messages.last?["role"]?.string == "assistant" else { return false }
     remove(request.messages.count - 1..<request.messages.count)
     return true
   }
 
-  /// Another conversation in the same form.
+  /// Returns another conversation with the same template and vocabulary.
   public func with(_ request: ChatRequest) -> Conversation {
     var other = self
     other.request = request
@@ -143,9 +147,9 @@ public struct Conversation: Sendable {
     return other
   }
 
-  /// Takes out the earliest turns, but not the system's: up to the next turn of the user.
+  /// Removes the earliest turns except the system's, up to the next turn of the user.
   ///
-  /// - Returns: How many turns that were; 0 if only one of the user's is left.
+  /// - Returns: The number of turns removed; 0 if the user has only one turn left.
   public mutating func dropEarliest() -> Int {
     func role(_ index: Int) -> String? { request.messages[index]["role"]?.string }
     let indices = request.messages.indices
@@ -158,9 +162,9 @@ public struct Conversation: Sendable {
 
   // MARK: Prompts
 
-  /// The prompt of all turns.
+  /// Returns the prompt of all turns.
   ///
-  /// - Throws: `ChatTemplateError`, where the template refuses the conversation above all.
+  /// - Throws: `ChatTemplateError`, most often because the template refuses the conversation.
   public func prompt() throws(ChatTemplateError) -> Prompt {
     let pieces = try template.render(request)
     let plain = encoder.tokens(pieces)
@@ -168,7 +172,7 @@ public struct Conversation: Sendable {
     return Prompt(tokens: withOwnTokens(plain), plain: plain, end: String(end))
   }
 
-  /// Puts the model's own tokens in the place of the template's text for its replies.
+  /// Replaces the template's text for replies by the model's own tokens.
   private func withOwnTokens(_ plain: [Int32]) -> [Int32] {
     var tokens: [Int32] = []
     var position = 0
@@ -185,7 +189,7 @@ public struct Conversation: Sendable {
     return tokens + plain[position...]
   }
 
-  /// Whether the template's text for a reply is the model's, or has the same calls and nothing else in it that differs.
+  /// Whether the template's text for a reply equals the model's, or has the same calls and otherwise the same turn.
   private func isSame(_ tokens: ArraySlice<Int32>, as reply: Reply) -> Bool {
     let (written, own) = (text(of: tokens), text(of: reply.tokens[...]))
     if written.utf8.elementsEqual(own.utf8) { return true }
@@ -205,7 +209,7 @@ public struct Conversation: Sendable {
 }
 
 extension Turn {
-  /// The turn as a message in OpenAI's form; `thinking` is what some templates call the reasoning.
+  /// The turn as a message in OpenAI's form. Some templates call the reasoning `thinking`.
   public var message: JSONValue {
     var message: JSONObject = ["role": "assistant", "content": .string(content)]
     if !reasoning.isEmpty {
@@ -218,7 +222,7 @@ extension Turn {
 }
 
 extension ToolCall {
-  /// The call in OpenAI's form, but for its arguments, which are an object as templates want it.
+  /// The call in OpenAI's form, except that its arguments are an object, as templates expect.
   fileprivate var message: JSONValue {
     var call: JSONObject = ["type": "function", "function": ["name": .string(name), "arguments": .object(arguments)]]
     if let id { call["id"] = .string(id) }

@@ -4,13 +4,15 @@ import ChatTemplates
 import Grammar
 import JSON
 
-/// A function that a model may call, as far as its calls are kept within a form.
+/// A function that a model may call, as needed for constraining its calls.
 struct OfferedTool {
   let name: String
-  /// The schema of its arguments; nil where any object will do.
+  /// The schema of its arguments; nil: any object.
   let schema: JSONObject?
 
-  /// - Throws: `ChatTemplateError.badRequest` for a function without a usable name, and for a strict one whose schema cannot be enforced.
+  /// Reads a function in OpenAI's form.
+  ///
+  /// - Throws: `ChatTemplateError.badRequest` if it has no usable name, or if it is strict and its schema cannot be enforced.
   init(_ tool: JSONValue) throws(ChatTemplateError) {
     let function = tool["function"] ?? tool
     guard let name = function["name"]?.string, !name.isEmpty, name.utf8.count <= 256,
@@ -32,6 +34,6 @@ struct OfferedTool {
     self.schema = schema
   }
 
-  /// The arguments as a JSON object.
+  /// The language of the arguments as a JSON object.
   var object: Language { .document(schema: schema.map { .object($0) } ?? ["type": "object"], at: "#") }
 }

@@ -5,10 +5,10 @@ import Tokenization
 
 /// Turns the pieces of prompts into the tokens of a model.
 ///
-/// Only what the template wrote may become special tokens: a message that has the text of one says no more than that text.
+/// Only what the template wrote may become special tokens. If a message contains the text of one, it stays plain text.
 struct PromptEncoder: Sendable {
   let tokenizer: Tokenizer
-  /// User-defined tokens that the template writes, such as `<tool_call>`. They mean something, so a message may not write them.
+  /// User-defined tokens that the template writes, such as `<tool_call>`. They have a meaning, so a message may not write them.
   private let marks: Set<Int32>
 
   init(_ tokenizer: Tokenizer, _ template: ChatTemplate) {
@@ -16,7 +16,8 @@ struct PromptEncoder: Sendable {
     marks = tokenizer.userDefinedTokens(in: template.text)
   }
 
-  /// The tokens of a whole prompt. The begin-of-text token is there once, whether the template writes it or the tokenizer asks for it.
+  /// Returns the tokens of a whole prompt. The begin-of-text token appears once, whether the template writes it or the tokenizer
+  /// adds it.
   func tokens(_ pieces: [PromptPiece]) -> [Int32] {
     var bytes: [UInt8] = []
     var trusted: [Range<Int>] = []

@@ -4,7 +4,7 @@ import ChatTemplates
 import Grammar
 import JSON
 
-/// Calls whose arguments stand between tags each: texts as they are, all else as JSON.
+/// Calls in which each argument is between its own tags: strings as plain text, everything else as JSON.
 struct TaggedCallLanguage {
   let format: TurnFormat
   let syntax: CallSyntax.TaggedCall
@@ -20,7 +20,7 @@ struct TaggedCallLanguage {
   }
 
   private var nameEnd: Language {
-    // Some write nothing, or a newline, between the name and what follows.
+    // Some models write nothing, or a newline, between the name and what follows.
     if syntax.nameEnds.contains(syntax.keyOpen) { return .optional(.text("\n")) }
     guard !syntax.nameAttributesEnd.isEmpty else { return .text(syntax.nameEnds[0]) }
     let index = Language.sequence([.text(" index=\""), .repetition(.oneOf("0123456789"), minimum: 1, maximum: 6), .text("\"")])
@@ -40,7 +40,7 @@ struct TaggedCallLanguage {
     syntax.valueOpen.isEmpty ? .empty : .sequence([Self.space, .text(syntax.valueOpen)])
   }
 
-  /// A text up to the tag that ends it, or in a CDATA section, in which the tag may occur.
+  /// A text up to the tag that ends it, or in a CDATA section, which may contain the tag.
   private var anyText: Language {
     .choice([
       .free(FreeText([(syntax.valueEnd, .empty), ("<![CDATA[", nil)])),
@@ -48,7 +48,7 @@ struct TaggedCallLanguage {
     ])
   }
 
-  /// The arguments of a schema, in its order.
+  /// Returns the arguments of a schema, in its order.
   private func arguments(_ tool: OfferedTool, _ schema: JSONObject) throws(ChatTemplateError) -> Language {
     let known: Set<String> = [
       "type", "properties", "required", "additionalProperties", "title", "description", "$schema", "$defs", "definitions",
@@ -72,7 +72,7 @@ struct TaggedCallLanguage {
   ) throws(ChatTemplateError) -> Language {
     if ParameterTypes.isString(value) { return .sequence([attributes(isText: true), valueOpen, try text(tool, name, value)]) }
     if syntax.attributesEnd.isEmpty, let types = value["type"]?.array, types.contains("string") {
-      // A reader takes the text for a string, unless it says that there is nothing.
+      // A parser reads the value as a string, or as null.
       guard types.allSatisfy({ $0 == "string" || $0 == "null" }) else {
         throw refusal(tool, "a string or something else, in '\(name)'")
       }
@@ -95,7 +95,7 @@ struct TaggedCallLanguage {
     }
   }
 
-  /// A string without quotation marks.
+  /// Returns a string without quotation marks.
   private func text(_ tool: OfferedTool, _ name: String, _ schema: JSONValue) throws(ChatTemplateError) -> Language {
     let known: Set<String> = ["type", "enum", "const", "title", "description", "default", "examples"]
     for member in schema.object?.members ?? [] where !known.contains(member.name) {
@@ -121,7 +121,7 @@ struct TaggedCallLanguage {
 }
 
 extension String {
-  /// As a part of a JSON pointer.
+  /// The string as a part of a JSON pointer.
   fileprivate var pointerPart: String {
     reduce(into: "") { $0 += $1 == "~" ? "~0" : $1 == "/" ? "~1" : String($1) }
   }

@@ -2,15 +2,15 @@
 
 import JSON
 
-/// Whether a model may, or must, call functions.
+/// Whether a model may call functions, or must.
 public enum ToolChoice: Sendable, Equatable {
-  /// It may not, and is not told of them.
+  /// It may not, and the prompt does not mention them.
   case none
-  /// It decides.
+  /// The model decides.
   case auto
   /// It must call at least one.
   case required
-  /// It must call this one.
+  /// It must call the function of this name.
   case function(String)
 
   /// Reads OpenAI's forms: a word, or an object that names a function.
@@ -29,7 +29,7 @@ public enum ToolChoice: Sendable, Equatable {
     }
   }
 
-  /// The choice as it can be read again.
+  /// The choice in the form that `init(_:)` reads.
   var document: JSONValue {
     switch self {
     case .none: "none"
@@ -39,6 +39,6 @@ public enum ToolChoice: Sendable, Equatable {
     }
   }
 
-  /// Whether an answer has to be a call.
+  /// Whether an answer must contain a call.
   public var forcesCall: Bool { self != .none && self != .auto }
 }

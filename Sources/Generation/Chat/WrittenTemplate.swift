@@ -3,46 +3,47 @@
 import ChatTemplates
 import JSON
 
-/// A chat template without a program: the texts that stand around turns.
+/// A chat template without a program: the texts around turns.
 struct WrittenTemplate: Sendable {
-  /// A turn's text stands between these.
+  /// The texts before and after a turn.
   struct Frame: Sendable {
     var before: String
     var after: String
   }
 
-  /// What `--template` calls it.
+  /// The name by which `--template` chooses it.
   var name: String
-  /// A special token that only the vocabularies of its models have; nil if there is no such token.
+  /// A special token that only vocabularies of its models have; nil if there is none.
   var token: String?
-  /// What stands in front of a conversation, apart from the begin-of-text token.
+  /// The text before a conversation, without the begin-of-text token.
   var begin = ""
-  /// The frame of the system's turn; without one its text goes in front of the first user's, with a blank line between.
+  /// The frame of the system's turn. If nil, its text precedes that of the first user's turn, with a blank line between them.
   var system: Frame?
-  /// The system's turn where the caller has none.
+  /// The text of the system's turn if the caller has none.
   var defaultSystem: String?
   /// The frame of a user's turn.
   var user: Frame
-  /// What makes the model reply.
+  /// The text that makes the model reply.
   var reply: String
-  /// What stands in front of a reply that is written already: `reply`, and how the model itself would begin; nil if that is `reply`.
+  /// The text before an earlier reply: `reply`, followed by what the model itself would begin with; nil if it is just `reply`.
   var written: String?
-  /// What follows a reply.
+  /// The text after a reply.
   var replyEnd: String
-  /// Whether white space around a turn's text is dropped.
+  /// Whether white space around a turn's text is removed.
   var trims = false
   /// The name of the format in which the models write their turns.
   var turns = "plain"
 
-  /// The texts of this template, all together.
+  /// All texts of this template together.
   var text: String {
     ([begin, system?.before, system?.after, user.before, user.after, reply, written, replyEnd] as [String?])
       .compactMap(\.self).joined(separator: "\n")
   }
 
-  /// The prompt of a conversation.
+  /// Returns the prompt of a conversation.
   ///
-  /// - Throws: `ChatTemplateError.unsupported` for what there is no text for: tools, roles other than system, user and assistant.
+  /// - Throws: `ChatTemplateError.unsupported` for anything the template has no text for: tools, and roles other than system, user
+  ///   and assistant.
   func render(_ request: ChatRequest) throws(ChatTemplateError) -> [PromptPiece] {
     if let tools = request.offeredTools?.array, !tools.isEmpty { throw .unsupported(template: name, what: "tools") }
     var messages = try request.messages.map { (message) throws(ChatTemplateError) in try turn(message) }[...]
@@ -87,10 +88,10 @@ struct WrittenTemplate: Sendable {
   }
 }
 
-/// Writes turn after turn.
+/// Writes a prompt turn by turn.
 private struct Writer {
   let template: WrittenTemplate
-  /// The system's text as long as it is not written.
+  /// The system's text until it is written.
   private(set) var system: String
   private(set) var pieces: [PromptPiece] = []
   private var hasBegun = false
@@ -125,7 +126,7 @@ private struct Writer {
     if asksForReply { add(template.reply) }
   }
 
-  /// Ends the reply before, if there is one, and writes what a conversation begins with.
+  /// Ends the previous reply, if any; before the first turn, writes the beginning of the conversation.
   private mutating func beginTurn() {
     if endsWithReply { add(template.replyEnd) }
     endsWithReply = false

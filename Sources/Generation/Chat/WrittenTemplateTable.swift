@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 extension WrittenTemplate {
-  /// The template with this name; nil if there is none.
+  /// Finds the template with this name; nil if there is none.
   init?(named name: String) {
     guard let row = Self.table.first(where: { $0.name == name }) else { return nil }
     self = row
   }
 
-  /// The templates, a row for each, as the models' authors publish them. Of several whose tokens a vocabulary has, the first counts.
+  /// The templates as the models' authors publish them. If a vocabulary has the tokens of several, the first one is used.
   static let table: [WrittenTemplate] = [
     roles("chatml", token: "<|im_start|>", "<|im_start|>", "\n", "<|im_end|>\n"),
     roles(
@@ -15,16 +15,16 @@ extension WrittenTemplate {
       defaultSystem: "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."),
     roles(
       "llama3", token: "<|start_header_id|>", "<|start_header_id|>", "<|end_header_id|>\n\n", "<|eot_id|>", trims: true),
-    // Llama 3.1 to 3.3 tell the model when it was made and what day it is, with or without a system's turn. The day is the one that
-    // their templates fall back on, so that the same conversation is the same prompt every day.
+    // Llama 3.1 to 3.3 tell the model when it was made and what day it is, with or without a system's turn. The day is the default
+    // of their templates, so that the same conversation gives the same prompt every day.
     roles(
       "llama3.1", "<|start_header_id|>", "<|end_header_id|>\n\n", "<|eot_id|>",
       systemBegin: "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n", defaultSystem: "", trims: true),
     WrittenTemplate(
       name: "gemma", token: "<start_of_turn>", user: Frame(before: "<start_of_turn>user\n", after: "<end_of_turn>\n"),
       reply: "<start_of_turn>model\n", replyEnd: "<end_of_turn>\n", trims: true),
-    // OpenAI's format for gpt-oss. The system's text is the developer's; a first message tells the model what it is (without
-    // today's date, so that the same conversation is the same prompt every day).
+    // OpenAI's format for gpt-oss. The system's text becomes the developer's; a first message tells the model what it is. It omits
+    // today's date, so that the same conversation gives the same prompt every day.
     WrittenTemplate(
       name: "harmony", token: "<|channel|>",
       begin: "<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.\n"
@@ -58,7 +58,7 @@ extension WrittenTemplate {
     instruction("mistral-v7-tekken", before: "[INST]", after: "[/INST]", lead: "", system: "[SYSTEM_PROMPT]"),
   ]
 
-  /// Every turn names its role in the same way.
+  /// Makes a template in which every turn names its role in the same way.
   private static func roles(
     _ name: String, token: String? = nil, _ before: String, _ middle: String, _ after: String, systemBegin: String = "",
     defaultSystem: String? = nil, trims: Bool = false
@@ -69,7 +69,7 @@ extension WrittenTemplate {
       reply: before + "assistant" + middle, replyEnd: after, trims: trims)
   }
 
-  /// Mistral's templates; replies follow the instruction without a mark.
+  /// Makes one of Mistral's templates, in which replies follow the instruction without a mark.
   private static func instruction(
     _ name: String, before: String, after: String, lead: String, system: String? = nil, trims: Bool = false
   ) -> WrittenTemplate {

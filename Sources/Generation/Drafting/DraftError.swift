@@ -4,17 +4,17 @@ import Inference
 
 /// Why tokens cannot be drafted.
 public enum DraftError: Error, Equatable {
-  /// A model's layers keep a state, and no copies of it to go back to where a draft does not come true.
+  /// The model's layers keep a state, and no copies of it to return to when proposals are rejected.
   case keepsNoCopies(architecture: String)
-  /// The models' vocabularies differ, at this token first.
+  /// The models' vocabularies differ, first at this token.
   case otherVocabulary(name: String, token: Int)
   /// The pack is made for another number of nodes.
   case otherNodes(name: String, nodes: Int, expected: Int)
-  /// The pack has no vocabulary that texts can be compared by.
+  /// The pack has no vocabulary to compare texts by.
   case noVocabulary(name: String, problem: String)
   /// The smaller model cannot be computed.
   case model(name: String, ModelError)
-  /// The model is one without a prediction layer, or that layer is not to be computed.
+  /// The model has no prediction layer, or was opened without it.
   case predictsNothing
 
   /// What is wrong.

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How many tokens to propose at a time: more while they come true, fewer and more rarely while they do not.
+/// How many tokens to propose at a time: more while proposals are accepted, fewer and less often while they are not.
 ///
-/// A step with proposals takes longer than one without. Proposals that fail one after another are followed by longer and longer
-/// pauses, so that on a text which cannot be foreseen nearly all steps are plain ones.
+/// A step with proposals takes longer than one without. Failures in a row are followed by longer and longer pauses, so that for a
+/// text which cannot be predicted nearly all steps are without proposals.
 struct DraftLength {
-  /// Proposals of a step at most, whatever comes true.
+  /// The largest number of proposals in a step.
   static let most = 15
-  /// Steps without proposals after a failure at most.
+  /// The largest number of steps without proposals after a failure.
   static let longestPause = 63
 
-  /// Proposals of the next step at most.
+  /// The largest number of proposals for the next step.
   private(set) var limit = 3
-  /// Plain steps still to come.
+  /// The number of steps without proposals still to come.
   private var pause = 0
-  /// Steps one after another none of whose proposals came true.
+  /// The number of steps in a row in which no proposal was accepted.
   private var failures = 0
 
-  /// How many tokens to propose for the next step.
+  /// Returns how many tokens to propose for the next step.
   mutating func next() -> Int {
     guard pause > 0 else { return limit }
     pause -= 1
     return 0
   }
 
-  /// Takes note of a step with proposals.
+  /// Notes the outcome of a step with proposals.
   mutating func note(proposed: Int, accepted: Int) {
     guard proposed > 0 else { return }
     if accepted == 0 {

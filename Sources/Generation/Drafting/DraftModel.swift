@@ -5,16 +5,16 @@ import PackFormat
 import PackRuntime
 import Tokenization
 
-/// A smaller model with the same vocabulary, which foresees what a larger one will say.
+/// A smaller model with the same vocabulary, which predicts what a larger one will say.
 ///
-/// It computes on the threads of the larger one, in turn with it.
+/// It computes on the threads of the larger model, in turn with it.
 public final class DraftModel {
   private let model: Model
   private var cache = CachedSequence()
 
-  /// Compares a pack's vocabulary with that of the model that it is to propose tokens for.
+  /// Checks that a pack has the same vocabulary as the model that it is to draft for.
   ///
-  /// - Parameter name: The pack's, for messages.
+  /// - Parameter name: The name of the pack in error messages.
   /// - Complexity: O(vocabulary).
   public static func check(_ pack: Pack, name: String, against tokenizer: Tokenizer) throws(DraftError) {
     let own: Tokenizer
@@ -25,7 +25,7 @@ public final class DraftModel {
     guard own.count == tokenizer.count else { throw .otherVocabulary(name: name, token: min(own.count, tokenizer.count)) }
   }
 
-  /// Places a pack of the same vocabulary on the threads of `session`.
+  /// Places a pack with the same vocabulary on the threads of `session`.
   public init(_ pack: Pack, name: String, with session: Session) throws(DraftError) {
     let (nodes, teams) = (pack.manifest.nodeCount, session.teams.teamCount)
     guard pack.manifest.placement == .mirror || nodes == teams || teams == 1 else {
@@ -47,10 +47,10 @@ public final class DraftModel {
     }
   }
 
-  /// A model of the same vocabulary that is there already.
+  /// Uses a model with the same vocabulary that is already in memory.
   init(_ model: Model) { self.model = model }
 
-  /// Adds to `draft` the tokens that follow a text, at most `limit` of them: the likeliest ones.
+  /// Adds the likeliest tokens after a text to `draft`, at most `limit` of them.
   func foresee(_ text: [Int32], _ limit: Int, into draft: inout [Int32]) throws(ModelError) {
     guard text.count + limit <= model.contextLength else { return }
     var (rest, tentative) = (cache.rest(of: text, in: model), 0)

@@ -2,14 +2,14 @@
 
 import Inference
 
-/// Proposes tokens that a model may be about to say, so that one step checks several of them.
+/// Proposes tokens that a model may be about to say, so that one step can check several of them.
 ///
-/// Nothing that is said depends on it: of the proposals only those stay that the sampler chooses, with the logits and the random
-/// numbers that it would have had without them.
+/// The answer does not depend on it: a proposal is kept only if the sampler chooses the same token, with the logits and random
+/// numbers that it would have had without proposals.
 public final class Drafter {
   /// Where proposals come from.
   public enum Source {
-    /// The text itself: what followed the last time.
+    /// The text itself: what followed when its last tokens occurred before.
     case repeatedText
     /// A smaller model.
     case model(DraftModel)
@@ -17,9 +17,9 @@ public final class Drafter {
     case predictionLayer
   }
 
-  /// Tokens that are proposed for a step at most.
+  /// The largest number of tokens that are proposed for a step.
   public static let mostTokens = DraftLength.most
-  /// The same where layers keep a state, a copy of which is kept of before each.
+  /// The same for models whose layers keep a state, because each tentative token needs a copy of it.
   public static let mostTokensOfState = 8
 
   private let source: Source
@@ -27,9 +27,10 @@ public final class Drafter {
   private var text: RepeatedText
   private var length = DraftLength()
 
-  /// Proposes for the sequences of `model`.
+  /// Makes a drafter for sequences of `model`.
   ///
-  /// - Throws: Where a sequence of `model` cannot be cut back by a few tokens: `ModelOptions.tentativeCount` says by how many.
+  /// - Throws: `keepsNoCopies` if a sequence of `model` cannot be cut back by a few tokens, which `ModelOptions.tentativeCount`
+  ///   allows; `predictsNothing` if its prediction layer is not computed but wanted.
   public init(_ source: Source, for model: Model) throws(DraftError) {
     guard model.mostTentativeTokens > 0 else { throw .keepsNoCopies(architecture: model.configuration.architecture.name) }
     if case .predictionLayer = source, !model.predicts { throw .predictsNothing }
@@ -37,12 +38,12 @@ public final class Drafter {
     text = RepeatedText(capacity: model.contextLength)
   }
 
-  /// Takes note of a token of the text.
+  /// Notes a token of the text.
   func note(_ token: Int32) { text.append(token) }
 
-  /// Replaces `draft` by what may come after the last token that was noted, at most `limit` tokens.
+  /// Replaces `draft` by what may come after the last noted token, at most `limit` tokens.
   ///
-  /// - Parameter sequence: The model's, which has all tokens but that one.
+  /// - Parameter sequence: The model's sequence, which holds all noted tokens except the last.
   func propose(_ limit: Int, after sequence: Int, into draft: inout [Int32]) throws(ModelError) {
     draft.removeAll(keepingCapacity: true)
     guard limit > 0 else { return }
@@ -55,7 +56,7 @@ public final class Drafter {
     }
   }
 
-  /// Adds to `draft` what the model's prediction layer takes for likeliest, one token after the other.
+  /// Adds to `draft` what the model's prediction layer considers likeliest, one token after another.
   private func predict(_ limit: Int, after sequence: Int, into draft: inout [Int32]) throws(ModelError) {
     guard var token = text.tokens.last else { return }
     for offset in 0..<limit {
@@ -67,20 +68,20 @@ public final class Drafter {
     }
   }
 
-  /// Takes note of what came of a step's proposals.
+  /// Notes the outcome of a step's proposals.
   func note(proposed: Int, accepted: Int) { length.note(proposed: proposed, accepted: accepted) }
 }
 
-/// What came of an answer's proposals.
+/// The outcome of an answer's proposals.
 public struct DraftCount: Sendable, Equatable {
-  /// Steps after the prompt's.
+  /// The number of steps after the prompt.
   public var steps = 0
-  /// Tokens proposed.
+  /// The number of tokens proposed.
   public var proposed = 0
-  /// Those that the sampler chose, too.
+  /// The number of proposals that the sampler also chose.
   public var accepted = 0
 
-  /// Nothing so far.
+  /// Makes a count of nothing.
   public init() {}
 
   mutating func note(proposed: Int, accepted: Int) {
@@ -89,6 +90,6 @@ public struct DraftCount: Sendable, Equatable {
     self.accepted += accepted
   }
 
-  /// Proposals that came true for each step.
+  /// The mean number of accepted proposals per step.
   public var acceptedPerStep: Double { steps > 0 ? Double(accepted) / Double(steps) : 0 }
 }

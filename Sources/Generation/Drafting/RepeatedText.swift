@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Foresees a text by itself: what followed the last time when its last tokens came before.
+/// Predicts a text from itself: what followed when its last tokens occurred before.
 ///
 /// All memory is allocated at the beginning.
 struct RepeatedText {
-  /// Tokens that must have come before in the same order.
+  /// The number of last tokens that must have occurred before, in the same order.
   static let matchLength = 3
 
   /// The text so far.
   private(set) var tokens: [Int32] = []
-  /// Tokens that there is room for.
+  /// The largest number of tokens in the text.
   let capacity: Int
-  /// Where the token after some tokens stands, at a place that follows from these; 0: nothing.
+  /// A hash table with linear probing: the index of the token after the last occurrence of some tokens; 0: empty.
   private var followers: [Int32]
 
-  /// - Parameter capacity: Tokens of a text; a longer one is forgotten.
+  /// - Parameter capacity: The largest number of tokens in a text; a longer one is forgotten and starts again.
   init(capacity: Int) {
     self.capacity = max(capacity, Self.matchLength + 1)
     tokens.reserveCapacity(self.capacity)
@@ -29,7 +29,7 @@ struct RepeatedText {
       tokens.removeAll(keepingCapacity: true)
       for index in followers.indices { followers[index] = 0 }
     }
-    // What came before is found from now on.
+    // Only now, so that `foresee` finds an earlier occurrence of the last tokens instead of the last one.
     if tokens.count >= Self.matchLength { followers[place(before: tokens.count)] = Int32(tokens.count) }
     tokens.append(token)
   }
@@ -40,13 +40,13 @@ struct RepeatedText {
     let source = Int(followers[place(before: tokens.count)])
     guard source > 0 else { return }
     let begin = draft.count
-    // A text that repeats itself at once goes on into what has just been foreseen.
+    // A text that repeats itself immediately continues into what has just been predicted.
     for index in source..<source + limit {
       draft.append(index < tokens.count ? tokens[index] : draft[begin + index - tokens.count])
     }
   }
 
-  /// The place of the tokens before `end`: theirs, or the empty one that they would take.
+  /// Returns the slot of the tokens before `end`: the one that they have, or the empty one that they would get.
   private func place(before end: Int) -> Int {
     var hash: UInt64 = 0
     for index in end - Self.matchLength..<end {

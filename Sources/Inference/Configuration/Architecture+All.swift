@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 extension Architecture {
-  /// Every architecture that is computed.
+  /// Every architecture that this program can compute.
   public static let all =
     llamas + qwens + qwenHybrids + gemmas + others + granites + liquids + nemotrons + kimis + mixtures + latents
 
-  /// Llama, and what differs from it by little.
+  /// Llama and its close relatives.
   private static let llamas = [
     Architecture(name: "llama", pairing: .adjacent),
     Architecture(name: "mistral3", keys: [.temperature], pairing: .adjacent),
@@ -25,7 +25,7 @@ extension Architecture {
     Architecture(name: "qwen3vlmoe", queryKeyNorm: .perHead),
   ]
 
-  /// Qwen's models with delta nets.
+  /// Qwen's hybrids of delta nets and attention.
   private static let qwenHybrids = [
     Architecture(
       name: "qwen35", mixers: .deltaNets(.tiled), networkNormIsPostAttention: true, queryKeyNorm: .perHead, outputGate: .inQuery,
@@ -41,11 +41,11 @@ extension Architecture {
   private static let gemmas = [
     Architecture(
       name: "gemma2", normalisesOutputs: true, scalesEmbedding: true, keys: [.attentionSoftcap], windows: .period(2),
-      // The 27B model.
+      // The model with 46 layers is the one of 27B parameters.
       defaultWindow: 4096, layerCountScaledByEmbedding: 46, activation: .geGLU),
     Architecture(
       name: "gemma3", normalisesOutputs: true, scalesEmbedding: true, queryKeyNorm: .perHead, windows: .period(6),
-      // The 27B model.
+      // The model with 62 layers is the one of 27B parameters.
       windowRotaryBase: 10_000, windowRotaryIsPlain: true, layerCountScaledByEmbedding: 62, activation: .geGLU),
     Architecture(
       name: "gemma4", normalisesOutputs: true, scalesEmbedding: true, scalesLayers: true, keys: [.sharedCaches, .layerInputs],
@@ -69,7 +69,7 @@ extension Architecture {
     Architecture(name: "seed_oss", networkNormIsPostAttention: true),
   ]
 
-  /// Granite, whose scales are in the file.
+  /// Granite: the file holds its scales.
   private static let granites = [
     Architecture(
       name: "granite", keys: [.embeddingScale, .residualScale, .logitScale], dividesLogits: true, pairing: .adjacent,
@@ -90,7 +90,7 @@ extension Architecture {
       name: "lfm2moe", mixers: .convolutions, outputNormName: "token_embd_norm", queryKeyNorm: .perHead, gating: .sigmoid),
   ]
 
-  /// Nemotron, a layer of which is a state space, attention without RoPE, or experts without gates.
+  /// Nemotron: each layer is a state space layer, attention without RoPE, or experts without gates.
   private static let nemotrons = [
     Architecture(
       name: "nemotron_h_moe", mixers: .mambas, hasOnePartPerLayer: true, keys: [.mixtureLatent], hasRotary: false,
@@ -98,7 +98,7 @@ extension Architecture {
       gating: .sigmoid, normalisesExpertWeights: false, readsExpertWeightsNorm: true)
   ]
 
-  /// Kimi's models with delta nets, whose latent attention has no RoPE.
+  /// Kimi's hybrids of delta nets and latent attention, both without RoPE.
   private static let kimis = [
     Architecture(
       name: "kimi-k3", mixers: .kimiDeltaNets, keys: [.situ, .expertLatent, .residualPeriod], hasRotary: false,
@@ -106,7 +106,7 @@ extension Architecture {
     Architecture(name: "kimi-linear", mixers: .kimiDeltaNets, hasRotary: false, gating: .sigmoid),
   ]
 
-  /// Models of experts.
+  /// Mixtures of experts with ordinary attention.
   private static let mixtures = [
     Architecture(
       name: "bailingmoe2", queryKeyNorm: .perHead, gating: .sigmoid, normalisesExpertWeights: false, readsExpertWeightsNorm: true,
@@ -135,11 +135,11 @@ extension Architecture {
       predictionInput: .residual),
   ]
 
-  /// Models with latent attention, and what came after it.
+  /// Models with latent attention, and DeepSeek V4's compressed attention, its successor.
   private static let latents = [
     Architecture(
       name: "deepseek2", mixers: .latent, keys: [.temperature], pairing: .adjacent,
-      // GLM 4.7 Flash; DeepSeek V2 and V2.5 have softmax.
+      // The exception is GLM 4.7 Flash; DeepSeek V2 and V2.5 use softmax.
       gatingException: GatingException(layerCounts: 47...48, vocabularySize: 154_880, gating: .sigmoid),
       normalisesExpertWeights: false, readsExpertWeightsNorm: true, predictionInput: .normalised),
     Architecture(

@@ -1,122 +1,124 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A model architecture whose graph this program computes: what sets it apart from the plain pre-norm transformer.
+/// A supported model architecture, described by its differences from a plain pre-norm transformer.
 ///
-/// A new one is a row of `all`, unless it needs a mixer or a network that is not there yet.
+/// Adding an architecture means adding a row to `all`, unless it needs a mixer or a network that does not exist yet.
 public struct Architecture: Sendable {
-  /// As `general.architecture` has it.
+  /// The value of the key `general.architecture`.
   public let name: String
-  /// What the layers mix tokens with.
+  /// Which mixer each layer has.
   var mixers = Mixers.attention
-  /// A layer is a mixer or a network: the latter where the key `feed_forward_length` has a length for it.
+  /// Whether each layer is either a mixer or a network. It is a network where the key `feed_forward_length` is not 0.
   var hasOnePartPerLayer = false
 
   // MARK: Norms and the residual
 
-  /// The norm after the last layer.
+  /// The name of the norm after the last layer, without `.weight`.
   var outputNormName = "output_norm"
-  /// Mixer and network read the residual normalised.
+  /// Whether mixer and network read the residual through a norm.
   var normalisesInputs = true
-  /// The outputs of mixer and network are normalised before they are added to the residual.
+  /// Whether the outputs of mixer and network are normalised before they are added to the residual.
   var normalisesOutputs = false
-  /// The norm in front of the network is called `post_attention_norm`.
+  /// Whether the tensor of the norm before the network is called `post_attention_norm`.
   var networkNormIsPostAttention = false
-  /// Norms of the residual subtract the mean first (LayerNorm).
+  /// Whether norms of the residual subtract the mean first (LayerNorm).
   var subtractsMean = false
-  /// The network reads what the mixer reads, and not what the mixer has changed.
+  /// Whether the network reads the same input as the mixer, rather than the residual after the mixer.
   var hasParallelNetwork = false
-  /// Embeddings are multiplied by the square root of their length.
+  /// Whether embeddings are multiplied by the square root of their length.
   var scalesEmbedding = false
-  /// A layer may multiply the residual by a number of its own at its end.
+  /// Whether a layer may scale the residual at its end by its own factor.
   var scalesLayers = false
-  /// Keys that only some graphs honour, and this one does.
+  /// The optional keys that this graph honours.
   var keys: Set<OptionalKey> = []
-  /// Logits are divided by the key `logit_scale`, not multiplied.
+  /// Whether logits are divided by the key `logit_scale` instead of multiplied.
   var dividesLogits = false
 
   // MARK: Attention
 
   var pairing = RotaryPairing.halves
-  /// Where the file divides RoPE's pairs among sections for images, pairs are halves, whatever `pairing` is.
+  /// Whether `pairing` becomes `.halves` if the file divides RoPE's pairs into sections for images.
   var sectionsPairHalves = false
   var queryKeyNorm = QueryKeyNorm.none
-  /// RoPE comes before the norms of queries and keys.
+  /// Whether RoPE is applied before the norms of queries and keys.
   var rotatesBeforeNorm = false
-  /// Which layers see a window only.
+  /// Which layers see only a window of positions.
   var windows = Windows.none
-  /// Models of this architecture with another number of layers have no windows.
+  /// The only layer count with which models of this architecture have windows; nil: any.
   var layerCountWithWindows: Int?
-  /// Positions of a window, where the file does not say.
+  /// The length of a window in positions, where the file does not name it.
   var defaultWindow = 0
-  /// Windows are chunks: a token sees what lies in its own, from the chunk's beginning on.
+  /// Whether windows are chunks: a token sees its own chunk of positions, from the beginning of that chunk.
   var windowsAreChunks = false
-  /// RoPE base of the layers with a window, where the file names none; nil: the same as elsewhere.
+  /// The RoPE base of layers with a window, where the file does not name one; nil: the same as in other layers.
   var windowRotaryBase: Float?
-  /// RoPE of the layers with a window is never stretched for long contexts.
+  /// Whether RoPE in layers with a window is never stretched for long contexts.
   var windowRotaryIsPlain = false
-  /// RoPE's factors (`rope_freqs`) are those of the layers that see everything.
+  /// Whether RoPE's factors (`rope_freqs`) apply only to layers without a window.
   var windowRotaryIgnoresFactors = false
-  /// In models with windows, RoPE is left out where a layer sees everything.
+  /// Whether layers without a window have RoPE. It matters only in models that have windows.
   var fullLayersRotate = true
-  /// Queries and keys are rotated at all.
+  /// Whether queries and keys are rotated at all.
   var hasRotary = true
-  /// The key `rope.scaling.finetuned` says whether there is RoPE at all.
+  /// Whether the key `rope.scaling.finetuned` turns RoPE on or off.
   var finetunedMeansRotary = false
-  /// What a layer that sees everything rotates of a head, where the file does not say: one of so many parts.
+  /// The part of a head that layers without a window rotate, where the file does not say: 1 / `fullRotaryDivisor` of its length.
   var fullRotaryDivisor = 1
-  /// What scores are multiplied by, where the file does not say; nil: by 1 / √(key length).
+  /// The factor of scores, where the file does not name one; nil: 1 / √(key length).
   var scoreScale: Float?
-  /// Values are normalised, with weights of one.
+  /// Whether values are normalised, with all weights 1.
   var normalisesValues = false
-  /// Where a layer has no projection to values, these are what its projection to keys gives.
+  /// Whether a layer without a value projection uses the output of its key projection as values.
   var valuesMayBeKeys = false
-  /// How scores sharpen with the position in the layers without RoPE, whatever the file says.
+  /// How scores sharpen with the position in layers without RoPE, whatever the file says.
   var temperature: Temperature?
-  /// With so many layers, scores are divided by the square root of embedding length / heads, which the file does not say.
+  /// The layer count of models that divide scores by √(embedding length / heads), not by √(key length); the file does not say so.
   var layerCountScaledByEmbedding: Int?
-  /// What chooses the positions that are attended to; nil: all are.
+  /// The traits of the indexers that choose the positions a token attends to; nil: tokens attend to all positions.
   var indexer: Indexer.Traits?
-  /// In the layers after the first dense ones, an indexer chooses the blocks of positions that are attended to.
+  /// Whether an indexer chooses blocks of positions in the layers after the leading dense ones.
   var choosesBlocks = false
-  /// Scores join a learned logit that attends to nothing.
+  /// Whether each head has a learned logit that takes part in the softmax but attends to nothing.
   var hasSinks = false
-  /// What the output of a head is multiplied by before the last projection.
+  /// How the output of a head is gated before the last projection.
   var outputGate = OutputGate.none
-  /// The projection to values reads activations of 16 bits. Its experts are so nearly tied that with 8 bits too many tokens go to others:
-  /// two of the 32 of its oracle, as in llama.cpp. Of attention's four products this is the smallest, and the one that helps most.
+  /// Whether the value projection reads activations of 16 bits.
+  ///
+  /// The model's experts are so nearly tied that with 8 bits too many tokens go to other experts: 2 of the 32 tokens of its oracle,
+  /// as in llama.cpp. Of attention's four products this one is the smallest, and gains the most from 16 bits.
   var valuesReadTwoParts = false
 
   // MARK: Networks
 
   var activation = Activation.swiGLU
-  /// Where the file limits SwiGLU, its gate is limited before it is bent.
+  /// Whether, where the file limits SwiGLU, the gate is limited before its activation function is applied, not after.
   var limitsGateFirst = false
-  /// The gate used where the file names none.
+  /// The gating function where the file names none.
   var gating = ExpertGating.softmax
-  /// Models whose files name no gate and which have another one.
+  /// The models whose files name no gating function and that do not use `gating`.
   var gatingException: GatingException?
-  /// The weights of chosen experts are made to sum to one, where the file does not say.
+  /// Whether the weights of the chosen experts are divided by their sum, where the file does not say.
   var normalisesExpertWeights = true
-  /// Whether the file may say otherwise.
+  /// Whether the file may override `normalisesExpertWeights`.
   var readsExpertWeightsNorm = false
-  /// Layers with experts have a dense network beside them, each with norms of its own.
+  /// Whether layers with experts also have a dense network, each with its own norms.
   var hasDenseBesideExperts = false
-  /// Experts are chosen by their scores before the gate.
+  /// Whether experts are chosen by their scores before the gating function.
   var choosesBeforeGate = false
-  /// An expert's weight is applied to its input, not to its output.
+  /// Whether an expert's weight is applied to its input instead of its output.
   var weighsExpertInputs = false
-  /// The shared expert's output is multiplied by a gate of its own.
+  /// Whether the output of the shared expert is multiplied by its own gate.
   var gatesSharedExpert = false
-  /// Every mixture has a shared expert, of an expert's length.
+  /// Whether every mixture has a shared expert, by default as long as one expert.
   var alwaysSharesExpert = false
-  /// The key for the shared expert's length is that of one of `expert_shared_count`.
+  /// Whether the key for the shared expert's length counts one of `expert_shared_count` experts.
   var sharedLengthIsPerExpert = false
-  /// Which layers have experts is not in the metadata: those with a router.
+  /// Whether the layers with experts are found by their router tensors, because the metadata does not name them.
   var routersTellExperts = false
 
   // MARK: Prediction of further tokens
 
-  /// What the layer that predicts the token after the next one reads of the layers before it; nil: it is not computed.
+  /// What the prediction layer (of the token after the next one) reads from the layers before it; nil: prediction is not supported.
   var predictionInput: PredictionInput?
 
   /// Which mixer each layer has.
@@ -126,35 +128,35 @@ public struct Architecture: Sendable {
     case latent
     /// Delta nets, and attention in every n-th layer.
     case deltaNets(DeltaNet.HeadOrder)
-    /// Short convolutions, and attention where a layer has heads of keys and values.
+    /// Short convolutions, and attention in layers that have key-value heads.
     case convolutions
-    /// State space layers, and attention where a layer has heads of keys and values.
+    /// State space layers, and attention in layers that have key-value heads.
     case mambas
-    /// Kimi's delta nets, and latent attention where a layer has heads of keys and values.
+    /// Kimi's delta nets, and latent attention in layers that have key-value heads.
     case kimiDeltaNets
-    /// Attention to a window and to keys that stand for blocks of tokens.
+    /// Attention to a window of tokens and to compressed keys, each of which stands for a block of tokens.
     case compressed
   }
 
-  /// Which layers see a window only.
+  /// Which layers see only a window of positions.
   enum Windows: Sendable, Equatable {
-    /// None.
+    /// No layer.
     case none
-    /// All but every n-th one, unless the file has a pattern.
+    /// All layers but every n-th, unless the file holds a pattern.
     case period(Int)
-    /// Those that the file's pattern names.
+    /// The layers that the file's pattern names.
     case pattern
   }
 
-  /// What a prediction layer reads of what other layers, or it itself, made of the token before.
+  /// What a prediction layer reads of the previous token's result, from the other layers or from its own last run.
   enum PredictionInput: Sendable {
     /// The residual.
     case residual
-    /// The residual as the output matrix reads it: after the last norm.
+    /// The residual after the last norm, as the output matrix reads it.
     case normalised
   }
 
-  /// Keys that change what only some graphs compute.
+  /// Keys that only some architectures honour, and that change the result.
   enum OptionalKey: String, Sendable {
     case attentionSoftcap = "attn_logit_softcapping"
     case temperature = "attention.temperature_scale"
@@ -168,7 +170,7 @@ public struct Architecture: Sendable {
     case expertClamp = "swiglu_clamp_exp"
     case sharedClamp = "swiglu_clamp_shexp"
     case situ = "activation.situ_beta"
-    /// Both say how long the experts' inputs and outputs are, where they are shorter than the residual.
+    /// `expertLatent` and `mixtureLatent`: the length of experts' inputs and outputs where it is shorter than the residual.
     case expertLatent = "expert_latent_length"
     case mixtureLatent = "moe_latent_size"
     case residualPeriod = "attn_res.block_size"
@@ -176,14 +178,16 @@ public struct Architecture: Sendable {
     case hashLayers = "hash_layer_count"
   }
 
-  /// Models of an architecture that are told from the others by their sizes.
+  /// An exception to an architecture's gating, recognised by layer count and vocabulary size.
   struct GatingException: Sendable {
     let layerCounts: ClosedRange<Int>
     let vocabularySize: Int
     let gating: ExpertGating
   }
 
-  /// The architecture of that name.
+  /// Returns the architecture called `name`.
+  ///
+  /// - Throws: `ModelError.unknownArchitecture` if there is none.
   static func named(_ name: String) throws(ModelError) -> Architecture {
     guard let found = all.first(where: { $0.name == name }) else { throw .unknownArchitecture(name: name) }
     return found
@@ -198,44 +202,44 @@ enum RotaryPairing: Sendable {
   case adjacent
 }
 
-/// What stands between the two projections of a feed-forward network.
+/// The function between the two projections of a feed-forward network.
 enum Activation: Sendable, Equatable {
   /// gate · sigmoid(gate) · up
   case swiGLU
   /// GELU(gate) · up, in the tanh form.
   case geGLU
-  /// SwiGLU with clamped inputs and a shifted `up`, as gpt-oss has it.
+  /// SwiGLU with clamped inputs and a shifted `up`, as in gpt-oss.
   case clampedSwiGLU
-  /// SwiGLU whose two factors are limited: the first from above, `up` on both sides.
+  /// SwiGLU with limited factors: SiLU(gate) from above, `up` from both sides.
   case limitedSwiGLU(Float)
-  /// SwiGLU with limited inputs: the gate from above, `up` on both sides.
+  /// SwiGLU with limited inputs: gate from above, `up` from both sides.
   case cappedSwiGLU(Float)
-  /// Both are bent before they are multiplied: β·tanh(gate / β)·sigmoid(gate) by γ·tanh(up / γ), or by up where γ is 0.
+  /// β·tanh(gate / β)·sigmoid(gate) · γ·tanh(up / γ), where γ is `linear`; if γ is 0, the second factor is `up`.
   case situ(beta: Float, linear: Float)
   /// max(0, up)², without a gate.
   case squaredReLU
 
-  /// Whether there is a gate beside `up`.
+  /// Whether the activation multiplies by a gate.
   var isGated: Bool { self != .squaredReLU }
 }
 
-/// How expert scores become weights; the raw values are those of the key `expert_gating_func`.
+/// How experts' scores become weights. The raw values are those of the key `expert_gating_func`.
 enum ExpertGating: Int, Sendable {
   case softmax = 1
   case sigmoid = 2
-  /// Softmax over the chosen experts' scores only.
+  /// Softmax over the scores of the chosen experts only.
   case softmaxOfChosen = 3
   /// √(log(1 + exp(score)))
   case rootSoftplus = 4
 }
 
-/// Over what queries and keys are normalised.
+/// What queries and keys are normalised over.
 enum QueryKeyNorm: Sendable {
   case none
   case perHead
   /// Over the whole projection, all heads together.
   case wholeProjection
-  /// Over each head, after RoPE and without weights; not where the model has so many experts.
+  /// Over each head, after RoPE and without weights; not at all in models with exactly this many experts.
   case perHeadUnlessExperts(Int)
 
   var isWhole: Bool { if case .wholeProjection = self { true } else { false } }
@@ -247,13 +251,13 @@ enum QueryKeyNorm: Sendable {
   }
 }
 
-/// What the output of a head is multiplied by: the logistic function of something.
+/// What a head's output is multiplied by: the logistic function of some numbers.
 enum OutputGate: Sendable {
   case none
-  /// Of the second half of what the query's projection gives for the head, element by element.
+  /// The second half of the query projection's output for the head, element by element.
   case inQuery
-  /// Of one number for each head, which `attn_gate` gives.
+  /// One number for each head, from `attn_gate`.
   case perHead
-  /// Of what `attn_gate` gives, element by element; in latent attention.
+  /// The output of `attn_gate`, element by element; only in latent attention.
   case perElement
 }

@@ -2,11 +2,11 @@
 
 import GGUF
 
-/// Which layers see a window only, and how far it reaches.
+/// Which layers see only a window, and how long their windows are.
 struct AttentionWindows: Equatable {
-  /// Whether some layers may have one.
+  /// Whether some layers may have a window.
   private(set) var exist = false
-  /// Positions that each layer's tokens see, themselves included; 0: all before them.
+  /// The number of positions that a token sees in each layer, its own included; 0: all before it.
   private(set) var lengths: [Int]
 
   init(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) {
@@ -15,14 +15,17 @@ struct AttentionWindows: Equatable {
       return
     }
     let named = try reader.size("attention.sliding_window")
-    // The chunks of Llama 4 are as long as they are; 0 means none.
+    // Llama 4's chunks have a fixed length; the key only says whether there are any (0: none).
     let length = architecture.windowsAreChunks && named != 0 ? architecture.defaultWindow : named ?? architecture.defaultWindow
     guard length > 0 else { return }
     exist = true
     for (layer, hasWindow) in try Self.pattern(reader, architecture).enumerated() where hasWindow { lengths[layer] = length }
   }
 
-  /// The layer whose keys and values a layer reads instead of its own, where the last ones share those of the last of their kind before.
+  /// Returns the layer whose keys and values `layer` reads instead of its own; nil: it has its own.
+  ///
+  /// If the file says that the last n layers share caches, each uses those of the last earlier layer of its kind (with or without a
+  /// window).
   func sharedLayer(for layer: Int, _ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) -> Int? {
     let key = Architecture.OptionalKey.sharedCaches
     guard architecture.keys.contains(key), let count = try reader.size(key.rawValue), count > 0 else { return nil }
@@ -37,7 +40,7 @@ struct AttentionWindows: Equatable {
     return source
   }
 
-  /// Which layers have a window: said by an array, by a period, or by the architecture's habit.
+  /// Returns which layers have a window, from an array in the file, a period in the file, or the architecture's default period.
   private static func pattern(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) -> [Bool] {
     let name = "attention.sliding_window_pattern"
     if let flags = try reader.flags(name) { return flags }

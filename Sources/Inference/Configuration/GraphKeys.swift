@@ -2,12 +2,12 @@
 
 import GGUF
 
-/// Keys that change what some architectures compute, and the values with which they change nothing.
+/// Keys that change what some architectures compute, and the values at which they change nothing.
 ///
-/// A graph that reads such a key honours it. A file with one that its graph does not read, and whose value does not mean "off",
-/// must not be computed: every result would be another one. The names are those of llama.cpp's converter.
+/// A graph that reads such a key honours it. A file that has a key which its graph does not read, with a value other than "off",
+/// must not be computed: every result would be wrong. The names are those of llama.cpp's converter.
 enum GraphKeys {
-  /// Numbers (or arrays of them) by name, with those that mean "off".
+  /// Keys that hold a number (or an array of them), with the values that mean "off".
   private static let numbers: [String: [Float]] = [
     "attn_logit_softcapping": [0], "router_logit_softcapping": [0], "final_logit_softcapping": [0],
     "logit_scale": [0, 1], "residual_scale": [0, 1], "embedding_scale": [0, 1],
@@ -25,22 +25,22 @@ enum GraphKeys {
     "rope.scaling.yarn_attn_factor": [1], "adapters.count": [0],
   ]
 
-  /// Truth values (or arrays of them) by name, with the one that means "off".
+  /// Keys that hold a truth value (or an array of them), with the one that means "off".
   private static let flags: [String: Bool] = [
     "use_parallel_residual": false, "swin_norm": false, "attention.causal": true, "attention.recurrent_layers": false,
     "norm_before_residual": false, "attention.indexer.types": false,
   ]
 
-  /// Sizes of layers with a window, which mean "off" where they are those of the other layers.
+  /// Sizes of layers with a window. They mean "off" if they equal the given size of the other layers.
   private static let windowSizes = [
     "attention.key_length_swa": "attention.key_length", "attention.value_length_swa": "attention.value_length",
     "rope.dimension_count_swa": "rope.dimension_count",
   ]
 
-  /// Names in the order in which they are checked.
+  /// All names, in the order in which they are checked.
   static let names = (Array(numbers.keys) + flags.keys + windowSizes.keys).sorted()
 
-  /// Refuses the first key that nobody has read and that would change the graph.
+  /// Throws for the first key that was not read and that would change the graph.
   static func check(_ reader: MetadataReader) throws(ModelError) {
     for name in names where !reader.readNames.contains(name) {
       guard let value = reader.metadata[reader.key(name)] else { continue }
@@ -63,7 +63,7 @@ enum GraphKeys {
     return values.allSatisfy(off.contains)
   }
 
-  /// The value for a message of one line.
+  /// Describes a value for a message of one line.
   private static func text(_ value: MetadataValue) -> String {
     if let number = value.integer { return "\(number)" }
     if let number = value.float { return "\(number)" }

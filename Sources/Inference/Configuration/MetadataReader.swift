@@ -2,17 +2,18 @@
 
 import GGUF
 
-/// Reads the keys of one architecture, `ARCH.name`, and checks that sizes are sizes.
+/// Reads the keys of one architecture, `ARCH.name`, and checks sizes against their limits.
 final class MetadataReader {
   let metadata: GGUFMetadata
   let prefix: String
-  /// Layers that are computed; arrays have a value for each.
+  /// The number of layers that are computed; arrays in the metadata must have a value for each.
   var layerCount = 0
-  /// The keys that somebody has asked for.
+  /// The keys that have been asked for, whether or not the file has them.
   private(set) var readNames: Set<String> = []
   private var sizes: [String: [Int]] = [:]
 
-  /// Larger than any size that a model has; products of two stay far from overflow.
+  /// The largest size that is accepted, in elements: larger than any in a model, and small enough that a product of two cannot
+  /// overflow.
   static let largestSize = 1 << 30
 
   init(_ metadata: GGUFMetadata, prefix: String) {
@@ -27,7 +28,7 @@ final class MetadataReader {
     return metadata[key(name)] != nil
   }
 
-  /// A size between 0 and `largestSize`, or nil where the key is absent.
+  /// Returns a size between 0 and `largestSize`, or nil if the key is absent.
   func size(_ name: String) throws(ModelError) -> Int? {
     guard has(name) else { return nil }
     guard let value = metadata.integer(key(name)) else { throw notA("size", name) }
@@ -37,14 +38,14 @@ final class MetadataReader {
     return value
   }
 
-  /// A size of at least 1.
+  /// Returns a size of at least 1; throws if the key is absent.
   func requiredSize(_ name: String) throws(ModelError) -> Int {
     guard let value = try size(name) else { throw .missingKey(key: key(name)) }
     guard value > 0 else { throw .badValue(key: key(name), value: "0", expected: "at least 1") }
     return value
   }
 
-  /// A layer's size: the key holds one for all layers, or an array with one for each.
+  /// Returns a layer's size, or nil if the key is absent. The key holds one size for all layers, or an array with one for each.
   func size(_ name: String, layer: Int) throws(ModelError) -> Int? {
     if let known = sizes[name] { return known[layer] }
     guard has(name) else { return nil }
@@ -58,7 +59,7 @@ final class MetadataReader {
     return values[layer]
   }
 
-  /// Checks that lengths of all heads together stay far from overflow, so that buffers may be measured without further checks.
+  /// Checks that `count` heads of at most `longest` elements stay far from overflow, so that buffers need no further checks.
   func checkHeads(_ count: Int, longest: Int, layer: Int) throws(ModelError) {
     guard count <= Self.largestSize / longest else {
       throw .badValue(
@@ -67,7 +68,8 @@ final class MetadataReader {
     }
   }
 
-  /// An array of truth values (or of zeros and others), one for each layer, or nil where the key is absent or no such array.
+  /// Returns an array of truth values (or of integers, where 0 is false), one for each layer; nil if the key is absent or holds
+  /// something else.
   func flags(_ name: String) throws(ModelError) -> [Bool]? {
     guard let values = metadata.bools(key(name)) ?? metadata.integers(key(name))?.map({ $0 != 0 }) else { return nil }
     _ = has(name)
@@ -81,7 +83,7 @@ final class MetadataReader {
     }
   }
 
-  /// A finite number of at least `least`, or nil where the key is absent.
+  /// Returns a finite number of at least `least`, or nil if the key is absent.
   func number(_ name: String, from least: Float = -.greatestFiniteMagnitude) throws(ModelError) -> Float? {
     guard has(name) else { return nil }
     guard let value = metadata.float(key(name)) else { throw notA("number", name) }
@@ -90,7 +92,8 @@ final class MetadataReader {
     return value
   }
 
-  /// A layer's number, of at least `least`: the key holds one for all layers, or an array with one for each.
+  /// Returns a layer's number, at least `least`, or nil if the key is absent. The key holds one for all layers, or an array with
+  /// one for each.
   func number(_ name: String, layer: Int, from least: Float) throws(ModelError) -> Float? {
     guard has(name), metadata.float(key(name)) == nil else { return try number(name, from: least) }
     guard let values = metadata.floats(key(name)) else { throw notA("number or an array of numbers", name) }
@@ -101,7 +104,7 @@ final class MetadataReader {
     return values[layer]
   }
 
-  /// What something is multiplied by, if the architecture honours the key; 0 means 1.
+  /// Returns a scale, or nil if the architecture does not honour the key or the file lacks it. 0 in the file means 1.
   func scale(_ key: Architecture.OptionalKey, _ architecture: Architecture) throws(ModelError) -> Float? {
     guard architecture.keys.contains(key), let value = try number(key.rawValue) else { return nil }
     return value == 0 ? 1 : value

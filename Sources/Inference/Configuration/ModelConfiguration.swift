@@ -2,50 +2,50 @@
 
 import GGUF
 
-/// What a model's metadata says of its graph, checked.
+/// What a model's metadata says about its graph, checked.
 ///
-/// Sizes are between 1 and 2^30, so that a product of two never overflows; `ModelWeights` then checks them against the tensors.
+/// Sizes are between 1 and 2^30, so that a product of two never overflows. `ModelWeights` then checks them against the tensors.
 public struct ModelConfiguration: Sendable {
-  /// The graph.
+  /// The architecture that the file names.
   public let architecture: Architecture
-  /// Elements of the residual stream.
+  /// The length of a token's residual, in elements.
   public let embeddingLength: Int
-  /// Layers from a token to its logits, which prediction layers follow in some files.
+  /// The number of layers from a token to its logits. In some files prediction layers follow them.
   public let layerCount: Int
-  /// Tokens the model was trained on at once.
+  /// The context that the model was trained on, in tokens.
   public let contextLength: Int
-  /// Epsilon of every norm.
+  /// The epsilon of every norm.
   public let normEpsilon: Float
 
-  /// Each layer's sizes, with those of the prediction layer at the end where that is computed.
+  /// The configuration of each layer, followed by that of the prediction layer if it is computed.
   let layers: [LayerConfiguration]
-  /// The rotary embeddings of all layers, each once.
+  /// The distinct rotary embeddings of all layers.
   let rotaries: [RotaryConfiguration]
-  /// Positions that are attended to at most, where there is an indexer; 0: all.
+  /// The largest number of positions that an indexer of latent attention chooses; 0: there is no indexer.
   var chosenCount: Int {
     layers.reduce(0) { if case .latent(let attention)? = $1.mixer { max($0, attention.indexer?.count ?? 0) } else { $0 } }
   }
-  /// Elements of the input that each layer has for itself; 0: none.
+  /// The length of each layer's own input, in elements; 0: none.
   let layerInputLength: Int
-  /// Layers from one residual that is put away to the next one; 0: none is.
+  /// The number of layers from one saved residual to the next; 0: none is saved.
   let residualPeriod: Int
-  /// Residual streams and how parts read and write them; nil: there is one.
+  /// How parts read and write several residual streams; nil: there is one stream.
   let streams: HyperConnection.Configuration?
-  /// What embeddings, outputs of mixers and networks, and logits are multiplied by.
+  /// The factors of embeddings, of the outputs of mixers and networks, and of logits.
   let embeddingScale: Float
   let residualScale: Float
-  /// What mixers' outputs are multiplied by in addition.
+  /// A further factor of the mixers' outputs.
   let valueScale: Float
   let logitScale: Float
-  /// 0: none; c: logits are c · tanh(logit / c).
+  /// The limit of logits: for c > 0, they are c · tanh(logit / c); 0: none.
   let logitSoftcap: Float
-  /// Tokens that the model's RoPE was first made for.
+  /// The context that the model's RoPE was first trained for, in tokens.
   let originalContextLength: Int
 
-  /// Whether any number of tokens can be forgotten from a sequence's end; otherwise a layer keeps a state that they have changed.
+  /// Whether a sequence can be cut back to any length. It cannot if some layer keeps a state that every token changes.
   public var forgetsTokens: Bool { layers.allSatisfy { $0.mixer?.stateLength ?? 0 == 0 } }
 
-  /// Whether the layer that predicts the token after the next one is computed, too.
+  /// Whether the prediction layer is computed, too.
   var predicts: Bool { layers.count > layerCount }
 
   var hasExperts: Bool {
@@ -57,11 +57,11 @@ public struct ModelConfiguration: Sendable {
     }
   }
 
-  /// Reads `metadata`.
+  /// Reads and checks `metadata`.
   ///
   /// - Parameter predicts: Whether the first prediction layer is wanted, too.
-  /// - Throws: The first key that is absent, or whose value the graph cannot use; `cannotPredict` if that layer is wanted and there is
-  ///   none, or none that is computed.
+  /// - Throws: The first key that is absent, or whose value the graph cannot use; `cannotPredict` if the prediction layer is wanted
+  ///   but the file has none, or the architecture does not support it.
   public init(_ metadata: GGUFMetadata, predicts: Bool = false) throws(ModelError) {
     guard let name = metadata.string("general.architecture") else { throw .missingKey(key: "general.architecture") }
     let architecture = try Architecture.named(name)
@@ -104,7 +104,7 @@ public struct ModelConfiguration: Sendable {
       guard extraLayers > 0, architecture.predictionInput != nil else {
         throw .cannotPredict(architecture: name, hasLayers: extraLayers > 0)
       }
-      // Arrays have a value for that layer, too.
+      // A reader of its own, because arrays then have a value for that layer, too.
       let own = MetadataReader(metadata, prefix: name)
       own.layerCount = layerCount + 1
       layers.append(try LayerConfiguration(predictionLayerOf: own, architecture, embeddingLength: embeddingLength))
@@ -114,7 +114,7 @@ public struct ModelConfiguration: Sendable {
   }
 }
 
-/// What a layer mixes tokens with, and its network: their kinds and sizes. At least one of them is there.
+/// The kinds and sizes of a layer's mixer and network. At least one of them is present.
 struct LayerConfiguration: Sendable, Equatable {
   let mixer: Mixer.Configuration?
   let network: Network.Configuration?
@@ -160,9 +160,9 @@ struct LayerConfiguration: Sendable, Equatable {
     return layers
   }
 
-  /// The mixer of a layer that has one.
+  /// Reads the mixer of a layer that has one.
   ///
-  /// - Parameter isRecurrent: Whether it has a delta net where other layers have attention.
+  /// - Parameter isRecurrent: Whether the layer has a delta net where other layers have attention.
   private static func mixer(
     _ reader: MetadataReader, _ architecture: Architecture, _ layer: Int, embeddingLength: Int, _ windows: AttentionWindows,
     isRecurrent: Bool
@@ -184,7 +184,7 @@ struct LayerConfiguration: Sendable, Equatable {
     }
   }
 
-  /// Whether a layer that is either a mixer or a network is the latter.
+  /// Whether the layer is a network, in models where each layer is either a mixer or a network.
   private static func isNetworkAlone(_ reader: MetadataReader, layer: Int) throws(ModelError) -> Bool {
     guard let length = try reader.size("feed_forward_length", layer: layer) else {
       throw .missingKey(key: reader.key("feed_forward_length"))
@@ -198,7 +198,7 @@ struct LayerConfiguration: Sendable, Equatable {
     return length > 0
   }
 
-  /// Which layers have a delta net: said by an array, or all but every n-th one.
+  /// Returns which layers have a delta net: those of an array in the file, or all but every n-th.
   private static func recurrentLayers(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) -> [Bool] {
     guard case .deltaNets = architecture.mixers else { return Array(repeating: false, count: reader.layerCount) }
     let period = try reader.size("full_attention_interval") ?? 4
@@ -209,13 +209,13 @@ struct LayerConfiguration: Sendable, Equatable {
 }
 
 extension LayerConfiguration {
-  /// The layer that predicts the token after the next one: attention and a network of either kind, as the file has it.
+  /// Reads the layer that predicts the token after the next one: attention, and whichever kind of network the file has.
   ///
-  /// - Parameter reader: Counts that layer as the last one.
+  /// - Parameter reader: A reader that counts the prediction layer as the last one.
   init(predictionLayerOf reader: MetadataReader, _ architecture: Architecture, embeddingLength: Int) throws(ModelError) {
     let layer = reader.layerCount - 1
     if case .latent = architecture.mixers {
-      // All positions are attended to, as llama.cpp does, whatever chooses them in other layers.
+      // As in llama.cpp, this layer attends to all positions, even if an indexer chooses them in other layers.
       mixer = .latent(try LatentAttention.Configuration(reader, architecture, layer: layer, chooses: false))
     } else {
       mixer = try Self.mixer(

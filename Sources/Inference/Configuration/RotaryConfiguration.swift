@@ -2,34 +2,39 @@
 
 import Glibc
 
-/// Rotary position embedding: the angles by which positions turn pairs of elements.
+/// A rotary position embedding: the angles by which pairs of elements are rotated at each position.
 ///
-/// Pair i of d/2 turns by position · base^(-2i/d), stretched for long contexts as the model was trained: linearly, or by YaRN
-/// (https://arxiv.org/abs/2309.00071), which interpolates slow pairs only and scales the result by `magnitude`.
+/// Pair i of d/2 is rotated by position · base^(-2i/d). For long contexts the angles are stretched as the model was trained:
+/// linearly, or by YaRN (https://arxiv.org/abs/2309.00071), which interpolates only the slow pairs and scales the result by
+/// `magnitude`.
 struct RotaryConfiguration: Sendable, Equatable {
-  /// Elements that turn; even.
+  /// The number of elements of a head that are rotated; even.
   var dimensions: Int
   var pairing: RotaryPairing
+  /// The base of the angles' powers, more than 1.
   var base: Float
-  /// Positions are multiplied by this where pairs are interpolated.
+  /// The factor of positions for interpolated pairs; at most 1 for a longer context.
   var scale: Float = 1
+  /// How YaRN interpolates; nil: all pairs are interpolated alike.
   var yarn: Yarn?
-  /// What cosines and sines are multiplied by.
+  /// The factor of cosines and sines.
   var magnitude: Float = 1
-  /// What scores are multiplied by beyond 1/sqrt(key length).
+  /// A factor of scores in addition to 1 / √(key length).
   var scoreFactor: Float = 1
-  /// Elements of a head, those included that do not turn.
+  /// The length of a head, including elements that are not rotated.
   var headLength: Int
-  /// Whether angles are divided by the model's factors.
+  /// Whether angles are divided by the model's factors (`rope_freqs`).
   var usesFactors = true
 
+  /// The parameters of YaRN. Pairs that turn more than `fastRotations` times in the original context are not interpolated, and
+  /// those that turn less than `slowRotations` times fully.
   struct Yarn: Sendable, Equatable {
     var originalContextLength: Int
     var fastRotations: Float
     var slowRotations: Float
   }
 
-  /// The embedding of a model's layers: of those with a window, or of the others.
+  /// Reads the embedding of the layers with a window, or of those without.
   init(
     _ reader: MetadataReader, _ architecture: Architecture, headLength: Int, hasWindow: Bool
   ) throws(ModelError) {
@@ -44,7 +49,7 @@ struct RotaryConfiguration: Sendable, Equatable {
     }
     let sections = reader.metadata.integers(reader.key("rope.dimension_sections")) ?? []
     pairing = architecture.sectionsPairHalves && sections.contains { $0 != 0 } ? .halves : architecture.pairing
-    // Layers with a window have angles of their own.
+    // In some models the factors are only for layers without a window.
     usesFactors = !hasWindow || !architecture.windowRotaryIgnoresFactors
     base = try reader.number("rope.freq_base") ?? 10_000
     guard base > 1 else { throw .badValue(key: reader.key("rope.freq_base"), value: "\(base)", expected: "more than 1") }
@@ -52,12 +57,12 @@ struct RotaryConfiguration: Sendable, Equatable {
     if hasWindow { try shrinkToWindow(reader, architecture) }
   }
 
-  /// What makes the embedding fit longer contexts than the model was first trained on.
+  /// Reads how the embedding is stretched to contexts longer than the model was first trained on.
   private mutating func stretch(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) {
     let oldFactor = try reader.number("rope.scale_linear")
     let factor = try reader.number("rope.scaling.factor") ?? oldFactor ?? 1
     let kind = try reader.text("rope.scaling.type") ?? "linear"
-    // 0 means none; smaller factors would stretch positions beyond any use.
+    // 0 means none. Smaller factors would stretch positions beyond any use.
     guard factor == 0 || factor >= 1e-6 else {
       throw .badValue(key: reader.key("rope.scaling.factor"), value: "\(factor)", expected: "0, or at least 0.000001")
     }
@@ -78,12 +83,14 @@ struct RotaryConfiguration: Sendable, Equatable {
     magnitude *= try reader.number("rope.scaling.attn_factor") ?? 1
   }
 
-  /// YaRN turns up the magnitude by 1 + 0.1 ln(factor). DeepSeek's models turn up the scores instead, by as much as
-  /// `mscale_all_dim` says (which the file holds multiplied by 0.1).
+  /// Sets `magnitude` and `scoreFactor` for YaRN.
+  ///
+  /// YaRN multiplies the magnitude by 1 + 0.1 ln(factor). DeepSeek's models scale the scores instead, by an amount that follows
+  /// from `mscale_all_dim`, which the file holds multiplied by 0.1.
   private mutating func setYarnMagnitude(_ reader: MetadataReader, scalesScores: Bool) throws(ModelError) {
     let logarithm = scale < 1 ? logf(1 / scale) : 0
     magnitude = 1 + 0.1 * logarithm
-    // Some files name what follows from the factor.
+    // Some files also name the magnitude that follows from the factor. A different value is not supported.
     if let named = try reader.number("rope.scaling.yarn_attn_factor"), named != 1, abs(named - magnitude) > 1e-4 {
       throw .unsupportedKey(key: reader.key("rope.scaling.yarn_attn_factor"), value: "\(named)")
     }
@@ -97,17 +104,17 @@ struct RotaryConfiguration: Sendable, Equatable {
     }
   }
 
-  /// Layers with a window have a base of their own in some models.
+  /// Changes the embedding to that of layers with a window, which have their own base in some models.
   private mutating func shrinkToWindow(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) {
     if let own = try reader.number("rope.freq_base_swa") ?? architecture.windowRotaryBase {
       guard own > 1 else { throw .badValue(key: reader.key("rope.freq_base_swa"), value: "\(own)", expected: "more than 1") }
       base = own
     }
-    // A short range, which was never stretched.
+    // These layers see only a short range, for which RoPE was never stretched.
     if architecture.windowRotaryIsPlain { (scale, yarn, magnitude) = (1, nil, 1) }
   }
 
-  /// The angle of each pair at position 1.
+  /// Returns the angle of each pair at position 1, in radians.
   ///
   /// - Parameter factors: What each pair's angle is divided by (Llama 3's `rope_freqs`); empty: nothing.
   func frequencies(factors: [Float]) -> [Double] {

@@ -2,16 +2,18 @@
 
 import Glibc
 
-/// How attention sharpens with the position: a query at position p is multiplied by 1 + scale · ln(1 + ⌊(p + offset) / length⌋).
+/// How attention sharpens with the position.
+///
+/// A query at position p is multiplied by 1 + scale · ln(1 + ⌊(p + offset) / length⌋).
 struct Temperature: Sendable, Equatable {
   var scale: Float
-  /// At least 1.
+  /// The number of positions from one step of the factor to the next; at least 1.
   var length: Int
   var offset = 0
 
   init(scale: Float, length: Int, offset: Int = 0) { (self.scale, self.length, self.offset) = (scale, length, offset) }
 
-  /// As the file says; nil where it says nothing.
+  /// Reads the temperature from the file; nil if the architecture does not honour it or the file has none.
   init?(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) {
     guard architecture.keys.contains(.temperature) else { return nil }
     let scale = try reader.number(Architecture.OptionalKey.temperature.rawValue) ?? 0
@@ -25,7 +27,7 @@ struct Temperature: Sendable, Equatable {
     self.init(scale: scale, length: length)
   }
 
-  /// What queries at `position` are multiplied by.
+  /// Returns the factor of queries at `position`.
   func factor(at position: Int32) -> Float {
     let steps = (Int(position) + offset) / length
     return steps == 0 ? 1 : Float(1 + Double(scale) * log(Double(1 + steps)))

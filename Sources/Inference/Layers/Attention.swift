@@ -2,66 +2,66 @@
 
 import PackRuntime
 
-/// Attention whose heads of queries share heads of keys and values, in groups.
+/// Attention in which groups of query heads share one head of keys and values (GQA).
 struct Attention: MixerPart {
   let heads: Heads
   let query: Matrix
-  /// Nil: keys and values are those of another layer.
+  /// The key projection; nil: keys and values are those of another layer.
   let key: Matrix?
-  /// Nil: values are what the projection to keys gives.
+  /// The value projection; nil: values are the output of the key projection, or those of another layer.
   let value: Matrix?
-  /// The layer whose keys and values are kept for this one; nil: its own.
+  /// The layer whose keys and values this one reads; nil: its own.
   let source: Int?
-  /// Values are normalised, with weights of one.
+  /// Whether values are normalised, with all weights 1.
   let normalisesValues: Bool
   let output: Matrix
-  /// How the thread that attends with a head hands its output on.
+  /// The form in which a thread publishes the output of a head.
   let outputForm: ActivationForm
   let queryNorm: Vector
   let keyNorm: Vector
   let order: NormOrder
-  /// One number for each query head, whose logistic function the head's output is multiplied by; nil: none.
+  /// The projection to one number for each query head, whose logistic function multiplies the head's output; nil: no such gate.
   let headGate: Matrix?
-  /// Whether the query's projection gives such numbers for each element, too: after each head's query, as many.
+  /// Whether the query projection also gives a gate for each element: each head's query is followed by as many gate elements.
   let hasGateInQuery: Bool
-  /// One logit for each head that takes part in the softmax and attends to nothing.
+  /// One logit for each head. It takes part in the softmax, but attends to nothing.
   let sinks: Vector
-  /// Which of the model's rotary embeddings; nil: none.
+  /// The index of its rotary embedding in the model's list; nil: no RoPE.
   let rotary: Int?
   let window: Window
   let scale: Float
   let scoreCap: Float
   let temperature: Temperature?
-  /// What chooses the blocks of positions that are attended to; nil: nothing does.
+  /// The indexer that chooses the blocks of positions that are attended to; nil: there is none.
   let indexer: BlockIndexer?
-  /// Whether the projection to values reads activations of 16 bits: two columns of 8 bits for each token.
+  /// Whether the value projection reads activations of 16 bits, as two columns of 8 bits for each token.
   let valuesReadTwoParts: Bool
 
-  /// What is done to queries and keys, and in which order.
+  /// The order of norm and RoPE for queries and keys.
   enum NormOrder {
-    /// A norm over each head (where the model has one), then RoPE.
+    /// A norm over each head (if the model has one), then RoPE.
     case headThenRotate
     /// A norm over the whole projection, all heads together, then RoPE.
     case wholeThenRotate
     /// RoPE, then a norm over each head.
     case rotateThenHead
-    /// RoPE, then a norm over each head whose weights are all one.
+    /// RoPE, then a norm over each head with all weights 1.
     case rotateThenUnit
   }
 
-  /// What the metadata says of one layer's attention.
+  /// The sizes and options of one layer's attention, from the metadata.
   struct Configuration: Sendable, Equatable {
     let heads: Heads
     let window: Window
     let rotary: RotaryConfiguration?
-    /// What scores are multiplied by.
+    /// The factor of scores.
     let scale: Float
-    /// 0: none; c: scores are c · tanh(score / c).
+    /// The limit of scores: for c > 0, they are c · tanh(score / c); 0: none.
     let scoreCap: Float
     let temperature: Temperature?
-    /// Queries and keys are normalised with weights of one after RoPE.
+    /// Whether queries and keys are normalised with all weights 1 after RoPE.
     let hasUnitNorm: Bool
-    /// What chooses the blocks of positions; nil: nothing does.
+    /// The indexer of blocks; nil: there is none.
     let indexer: BlockIndexer.Configuration?
     /// The layer whose keys and values it reads; nil: its own.
     let source: Int?
@@ -125,7 +125,7 @@ struct Attention: MixerPart {
       scale = plain * (isRotated ? rotary.scoreFactor : 1)
     }
 
-    /// A head's length, which layers with a window may have for themselves.
+    /// Reads the length of a head; layers with a window may have their own.
     private static func length(_ name: String, _ reader: MetadataReader, _ window: Window) throws(ModelError) -> Int? {
       let own = window.length > 0 ? try reader.size("\(name)_swa") : nil
       let named = try reader.size(name)
@@ -147,7 +147,7 @@ struct Attention: MixerPart {
     if source != nil {
       query = try binder.matrix("\(prefix)attn_q", columns: length, rows: queries)
       (key, value) = (nil, nil)
-      // They are in files, and of no use.
+      // Some files contain them although they are not used.
       for name in ["attn_k", "attn_v", "attn_k_norm"] { binder.skip("\(prefix)\(name).weight") }
     } else if !hasGateInQuery, let fused = try binder.find("\(prefix)attn_qkv", columns: length, rows: queries + keys + values) {
       query = binder.rows(0..<queries, of: fused)
@@ -166,7 +166,7 @@ struct Attention: MixerPart {
     let isRequired = architecture.queryKeyNorm.hasWeights
     queryNorm = try binder.vector(
       "\(prefix)attn_q_norm.weight", count: isWhole ? queries : heads.keyLength, isRequired: isRequired)
-    // A model may have these norms without its architecture asking for them (GLM 4.5).
+    // Some models have these norms although their architecture does not require them (GLM 4.5).
     keyNorm =
       source != nil
       ? .none
@@ -177,7 +177,7 @@ struct Attention: MixerPart {
       } else { .headThenRotate }
     headGate =
       architecture.outputGate == .perHead ? try binder.matrix("\(prefix)attn_gate", columns: length, rows: heads.queryCount) : nil
-    // What its bias would be added to has two parts.
+    // The bias is not supported here: it would have to be divided among queries and gates.
     guard !(hasGateInQuery && query.bias.isPresent) else { throw .unusedTensor(name: "\(prefix)attn_q.bias") }
     guard headGate?.bias.isPresent != true else { throw .unusedTensor(name: "\(prefix)attn_gate.bias") }
     rotary = configuration.rotary.flatMap { model.rotaries.firstIndex(of: $0) }
@@ -210,7 +210,7 @@ struct Attention: MixerPart {
     return cache + (indexer.map { [Indexer.Keys(&arena, length: $0.sizes.length, state).piece] } ?? [])
   }
 
-  /// What a thread has for itself.
+  /// What each thread has for itself.
   struct Scratch {
     let core: HeadAttention.Scratch
     let indexer: BlockIndexer.Scratch?
@@ -224,20 +224,21 @@ struct Attention: MixerPart {
     }
   }
 
-  /// What a team's threads keep from one barrier to the next.
+  /// What a team's threads share from one barrier to the next.
   struct Buffers {
-    /// Raw projections [token][rows].
+    /// The outputs of the projections, [token][row].
     let queries: Rows
     let keys: Rows
     let values: Rows
-    /// A number for each head [token][head].
+    /// One number for each head, [token][head].
     let headGates: Rows
-    /// The output [token][head][value length].
+    /// The output, [token][head][value length].
     let attended: Columns
     let indexer: BlockIndexer.Buffers?
     let sections: HeadAttention.Sections
-    /// Queries as `HeadAttention` reads them. Written after the barrier that follows the projections, read before the one in front
-    /// of the output.
+    /// Rotated queries, in the order in which `HeadAttention` reads them.
+    ///
+    /// Written after the barrier that follows the projections, and read before the barrier that precedes the output projection.
     let rotated: UnsafeMutablePointer<Float>
 
     @inline(__always)

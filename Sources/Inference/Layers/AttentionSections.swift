@@ -3,34 +3,35 @@
 import CKernels
 import PackRuntime
 
-/// Threads that share the positions of queries.
+/// Sharing a query's positions among threads.
 ///
-/// A step that generates has few queries: fewer than threads in a large team, and all heads of one group read the same keys and values.
-/// After many positions, threads therefore take sections of these, each for all queries of a group, and the sections' outputs are joined
-/// in order. `ck_attention` does the same on one thread, bit for bit.
+/// A decode step has few queries, often fewer than a large team has threads, and all query heads of a group read the same keys and
+/// values. With many positions, each thread therefore takes sections of the positions, for all queries of a group, and the outputs
+/// of the sections are joined in order. `ck_attention` divides and joins in the same way on one thread, so the results are equal
+/// bit for bit.
 extension HeadAttention {
-  /// Some positions that threads take together.
+  /// A range of positions that one thread handles.
   struct Section {
     let index: Int
     let positions: Range<Int32>
   }
 
-  /// Outputs and sums of sections, for all threads of a team.
+  /// The outputs and softmax sums of sections, shared by the threads of a team.
   ///
-  /// - Invariant: a barrier of the team lies between the last section and the first join.
+  /// - Invariant: A barrier of the team lies between the last section and the first join.
   struct Sections {
-    /// Queries of the team that there is room for.
+    /// The number of the team's queries that there is room for; 0: positions are never shared.
     let queryCount: Int
-    /// Sections of a query.
+    /// The largest number of sections of a query.
     let count: Int
     /// [query][section][value length]
     private let outputs: UnsafeMutablePointer<Float>
     /// [query][section]
     let sums: UnsafeMutablePointer<ck_attention_sum>
 
-    /// Room for every head's query of one token, and for more tokens where heads are few.
+    /// Takes room for the queries of all heads of one token, and of more tokens if there are few heads.
     ///
-    /// - Parameter valueLength: Numbers of a value in the cache.
+    /// - Parameter valueLength: Elements of a value in the cache.
     @inline(__always)
     init(_ room: inout TeamRoom, headCount: Int, valueLength: Int, _ sizes: PassSizes) {
       let shortest = Int(ck_attention_section(1))
@@ -47,10 +48,10 @@ extension HeadAttention {
     }
   }
 
-  /// Sections of a query from which on its threads share them: with fewer, the barrier in front of the join is not worth it.
+  /// The fewest sections of a query that are shared. With fewer, the barrier before the join costs more than sharing gains.
   static let fewestSections = 3
 
-  /// Whether the step has too few blocks of queries for the team, and positions enough to be shared.
+  /// Whether the step has too few blocks of queries for the team, and enough positions to share.
   func sharesPositions(_ sections: Sections) -> Bool {
     let (step, size) = (thread.step, thread.worker.teamSize)
     guard size > 1, choice.isAll, cache.heads.queries.count * step.count <= sections.queryCount else {
@@ -61,7 +62,7 @@ extension HeadAttention {
       let run = step.runs[index]
       let (first, last) = (Int(step.positions[run.begin]), Int(step.positions[run.begin + run.count - 1]))
       let length = sectionLength(first)
-      // The tokens of a block have their sections in common.
+      // All tokens of a run must have sections of the same length.
       guard sectionLength(last) == length else { return false }
       longest = max(longest, last / length - Int(window.first(for: Int32(last))) / length + 1)
     }
@@ -71,13 +72,13 @@ extension HeadAttention {
     return count < 2 * size
   }
 
-  /// Positions of a section of a query at `position`.
+  /// Returns the length in positions of a section for a query at `position`.
   @inline(__always)
   private func sectionLength(_ position: Int) -> Int { Int(ck_attention_section(Int64(position + 1))) }
 
-  /// Calls `publish` with each output of the team's heads that this thread has joined.
+  /// Computes attention in sections, and calls `publish` with each output that this thread has joined.
   ///
-  /// Sections are counted through heads, runs and blocks of queries; each goes to the first thread that is free.
+  /// Sections are numbered across heads, runs and blocks of queries. Each goes to the first free thread.
   @inline(__always)
   func run(_ room: Sections, _ publish: (_ output: Row, _ token: Int, _ head: Int) -> Void) {
     var item = 0
@@ -99,7 +100,7 @@ extension HeadAttention {
     join(room, publish)
   }
 
-  /// The sections that any query of a block sees.
+  /// Returns the sections that at least one query of a block sees.
   @inline(__always)
   private func sections(of block: Range<Int>, _ heads: Range<Int>, length: Int) -> Range<Int> {
     let positions = thread.step.positions

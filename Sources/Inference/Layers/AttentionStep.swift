@@ -47,7 +47,7 @@ struct AttentionStep {
     thread.projectOutput(attention.output, buffers.attended, handedOnAs: attention.outputForm)
   }
 
-  /// Queries, keys and values of the step's tokens, on every team.
+  /// Computes queries, keys and values of the step's tokens, for every team.
   private func project() {
     let input = thread.normed
     let team = thread.worker.team
@@ -70,7 +70,7 @@ struct AttentionStep {
     thread.worker.barrier(after: .projections)
   }
 
-  /// Finishes the team's queries and keys (bias, norm, RoPE) and stores its keys and values.
+  /// Finishes the team's queries and keys (bias, norm, RoPE), and stores its keys and values.
   private func finishQueriesAndKeys() {
     let heads = core.cache.heads.keys
     for item in thread.part(of: thread.step.count * heads.count) {
@@ -101,12 +101,12 @@ struct AttentionStep {
     core.cache.store(thread.kernels, value: value, sequence: sequence, head: head, position: position)
   }
 
-  /// The queries that read head `head` of keys, into the order in which attention reads them.
+  /// Finishes the queries of head `head` of keys and values, and puts them where attention reads them.
   private func rotateQueries(token: Int, head: Int) {
     let heads = core.cache.heads.queries(of: head)
     for query in heads {
       let target = core.query(query, of: heads, token: token)
-      // Where gates stand between queries, these are every second head.
+      // Where each query is followed by a gate of the same length, queries are every second head.
       let place = attention.hasGateInQuery ? 2 * query : query
       finish(buffers.queries[token], head: place, attention.query.bias, attention.queryNorm, into: target, token: token)
       if let factor = attention.temperature?.factor(at: thread.step.positions[token]), factor != 1 {
@@ -115,7 +115,7 @@ struct AttentionStep {
     }
   }
 
-  /// One head of a projection with its bias, normalised and rotated.
+  /// Adds the bias to one head of a projection, normalises it and rotates it, into `target`.
   private func finish(_ projection: Row, head: Int, _ bias: Vector, _ norm: Vector, into target: Row, token: Int) {
     let kernels = thread.kernels
     let elements = head * target.count..<(head + 1) * target.count
@@ -142,7 +142,7 @@ struct AttentionStep {
     }
   }
 
-  /// Some elements of a projection with its bias, normalised over all of its heads.
+  /// Adds the bias to a projection, normalises it over all heads, and copies `elements` of it to `target`.
   private func normalizeWhole(_ projection: Row, _ bias: Vector, _ norm: Vector, _ elements: Range<Int>, into target: Row) {
     let whole = thread.own.column2[..<projection.count]
     var source = projection
@@ -168,7 +168,7 @@ struct AttentionStep {
     }
   }
 
-  /// Hands one head's output of one token to every team.
+  /// Gates one head's output of one token and hands it to every team.
   private func publish(_ output: Row, token: Int, head: Int) {
     applyGate(output, token: token, head: head)
     thread.publish(

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Finds the positions with the best scores, of equal ones the first; NaN is the worst.
+/// Finds the positions with the best scores. Of equal scores the first ones win; NaN is the worst.
 ///
-/// The smallest score that is chosen is found digit by digit, by counting: three passes, whatever the scores are.
+/// The smallest score that is chosen is found digit by digit, by counting (a radix selection): three passes over the scores,
+/// whatever they are.
 struct BestPositions {
-  /// How many are chosen.
+  /// The number of positions to choose.
   let count: Int
   /// Room for 2048 numbers.
   let counts: UnsafeMutablePointer<Int32>
 
-  /// A prefix of the smallest score that is chosen, as a number that orders scores.
+  /// The leading bits of the smallest chosen score, mapped by `order`.
   private struct Threshold {
     var prefix: UInt32 = 0
     var mask: UInt32 = 0
-    /// How many of the scores that begin so are chosen.
+    /// How many of the scores with this prefix are chosen.
     var left: Int
   }
 
-  /// Writes the positions, ascending.
+  /// Writes the chosen positions, ascending.
   ///
   /// - Precondition: There are more than `count` scores.
   func choose(_ scores: Row, into positions: UnsafeMutablePointer<Int32>) {
@@ -35,7 +36,7 @@ struct BestPositions {
     }
   }
 
-  /// Finds the next digit.
+  /// Finds the next digit of the threshold.
   private func narrow(_ threshold: inout Threshold, _ scores: Row, shift: UInt32, bits: Int) {
     let last = 1 << bits - 1
     counts.update(repeating: 0, count: last + 1)
@@ -52,11 +53,11 @@ struct BestPositions {
     threshold.mask |= UInt32(last) << shift
   }
 
-  /// A number that orders floats as they are ordered.
+  /// Returns an integer that sorts as the float does.
   @inline(__always)
   private static func order(_ x: Float) -> UInt32 {
     guard x == x else { return 0 }
-    // Both zeros are equal.
+    // Adding 0 makes both zeros equal.
     let bits = (x + 0).bitPattern
     return bits >> 31 == 0 ? bits | 1 << 31 : ~bits
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// What chooses the blocks of positions that each head of keys and values is attended to in (MiniMax M3).
+/// The indexer that chooses which blocks of positions each head of keys and values is attended to in (MiniMax M3).
 ///
-/// A block's score for a token is the greatest product of the head's index query with an index key of the block, which all heads have
-/// in common. The token's own block, and as many before it as the file says, are always chosen.
+/// A block's score for a token is the greatest product of the head's index query with an index key of the block; the keys are
+/// common to all heads. The token's own block, and as many before it as the file says, are always chosen.
 struct BlockIndexer {
   let sizes: Configuration
   let query: Matrix
@@ -11,16 +11,16 @@ struct BlockIndexer {
   let queryNorm: Vector
   let keyNorm: Vector
 
-  /// What the metadata says.
+  /// The sizes of an indexer, from the metadata.
   struct Configuration: Sendable, Equatable {
-    /// As many as there are heads of keys and values.
+    /// The number of index queries: one for each head of keys and values.
     let headCount: Int
     let length: Int
-    /// Blocks that are attended to at most.
+    /// The largest number of blocks that are attended to.
     let count: Int
-    /// Positions of a block.
+    /// The number of positions in a block.
     let blockSize: Int
-    /// Blocks that are always chosen: the token's own and those before it.
+    /// The number of blocks that are always chosen: the token's own and those before it.
     let localCount: Int
 
     init(_ reader: MetadataReader, keyValueCount: Int, rotaryLength: Int) throws(ModelError) {
@@ -43,7 +43,7 @@ struct BlockIndexer {
       }
     }
 
-    /// Positions that are attended to at most.
+    /// The largest number of positions that are attended to.
     var positionCount: Int { count * blockSize }
   }
 
@@ -62,13 +62,13 @@ struct BlockIndexer {
   var readsQuants: Bool { query.readsQuants || key.readsQuants }
   var readsFloats: Bool { query.readsFloats || key.readsFloats }
 
-  /// What a team's threads keep from one barrier to the next.
+  /// What a team's threads share from one barrier to the next.
   struct Buffers {
     /// [token][head][length]
     let queries: Rows
     /// [token][length]
     let keys: Rows
-    /// Of small steps, whose scores all threads compute together [token · heads + head][position].
+    /// The scores of small steps, which all threads compute together, [token · heads + head][position].
     let scores: Rows
     /// The blocks that each token has chosen, ascending.
     let chosen: ChosenBlocks
@@ -82,10 +82,10 @@ struct BlockIndexer {
     }
   }
 
-  /// What a thread has for itself.
+  /// What each thread has for itself.
   struct Scratch {
     let scores: Row
-    /// The scores of blocks.
+    /// One score for each block.
     let blocks: Row
     let counts: UnsafeMutablePointer<Int32>
 
@@ -98,7 +98,7 @@ struct BlockIndexer {
   }
 }
 
-/// The blocks of positions that each of a step's tokens attends to with each head of keys and values; shared by a team.
+/// The blocks of positions that each of a step's tokens attends to, for each head of keys and values; shared by a team.
 struct ChosenBlocks {
   let sizes: BlockIndexer.Configuration
   private let start: UnsafeMutablePointer<Int32>
@@ -109,7 +109,7 @@ struct ChosenBlocks {
     start = arena.integers(batch * sizes.headCount * sizes.count)
   }
 
-  /// Those of one token and head, ascending.
+  /// Returns the blocks of one token and head, ascending.
   @inline(__always)
   func of(_ token: Int, head: Int) -> UnsafeMutablePointer<Int32> { start + (token * sizes.headCount + head) * sizes.count }
 
@@ -117,9 +117,9 @@ struct ChosenBlocks {
   @inline(__always)
   func isNeeded(at position: Int32) -> Bool { Int(position) / sizes.blockSize + 1 > sizes.count }
 
-  /// Writes the positions, up to `position`, of a token's blocks, ascending.
+  /// Writes the positions of a token's blocks, up to `position`, ascending.
   ///
-  /// - Returns: How many there are.
+  /// - Returns: The number of positions written.
   @inline(__always)
   func expand(_ token: Int, head: Int, upTo position: Int32, into positions: UnsafeMutablePointer<Int32>) -> Int {
     let blocks = of(token, head: head)

@@ -24,19 +24,19 @@ struct BlockIndexerStep {
     (self.rotary, self.heads) = (rotary, heads)
   }
 
-  /// Units of rows of queries and keys.
+  /// The units of this team's rows of queries and keys.
   var unitCount: Int {
     indexer.query.unitCount(team: thread.worker.team) + indexer.key.unitCount(team: thread.worker.team)
   }
 
-  /// Some units of queries and keys, from number `first` on.
+  /// Computes some units of queries and keys. The first unit of the indexer has number `first` within the larger product.
   func project(_ part: Range<Int>, first: Int) {
     thread.project(indexer.query, first: first, part, thread.normed, into: buffers.queries)
     let second = first + indexer.query.unitCount(team: thread.worker.team)
     thread.project(indexer.key, first: second, part, thread.normed, into: buffers.keys)
   }
 
-  /// Finishes the step's queries of the team's heads, and stores its keys.
+  /// Finishes the queries of the team's heads, and stores the step's keys.
   func finish() {
     for token in thread.part(of: thread.step.count) {
       let key = buffers.keys[token]
@@ -56,7 +56,7 @@ struct BlockIndexerStep {
     buffers.queries[token][head * sizes.length..<(head + 1) * sizes.length]
   }
 
-  /// The choice for the step's tokens and the team's heads. In small steps, all threads of the team share the work of scoring.
+  /// Chooses blocks for the step's tokens and the team's heads. In small steps, all threads of the team share the scoring.
   func choose() {
     let (count, positions) = (thread.step.count, thread.step.positions)
     guard thread.keepsResidual else {
@@ -80,10 +80,10 @@ struct BlockIndexerStep {
     }
   }
 
-  /// Groups of 16 positions that a token sees.
+  /// Returns the number of groups of 16 positions that a token sees.
   private func groupCount(_ token: Int) -> Int { Int(thread.step.positions[token]) / 16 + 1 }
 
-  /// Scores of some groups of 16 positions.
+  /// Computes the scores of some groups of 16 positions.
   private func score(_ token: Int, _ head: Int, _ groups: Range<Int>, into scores: Row) {
     guard !groups.isEmpty else { return }
     let start = keys.of(thread.step.sequence(of: token)) + groups.lowerBound * 16 * sizes.length

@@ -2,24 +2,24 @@
 
 import PackRuntime
 
-/// What chooses the compressed keys that a token attends to, where there are more than it may (DeepSeek V4).
+/// The indexer that chooses compressed keys when a token sees more of them than it may attend to (DeepSeek V4).
 ///
-/// It has compressed keys of its own, and scores them as `IndexedChoice` says.
+/// It has its own compressed keys, and scores them as `IndexedChoice` says.
 struct BlockKeyIndexer {
   let sizes: Configuration
   let query: Matrix
-  /// From the residual to the heads' weights.
+  /// The projection from the residual to the heads' weights.
   let weights: Matrix
   let compressor: Compressor
 
-  /// What the metadata says.
+  /// The sizes of an indexer, from the metadata.
   struct Configuration: Sendable, Equatable {
     let headCount: Int
-    /// Keys that are attended to at most.
+    /// The largest number of keys that are attended to.
     let count: Int
     let compressor: Compressor.Configuration
 
-    /// Elements of a query of one head, and of a key.
+    /// The length of a key, and of one head's query, in elements.
     var length: Int { compressor.length }
 
     init(_ reader: MetadataReader, ratio: Int, rotaryLength: Int) throws(ModelError) {
@@ -50,16 +50,16 @@ struct BlockKeyIndexer {
   var readsQuants: Bool { weights.readsQuants || compressor.readsQuants }
   var readsFloats: Bool { weights.readsFloats || compressor.readsFloats }
 
-  /// What a team's threads keep from one barrier to the next.
+  /// What a team's threads share from one barrier to the next.
   struct Buffers {
     /// [token][head][length]
     let queries: Rows
     /// [token][head]
     let weights: Rows
-    /// Of small steps, whose scores all threads compute together [token][key].
+    /// The scores of small steps, which all threads compute together, [token][key].
     let scores: Rows
     let compressor: Compressor.Buffers
-    /// The keys that each token has chosen, ascending [token][number].
+    /// The keys that each token has chosen, ascending, [token][number].
     let chosen: UnsafeMutablePointer<Int32>
 
     @inline(__always)
@@ -73,7 +73,7 @@ struct BlockKeyIndexer {
     }
   }
 
-  /// What a thread has for itself.
+  /// What each thread has for itself.
   struct Scratch {
     let scores: Row
     let counts: UnsafeMutablePointer<Int32>
@@ -108,10 +108,10 @@ struct BlockKeyIndexerStep {
     compressor = CompressorStep(thread, indexer.compressor, buffers.compressor, state)
   }
 
-  /// Units of rows of weights, and of what the compressor needs.
+  /// The units of this team's rows of weights, and of the compressor's projections.
   var unitCount: Int { indexer.weights.unitCount(team: thread.worker.team) + compressor.unitCount }
 
-  /// Some of these units, from number `first` on.
+  /// Computes some of these units. The first of them has number `first` within the larger product.
   func project(_ part: Range<Int>, first: Int) {
     thread.project(indexer.weights, first: first, part, thread.normed, into: buffers.weights)
     compressor.project(part, first: first + indexer.weights.unitCount(team: thread.worker.team))
@@ -119,7 +119,7 @@ struct BlockKeyIndexerStep {
 
   func compress() { compressor.compress() }
 
-  /// The queries, from the compressed ones.
+  /// Computes the queries from the compressed queries.
   func expand(_ compressed: Columns) {
     let part = thread.part(of: indexer.query.unitCount(team: thread.worker.team))
     thread.project(indexer.query, first: 0, part, compressed, into: buffers.queries)
@@ -141,11 +141,11 @@ struct BlockKeyIndexerStep {
     }
   }
 
-  /// Keys that a token would attend to without an indexer: of the blocks that end before it or with it.
+  /// Returns the number of keys that a token would attend to without an indexer: those of blocks that end with it or before it.
   @inline(__always)
   private func sees(_ token: Int) -> Int { (Int(thread.step.positions[token]) + 1) / sizes.compressor.ratio }
 
-  /// The choice for the step's tokens.
+  /// Chooses keys for the step's tokens.
   func choose() {
     let choice = IndexedChoice(
       thread: thread, count: sizes.count, length: sizes.length, queries: buffers.queries, weights: buffers.weights, keys: keys,

@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The last inputs of a causal convolution, of each sequence and each copy of its state: what one team keeps.
+/// The last inputs of a causal convolution, for each sequence and each copy of its state, as one team keeps them.
 struct ConvolutionInputs {
   let channelCount: Int
-  /// Inputs before the next token.
+  /// The number of inputs kept: those before the next token.
   let count: Int
-  /// States of each sequence, copies included.
+  /// The number of states of each sequence, copies included.
   private let stateCount: Int
   /// [sequence][state][input][channel], oldest first.
   private let start: UnsafeMutablePointer<Float>
 
-  /// - Parameter taps: Tokens that the convolution sees, the token's own included.
+  /// - Parameter taps: The number of tokens that the convolution sees, the token's own included.
   @inline(__always)
   init(_ arena: inout Arena, channelCount: Int, taps: Int, _ state: StateSizes) {
     (self.channelCount, count, stateCount) = (channelCount, taps - 1, state.stateCount)
     start = arena.floats(state.sequences * stateCount * count * channelCount)
   }
 
-  /// The oldest of a sequence's inputs, from a channel on; the next one lies `channelCount` elements further.
+  /// Returns the address of a sequence's oldest input, from `channel` on. Each later input is `channelCount` elements further.
   ///
-  /// - Parameter copy: 0 for the state as it is.
+  /// - Parameter copy: The number of a copy of the state; 0: the state itself.
   @inline(__always)
   func oldest(sequence: Int, copy: Int = 0, channel: Int) -> UnsafeMutablePointer<Float> {
     start + (sequence * stateCount + copy) * count * channelCount + channel
   }
 
-  /// All inputs.
+  /// All inputs of all sequences, as one piece of state.
   var piece: StatePiece {
     let byteCount = count * channelCount * MemoryLayout<Float>.stride
     return StatePiece(start: start, sequenceStride: stateCount * byteCount, extent: .state(byteCount: byteCount))
   }
 
-  /// Some channels of each input.
+  /// Calls `body` with some channels of each input, oldest first.
   @inline(__always)
   func forEach(_ channels: Range<Int>, sequence: Int, copy: Int, _ body: (Row) -> Void) {
     let oldest = oldest(sequence: sequence, copy: copy, channel: channels.lowerBound)
@@ -40,8 +40,12 @@ struct ConvolutionInputs {
 }
 
 extension PassThread {
-  /// Goes through the tokens of each sequence, in order, with a part of the sequence's state that `begin` empties, `copy` copies
-  /// from one of its copies to another (0: the state as it is), and `body` changes.
+  /// Calls `body` for each token of each sequence in order, and keeps copies of the sequence's state on the way.
+  ///
+  /// - Parameters:
+  ///   - begin: Empties the state of a sequence that starts at position 0.
+  ///   - copy: Copies the state from one copy to another; 0 stands for the state itself.
+  ///   - body: Changes the state by one token.
   @inline(__always)
   func forEachToken(
     begin: (_ sequence: Int) -> Void, copy: (_ sequence: Int, _ source: Int, _ target: Int) -> Void,
@@ -61,12 +65,12 @@ extension PassThread {
     }
   }
 
-  /// A causal convolution of some channels of all tokens, in place.
+  /// Applies a causal convolution to some channels of all tokens, in place.
   ///
   /// - Parameters:
-  ///   - first: Where channel 0 stands in a row.
-  ///   - weights: [tap][channel]
-  ///   - body: Called with each token's channels after it.
+  ///   - first: The index of channel 0 in a row.
+  ///   - weights: The weights, [tap][channel].
+  ///   - body: Called with each token's channels after the convolution.
   @inline(__always)
   func convolve(
     _ channels: Range<Int>, of rows: Rows, from first: Int = 0, _ inputs: ConvolutionInputs, weights: Vector, bias: Vector = .none,

@@ -2,49 +2,50 @@
 
 import PackRuntime
 
-/// Attention to a window of tokens and to keys that stand for blocks of tokens (DeepSeek V4).
+/// Attention to a window of tokens and to compressed keys, each of which stands for a block of tokens (DeepSeek V4).
 ///
-/// All heads of queries share one head, whose keys are its values. RoPE turns the end of queries and keys, and, as keys are values, turns
-/// the end of a head's output back. The output is projected in two steps, the first by groups of heads.
+/// All query heads share one head of keys, which are also its values. RoPE rotates the end of queries and keys; because keys are
+/// values, it rotates the end of each head's output back. The output is projected in two steps, the first for each group of heads
+/// separately.
 struct CompressedAttention: MixerPart {
   let sizes: Configuration
-  /// To the compressed query, and from it to all heads' queries.
+  /// The projections to the compressed query, and from it to the queries of all heads.
   let queryCompress: Matrix
   let queryNorm: Vector
   let queryExpand: Matrix
-  /// To the key, which is the value, too.
+  /// The projection to the key, which is also the value.
   let key: Matrix
   let keyNorm: Vector
-  /// One logit for each head that takes part in the softmax and attends to nothing.
+  /// One logit for each head. It takes part in the softmax, but attends to nothing.
   let sinks: Vector
-  /// Nil: the layer sees its window alone.
+  /// What makes keys of blocks; nil: the layer sees only its window.
   let compressor: Compressor?
   let indexer: BlockKeyIndexer?
-  /// The first step of the output's projection, of each group of heads.
+  /// The first step of the output projection, one matrix for each group of heads.
   let groups: UnsafePointer<Matrix>
   let groupsReadQuants: Bool
   let output: Matrix
-  /// How the thread that attends with a head hands its output on.
+  /// The form in which a thread publishes the output of a head.
   let attendedForm: ActivationForm
-  /// Which of the model's rotary embeddings.
+  /// The index of its rotary embedding in the model's list.
   let rotary: Int
 
-  /// What the metadata says of one layer's attention.
+  /// The sizes and options of one layer's attention, from the metadata.
   struct Configuration: Sendable, Equatable {
     let headCount: Int
-    /// Elements of a query, a key and a value.
+    /// The length of a query, a key and a value, in elements.
     let length: Int
-    /// Elements of the compressed query.
+    /// The length of the compressed query, in elements.
     let queryRank: Int
     let window: Window
-    /// Groups of heads in the output's projection, and elements of each one's output.
+    /// The number of groups of heads in the output projection, and the length of each group's output.
     let groupCount: Int
     let groupRank: Int
     let rotary: RotaryConfiguration
     let compressor: Compressor.Configuration?
     let indexer: BlockKeyIndexer.Configuration?
 
-    /// As the cache has them.
+    /// The heads as the cache stores them.
     var heads: Heads {
       Heads(queryCount: headCount, keyValueCount: 1, keyLength: length, valueLength: length, areChosen: compressor != nil)
     }
@@ -86,12 +87,14 @@ struct CompressedAttention: MixerPart {
       }
       rotary = try Self.rotary(reader, architecture, length: length, isCompressed: ratio > 0)
       compressor = ratio == 0 ? nil : Compressor.Configuration(ratio: ratio, overlaps: ratio == 4, length: length)
-      // Read in every layer: the file has it for all.
+      // Checked in every layer, although only those with a ratio of 4 use it: the keys are the model's.
       let choice = try BlockKeyIndexer.Configuration(reader, ratio: 4, rotaryLength: rotary.dimensions)
       indexer = ratio == 4 ? choice : nil
     }
 
-    /// RoPE of a layer with compressed keys is stretched and has a base of its own; nothing is turned up for it.
+    /// Reads the layer's RoPE.
+    ///
+    /// In layers with compressed keys it is stretched and has its own base. Neither magnitude nor scores are scaled.
     private static func rotary(
       _ reader: MetadataReader, _ architecture: Architecture, length: Int, isCompressed: Bool
     ) throws(ModelError) -> RotaryConfiguration {
@@ -155,10 +158,10 @@ struct CompressedAttention: MixerPart {
 
   /// What one team keeps of all sequences' tokens.
   struct State {
-    /// Tokens' keys and values, then the blocks'.
+    /// Keys and values of tokens, followed by those of blocks.
     let cache: KeyValueCache
     let compressor: Compressor.State?
-    /// The indexer's.
+    /// The keys of the indexer.
     let keys: Indexer.Keys?
     let indexer: Compressor.State?
 
@@ -175,11 +178,11 @@ struct CompressedAttention: MixerPart {
     var pieces: [StatePiece] { cache.pieces + [compressor?.piece, keys?.piece, indexer?.piece].compactMap { $0 } }
   }
 
-  /// What a thread has for itself.
+  /// What each thread has for itself.
   struct Scratch {
     let core: HeadAttention.Scratch
     let indexer: BlockKeyIndexer.Scratch?
-    /// Cosines and sines.
+    /// Two rows of cosines and sines.
     let angles: Rows
 
     @inline(__always)
@@ -193,20 +196,21 @@ struct CompressedAttention: MixerPart {
     }
   }
 
-  /// What a team's threads keep from one barrier to the next.
+  /// What a team's threads share from one barrier to the next.
   struct Buffers {
-    /// Compressed queries [token][rank], and all heads' queries [token][head][length].
+    /// Compressed queries [token][rank], and queries of all heads [token][head][length].
     let compressedQuery: Columns
     let queries: Rows
     /// [token][length]
     let keys: Rows
     let compressor: Compressor.Buffers?
     let indexer: BlockKeyIndexer.Buffers?
-    /// The heads' output [group][token][head of the group][length], and the groups' [token][group][rank].
+    /// The heads' outputs [group][token][head of the group][length], and the outputs of the groups [token][group][rank].
     let attended: Columns
     let grouped: Columns
-    /// Queries as `HeadAttention` reads them. Written after the barrier that follows the projections, read before the one in front
-    /// of the output.
+    /// Rotated queries, in the order in which `HeadAttention` reads them.
+    ///
+    /// Written after the barrier that follows the projections, and read before the barrier that precedes the output projection.
     let rotated: UnsafeMutablePointer<Float>
 
     @inline(__always)
@@ -225,27 +229,27 @@ struct CompressedAttention: MixerPart {
   }
 }
 
-/// The keys that a token attends to: those of its window, then those of the blocks that end before it or with it; all of them, or the
-/// ones that an indexer has chosen.
+/// The keys that a token attends to: those of its window, followed by those of blocks that end with it or before it (all, or the
+/// ones that an indexer has chosen).
 struct WindowAndBlocks {
   let window: Window
   let ratio: Int
-  /// Where the blocks' keys begin in the cache.
+  /// The index of the first block's key in the cache.
   let firstBlock: Int
-  /// [token][number], where a token sees more than `count` blocks; nil: all are attended to.
+  /// The chosen blocks [token][number] of tokens that see more than `count` blocks; nil: all blocks are attended to.
   let chosen: UnsafeMutablePointer<Int32>?
   let count: Int
 
-  /// Keys of a token at most; 0: windows are not listed.
+  /// Returns the largest number of keys that a token attends to; 0: the layer has no blocks, so keys are not listed.
   static func mostKeys(_ sizes: CompressedAttention.Configuration, _ pass: PassSizes) -> Int {
     guard let compressor = sizes.compressor else { return 0 }
     let blocks = compressor.keyCount(positions: pass.positions)
     return min(sizes.window.length, pass.positions) + min(blocks, sizes.indexer?.count ?? blocks)
   }
 
-  /// Writes where the keys are in the cache.
+  /// Writes the indices of a token's keys in the cache.
   ///
-  /// - Returns: How many there are.
+  /// - Returns: The number of keys written.
   @inline(__always)
   func list(_ token: Int, position: Int32, into places: UnsafeMutablePointer<Int32>) -> Int {
     var listed = 0

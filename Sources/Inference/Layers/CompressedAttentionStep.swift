@@ -72,7 +72,7 @@ struct CompressedAttentionStep {
     thread.projectOutput(attention.output, buffers.grouped)
   }
 
-  /// Everything that reads the residual.
+  /// Computes all products that read the residual.
   private func project() {
     let (team, input) = (thread.worker.team, thread.normed)
     let keys = attention.queryCompress.unitCount(team: team)
@@ -105,11 +105,11 @@ struct CompressedAttentionStep {
     indexer?.compress()
   }
 
-  /// The elements of a head that RoPE turns.
+  /// Returns the elements of a head that RoPE rotates.
   @inline(__always)
   private func tail(_ head: Row) -> Row { head[(sizes.length - sizes.rotary.dimensions)...] }
 
-  /// Keeps a key, which is a value, too; each team for all its heads.
+  /// Stores a key, which is also a value, for all heads of the team.
   private func store(_ key: Row, sequence: Int, position: Int) {
     for head in core.cache.heads.keys {
       core.cache.store(thread.kernels, key: key, sequence: sequence, head: head, position: position)
@@ -145,7 +145,7 @@ struct CompressedAttentionStep {
     indexer?.rotateQueries()
   }
 
-  /// Turns the end of one head's output of one token back and hands it to every team.
+  /// Rotates the end of one head's output of one token back, and hands the output to every team.
   private func publish(_ output: Row, token: Int, head: Int) {
     thread.rotateBack(tail(output), attention.rotary, token: token, scratch.angles[1])
     let (group, place) = (head / sizes.headsPerGroup, head % sizes.headsPerGroup)
@@ -154,7 +154,7 @@ struct CompressedAttentionStep {
       from: place * sizes.length)
   }
 
-  /// The first step of the output's projection, group by group.
+  /// Computes the first step of the output projection, group by group.
   private func projectGroups() {
     let (team, count) = (thread.worker.team, thread.step.count)
     if attention.groupsReadQuants, !attention.attendedForm.quantised {

@@ -2,43 +2,43 @@
 
 import Glibc
 
-/// What makes one key of every few tokens (DeepSeek V4): in each channel, the mean of what the tokens give, weighed by the softmax of
-/// their scores.
+/// What makes one key out of a block of tokens (DeepSeek V4): in each channel, the mean of the tokens' contents, weighted by the
+/// softmax of their scores.
 ///
-/// A token's score depends on its place in the block, too. Where blocks overlap, a token gives twice as many channels: the first half to
-/// the block after its own, the second half to its own. The key is normalised, and its end rotated by the angles of the block's first
-/// position.
+/// A token's score also depends on its place in the block. Where blocks overlap, a token has twice as many channels: the first half
+/// goes into the key of the next block, the second half into that of its own. The key is normalised, and its end is rotated by the
+/// angles of the block's first position.
 struct Compressor {
   let sizes: Configuration
-  /// What tokens give.
+  /// The projections to a token's content and scores.
   let content: Matrix
   let scores: Matrix
-  /// Added to the scores [place in the block][channel].
+  /// What is added to the scores, [place in the block][channel].
   let placeScores: Vector
   let norm: Vector
 
-  /// Sizes of one.
+  /// The sizes of a compressor.
   struct Configuration: Sendable, Equatable {
-    /// Tokens of a block.
+    /// The number of tokens in a block.
     let ratio: Int
-    /// Whether a block's key is made of the tokens of the block before it, too.
+    /// Whether a block's key also uses the tokens of the previous block.
     let overlaps: Bool
-    /// Elements of a key.
+    /// The length of a key, in elements.
     let length: Int
 
-    /// Channels that a token gives.
+    /// The number of channels of a token.
     var width: Int { overlaps ? 2 * length : length }
-    /// Tokens whose channels are kept.
+    /// The number of tokens whose content and scores are kept.
     var rowCount: Int { overlaps ? 2 * ratio : ratio }
-    /// Elements of a sequence's state.
+    /// The length of a sequence's state, in elements.
     var stateLength: Int { rowCount * 2 * width }
 
-    /// Keys of a sequence of so many positions, rounded up to 16.
+    /// Returns the number of keys of a sequence of `positions` tokens, rounded up to a multiple of 16.
     @inline(__always)
     func keyCount(positions: Int) -> Int { ((positions + ratio - 1) / ratio + 15) / 16 * 16 }
   }
 
-  /// - Parameter name: Of the tensors, before `_kv`, `_gate`, `_ape` and `_norm`.
+  /// - Parameter name: What the tensors' names begin with, before `_kv`, `_gate`, `_ape` and `_norm`.
   init(
     _ sizes: Configuration, _ model: ModelConfiguration, _ name: String, _ binder: inout WeightBinder
   ) throws(ModelError) {
@@ -53,12 +53,12 @@ struct Compressor {
   var readsQuants: Bool { content.readsQuants || scores.readsQuants }
   var readsFloats: Bool { content.readsFloats || scores.readsFloats }
 
-  /// What a team's threads keep from one barrier to the next.
+  /// What a team's threads share from one barrier to the next.
   struct Buffers {
     /// [token][channel]
     let content: Rows
     let scores: Rows
-    /// Keys of blocks that end with a token of the step [token][length].
+    /// The keys of blocks that end in the step, each in the row of its last token, [token][length].
     let keys: Rows
 
     @inline(__always)
@@ -69,10 +69,10 @@ struct Compressor {
     }
   }
 
-  /// What the last tokens gave, and their scores: what one team keeps of each sequence and each copy of its state.
+  /// Content and scores of the last tokens, for each sequence and each copy of its state, as one team keeps them.
   struct State {
     private let sizes: Configuration
-    /// States of each sequence, copies included.
+    /// The number of states of each sequence, copies included.
     private let stateCount: Int
     /// [sequence][state][token mod rows][content, then scores]
     private let start: UnsafeMutablePointer<Float>
@@ -83,15 +83,15 @@ struct Compressor {
       start = arena.floats(state.sequences * stateCount * sizes.stateLength)
     }
 
-    /// All of it.
+    /// All states of all sequences, as one piece.
     var piece: StatePiece {
       let byteCount = sizes.stateLength * MemoryLayout<Float>.stride
       return StatePiece(start: start, sequenceStride: stateCount * byteCount, extent: .state(byteCount: byteCount))
     }
 
-    /// What the token at `position` gave, then its scores.
+    /// Returns the content of the token at `position`, followed by its scores.
     ///
-    /// - Parameter copy: 0 for the state as it is.
+    /// - Parameter copy: The number of a copy of the state; 0: the state itself.
     @inline(__always)
     func row(sequence: Int, copy: Int = 0, position: Int) -> Row {
       let place = (sequence * stateCount + copy) * sizes.rowCount + position % sizes.rowCount
@@ -100,8 +100,9 @@ struct Compressor {
   }
 }
 
-/// A compressor of one layer on one thread. Tokens of a sequence go through it one after another, so that no result depends on how they
-/// came in steps.
+/// A compressor of one layer on one thread.
+///
+/// The tokens of a sequence go through it one after another, so results do not depend on how tokens are divided into steps.
 struct CompressorStep {
   private let thread: PassThread
   private let compressor: Compressor
@@ -115,19 +116,19 @@ struct CompressorStep {
     (self.thread, self.compressor, self.buffers, self.state) = (thread, compressor, buffers, state)
   }
 
-  /// Units of rows of content and scores.
+  /// The units of this team's rows of content and scores.
   var unitCount: Int {
     compressor.content.unitCount(team: thread.worker.team) + compressor.scores.unitCount(team: thread.worker.team)
   }
 
-  /// Some units of content and scores, from number `first` on.
+  /// Computes some units of content and scores. The first of them has number `first` within the larger product.
   func project(_ part: Range<Int>, first: Int) {
     thread.project(compressor.content, first: first, part, thread.normed, into: buffers.content)
     let second = first + compressor.content.unitCount(team: thread.worker.team)
     thread.project(compressor.scores, first: second, part, thread.normed, into: buffers.scores)
   }
 
-  /// This thread's elements of the keys of all blocks that end in the step.
+  /// Computes this thread's elements of the keys of all blocks that end in the step.
   func compress() {
     let elements = thread.part(of: sizes.length)
     guard !elements.isEmpty, let placeScores = thread.vector(compressor.placeScores) else { return }
@@ -161,16 +162,17 @@ struct CompressorStep {
     }
   }
 
-  /// Calls `body` with the channels of some elements: those for the block after a token's own, and those for its own.
+  /// Calls `body` with the channels of some elements: those for the next block, then those for the token's own. Without overlap
+  /// there is one half.
   @inline(__always)
   private func forEachHalf(_ elements: Range<Int>, _ body: (_ channels: Range<Int>) -> Void) {
     body(elements)
     if sizes.overlaps { body(elements.lowerBound + sizes.length..<elements.upperBound + sizes.length) }
   }
 
-  /// One element of the key of the block that ends at position `last`, in double precision and rounded once.
+  /// Returns one element of the key of the block that ends at position `last`, in double precision and rounded once.
   private func mean(_ element: Int, sequence: Int, last: Int) -> Float {
-    // Nothing lies before the first block.
+    // The first block has no previous block.
     let first = sizes.overlaps ? max(0, last + 1 - 2 * sizes.ratio) : last + 1 - sizes.ratio
     @inline(__always)
     func channel(_ position: Int) -> Int { sizes.overlaps && position > last - sizes.ratio ? sizes.length + element : element }
@@ -190,7 +192,7 @@ struct CompressorStep {
 
   /// Finishes the keys of this thread's part of the blocks that end in the step, and hands them to `store`.
   ///
-  /// - Parameter angles: Room for two rows, of as many elements as RoPE turns pairs.
+  /// - Parameter angles: Room for two rows, each as long as the number of pairs that RoPE rotates.
   func finish(rotary: Int, _ angles: Rows, store: (_ key: Row, _ sequence: Int, _ block: Int) -> Void) {
     let turned = 2 * thread.pass.rotations[rotary].pairs
     for token in thread.part(of: thread.step.count) {

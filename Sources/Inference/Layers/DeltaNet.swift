@@ -2,33 +2,33 @@
 
 import PackRuntime
 
-/// Linear attention by the gated delta rule (https://arxiv.org/abs/2412.06464), as Qwen3-Next and Qwen 3.5 have it.
+/// Linear attention by the gated delta rule (https://arxiv.org/abs/2412.06464), as in Qwen3-Next and Qwen 3.5.
 ///
-/// Each value head keeps a matrix that maps keys to values. A token's step makes it forget a little, corrects what it gives for
-/// the token's key towards the token's value, and asks it for the token's query. The inputs have gone through a short causal
-/// convolution. What is kept has one size whatever the length of a sequence, and cannot be cut back.
+/// Each value head keeps a matrix that maps keys to values. A token makes the matrix decay a little, corrects its output for the
+/// token's key towards the token's value, and reads it with the token's query. The inputs come from a short causal convolution. The
+/// state has the same size for sequences of any length, and cannot be cut back.
 struct DeltaNet: RecurrentMixer {
   let configuration: Configuration
-  /// From the residual to queries and keys of all key heads, and values of all value heads: the channels.
+  /// The projection from the residual to the channels: queries and keys of all key heads, then values of all value heads.
   let channels: Matrix
-  /// What the output of each head is multiplied by, before SiLU.
+  /// The projection to the gate: each head's output is multiplied by its SiLU.
   let gate: Matrix
   let strengths: Strengths
   /// [tap][channel]
   let convolution: Vector
-  /// For each value head what softplus is multiplied by, and what is added before it.
+  /// For each value head, the factor of softplus, and what is added to its argument.
   let decay: Vector
   let decayBias: Vector
-  /// Of each head's output.
+  /// The norm of each head's output.
   let norm: Vector
   let output: Matrix
-  /// How the thread that has a head's output hands it on.
+  /// The form in which a thread publishes the output of a head.
   let outputForm: ActivationForm
 
-  /// How much each value head corrects and forgets.
+  /// The projections to how much each value head corrects and forgets.
   enum Strengths {
     case apart(correct: Matrix, forget: Matrix)
-    /// For each key head the rows of its value heads' correcting, then those of their forgetting.
+    /// One matrix: for each key head the rows of its value heads for correcting, then those for forgetting.
     case together(Matrix)
 
     var first: Matrix {
@@ -54,9 +54,9 @@ struct DeltaNet: RecurrentMixer {
     case grouped
   }
 
-  /// What the metadata says.
+  /// The sizes of a delta net, from the metadata.
   struct Configuration: Sendable, Equatable {
-    /// Its heads are the value heads, its groups the key heads.
+    /// The sizes; heads are value heads, groups are key heads.
     let sizes: RecurrentSizes
     let order: HeadOrder
 
@@ -65,7 +65,7 @@ struct DeltaNet: RecurrentMixer {
       self.order = order
     }
 
-    /// The key head that a value head uses.
+    /// Returns the key head that a value head uses.
     @inline(__always)
     func keyHead(of head: Int) -> Int {
       switch order {
@@ -118,15 +118,15 @@ struct DeltaNet: RecurrentMixer {
 
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
 
-  /// What a team's threads keep from one barrier to the next.
+  /// What a team's threads share from one barrier to the next.
   struct Buffers {
-    /// [token][channel]; the outputs of the team's heads take the place of their values.
+    /// The channels, [token][channel]. The outputs of the team's heads replace their values.
     let channels: Rows
     /// [token][value head][value length]
     let gates: Rows
     let correct: Rows
     let forget: Rows
-    /// The output [token][value head][value length].
+    /// The output, [token][value head][value length].
     let attended: Columns
 
     @inline(__always)

@@ -33,7 +33,7 @@ struct DeltaNetStep {
     thread.projectOutput(net.output, buffers.attended, handedOnAs: net.outputForm)
   }
 
-  /// Channels, gates and strengths of the step's tokens, on every team.
+  /// Computes channels, gates and strengths of the step's tokens, for every team.
   private func project() {
     let (team, input) = (thread.worker.team, thread.normed)
     let first = net.channels.unitCount(team: team)
@@ -48,7 +48,7 @@ struct DeltaNetStep {
     }
   }
 
-  /// The convolution, head by head: all queries and keys, and the values of the team's heads.
+  /// Applies the convolution head by head: to all queries and keys, and to the values of the team's heads.
   private func convolve() {
     let (shared, heads) = (2 * sizes.groupCount, rule.states.heads)
     for unit in thread.part(of: shared + heads.count) {
@@ -60,8 +60,8 @@ struct DeltaNetStep {
     }
   }
 
-  /// What a head's state is multiplied by, in double precision and rounded once, and how much of the difference to the token's value
-  /// it takes.
+  /// Returns the factor of a head's state, in double precision and rounded once, and the weight of the correction towards the
+  /// token's value.
   private func strengths(_ token: Int, head: Int) -> (decay: Float, correct: Float) {
     var (correct, forget): (Float, Float)
     switch net.strengths {

@@ -3,15 +3,16 @@
 import CKernels
 import PackRuntime
 
-/// What all delta nets have in common, of one layer on one thread: channels that are queries, keys and values in this order go through a
-/// convolution and a recurrence, whose outputs take the place of the values and are normalised.
+/// The part that all delta nets have in common, of one layer on one thread.
 ///
-/// Tokens of a sequence go through the recurrence one after another, so that no result depends on how they came in steps.
+/// The channels are queries, keys and values, in this order. They go through a convolution and a recurrence; its outputs replace
+/// the values and are normalised. The tokens of a sequence go through the recurrence one after another, so results do not depend on
+/// how tokens are divided into steps.
 struct DeltaRule {
   let thread: PassThread
   let sizes: RecurrentSizes
   let states: RecurrentStates
-  /// Columns of a head's state that lie together.
+  /// The number of columns of a head's state that are stored together.
   let columns: Int
   /// [token][channel]
   let channels: Rows
@@ -25,20 +26,20 @@ struct DeltaRule {
     states = net.states(&arena, thread.pass.state, team: thread.worker.team, teamCount: thread.worker.teamCount)
   }
 
-  /// Where a head's values stand among the channels.
+  /// Returns the channels of a head's values.
   @inline(__always)
   func values(of head: Int) -> Range<Int> {
     let first = 2 * sizes.keysLength + head * sizes.valueLength
     return first..<first + sizes.valueLength
   }
 
-  /// The convolution of the queries or the keys of one group of heads.
+  /// Applies the convolution to the queries or the keys of one group of heads.
   ///
-  /// - Parameter group: The group; those of the keys follow those of the queries.
+  /// - Parameter group: The number of the group; groups of keys follow those of queries.
   @inline(__always)
   func convolveKey(_ group: Int, weights: Vector) {
     let (kernels, length) = (thread.kernels, Float(sizes.keyLength))
-    // Both have length 1, and the query's products are divided by the square root of the number of elements.
+    // Queries and keys are scaled to length 1; queries are also divided by the square root of their number of elements.
     let scale = group < sizes.groupCount ? 1 / length : 1 / length.squareRoot()
     let own = group * sizes.keyLength..<(group + 1) * sizes.keyLength
     thread.convolve(own, of: channels, states.inputs, weights: weights) { _, row in
@@ -48,7 +49,7 @@ struct DeltaRule {
     }
   }
 
-  /// The convolution of one head's values.
+  /// Applies the convolution to one head's values.
   @inline(__always)
   func convolveValues(of head: Int, weights: Vector) {
     let kernels = thread.kernels
@@ -57,11 +58,11 @@ struct DeltaRule {
     }
   }
 
-  /// The recurrence of the team's heads, in tiles of columns of their states.
+  /// Runs the recurrence of the team's heads, in tiles of columns of their states.
   ///
   /// - Parameters:
-  ///   - group: The group of heads whose keys and queries a head uses.
-  ///   - set: Sets what is forgotten and corrected by a token.
+  ///   - group: Returns the group of keys and queries that a head uses.
+  ///   - set: Sets how much a token makes the state forget and correct.
   @inline(__always)
   func recur(group: (_ head: Int) -> Int, _ set: (_ call: inout ck_recurrence, _ token: Int, _ head: Int) -> Void) {
     for unit in thread.part(of: states.heads.count * states.tileCount) {
@@ -84,7 +85,7 @@ struct DeltaRule {
     }
   }
 
-  /// Normalises the outputs of the team's heads, for `finish` to gate them and hand them on.
+  /// Normalises the outputs of the team's heads; `finish` gates them and hands them on.
   @inline(__always)
   func normalize(_ norm: Vector, _ finish: (_ token: Int, _ elements: Range<Int>, _ output: Row) -> Void) {
     let count = states.heads.count

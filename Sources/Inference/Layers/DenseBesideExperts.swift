@@ -2,7 +2,7 @@
 
 import PackRuntime
 
-/// A dense network and experts that read the same residual, each with a norm before and after it; their sum is the output.
+/// A dense network and experts that read the same residual, each with a norm before and after it. The output is their sum.
 struct DenseBesideExperts: LayerPart {
   let dense: GatedNetwork
   let denseOutputNorm: Vector
@@ -45,8 +45,8 @@ extension PassThread {
   /// Runs both networks of a layer, from the residual to the residual.
   func run(_ both: DenseBesideExperts, _ norm: Norm, outputNorm: Vector, scale: Float) {
     var inner = self
-    // The dense network's outputs, where this thread keeps the residual. They are read after the experts' last barrier, when other
-    // teams may already write into the room of the next part.
+    // Holds the dense network's outputs if this thread keeps the residual. They need their own memory, because they are read after
+    // the experts' last barrier, when other teams may already write to the room of the next part.
     let own = inner.scratch.rows(min(pass.sizes.batch, PassSizes.tokensPerThread), length: pass.sizes.embedding)
     inner.scratch = inner.scratch.rest
     let outputs = keepsResidual ? own : buffers.sideOutputs

@@ -2,22 +2,22 @@
 
 import PackRuntime
 
-/// A feed-forward network, down(activation(gate(x), up(x))), or a stack of them; without a gate it is down(activation(up(x))).
+/// A feed-forward network, down(activation(gate(x), up(x))), or a stack of them. Without a gate it is down(activation(up(x))).
 struct GatedNetwork: LayerPart {
-  /// What the activation bends: the projection called `up` where there is no other.
+  /// The projection that the activation function is applied to; it is the one called `up` if there is no other.
   let gate: Matrix
-  /// Nil: there is no gate.
+  /// The other projection; nil: there is no gate.
   let up: Matrix?
   let down: Matrix
-  /// Whether teams hold rows of `up` without the same rows of `gate`; then what they compute meets in a step of its own.
+  /// Whether some team holds rows of `up` without the same rows of `gate`. The activation is then a step of its own.
   let isApart: Bool
   let activation: Activation
-  /// How the thread that computes rows of gate and up hands them on.
+  /// The form in which a thread publishes rows of the activation.
   let hiddenForm: ActivationForm
 
-  /// What the metadata says of one layer's network.
+  /// The sizes of one layer's network, from the metadata.
   struct Configuration: Sendable, Equatable {
-    /// Elements between the projections.
+    /// The number of elements between the projections.
     let hiddenLength: Int
     let activation: Activation
 
@@ -37,10 +37,10 @@ struct GatedNetwork: LayerPart {
   }
 
   /// - Parameters:
-  ///   - name: Of the tensors, before `_gate`, `_up` and `_down`.
+  ///   - name: What the tensors' names begin with, before `_gate`, `_up` and `_down`.
   ///   - suffix: What follows these.
-  ///   - count: How many there are in the stack; biases are one row for each.
-  ///   - length: Elements of inputs and outputs; nil: as many as the residual has.
+  ///   - count: The number of networks in the stack; biases have one row for each.
+  ///   - length: The length of inputs and outputs; nil: that of the residual.
   init(
     hiddenLength: Int, _ activation: Activation, count: Int = 1, length: Int? = nil, _ model: ModelConfiguration, _ name: String,
     suffix: String = "", _ binder: inout WeightBinder
@@ -52,19 +52,19 @@ struct GatedNetwork: LayerPart {
     self.activation = activation
     let (gate, up) = (gate, up)
     isApart = (0..<binder.teamCount).contains { team in up.map { gate.rowRanges(of: team) != $0.rowRanges(of: team) } ?? false }
-    // Where cuts between teams run through a block of 32, no thread has all of the block.
+    // If a cut between teams runs through a block of 32, no thread has the whole block to quantise.
     let isQuantised = down.readsQuants && !isApart && gate.isCutAt32 && up?.isCutAt32 ?? true && hiddenLength % 32 == 0
     hiddenForm = ActivationForm(quantised: isQuantised, plain: !isQuantised || down.readsFloats)
   }
 
-  /// The projections from the input, however the file has them.
+  /// Binds the projections from the input, in whichever form the file has them.
   private static func projections(
     _ hiddenLength: Int, isGated: Bool, count: Int, inputLength length: Int, _ name: String, suffix: String,
     _ binder: inout WeightBinder
   ) throws(ModelError) -> (gate: Matrix, up: Matrix?) {
     let (whole, fusedName) = ("\(name)_gate_up\(suffix)", "\(name)_up\(suffix)")
     guard isGated else { return (try binder.matrix(fusedName, columns: length, rows: hiddenLength, experts: count), nil) }
-    // Some files have the gate's rows in front of those of `up`, under its name.
+    // Some files store the gate's rows before those of `up`, under the name of `up`.
     let isUnderUp =
       binder.shape("\(name)_gate\(suffix).weight") == nil && binder.shape("\(fusedName).weight")?.rows == 2 * hiddenLength
     if let fused = try binder.find(isUnderUp ? fusedName : whole, columns: length, rows: 2 * hiddenLength, experts: count) {
@@ -77,7 +77,7 @@ struct GatedNetwork: LayerPart {
     )
   }
 
-  /// Elements between the projections.
+  /// The number of elements between the projections.
   var hiddenLength: Int { gate.rows }
   var readsQuants: Bool { gate.readsQuants || up?.readsQuants ?? false }
   var readsFloats: Bool { gate.readsFloats || up?.readsFloats ?? false }
@@ -88,18 +88,19 @@ struct GatedNetwork: LayerPart {
 
   func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) { _ = Tile(&arena, sizes) }
 
-  /// Units of rows of gate and up that a team computes: of 32 rows of both, or of 16 rows of the one, then of the other.
+  /// Returns the number of units that a team computes: of 32 rows of gate and up together, or, if they are apart, of 16 rows of
+  /// gate followed by those of up.
   @inline(__always)
   func hiddenUnitCount(team: Int) -> Int {
     guard isApart, let up else { return gate.unitCount(team: team, unit: 32) }
     return gate.unitCount(team: team) + up.unitCount(team: team)
   }
 
-  /// What lies between the projections, on every team.
+  /// The values between the projections, on every team.
   struct Hidden {
-    /// What the last projection reads.
+    /// The input of the last projection.
     let columns: Columns
-    /// Gate and up before the activation, where they are apart.
+    /// Gate and up before the activation, used if they are apart.
     let gate: Rows
     let up: Rows
 
@@ -112,11 +113,11 @@ struct GatedNetwork: LayerPart {
 
     private init(columns: Columns, gate: Rows, up: Rows) { (self.columns, self.gate, self.up) = (columns, gate, up) }
 
-    /// The same without the first columns.
+    /// Returns the same values without the first `column` columns.
     func from(_ column: Int) -> Hidden { Hidden(columns: columns.from(column), gate: gate.from(column), up: up.from(column)) }
   }
 
-  /// Rows of gate and of up that one thread computes at a time [column][row of the tile].
+  /// The rows of gate and up that one thread computes at a time, [column][row of the tile].
   struct Tile {
     let gate: Rows
     let up: Rows
@@ -130,7 +131,7 @@ struct GatedNetwork: LayerPart {
 }
 
 extension Architecture {
-  /// The activation of a layer's network, with the limit that the file may set to it; 0 means none.
+  /// Returns the activation of a layer's network, with the limit that the file may set; a limit of 0 means none.
   func activation(limitedBy key: OptionalKey, _ reader: MetadataReader, layer: Int) throws(ModelError) -> Activation {
     if keys.contains(.situ) {
       guard let beta = try reader.number(OptionalKey.situ.rawValue, from: 0), beta > 0 else {
@@ -139,7 +140,7 @@ extension Architecture {
       return .situ(beta: beta, linear: max(0, try reader.number("activation.situ_linear_beta") ?? 0))
     }
     guard keys.contains(key) else { return activation }
-    // Where it says nothing of the shared expert, that has the others' limit.
+    // Without a limit of its own, the shared expert has that of the other experts.
     let other =
       limitsGateFirst && key == .sharedClamp ? try reader.number(OptionalKey.expertClamp.rawValue, layer: layer, from: 0) : nil
     guard let limit = try reader.number(key.rawValue, layer: layer, from: 0) ?? other, limit > 0 else { return activation }
@@ -177,7 +178,7 @@ struct GatedNetworkStep {
 }
 
 extension PassThread {
-  /// Gate, up and the activation of all tokens, in tiles of rows; the barrier that follows is the caller's.
+  /// Computes gate, up and the activation of all tokens, in tiles of rows. The caller must pass a barrier afterwards.
   func computeHidden(_ network: GatedNetwork, _ hidden: GatedNetwork.Hidden, _ tile: GatedNetwork.Tile) {
     let units = network.hiddenUnitCount(team: worker.team)
     worker.forEachPart(of: units, .hidden, most: PassSizes.tileRows / 32) { part in
@@ -192,13 +193,13 @@ extension PassThread {
     }
   }
 
-  /// Quantises what the last projection reads, unless the threads that computed it have done so.
+  /// Quantises the input of the last projection, unless the threads that computed it have already done so.
   func quantizeHidden(_ network: GatedNetwork, _ hidden: GatedNetwork.Hidden, count: Int) {
     guard network.down.readsQuants, !network.hiddenForm.quantised else { return }
     quantizeShared(hidden.columns, count: count)
   }
 
-  /// Some units of rows of gate and of up, for every team.
+  /// Computes some units of rows of gate and up separately, for every team.
   func computeApart(
     _ network: GatedNetwork, of expert: Int = 0, _ part: Range<Int>, _ input: Columns, count: Int,
     map: UnsafePointer<Int32>? = nil, _ hidden: GatedNetwork.Hidden
@@ -214,7 +215,7 @@ extension PassThread {
     }
   }
 
-  /// The activation of this thread's part of some columns; the barrier that follows is the caller's.
+  /// Applies the activation to this thread's part of some columns. The caller must pass a barrier afterwards.
   func activateApart(
     _ network: GatedNetwork, of expert: Int = 0, _ columns: Range<Int>, weights: Mixture.InputWeights? = nil,
     _ hidden: GatedNetwork.Hidden
@@ -234,7 +235,7 @@ extension PassThread {
     }
   }
 
-  /// activation(gate, up) of some rows for `count` columns, left in the tile's `gate`.
+  /// Computes activation(gate, up) of some rows for `count` columns, into the tile's `gate`.
   @inline(__always)
   func activate(
     _ network: GatedNetwork, of expert: Int = 0, _ rows: Range<Int>, _ input: Columns, count: Int,
@@ -248,7 +249,7 @@ extension PassThread {
     for column in 0..<count {
       let (gate, up) = (tile.gate[column][..<rows.count], tile.up[column][..<rows.count])
       if let weight = weights?[column] {
-        // Both are linear in the input.
+        // Scaling the input would scale both, as both are linear in it.
         kernels.scale(gate, by: weight)
         kernels.scale(up, by: weight)
       }

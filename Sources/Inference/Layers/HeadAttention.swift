@@ -3,57 +3,58 @@
 import CKernels
 import PackRuntime
 
-/// Scores, softmax and sums over one layer's keys and values, for the heads of one team: what all kinds of attention share.
+/// Scores, softmax and weighted sums over one layer's keys and values, for the heads of one team: what all kinds of attention
+/// share.
 struct HeadAttention {
   let thread: PassThread
   let cache: KeyValueCache
   /// Rotated queries, for each head of keys and values [token][head of the group][key length].
   let queries: UnsafeMutablePointer<Float>
   let window: Window
-  /// What scores are multiplied by.
+  /// The factor of scores.
   let scale: Float
-  /// 0: none; c: scores are c · tanh(score / c).
+  /// The limit of scores: for c > 0, they are c · tanh(score / c); 0: none.
   var scoreCap: Float = 0
-  /// One logit for each query head.
+  /// One logit for each query head. It takes part in the softmax, but attends to nothing.
   let sinks: Row?
   let scratch: Scratch
-  /// Room for threads that share positions; nil: they never do.
+  /// Room for threads that share a query's positions; nil: they never do.
   let sections: Sections?
   var choice = Choice.all
 
-  /// The keys that tokens attend to, of those that their window shows.
+  /// Which keys tokens attend to, of those in their window.
   enum Choice {
     case all
-    /// Tokens with more than so many positions before them: some of these, the same for all heads.
+    /// Tokens that see more than a given number of positions attend to chosen ones, the same for all heads.
     case positions(ChosenPositions)
-    /// Tokens with more than so many blocks of positions before them: some of these, for each head of keys.
+    /// Tokens that see more than a given number of blocks attend to chosen ones, separate for each head of keys.
     case blocks(ChosenBlocks)
-    /// Some keys stand for blocks.
+    /// Tokens attend to a window, and to keys that stand for blocks.
     case windowAndBlocks(WindowAndBlocks)
 
-    /// Whether the tokens of a step attend to the same keys but for the last ones.
+    /// Whether neighbouring tokens of a step attend to the same keys, except for the last ones.
     @inline(__always)
     var isAll: Bool { if case .all = self { true } else { false } }
   }
 
-  /// One block of queries: the positions that each sees, its sink, and its output.
+  /// Room for one block of queries: the range of positions that each sees, its sink, and its output.
   struct Scratch {
     let begin: UnsafeMutablePointer<Int32>
     let end: UnsafeMutablePointer<Int32>
     let sinks: Row
     let outputs: Rows
-    /// The outputs of one section of the positions, where queries see several, and their sums.
+    /// Room for the outputs and softmax sums of one section of the positions, used if queries see several sections.
     let sectionOutputs: Rows
     let sums: UnsafeMutablePointer<ck_attention_sum>
-    /// Keys and values of chosen positions, as the cache has them: halves, or floats.
+    /// Copies of keys and values at chosen positions, with elements as in the cache: F16 or F32.
     let chosenKeys: UnsafeMutableRawPointer
     let chosenValues: UnsafeMutableRawPointer
-    /// Those of chosen blocks.
+    /// The positions of chosen blocks, or of listed keys.
     let positions: UnsafeMutablePointer<Int32>
 
     /// - Parameters:
-    ///   - keyLength: Of keys of chosen positions; 0 where all are attended to.
-    ///   - listedCount: Positions of chosen blocks at most.
+    ///   - keyLength: The length of copied keys; 0 if no positions are chosen.
+    ///   - listedCount: The largest number of positions of chosen blocks, or of listed keys.
     @inline(__always)
     init(
       _ arena: inout Arena, keyLength: Int = 0, valueLength: Int, elementByteCount: Int = 2, chosenCount: Int = 0,
@@ -73,7 +74,7 @@ struct HeadAttention {
     }
   }
 
-  /// Where the rotated query of one head and token lies.
+  /// Returns the place of the rotated query of one head and token.
   ///
   /// - Parameter heads: The team's query heads of the group.
   @inline(__always)
@@ -82,17 +83,17 @@ struct HeadAttention {
     return Row(queries + index * cache.keyLength, count: cache.keyLength)
   }
 
-  /// The number of a query among the team's.
+  /// Returns the number of a query among all queries of the team.
   ///
-  /// - Parameter first: Its number among those of its group, counted as [token][query head].
+  /// - Parameter first: Its number within its group, counted as [token][query head].
   @inline(__always)
   func query(_ heads: Range<Int>, first: Int) -> Int {
     (heads.lowerBound - cache.heads.queries.lowerBound) * thread.step.count + first
   }
 
-  /// Calls `publish` with each output of the team's heads that this thread has computed.
+  /// Computes attention, and calls `publish` with each output of the team's heads that this thread has computed.
   ///
-  /// Blocks of queries are counted through heads and runs; each goes to the first thread that is free.
+  /// Blocks of queries are numbered across heads and runs. Each goes to the first free thread.
   @inline(__always)
   func run(_ publish: (_ output: Row, _ token: Int, _ head: Int) -> Void) {
     if let sections, sharesPositions(sections) { return run(sections, publish) }
@@ -112,15 +113,15 @@ struct HeadAttention {
     }
   }
 
-  /// Calls `body` with blocks of the step's queries, through heads of keys and runs; within a group they are counted as
+  /// Calls `body` with blocks of the step's queries, for each head of keys and each run. Queries of a group are counted as
   /// [token][query head].
   ///
-  /// - Parameter size: Queries of a block at most.
+  /// - Parameter size: The largest number of queries in a block.
   @inline(__always)
   func forEachBlock(
     most size: Int, _ body: (_ head: Int, _ heads: Range<Int>, _ run: SequenceRun, _ block: Range<Int>) -> Void
   ) {
-    // Tokens choose for themselves.
+    // Each token has chosen its own keys, so a block must not contain two tokens.
     let areApart = !choice.isAll
     for head in cache.heads.keys {
       let heads = cache.heads.queries(of: head)
@@ -138,9 +139,9 @@ struct HeadAttention {
     }
   }
 
-  /// One block of queries of one head of keys and values, counted as [token][query head].
+  /// Computes one block of queries of one head of keys and values. Queries are counted as [token][query head].
   ///
-  /// - Parameter section: The only positions that are attended to; the outputs then go to `sections`.
+  /// - Parameter section: The only positions to attend to; the outputs then go to `sections`. Nil: all.
   func attend(_ head: Int, _ heads: Range<Int>, sequence: Int, _ block: Range<Int>, section: Section? = nil) {
     for (index, query) in block.enumerated() {
       let position = thread.step.positions[query / heads.count]
@@ -196,7 +197,7 @@ struct HeadAttention {
     for index in 0..<block.count { sections.sums[(first + index) * sections.count + section.index] = scratch.sums[index] }
   }
 
-  /// Has a call read copies of the positions that its token has chosen; not of a quantised cache.
+  /// Makes a call read copies of the positions that its token has chosen. A quantised cache is left as it is.
   private func attend(to positions: UnsafePointer<Int32>, count: Int, _ queryCount: Int, _ call: inout ck_attention) {
     if let keys = call.f32_keys, let values = call.f32_values {
       let copies = (

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How many heads one layer's attention has, and how long they are in the cache.
+/// The number of attention heads in one layer, and their lengths in the cache.
 struct Heads: Sendable, Equatable {
   var queryCount: Int
-  /// Heads of keys and values.
+  /// The number of heads of keys and values.
   var keyValueCount: Int
   var keyLength: Int
   var valueLength: Int
   /// Whether the cache keeps elements in single precision.
   var areSingle = false
-  /// Whether positions are copied out of the cache, which only those in half precision can be.
+  /// Whether positions are copied out of the cache, which is not possible if it is quantised.
   var areChosen = false
 
-  /// Query heads that share one head of keys and values.
+  /// The number of query heads that share one head of keys and values.
   var groupSize: Int { queryCount / keyValueCount }
 
-  /// Bytes of an element in the cache, unless that is quantised.
+  /// Bytes of an element in the cache, unless the cache is quantised.
   var elementByteCount: Int { areSingle ? 4 : 2 }
 
-  /// F16 numbers that one position takes in the cache; an element in single precision counts as two.
+  /// The number of F16 elements that one position takes in the cache; an element in single precision counts as two.
   var numbersPerPosition: Int { keyValueCount * (keyLength + valueLength) * elementByteCount / 2 }
 
-  /// Whether keys and values may be kept in 8 bits: whole blocks of 32, and not in single precision.
+  /// Whether keys and values may be kept in 8 bits: they must consist of whole blocks of 32, and not be kept in single precision.
   var allowsQuantisedCache: Bool { !areSingle && !areChosen && keyLength % 32 == 0 && valueLength % 32 == 0 }
 }
 
-/// Which query heads a team attends with, and which heads of keys and values it keeps for them.
+/// The query heads of one team, and the heads of keys and values that it keeps for them.
 ///
-/// Heads of keys and values are divided over the teams. Where there are fewer of them than teams, the query heads are divided,
-/// and each team keeps the keys and values that its queries read.
+/// Heads of keys and values are divided among the teams. If there are fewer of them than teams, the query heads are divided
+/// instead, and each team keeps the keys and values that its queries read.
 struct TeamHeads: Equatable {
   let queries: Range<Int>
   let keys: Range<Int>
@@ -47,7 +47,7 @@ struct TeamHeads: Equatable {
     }
   }
 
-  /// The team's query heads that read head `key`.
+  /// Returns the team's query heads that read head `key` of keys and values.
   @inline(__always)
   func queries(of key: Int) -> Range<Int> {
     let low = max(queries.lowerBound, key * groupSize)
@@ -57,12 +57,12 @@ struct TeamHeads: Equatable {
 
 /// Which of the positions before it a token sees.
 struct Window: Sendable, Equatable {
-  /// Positions, the token's own included; 0: all.
+  /// The number of positions, the token's own included; 0: all.
   var length = 0
-  /// Whether a token sees its chunk of `length` positions, from the chunk's beginning on.
+  /// Whether a token sees its own chunk of `length` positions, from the chunk's beginning, instead of the last `length`.
   var isChunk = false
 
-  /// The first position that the token at `position` sees.
+  /// Returns the first position that the token at `position` sees.
   @inline(__always)
   func first(for position: Int32) -> Int32 {
     if length == 0 { return 0 }

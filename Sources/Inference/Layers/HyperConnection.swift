@@ -6,26 +6,26 @@ import PackRuntime
 /// How a part reads several residual streams as one, and how its output joins them (DeepSeek V4): manifold-constrained
 /// hyper-connections (https://arxiv.org/abs/2512.24880).
 ///
-/// All weights of a token come from its normalised streams: how much of each stream the part reads, how much of the part's output each
-/// stream takes, and how the streams are mixed meanwhile, by a matrix whose rows and columns nearly sum to one.
+/// A token's weights are computed from its normalised streams. They say how much of each stream the part reads, how much of its
+/// output each stream takes, and how the streams are mixed with each other, by a matrix whose rows and columns nearly sum to 1.
 struct HyperConnection {
   let sizes: Configuration
-  /// From a stream to its share of the scores [stream][group of 16 scores][element][16].
+  /// The projection from each stream to its share of the scores, [stream][group of 16 scores][element][16].
   let matrix: Vector
-  /// What scores are multiplied by (those of reading, of writing, of mixing) and what is added to each.
+  /// The factors of scores (for reading, writing and mixing), and what is added to each score.
   let scale: Vector
   let base: Vector
-  /// Scores of a token: for the last norm, those of reading alone.
+  /// The number of scores of a token; for the last norm, only those for reading.
   let scoreCount: Int
 
-  /// What the metadata says.
+  /// The sizes of hyper-connections, from the metadata.
   struct Configuration: Sendable, Equatable {
     let streamCount: Int
     /// How often rows and columns of the mixing matrix are divided by their sums.
     let iterations: Int
     let epsilon: Float
 
-    /// Nil where there is one stream.
+    /// Reads the sizes; nil if there is one stream.
     init?(_ reader: MetadataReader, _ architecture: Architecture, embeddingLength: Int) throws(ModelError) {
       let key = Architecture.OptionalKey.streams
       guard architecture.keys.contains(key) else { return nil }
@@ -39,13 +39,13 @@ struct HyperConnection {
       }
     }
 
-    /// A token's weights: of reading, of writing, of mixing [source][target].
+    /// The number of a token's weights: for reading, writing, and mixing [source][target].
     var weightCount: Int { (2 + streamCount) * streamCount }
   }
 
-  /// The connection of one part, or of the last norm; nil where the model has one stream.
+  /// Binds the connection of one part, or of the last norm; nil if the model has one stream.
   ///
-  /// - Parameter name: Of the tensors, before `_fn`, `_base` and `_scale`.
+  /// - Parameter name: What the tensors' names begin with, before `_fn`, `_base` and `_scale`.
   init?(
     _ name: String, isLast: Bool = false, _ model: ModelConfiguration, _ binder: inout WeightBinder
   ) throws(ModelError) {
@@ -62,7 +62,8 @@ struct HyperConnection {
 }
 
 extension PassThread {
-  /// Computes what this thread's tokens need to read and to write their streams. In small steps the team's threads share the products.
+  /// Computes the weights with which this thread's tokens read and write their streams. In small steps the team's threads share the
+  /// products.
   func connect(_ connection: HyperConnection) {
     guard let matrix = vector(connection.matrix) else { return }
     let (groups, length) = (connection.groupCount, pass.sizes.embedding)
@@ -85,7 +86,7 @@ extension PassThread {
     for token in tokens { weigh(token, connection) }
   }
 
-  /// A token's weights, from its streams' scores.
+  /// Computes a token's weights from the scores of its streams.
   private func weigh(_ token: Int, _ connection: HyperConnection) {
     guard let scale = vector(connection.scale), let base = vector(connection.base) else { return }
     let (sizes, weights, scores) = (connection.sizes, connections[token], buffers.streamScores[token])
@@ -101,8 +102,9 @@ extension PassThread {
     balance(weights[(2 * count)...], sizes)
   }
 
-  /// Makes scores [source][target] a matrix whose rows and columns nearly sum to one: the softmax of each row, then by turns of columns
-  /// and rows (Sinkhorn and Knopp).
+  /// Makes scores [source][target] a matrix whose rows and columns nearly sum to 1.
+  ///
+  /// First comes the softmax of each row; then columns and rows are divided by their sums in turn (Sinkhorn and Knopp).
   private func balance(_ matrix: Row, _ sizes: HyperConnection.Configuration) {
     let (count, epsilon) = (sizes.streamCount, sizes.epsilon)
     func divide(_ place: (_ line: Int, _ index: Int) -> Int) {
@@ -130,7 +132,7 @@ extension PassThread {
     }
   }
 
-  /// One token's streams as a part reads them, in this thread's second row.
+  /// Returns one token's streams as a part reads them, in this thread's second row.
   @inline(__always)
   func combine(_ token: Int) -> Row {
     let (combined, weights) = (own.column2[..<pass.sizes.embedding], connections[token])
@@ -141,7 +143,7 @@ extension PassThread {
     return combined
   }
 
-  /// Mixes a token's streams, and adds a part's output to each.
+  /// Mixes a token's streams, and adds a part's output to each of them.
   func join(_ output: Row, scale: Float, token: Int) {
     let (count, length, weights) = (pass.sizes.streamCount, pass.sizes.embedding, connections[token])
     let joined = own.column2[..<(count * length)]

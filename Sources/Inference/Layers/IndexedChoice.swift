@@ -2,32 +2,32 @@
 
 import PackRuntime
 
-/// The choice of keys by an indexer's scores, for the tokens that see more than they may attend to.
+/// A choice of keys by an indexer's scores, for tokens that see more keys than they may attend to.
 ///
 /// A key's score for a token is the sum, over the indexer's heads, of weight · max(0, query · key).
 struct IndexedChoice {
   let thread: PassThread
-  /// Keys that are chosen.
+  /// The number of keys to choose.
   let count: Int
-  /// Elements of a query of one head, and of a key.
+  /// The length of a key, and of one head's query, in elements.
   let length: Int
   /// [token][head][length]
   let queries: Rows
   /// [token][head]
   let weights: Rows
   let keys: Indexer.Keys
-  /// Scores of small steps, which all threads of the team compute together [token][key].
+  /// The scores of small steps, which all threads of the team compute together, [token][key].
   let shared: Rows
-  /// This thread's, in larger ones.
+  /// The scores of this thread's token in larger steps.
   let own: Row
   /// Room for `BestPositions`.
   let counts: UnsafeMutablePointer<Int32>
 
-  /// Chooses for the step's tokens. In small steps, all threads of the team share the work of each token's scores.
+  /// Chooses keys for the step's tokens. In small steps, all threads of the team share the scoring of each token.
   ///
   /// - Parameters:
-  ///   - sees: The keys that a token would attend to without an indexer.
-  ///   - chosen: Where those go that a token attends to, ascending.
+  ///   - sees: Returns how many keys a token would attend to without an indexer.
+  ///   - chosen: Returns where the chosen keys of a token go, ascending.
   @inline(__always)
   func run(sees: (_ token: Int) -> Int, into chosen: (_ token: Int) -> UnsafeMutablePointer<Int32>) {
     let (tokens, best) = (thread.step.count, BestPositions(count: count, counts: counts))
@@ -47,10 +47,10 @@ struct IndexedChoice {
     }
   }
 
-  /// Groups of 16 keys.
+  /// Returns the number of groups of 16 keys, rounded up.
   private func groupCount(_ keys: Int) -> Int { (keys + 15) / 16 }
 
-  /// Scores of some groups of 16 keys.
+  /// Computes the scores of some groups of 16 keys.
   private func score(_ token: Int, _ groups: Range<Int>, into scores: Row) {
     guard !groups.isEmpty else { return }
     let start = keys.of(thread.step.sequence(of: token)) + groups.lowerBound * 16 * length

@@ -1,32 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// What chooses the positions that latent attention attends to, where there are more than it may (DeepSeek V3.2).
+/// The indexer that chooses positions when latent attention sees more of them than it may attend to (DeepSeek V3.2).
 ///
 /// A position's score for a token is the sum, over the indexer's heads, of weight · max(0, query · key). Queries come from the
-/// compressed query; the key is common to all heads, and the cache keeps it in single precision.
+/// compressed query. The key is common to all heads, and the cache keeps it in single precision.
 struct Indexer {
   let sizes: Configuration
   let query: Matrix
   let key: Matrix
   let keyNorm: Vector
   let keyBias: Vector
-  /// From the residual to the heads' weights.
+  /// The projection from the residual to the heads' weights.
   let weights: Matrix
 
-  /// What sets an architecture's indexers apart.
+  /// What differs between the indexers of different architectures.
   struct Traits: Sendable, Equatable {
     let pairing: RotaryPairing
-    /// Of the key's LayerNorm.
+    /// The epsilon of the key's LayerNorm.
     let epsilon: Float
-    /// In models of such a context or a longer one, some layers use the choice of the one before, where the file does not say which.
+    /// The shortest context with which some layers reuse the choice of the layer before, if the file does not say which layers do;
+    /// nil: none do.
     let sharingContextLength: Int?
   }
 
-  /// What the metadata says.
+  /// The sizes of an indexer, from the metadata.
   struct Configuration: Sendable, Equatable {
     let headCount: Int
     let length: Int
-    /// Positions that are attended to at most.
+    /// The largest number of positions that are attended to.
     let count: Int
     let traits: Traits
 
@@ -43,12 +44,12 @@ struct Indexer {
       }
     }
 
-    /// Whether a layer chooses for itself, and not as the one before.
+    /// Whether a layer chooses for itself instead of using the choice of the layer before.
     static func isOwn(_ reader: MetadataReader, _ architecture: Architecture, layer: Int) throws(ModelError) -> Bool {
       let flags = try reader.flags("attention.indexer.types")
       guard let context = architecture.indexer?.sharingContextLength else { return true }
       if let flags { return flags[layer] || layer == 0 }
-      // The first three, then every fourth one: as GLM 5.2 has it, the first files of which do not say so.
+      // The first three layers, then every fourth, as in GLM 5.2, whose first files do not say it.
       return try reader.requiredSize("context_length") < context || layer < 3 || layer % 4 == 2
     }
   }
@@ -71,14 +72,14 @@ struct Indexer {
   var readsQuants: Bool { key.readsQuants || weights.readsQuants }
   var readsFloats: Bool { key.readsFloats || weights.readsFloats }
 
-  /// One layer's keys on one team [sequence][position / 16][element][16 positions], of positions or of blocks of them.
+  /// One layer's keys on one team, of positions or of blocks, [sequence][key / 16][element][16 keys].
   struct Keys {
     private let start: UnsafeMutablePointer<Float>
     private let length: Int
     private let stride: Int
     private let ratio: Int
 
-    /// - Parameter ratio: Positions of a key.
+    /// - Parameter ratio: The number of positions that one key stands for.
     @inline(__always)
     init(_ arena: inout Arena, length: Int, _ state: StateSizes, ratio: Int = 1) {
       (self.length, self.ratio) = (length, ratio)
@@ -86,18 +87,18 @@ struct Indexer {
       start = arena.floats(state.sequences * stride)
     }
 
-    /// All of them.
+    /// The keys of all sequences, as one piece of state.
     var piece: StatePiece {
       StatePiece(
         start: start, sequenceStride: stride * MemoryLayout<Float>.stride,
         extent: .positions(unit: 16 * ratio, byteCount: 16 * length * MemoryLayout<Float>.stride))
     }
 
-    /// All of a sequence's, as `ck_table.index` reads them.
+    /// Returns all keys of a sequence, as `ck_table.index` reads them.
     @inline(__always)
     func of(_ sequence: Int) -> UnsafeMutablePointer<Float> { start + sequence * stride }
 
-    /// Keeps one position's key.
+    /// Stores the key of one position (or block).
     @inline(__always)
     func store(_ key: Row, sequence: Int, position: Int) {
       let target = of(sequence) + position / 16 * 16 * length + position % 16
@@ -105,7 +106,7 @@ struct Indexer {
     }
   }
 
-  /// What a team's threads keep from one barrier to the next.
+  /// What a team's threads share from one barrier to the next.
   struct Buffers {
     /// [token][head][length]
     let queries: Rows
@@ -113,7 +114,7 @@ struct Indexer {
     let keys: Rows
     /// [token][head]
     let weights: Rows
-    /// Of small steps, whose scores all threads compute together [token][position].
+    /// The scores of small steps, which all threads compute together, [token][position].
     let scores: Rows
 
     @inline(__always)
@@ -125,7 +126,7 @@ struct Indexer {
     }
   }
 
-  /// What a thread has for itself.
+  /// What each thread has for itself.
   struct Scratch {
     let scores: Row
     let counts: UnsafeMutablePointer<Int32>
@@ -141,7 +142,7 @@ struct Indexer {
 /// The positions that each of a step's tokens attends to, where it may not attend to all; shared by a team.
 struct ChosenPositions {
   private let start: UnsafeMutablePointer<Int32>
-  /// Positions of each token at most.
+  /// The largest number of positions of a token.
   let count: Int
 
   @inline(__always)
@@ -150,7 +151,7 @@ struct ChosenPositions {
     start = arena.integers(count == 0 ? 0 : sizes.batch * count)
   }
 
-  /// Those of one token, ascending.
+  /// The positions of one token, ascending.
   @inline(__always)
   subscript(token: Int) -> UnsafeMutablePointer<Int32> { start + token * count }
 }

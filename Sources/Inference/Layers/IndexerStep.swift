@@ -22,19 +22,19 @@ struct IndexerStep {
     self.rotary = rotary
   }
 
-  /// Units of rows of keys and weights.
+  /// The units of this team's rows of keys and weights.
   var unitCount: Int {
     indexer.key.unitCount(team: thread.worker.team) + indexer.weights.unitCount(team: thread.worker.team)
   }
 
-  /// Some units of keys and weights, from number `first` on.
+  /// Computes some units of keys and weights. The first of them has number `first` within the larger product.
   func project(_ part: Range<Int>, first: Int) {
     thread.project(indexer.key, first: first, part, thread.normed, into: buffers.keys)
     let second = first + indexer.key.unitCount(team: thread.worker.team)
     thread.project(indexer.weights, first: second, part, thread.normed, into: buffers.weights)
   }
 
-  /// The queries, from the compressed ones.
+  /// Computes the queries from the compressed queries.
   func expand(_ compressed: Columns) {
     let part = thread.part(of: indexer.query.unitCount(team: thread.worker.team))
     thread.project(indexer.query, first: 0, part, compressed, into: buffers.queries)
@@ -64,11 +64,11 @@ struct IndexerStep {
     }
   }
 
-  /// Positions that a token would attend to without an indexer.
+  /// Returns the number of positions that a token would attend to without an indexer.
   @inline(__always)
   private func sees(_ token: Int) -> Int { Int(thread.step.positions[token]) + 1 }
 
-  /// The choice for the step's tokens.
+  /// Chooses positions for the step's tokens.
   func choose() {
     let choice = IndexedChoice(
       thread: thread, count: sizes.count, length: sizes.length, queries: buffers.queries, weights: buffers.weights, keys: keys,

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How keys and values are kept.
+/// The number format of keys and values in the cache.
 public enum CacheType: String, Sendable, CaseIterable {
   /// Half precision.
   case f16
-  /// 8 bits each with a scale for 32: 53 % of the bytes, with a small error.
+  /// 8 bits per element and a scale for every 32: 53 % of the bytes of F16, with a small error.
   case q8_0
 }
 
 /// One layer's keys and values on one team, for each sequence and each head that the team keeps.
 ///
-/// Keys lie as `ck_attention` reads them, 16 positions interleaved; values row by row. It can be cut back to any position. Where some
-/// keys stand for blocks of positions, these follow all others.
+/// Keys are stored as `ck_attention` reads them, with 16 positions interleaved; values are stored row by row. The cache can be cut
+/// back to any position. Keys and values that stand for blocks of positions follow all others.
 struct KeyValueCache {
   let heads: TeamHeads
   let isQuantised: Bool
   let isSingle: Bool
-  /// Positions of a block that has a key and a value of its own; 0: none has.
+  /// The number of positions in a block that has its own key and value; 0: there are no blocks.
   private let blockRatio: Int
-  /// Where the first block's stand; positions stand before.
+  /// The index of the first block's key and value; those of positions come before it.
   let firstBlock: Int
-  /// Numbers of one position's key and value.
+  /// The length of one key and one value, in elements.
   let keyLength: Int
   let valueLength: Int
   private let keys: UnsafeMutablePointer<UInt8>
   private let values: UnsafeMutablePointer<UInt8>
-  /// Bytes of one position's key, and of its value.
+  /// Bytes of one key and of one value.
   private let keyByteCount: Int
   private let valueByteCount: Int
-  /// Bytes from one head's keys to the next one's, and the same for values.
+  /// Bytes from one head's keys to the next head's, and the same for values.
   private let keyHeadStride: Int
   private let valueHeadStride: Int
 
@@ -49,7 +49,7 @@ struct KeyValueCache {
     values = arena.take(count * valueHeadStride, of: UInt8.self)
   }
 
-  /// All positions of one head's keys.
+  /// Returns the address of all keys of one head.
   @inline(__always)
   func keys(sequence: Int, head: Int) -> UnsafeMutableRawPointer {
     UnsafeMutableRawPointer(keys + (sequence * heads.keys.count + head - heads.keys.lowerBound) * keyHeadStride)
@@ -61,9 +61,9 @@ struct KeyValueCache {
     return UnsafeMutableRawPointer(start + position * valueByteCount)
   }
 
-  /// Each head's keys, and each head's values.
+  /// The keys and the values of each head, as pieces of state.
   var pieces: [StatePiece] {
-    // A group of 16 positions lies together.
+    // 16 positions are stored together.
     let group = 16 * keyByteCount
     let (keyStride, valueStride) = (heads.keys.count * keyHeadStride, heads.keys.count * valueHeadStride)
     return heads.keys.flatMap { head in
@@ -84,7 +84,7 @@ struct KeyValueCache {
     }
   }
 
-  /// Keeps one position's key.
+  /// Stores the key of one position.
   @inline(__always)
   func store(_ kernels: Kernels, key: Row, sequence: Int, head: Int, position: Int) {
     assert(key.count == keyLength)
@@ -96,7 +96,7 @@ struct KeyValueCache {
     }
   }
 
-  /// Keeps one position's value.
+  /// Stores the value of one position.
   @inline(__always)
   func store(_ kernels: Kernels, value: Row, sequence: Int, head: Int, position: Int) {
     assert(value.count == valueLength)

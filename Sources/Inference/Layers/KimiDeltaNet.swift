@@ -2,30 +2,30 @@
 
 import PackRuntime
 
-/// Kimi Delta Attention (https://arxiv.org/abs/2510.26692): a delta net whose heads have keys of their own, each element of which
-/// forgets at its own pace.
+/// Kimi Delta Attention (https://arxiv.org/abs/2510.26692): a delta net in which every head has its own keys, and each element of a
+/// key decays at its own rate.
 struct KimiDeltaNet: RecurrentMixer {
   let configuration: Configuration
   let query: Matrix
   let key: Matrix
   let value: Matrix
-  /// From the residual to a short vector, and from there to how much each element of each head's keys forgets.
+  /// The projections from the residual to a short vector, and from it to how much each element of each head's keys forgets.
   let forget: (first: Matrix, second: Matrix)
-  /// How much each head corrects.
+  /// The projection to how much each head corrects.
   let correct: Matrix
   let gate: Gate
-  /// [tap][channel] of queries, keys and values.
+  /// The weights of the convolution of queries, keys and values, [tap][channel].
   let convolution: Vector
-  /// A number for each head that the forgetting is multiplied by, and one for each element that is added before.
+  /// For each head, the factor of its forgetting, and for each element, what is added to it before.
   let decay: Vector
   let decayBias: Vector
-  /// Of each head's output.
+  /// The norm of each head's output.
   let norm: Vector
   let output: Matrix
-  /// How the thread that has a head's output hands it on.
+  /// The form in which a thread publishes the output of a head.
   let outputForm: ActivationForm
 
-  /// What the logistic function of multiplies each head's output, element by element.
+  /// The projections whose logistic function multiplies each head's output, element by element.
   enum Gate {
     case direct(Matrix)
     /// By way of a short vector.
@@ -46,11 +46,11 @@ struct KimiDeltaNet: RecurrentMixer {
     }
   }
 
-  /// What the metadata says.
+  /// The sizes of Kimi Delta Attention, from the metadata.
   struct Configuration: Sendable, Equatable {
-    /// Each head is a group of its own.
+    /// The sizes; each head is its own group.
     let sizes: RecurrentSizes
-    /// The least logarithm of what stays of a state after a token; nil: there is none.
+    /// The lower bound of the logarithm of a state's decay factor; nil: there is none.
     let leastDecay: Float?
 
     init(_ reader: MetadataReader, layer: Int) throws(ModelError) {
@@ -107,20 +107,20 @@ struct KimiDeltaNet: RecurrentMixer {
 
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
 
-  /// What a team's threads keep from one barrier to the next.
+  /// What a team's threads share from one barrier to the next.
   struct Buffers {
-    /// Queries, keys and values [token][channel]; the outputs of the team's heads take the place of their values.
+    /// Queries, keys and values, [token][channel]. The outputs of the team's heads replace their values.
     let channels: Rows
     /// [token][head]
     let correct: Rows
     /// The short vectors [token][rank].
     let forgetRank: Columns
     let gateRank: Columns
-    /// What stays of each element [token][head][key length].
+    /// The decay factor of each element of a key, [token][head][key length].
     let decays: Rows
     /// [token][head][value length]
     let gates: Rows
-    /// The output [token][head][value length].
+    /// The output, [token][head][value length].
     let attended: Columns
 
     @inline(__always)

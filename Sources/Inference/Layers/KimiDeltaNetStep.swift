@@ -42,7 +42,7 @@ struct KimiDeltaNetStep {
     thread.projectOutput(net.output, buffers.attended, handedOnAs: net.outputForm)
   }
 
-  /// What reads the residual, on every team.
+  /// Computes everything that reads the residual, for every team.
   private func project() {
     let (team, input) = (thread.worker.team, thread.normed)
     guard let forgetRank = buffers.forgetRank.plain, let gateRank = buffers.gateRank.plain else { return }
@@ -62,7 +62,7 @@ struct KimiDeltaNetStep {
     }
   }
 
-  /// The convolution of the team's heads: their queries, keys and values.
+  /// Applies the convolution to the queries, keys and values of the team's heads.
   private func convolve() {
     let heads = rule.states.heads
     for unit in thread.part(of: 3 * heads.count) {
@@ -75,7 +75,7 @@ struct KimiDeltaNetStep {
     }
   }
 
-  /// What reads the short vectors, on every team.
+  /// Computes everything that reads the short vectors, for every team.
   private func expand() {
     let team = thread.worker.team
     let first = net.forget.second.unitCount(team: team)
@@ -84,7 +84,7 @@ struct KimiDeltaNetStep {
     if let gate = net.gate.second { thread.project(gate, first: first, part, buffers.gateRank, into: buffers.gates) }
   }
 
-  /// What stays of each element of the team's heads' states, in double precision and rounded once.
+  /// Computes the decay factors of the team's heads, in double precision and rounded once.
   private func findDecays() {
     guard let rates = thread.vector(net.decay), let biases = thread.vector(net.decayBias) else { return }
     let heads = rule.states.heads

@@ -4,29 +4,30 @@ import PackRuntime
 
 /// Multi-head latent attention (DeepSeek V2, https://arxiv.org/abs/2405.04434, section 2.1), in its absorbed form.
 ///
-/// The cache keeps one compressed vector and one rotated key per token, common to all heads. Each head's query is taken into the
-/// space of the compressed vectors (`keyExpand`), and its output out of it (`valueExpand`). As all heads' keys and values are made
-/// of them, rounding them would be an error common to all heads: the cache keeps them in single precision.
+/// For each token the cache keeps one compressed vector and one rotated key, common to all heads. `keyExpand` takes each head's
+/// query into the space of the compressed vectors, and `valueExpand` takes its output out of that space. Because the keys and
+/// values of all heads come from these vectors, rounding them would affect all heads alike: the cache keeps them in single
+/// precision.
 struct LatentAttention: MixerPart {
   let sizes: Configuration
-  /// From the residual, or from the compressed query, to all heads' queries.
+  /// The projections to the queries of all heads, directly from the residual or by way of a compressed query.
   let query: Query
-  /// To the compressed vector and the rotated part of the key.
+  /// The projection to the compressed vector and the rotated part of the key.
   let compress: Matrix
   let norm: Vector
-  /// For each head, from the plain part of its query to a query of the compressed vector.
+  /// For each head, the projection from the plain part of its query to the space of the compressed vectors.
   let keyExpand: Matrix
-  /// For each head, from the compressed vector to its value.
+  /// For each head, the projection from the compressed vector to its value.
   let valueExpand: Matrix
-  /// What the logistic function of multiplies the values, element by element; nil: nothing does.
+  /// The projection whose logistic function multiplies the values, element by element; nil: no gate.
   let gate: Matrix?
   let output: Matrix
-  /// Nil: the layer has none of its own.
+  /// The layer's own indexer; nil: it has none.
   let indexer: Indexer?
-  /// Which of the model's rotary embeddings; nil: none.
+  /// The index of its rotary embedding in the model's list; nil: no RoPE.
   let rotary: Int?
 
-  /// How queries come about.
+  /// How queries are computed.
   enum Query {
     case direct(Matrix)
     case compressed(Matrix, norm: Vector, expand: Matrix)
@@ -39,38 +40,38 @@ struct LatentAttention: MixerPart {
     }
   }
 
-  /// What the metadata says of one layer's attention.
+  /// The sizes and options of one layer's attention, from the metadata.
   struct Configuration: Sendable, Equatable {
     let headCount: Int
-    /// Elements of the compressed vector.
+    /// The length of the compressed vector, in elements.
     let rank: Int
-    /// Elements of a key that RoPE rotates (where there is RoPE), shared by all heads.
+    /// The number of elements of a key that RoPE rotates (if there is RoPE), shared by all heads.
     let rotaryLength: Int
-    /// Elements of a head's key that are expanded from the compressed vector.
+    /// The number of elements of a head's key that are expanded from the compressed vector.
     let plainLength: Int
-    /// Elements of a head's value.
+    /// The length of a head's value, in elements.
     let valueLength: Int
-    /// Elements of the compressed query; 0: queries are not compressed.
+    /// The length of the compressed query, in elements; 0: queries are not compressed.
     let queryRank: Int
     let rotary: RotaryConfiguration?
-    /// What scores are multiplied by.
+    /// The factor of scores.
     let scale: Float
     let temperature: Temperature?
-    /// What chooses positions; nil: nothing does.
+    /// The indexer that chooses positions; nil: there is none.
     let indexer: Indexer.Configuration?
-    /// Whether the layer chooses for itself, and not as the one before.
+    /// Whether the layer chooses positions for itself instead of using the choice of the layer before.
     let choosesItself: Bool
 
-    /// Elements of what the cache keeps of a token as its key.
+    /// The length of a key in the cache, in elements.
     var cachedLength: Int { rank + rotaryLength }
-    /// Elements of a head's query before absorption.
+    /// The length of a head's query before absorption, in elements.
     var queryLength: Int { plainLength + rotaryLength }
-    /// As the cache has them.
+    /// The heads as the cache stores them.
     var heads: Heads {
       Heads(queryCount: headCount, keyValueCount: 1, keyLength: cachedLength, valueLength: rank, areSingle: true)
     }
 
-    /// - Parameter chooses: Whether the layer attends to the positions that an indexer chooses, where the architecture has indexers.
+    /// - Parameter chooses: Whether the layer attends only to chosen positions, if the architecture has indexers.
     init(_ reader: MetadataReader, _ architecture: Architecture, layer: Int, chooses: Bool = true) throws(ModelError) {
       guard let count = try reader.size("attention.head_count", layer: layer) else {
         throw .missingKey(key: reader.key("attention.head_count"))
@@ -119,7 +120,7 @@ struct LatentAttention: MixerPart {
         throw .oldForm(
           name: whole, advice: "convert the model with a converter that writes attn_k_b and attn_v_b (since April 2025)")
       }
-      // The two halves of it follow.
+      // It is stored a second time, as attn_k_b and attn_v_b.
       binder.skip(whole)
     }
     compress = try binder.matrix("\(prefix)attn_kv_a_mqa", columns: length, rows: sizes.cachedLength)
@@ -143,7 +144,7 @@ struct LatentAttention: MixerPart {
       indexer = try Indexer(choice, model, queryRank: sizes.queryRank, prefix, &binder)
     } else {
       indexer = nil
-      // Some files have them in every layer.
+      // Some files have an indexer's tensors in every layer.
       let names = ["attn_q_b.weight", "attn_k.weight", "k_norm.weight", "k_norm.bias", "proj.weight"]
       if model.architecture.indexer != nil { for name in names { binder.skip("\(prefix)indexer.\(name)") } }
     }
@@ -171,26 +172,27 @@ struct LatentAttention: MixerPart {
     return cache + (indexer.map { [Indexer.Keys(&arena, length: $0.sizes.length, state).piece] } ?? [])
   }
 
-  /// What a team's threads keep from one barrier to the next.
+  /// What a team's threads share from one barrier to the next.
   struct Buffers {
-    /// All heads' queries [token][head][query length].
+    /// Queries of all heads, [token][head][query length].
     let queries: Rows
-    /// Compressed keys and values [token][cached length].
+    /// Compressed vectors and rotated keys, [token][cached length].
     let keys: Rows
-    /// Compressed queries [token][rank].
+    /// Compressed queries, [token][rank].
     let compressedQuery: Columns
-    /// Plain parts of queries [head][token][plain].
+    /// Plain parts of queries, [head][token][plain length].
     let plainQueries: Columns
-    /// Attention's output in the space of the compressed vectors [head][token][rank].
+    /// The output of attention in the space of the compressed vectors, [head][token][rank].
     let latentAttended: Columns
-    /// The output [token][head][value length].
+    /// The output, [token][head][value length].
     let attended: Columns
-    /// What gates it, before the logistic function.
+    /// The gates of the output before the logistic function, [token][head][value length].
     let gates: Rows
     let indexer: Indexer.Buffers?
     let sections: HeadAttention.Sections
-    /// Queries as `HeadAttention` reads them. Written after the barrier that follows the first products, read before the one in
-    /// front of the output.
+    /// Absorbed and rotated queries, in the order in which `HeadAttention` reads them.
+    ///
+    /// Written after the barrier that follows the first products, and read before the barrier that precedes the output projection.
     let rotated: UnsafeMutablePointer<Float>
 
     @inline(__always)
@@ -210,10 +212,10 @@ struct LatentAttention: MixerPart {
     }
   }
 
-  /// What a thread has for itself.
+  /// What each thread has for itself.
   struct Scratch {
     let core: HeadAttention.Scratch
-    /// A tile of absorbed queries [token][row of the tile].
+    /// A tile of absorbed queries, [token][row of the tile].
     let tile: Rows
     let indexer: Indexer.Scratch?
 

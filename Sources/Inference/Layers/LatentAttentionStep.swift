@@ -42,7 +42,7 @@ struct LatentAttentionStep {
     if case .compressed(_, let norm, let expand) = attention.query { expandQueries(norm, expand) }
     store()
     thread.worker.barrier()
-    // The keys of the step's tokens are there, and their queries.
+    // From here on, every team has the step's index keys and queries.
     indexer?.store()
     indexer?.rotateQueries()
     splitQueries()
@@ -59,7 +59,7 @@ struct LatentAttentionStep {
     thread.projectOutput(attention.output, buffers.attended)
   }
 
-  /// The compressed query (or, where queries are not compressed, the queries) and the compressed keys and values.
+  /// Computes compressed queries (or queries, if they are not compressed), compressed vectors, gates, and what the indexer needs.
   private func compress() {
     let units = attention.query.first.unitCount(team: thread.worker.team)
     let own = units + attention.compress.unitCount(team: thread.worker.team)
@@ -88,7 +88,7 @@ struct LatentAttentionStep {
     indexer?.expand(columns)
   }
 
-  /// Each team keeps all compressed vectors, as all its heads read them.
+  /// Stores the tokens' compressed vectors. Each team stores all of them, because all heads read them.
   private func store() {
     let (kernels, cache) = (thread.kernels, core.cache)
     guard !cache.heads.keys.isEmpty else { return }
@@ -102,12 +102,12 @@ struct LatentAttentionStep {
       key[rank..<length].copy(row[rank...])
       if let rotary = attention.rotary { thread.rotate(key[rank..<length], rotary, token: token) }
       cache.store(kernels, key: key, sequence: sequence, head: head, position: position)
-      // A value is the compressed part alone.
+      // A value is only the compressed part.
       cache.store(kernels, value: key[..<rank], sequence: sequence, head: head, position: position)
     }
   }
 
-  /// Gathers the plain parts of all heads' queries, and rotates the other parts of the team's own heads' into place.
+  /// Gathers the plain parts of all heads' queries, and rotates the other parts of the team's heads' queries into place.
   private func splitQueries() {
     let (step, queries) = (thread.step, core.cache.heads.queries)
     for item in thread.part(of: step.count * sizes.headCount) {
@@ -125,7 +125,7 @@ struct LatentAttentionStep {
     }
   }
 
-  /// Takes every head's query into the space of the compressed vectors; each team computes its rows of every head and hands them
+  /// Takes every head's query into the space of the compressed vectors. Each team computes its rows for every head and hands them
   /// to the head's team.
   private func absorb() {
     let (step, length, team) = (thread.step, sizes.cachedLength, thread.worker.team)
@@ -154,7 +154,7 @@ struct LatentAttentionStep {
       column: head * thread.step.count + token)
   }
 
-  /// Every head's output back from the compressed space to its values.
+  /// Takes every head's output from the compressed space back to its values.
   private func expandValues() {
     guard let attended = buffers.attended.plain else { return }
     let (step, matrix) = (thread.step, attention.valueExpand)
@@ -167,7 +167,7 @@ struct LatentAttentionStep {
     }
   }
 
-  /// Gates all values, on every team for itself.
+  /// Gates all values; each team does so for itself.
   private func applyGate() {
     for token in thread.part(of: thread.step.count) {
       let row = buffers.attended[token]

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// What lies between the residual and experts whose inputs and outputs are shorter than it (Nemotron 3 Super, Kimi K3).
+/// The projections between the residual and experts with shorter inputs and outputs (Nemotron 3 Super, Kimi K3).
 ///
 /// The router and the shared expert read the residual itself.
 struct LatentExperts {
-  /// Elements of the experts' inputs and outputs.
+  /// The length of the experts' inputs and outputs, in elements.
   let length: Int
-  /// From the residual to the experts.
+  /// The projection from the residual to the experts' inputs.
   let down: Matrix
-  /// Of the sum of the experts' outputs; none in Nemotron.
+  /// The norm of the sum of the experts' outputs; absent in Nemotron.
   let norm: Vector
-  /// From there back to the residual.
+  /// The projection from the sum of the experts' outputs to the residual.
   let up: Matrix
 
   init(length: Int, _ model: ModelConfiguration, _ prefix: String, _ binder: inout WeightBinder) throws(ModelError) {
@@ -22,7 +22,7 @@ struct LatentExperts {
     guard !down.bias.isPresent, !up.bias.isPresent else { throw .unusedTensor(name: "\(name)_down.bias, or that of up,") }
   }
 
-  /// The length that the file names; nil where experts read the residual.
+  /// Returns the length that the file names; nil if experts read the residual.
   static func length(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) -> Int? {
     for key in [Architecture.OptionalKey.expertLatent, .mixtureLatent] where architecture.keys.contains(key) {
       if let length = try reader.size(key.rawValue), length > 0 { return length }

@@ -1,41 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// One layer: what it mixes tokens with, then a network, each (in most models) after a norm and added to the residual; in some
-/// models one of the two.
+/// One layer: a mixer, then a network. In most models each comes after a norm and is added to the residual; in some models a layer
+/// has only one of the two.
 ///
-/// Plain data, read by all threads.
+/// Layers are plain data that all threads read.
 struct Layer {
-  /// What the mixer reads; nil: the residual.
+  /// The mixture of residuals that the mixer reads; nil: it reads the residual.
   let mixerMixture: ResidualAttention?
-  /// How the mixer reads several residuals and writes them; nil: there is one.
+  /// How the mixer reads and writes several residual streams; nil: there is one stream.
   let mixerConnection: HyperConnection?
-  /// Whether the residual is put away once the mixer has read it.
+  /// Whether the residual is saved once the mixer has read it, and starts again from zero.
   let putsResidualAway: Bool
   let mixerNorm: Norm
-  /// Nil: the layer is a network.
+  /// Nil: the layer is only a network.
   let mixer: Mixer?
-  /// Whether some product of what the mixer reads (and the network, where it reads the same) reads it quantised.
+  /// Whether some product reads the mixer's input quantised. The network counts, too, if it reads the same input.
   let mixerInputIsQuantised: Bool
-  /// Added to the mixer's output.
+  /// The bias of the mixer's output.
   let mixerOutputBias: Vector
-  /// Norm of the mixer's output before it is added to the residual; none in most models.
+  /// The norm of the mixer's output before it is added to the residual; absent in most models.
   let mixerOutputNorm: Vector
-  /// Nil: the network reads what the mixer reads.
+  /// The norm before the network; nil: the network reads what the mixer reads.
   let networkNorm: Norm?
-  /// What the network reads; nil: the residual.
+  /// The mixture of residuals that the network reads; nil: it reads the residual.
   let networkMixture: ResidualAttention?
   let networkConnection: HyperConnection?
-  /// Nil: the layer is a mixer.
+  /// Nil: the layer is only a mixer.
   let network: Network?
   let networkInputIsQuantised: Bool
   let networkOutputBias: Vector
   let networkOutputNorm: Vector
-  /// What the outputs are multiplied by.
+  /// The factors of the outputs when they are added to the residual.
   let mixerScale: Float
   let networkScale: Float
-  /// Nil: the layer has no input of its own.
+  /// What the layer does with its own input; nil: it has none.
   let input: LayerInput?
-  /// What the residual is multiplied by in the end.
+  /// The factor of the residual at the end of the layer.
   let residualScale: Float
 
   init(_ configuration: ModelConfiguration, _ index: Int, _ binder: inout WeightBinder) throws(ModelError) {
@@ -77,40 +77,40 @@ struct Layer {
   }
 }
 
-/// What is done to the residual before a mixer or a network reads it.
+/// The norm of the residual before a mixer or a network reads it.
 enum Norm {
-  /// Nothing.
+  /// No norm.
   case none
   /// RMSNorm.
   case meanSquare(Vector)
   /// LayerNorm: the mean is subtracted first.
   case variance(Vector)
 
-  /// The norm that the architecture has in front of its layers' parts.
+  /// Binds the norm that the architecture has before mixers and networks.
   init(_ name: String, _ model: ModelConfiguration, _ binder: inout WeightBinder) throws(ModelError) {
     self = model.architecture.normalisesInputs ? try Norm(always: name, model, &binder) : .none
   }
 
-  /// The architecture's kind of norm, as the one after the last layer.
+  /// Binds a norm of the architecture's kind even if mixers and networks have none, such as the one after the last layer.
   init(always name: String, _ model: ModelConfiguration, _ binder: inout WeightBinder) throws(ModelError) {
     let weights = try binder.vector(name, count: model.embeddingLength)
     self = model.architecture.subtractsMean ? .variance(weights) : .meanSquare(weights)
   }
 }
 
-/// A mixer or a network: what it needs of a step beyond the weights.
+/// A mixer or a network: what it needs for a step in addition to its weights.
 protocol LayerPart {
-  /// Whether some product of the normalised residual reads it quantised.
+  /// Whether some product reads the normalised residual quantised.
   var readsQuants: Bool { get }
-  /// Whether some product of the normalised residual reads it as it is.
+  /// Whether some product reads the normalised residual in floats.
   var readsFloats: Bool { get }
-  /// Added to the output before it is added to the residual.
+  /// The bias of the output.
   var outputBias: Vector { get }
-  /// Elements of the longest row that a thread needs room for.
+  /// The length of the longest row that a thread needs room for, in elements.
   var longestRow: Int { get }
-  /// Takes what a team's threads share while they run this part.
+  /// Takes the memory that a team's threads share while they run this part.
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes)
-  /// Takes what each thread has for itself while it runs this part.
+  /// Takes the memory that each thread has for itself while it runs this part.
   func takeScratch(_ arena: inout Arena, _ sizes: PassSizes)
 }
 
@@ -118,26 +118,26 @@ extension LayerPart {
   func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) {}
 }
 
-/// A part that mixes a token with those before it, of which it keeps something.
+/// A part that mixes a token with those before it, and keeps something of them.
 protocol MixerPart: LayerPart {
-  /// Whether what it keeps can be cut back.
+  /// Whether what the part keeps can be cut back.
   var history: History { get }
-  /// Takes what one team keeps of all sequences' tokens.
+  /// Takes the memory for what one team keeps of all sequences' tokens.
   ///
-  /// - Returns: All of it, piece by piece.
+  /// - Returns: All of it, as pieces of state.
   func takeState(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) -> [StatePiece]
 }
 
-/// What a mixer keeps of a sequence's tokens, and so how far back it can go.
+/// What a mixer keeps of a sequence's tokens, which decides how far back the sequence can be cut.
 enum History: Sendable, Equatable {
-  /// Something for each position: any number of them can be dropped from the end.
+  /// Something for each position: any number of tokens can be dropped from the end.
   case positions
-  /// A state that every token changes: back to where a copy of it was made, or to an empty sequence.
+  /// A state that every token changes: the sequence can only return to a copy of its state, or start again.
   case state
 
-  /// The last position, at most `position`, from which a sequence of `length` tokens can go on.
+  /// Returns the last position, at most `position`, from which a sequence of `length` tokens can go on.
   ///
-  /// - Parameter copies: The positions of which there are copies of states.
+  /// - Parameter copies: The positions at which states were copied.
   func restart(at position: Int, length: Int, copies: some Sequence<Int> = EmptyCollection()) -> Int {
     switch self {
     case .positions: min(position, length)
@@ -146,44 +146,44 @@ enum History: Sendable, Equatable {
   }
 }
 
-/// How much of how many sequences is kept, and how: the same for all layers.
+/// How many sequences are kept, how much of each, and in which form; the same for all layers.
 struct StateSizes {
   let cacheType: CacheType
-  /// Positions of each sequence: a multiple of 16.
+  /// The number of positions of each sequence: a multiple of 16.
   let positions: Int
   let sequences: Int
-  /// Tokens from one copy of a state to the next; 0: none are made on the way.
+  /// The number of tokens from one checkpoint (copy of a state) to the next; 0: no checkpoints.
   let checkpointInterval: Int
-  /// Copies kept on the way; the oldest makes room for the next.
+  /// The number of checkpoints that are kept; the oldest is overwritten by the next.
   let checkpointCount: Int
 
-  /// Copies kept of before tokens that may be taken back; the oldest makes room for the next.
+  /// The number of copies from before tentative tokens, which may be taken back; the oldest is overwritten by the next.
   let tentativeCount: Int
 
-  /// A sequence's states: the one as it is, the copies made on the way, one of before the last prompt, and those of before tokens that
-  /// may be taken back.
+  /// The number of a sequence's states: the current one, the checkpoints, the copy from before the last prompt, and those from
+  /// before tentative tokens.
   var stateCount: Int { checkpointCount + 2 + tentativeCount }
 
-  /// The copy that is made after the token at `position`; 0: none.
+  /// Returns the number of the copy that is made after the token at `position`; 0: none is made.
   @inline(__always)
   func copy(after position: Int32) -> Int {
     guard checkpointInterval > 0, (Int(position) + 1) % checkpointInterval == 0 else { return 0 }
     return copy(at: Int(position) + 1)
   }
 
-  /// The copy that belongs to a sequence of so many tokens, a multiple of the interval.
+  /// Returns the number of the checkpoint at `length` tokens, a multiple of the interval.
   @inline(__always)
   func copy(at length: Int) -> Int { 1 + length / checkpointInterval % checkpointCount }
 
-  /// The copy of before the last prompt.
+  /// The number of the copy from before the last prompt.
   var lastCopy: Int { checkpointCount + 1 }
 
-  /// The copy of before the token at `position`, which may be taken back; there must be such copies.
+  /// Returns the number of the copy from before the tentative token at `position`. `tentativeCount` must not be 0.
   @inline(__always)
   func copy(before position: Int32) -> Int { checkpointCount + 2 + Int(position) % tentativeCount }
 }
 
-/// What a layer mixes tokens with.
+/// The part of a layer that mixes a token with those before it.
 enum Mixer {
   case attention(Attention)
   case latent(LatentAttention)
@@ -193,7 +193,7 @@ enum Mixer {
   case kimiDelta(KimiDeltaNet)
   case compressed(CompressedAttention)
 
-  /// Its kind and sizes.
+  /// The kind and sizes of a mixer.
   enum Configuration: Sendable, Equatable {
     case attention(Attention.Configuration)
     case latent(LatentAttention.Configuration)
@@ -212,7 +212,7 @@ enum Mixer {
       }
     }
 
-    /// F16 numbers that one position takes in the cache.
+    /// The number of F16 elements that one position takes in the cache.
     var numbersPerPosition: Int {
       switch self {
       case .attention(let attention):
@@ -223,7 +223,7 @@ enum Mixer {
       }
     }
 
-    /// Elements of what a sequence has that does not grow with it.
+    /// The number of elements of a sequence's state, which does not grow with the sequence.
     var stateLength: Int {
       switch self {
       case .attention, .latent: 0
@@ -236,7 +236,7 @@ enum Mixer {
     }
   }
 
-  /// Nil where the layer has none.
+  /// Binds the layer's mixer; nil if it has none.
   init?(_ model: ModelConfiguration, _ layer: Int, _ prefix: String, _ binder: inout WeightBinder) throws(ModelError) {
     guard let mixer = model.layers[layer].mixer else { return nil }
     switch mixer {
@@ -250,13 +250,13 @@ enum Mixer {
     }
   }
 
-  /// Whether the step's activations are quantised in two parts for it.
+  /// Whether the mixer reads the step's activations also quantised in two parts.
   @inline(__always)
   var readsTwoParts: Bool {
     if case .attention(let attention) = self { attention.valuesReadTwoParts } else { false }
   }
 
-  /// Not for the step, where nothing may be existential.
+  /// The mixer as an existential. A step must not use it.
   var part: any MixerPart {
     switch self {
     case .attention(let attention): attention
@@ -276,17 +276,17 @@ enum Network {
   case experts(Mixture)
   case both(DenseBesideExperts)
 
-  /// Its kind and sizes.
+  /// The kind and sizes of a network.
   enum Configuration: Sendable, Equatable {
     case dense(GatedNetwork.Configuration)
     case experts(Mixture.Configuration)
-    /// Of experts where the layer has a router.
+    /// Experts if the layer has a router, otherwise a dense network.
     case either(GatedNetwork.Configuration, Mixture.Configuration)
-    /// Both, where the layer has a router.
+    /// A dense network, and experts beside it if the layer has a router.
     case both(GatedNetwork.Configuration, Mixture.Configuration)
   }
 
-  /// Nil where the layer has none.
+  /// Binds the layer's network; nil if it has none.
   init?(_ model: ModelConfiguration, _ layer: Int, _ prefix: String, _ binder: inout WeightBinder) throws(ModelError) {
     guard let network = model.layers[layer].network else { return nil }
     switch network {
@@ -302,7 +302,7 @@ enum Network {
     }
   }
 
-  /// Not for the step, where nothing may be existential.
+  /// The network as an existential. A step must not use it.
   var part: any LayerPart {
     switch self {
     case .dense(let network): network

@@ -2,17 +2,18 @@
 
 import PackRuntime
 
-/// A vector for each token and layer, of which all layers' are made before the first one (Gemma 3n and 4, the E models).
+/// The source of the layers' own inputs: a vector for each token and layer, all made before the first layer (Gemma 3n and 4, the E
+/// models).
 struct LayerInputSource {
   /// [token of the vocabulary][layer][width]
   let embedding: Matrix
-  /// From the token's embedding to all layers' vectors.
+  /// The projection from the token's embedding to the vectors of all layers.
   let projection: Matrix
   let norm: Vector
-  /// Elements of a layer's vector.
+  /// The length of one layer's vector, in elements.
   let width: Int
 
-  /// Nil where the model has none.
+  /// Binds the source; nil if the model has none.
   init?(_ configuration: ModelConfiguration, _ binder: inout WeightBinder) throws(ModelError) {
     width = configuration.layerInputLength
     guard width > 0 else { return nil }
@@ -26,19 +27,19 @@ struct LayerInputSource {
     norm = try binder.vector("per_layer_proj_norm.weight", count: width)
   }
 
-  /// Elements of all layers' vectors.
+  /// The length of all layers' vectors together, in elements.
   var length: Int { projection.rows }
 }
 
-/// What one layer does with its vector: the residual gates it, and the result joins the residual.
+/// What one layer does with its own input: the residual gates it, and the projected result is added to the residual.
 struct LayerInput: LayerPart {
-  /// From the residual to the gate.
+  /// The projection from the residual to the gate.
   let gate: Matrix
-  /// From the gated vector to the residual's length.
+  /// The projection from the gated vector to the residual's length.
   let projection: Matrix
-  /// Of the output.
+  /// The norm of the output.
   let norm: Vector
-  /// Where the layer's vector lies among those of all layers.
+  /// The elements of the layer's vector among those of all layers.
   let elements: Range<Int>
 
   init(_ model: ModelConfiguration, _ index: Int, _ prefix: String, _ binder: inout WeightBinder) throws(ModelError) {
@@ -57,7 +58,7 @@ struct LayerInput: LayerPart {
 
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = hidden(&room, sizes) }
 
-  /// The gated vectors [token][width].
+  /// Takes room for the gated vectors, [token][width].
   @inline(__always)
   func hidden(_ room: inout TeamRoom, _ sizes: PassSizes) -> Columns {
     room.parts.columns(sizes.batch, length: elements.count)
@@ -65,7 +66,7 @@ struct LayerInput: LayerPart {
 }
 
 extension PassThread {
-  /// Makes all layers' vectors of the step's tokens; they are there for the team after the next barrier.
+  /// Makes all layers' vectors of the step's tokens. The team may read them after the next barrier.
   func makeLayerInputs() {
     guard let source = pass.layerInputs else { return }
     normalize(.none, quantizing: source.projection.readsQuants)
@@ -88,7 +89,7 @@ extension PassThread {
     }
   }
 
-  /// Runs a layer's input, from the residual as it is to the output in `projected`.
+  /// Runs a layer's input, from the residual without a norm to the output in `projected`.
   func run(_ input: LayerInput) {
     var room = room
     let hidden = input.hidden(&room, pass.sizes)

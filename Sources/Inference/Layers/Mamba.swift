@@ -4,24 +4,24 @@ import PackRuntime
 
 /// A state space layer as in Mamba 2 (https://arxiv.org/abs/2405.21060).
 ///
-/// Each head keeps a matrix, which forgets a little with every token and adds the product of a key, common to a group of heads, and
-/// the head's value. The query, common to the group, reads it.
+/// Each head keeps a matrix. A token makes the matrix decay a little, adds the product of a key and the head's value to it, and
+/// reads it with a query. Key and query are common to a group of heads.
 struct Mamba: RecurrentMixer {
-  /// Its groups have a key and a query in common.
+  /// The sizes; heads of a group share a key and a query.
   let sizes: RecurrentSizes
-  /// To gates, values, keys, queries and steps.
+  /// The projection to gates, values, keys, queries and steps.
   let input: Matrix
-  /// [tap][channel] of values, keys and queries.
+  /// The weights of the convolution of values, keys and queries, [tap][channel].
   let convolution: Vector
   let convolutionBias: Vector
-  /// For each head, what its step is multiplied by, what is added to it, and how much of the value joins the output.
+  /// For each head: the rate of its decay, what is added to its step, and how much of the value is added to the output.
   let decay: Vector
   let stepBias: Vector
   let skip: Vector
-  /// Of each group's outputs.
+  /// The norm of each group's outputs.
   let norm: Vector
   let output: Matrix
-  /// How the thread that has a head's output hands it on: norms of groups come in between.
+  /// The form in which a thread publishes the output of a head: plain, because norms of groups follow.
   static let outputForm = ActivationForm(quantised: false, plain: true)
 
   init(
@@ -49,11 +49,11 @@ struct Mamba: RecurrentMixer {
 
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = Buffers(&room, self, sizes) }
 
-  /// What a team's threads keep from one barrier to the next.
+  /// What a team's threads share from one barrier to the next.
   struct Buffers {
-    /// Gates, values, keys, queries and steps [token][row].
+    /// Gates, values, keys, queries and steps, [token][row].
     let inputs: Rows
-    /// The output [token][head][value length].
+    /// The output, [token][head][value length].
     let mixed: Columns
 
     @inline(__always)

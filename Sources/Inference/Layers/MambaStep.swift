@@ -38,7 +38,7 @@ struct MambaStep {
     thread.projectOutput(mixer.output, buffers.mixed, handedOnAs: Mamba.outputForm)
   }
 
-  /// The convolution: the values of the team's heads, and all keys and queries.
+  /// Applies the convolution to the values of the team's heads, and to all keys and queries.
   private func convolve() {
     let own = states.heads.count
     for unit in thread.part(of: own + 2 * sizes.groupCount) {
@@ -57,7 +57,7 @@ struct MambaStep {
     }
   }
 
-  /// The recurrence of one head, whose outputs go to every team.
+  /// Runs the recurrence of one head, and hands its outputs to every team.
   private func recur(head: Int) {
     thread.forEachToken(states, head: head) { recur($0, head: head, $1) }
   }
@@ -85,16 +85,16 @@ struct MambaStep {
       gate, as: Mamba.outputForm, to: buffers.mixed, column: token, from: head * sizes.valueLength)
   }
 
-  /// How much of a head's state stays, and how much of the token's value joins it.
+  /// Returns how much of a head's state stays, and how much of the token's value is added to it.
   ///
-  /// In double precision, rounded once: the same float whatever the mathematics library.
+  /// Both are computed in double precision and rounded once: the same floats with every mathematics library.
   private func step(_ raw: Float, head: Int) -> (decay: Float, length: Float) {
     let length = Float(softplus(Double(raw + (thread.vector(mixer.stepBias)?[head] ?? 0))))
     let rate = thread.vector(mixer.decay).map { Double($0[head]) } ?? 0
     return (Float(exp(rate * Double(length))), length)
   }
 
-  /// Each group's outputs, on every team for itself.
+  /// Normalises each group's outputs; each team does so for itself.
   private func normalize() {
     guard let norm = thread.vector(mixer.norm) else { return }
     let length = sizes.valuesLength / sizes.groupCount

@@ -2,38 +2,39 @@
 
 import PackRuntime
 
-/// A mixture of experts, and the expert that all tokens share where there is one.
+/// A mixture of experts, and the expert that all tokens share if there is one.
 struct Mixture: LayerPart {
   let routing: Routing
   let router: Matrix
-  /// Where it is present, the router reads the residual normalised with these weights over √(its length), not what the experts read.
+  /// If present, the router does not read what the experts read, but the residual, normalised with these weights and divided by
+  /// √(its length).
   let routerNorm: Vector
-  /// Added to the experts' scores for choosing them, not for weighing them.
+  /// A bias of the experts' scores that is used for choosing experts, not for weighting them.
   let selectionBias: Vector
-  /// The experts of each token of the vocabulary [token][rank], whatever their scores; nil: scores choose.
+  /// The experts of each token of the vocabulary, [token][rank], whatever their scores; nil: experts are chosen by scores.
   let tokenExperts: UnsafePointer<Int32>?
   let experts: GatedNetwork
-  /// What lies between the residual and the experts; nil: nothing.
+  /// The projections between the residual and the experts; nil: experts read the residual.
   let latent: LatentExperts?
   let shared: GatedNetwork?
-  /// One number, whose logistic function the shared expert's output is multiplied by; nil: none.
+  /// The projection to one number, whose logistic function multiplies the shared expert's output; nil: no gate.
   let sharedGate: Matrix?
-  /// Whether an expert's weight is applied to its input, not to its output.
+  /// Whether an expert's weight is applied to its input instead of its output.
   let weighsInputs: Bool
 
-  /// What the metadata says of one layer's experts.
+  /// The sizes and options of one layer's experts, from the metadata.
   struct Configuration: Sendable, Equatable {
     let routing: Routing
-    /// Rows of an expert's gate and up projections; nil: as many as the tensors have.
+    /// The number of rows of an expert's gate and up projections; nil: as many as the tensors have.
     let hiddenLength: Int?
     let sharedCount: Int
-    /// Rows of the shared expert's; nil: those of an expert for each of `sharedCount`.
+    /// The same of the shared expert; nil: `sharedCount` times that of an expert.
     let sharedHiddenLength: Int?
     let activation: Activation
     let sharedActivation: Activation
-    /// Elements of the experts' inputs and outputs; nil: as many as the residual has.
+    /// The length of the experts' inputs and outputs; nil: that of the residual.
     let latentLength: Int?
-    /// Whether the token itself chooses.
+    /// Whether the experts follow from the token's id.
     let isChosenByToken: Bool
 
     init(_ reader: MetadataReader, _ architecture: Architecture, _ routing: Routing, layer: Int) throws(ModelError) {
@@ -77,7 +78,7 @@ struct Mixture: LayerPart {
     } else {
       tokenExperts = nil
     }
-    // What images would add to the scores.
+    // This bias is for images.
     if model.architecture.keys.contains(.hashLayers) { binder.skip("\(prefix)exp_probs_b_vl.bias") }
     guard let length = configuration.hiddenLength ?? Self.hiddenLength(prefix, binder) else {
       throw .missingTensor(name: "\(prefix)ffn_up_exps.weight")
@@ -100,7 +101,7 @@ struct Mixture: LayerPart {
       ? try binder.matrix("\(prefix)ffn_gate_inp_shexp", columns: model.embeddingLength, rows: 1) : nil
     guard sharedGate?.bias.isPresent != true else { throw .unusedTensor(name: "\(prefix)ffn_gate_inp_shexp.bias") }
     weighsInputs = model.architecture.weighsExpertInputs
-    // A team adds the rows of the one to those of the others.
+    // Each team adds its rows of one output to its rows of the other, so they must be divided in the same way.
     for team in 0..<binder.teamCount {
       let last = latent?.up ?? experts.down
       guard let shared, shared.down.rowRanges(of: team) != last.rowRanges(of: team) else { continue }
@@ -110,7 +111,7 @@ struct Mixture: LayerPart {
     }
   }
 
-  /// Rows of an expert's up projection, as its tensor has them.
+  /// Returns the number of rows of an expert's up projection, according to its tensor.
   private static func hiddenLength(_ prefix: String, _ binder: WeightBinder) -> Int? {
     binder.shape("\(prefix)ffn_up_exps.weight")?.rows ?? binder.shape("\(prefix)ffn_up.0.weight")?.rows
       ?? binder.shape("\(prefix)ffn_gate_up_exps.weight").map { $0.rows / 2 }
@@ -124,7 +125,7 @@ struct Mixture: LayerPart {
     !routerNorm.isPresent && router.readsFloats || latent?.down.readsFloats ?? experts.readsFloats || shared?.readsFloats ?? false
       || sharedGate?.readsFloats ?? false
   }
-  /// The experts' own biases are added to each one's output.
+  /// The bias of the shared expert. The experts' own biases are added to each expert's output.
   var outputBias: Vector { shared?.down.bias ?? .none }
   var longestRow: Int { max(experts.hiddenLength, shared?.hiddenLength ?? 0) }
 
@@ -132,7 +133,7 @@ struct Mixture: LayerPart {
 
   func takeScratch(_ arena: inout Arena, _ sizes: PassSizes) { _ = Scratch(&arena, self, sizes) }
 
-  /// [token][rank] of the chosen experts and their weights.
+  /// The chosen experts and their weights, [token][rank].
   struct Choices {
     let experts: UnsafeMutablePointer<Int32>
     let weights: Row
@@ -144,31 +145,32 @@ struct Mixture: LayerPart {
     }
   }
 
-  /// What the inputs of one expert's tokens are multiplied by.
+  /// The factors of the inputs of one expert's tokens.
   struct InputWeights {
     let choices: Choices
-    /// The expert's places among the sorted choices.
+    /// The expert's choices, by their place in the sorted order.
     let placed: UnsafePointer<Int32>
 
     @inline(__always)
     subscript(index: Int) -> Float { choices.weights[Int(placed[index])] }
   }
 
-  /// What a team's threads keep from one barrier to the next.
+  /// What a team's threads share from one barrier to the next.
   struct Buffers {
-    /// What the last projections read: the shared expert's [token], the others' [token's expert].
+    /// The inputs of the last projections: one column per token for the shared expert, one per token and chosen expert for the
+    /// others.
     let sharedHidden: GatedNetwork.Hidden?
     let hidden: GatedNetwork.Hidden
-    /// What the router reads, where it reads something of its own [token][embedding].
+    /// The router's own input, if it does not read what the experts read, [token][embedding].
     let routerInput: Columns
-    /// The experts' inputs and their outputs' sum, where these are shorter than the residual [token][length].
+    /// The experts' inputs, and the sum of their outputs, if these are shorter than the residual, [token][length].
     let latentInput: Columns
     let latentOutput: Columns
     /// The experts' scores [token][expert].
     let scores: Rows
-    /// The shared expert's gate before the logistic function [token][1].
+    /// The shared expert's gate before the logistic function, [token][1].
     let sharedGates: Rows
-    /// Of steps too large for every thread to choose for itself.
+    /// The choices of large steps; in small ones every thread chooses for itself.
     let choices: Choices
 
     @inline(__always)
@@ -186,18 +188,18 @@ struct Mixture: LayerPart {
     }
   }
 
-  /// What a thread has for itself.
+  /// What each thread has for itself.
   struct Scratch {
     let tile: GatedNetwork.Tile
     let routing: Routing.Scratch
-    /// Choices in the order of experts: the first place of each expert's, and of each place the token and the choice, which is
-    /// token · experts used + rank.
+    /// For each expert, its first place when choices are sorted by expert (`starts`); for each place, its token (`tokens`) and its
+    /// choice (`placed`), which is token · experts used + rank.
     let starts: UnsafeMutablePointer<Int32>
-    /// How many experts were chosen by some token, and which.
+    /// The number of experts that some token has chosen, followed by these experts.
     let active: UnsafeMutablePointer<Int32>
     let tokens: UnsafeMutablePointer<Int32>
     let placed: UnsafeMutablePointer<Int32>
-    /// Of small steps.
+    /// The choices of small steps.
     let choices: Choices
 
     @inline(__always)

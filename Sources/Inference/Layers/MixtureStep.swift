@@ -22,7 +22,7 @@ struct MixtureStep {
     scratch = Mixture.Scratch(&arena, mixture, thread.pass.sizes)
   }
 
-  /// Where this thread finds the choices.
+  /// The choices, either this thread's own or the team's.
   private var choices: Mixture.Choices { thread.keepsResidual ? scratch.choices : buffers.choices }
 
   func run() {
@@ -58,7 +58,7 @@ struct MixtureStep {
     thread.worker.barrier(after: .output)
   }
 
-  /// The residual as the router reads it.
+  /// Prepares the router's own input.
   private func prepareRouterInput() {
     let kernels = thread.kernels
     for token in thread.part(of: thread.step.count) {
@@ -83,7 +83,7 @@ struct MixtureStep {
     thread.quantizeHidden(experts, buffers.hidden, count: thread.step.count * routing.usedCount)
   }
 
-  /// What an expert's inputs are multiplied by, where they are.
+  /// Returns the factors of an expert's inputs; nil if weights are applied to outputs.
   private func inputWeights(_ places: Range<Int>) -> Mixture.InputWeights? {
     mixture.weighsInputs
       ? Mixture.InputWeights(choices: choices, placed: UnsafePointer(scratch.placed + places.lowerBound)) : nil
@@ -102,7 +102,7 @@ struct MixtureStep {
       thread.kernels, scratch.routing, ranks: choices.experts + first, weights: choices.weights[first..<first + routing.usedCount])
   }
 
-  /// Sorts the step's choices by expert, each expert's by token. Every thread does so for itself, with the same result.
+  /// Sorts the step's choices by expert, and those of an expert by token. Every thread does so for itself, with the same result.
   private func groupByExpert() {
     let (count, ranks, starts) = (thread.step.count * routing.usedCount, choices.experts, scratch.starts)
     starts.update(repeating: 0, count: routing.count + 1)
@@ -122,7 +122,7 @@ struct MixtureStep {
       scratch.placed[place] = Int32(index)
       starts[expert] += 1
     }
-    // Filling moved each start to the next expert's; move them back.
+    // Filling has moved each start to the next expert's start; this moves them back.
     for expert in stride(from: routing.count, to: 0, by: -1) { starts[expert] = starts[expert - 1] }
     starts[0] = 0
   }
@@ -136,24 +136,25 @@ struct MixtureStep {
     }
   }
 
-  /// Gate and up of all chosen experts. Their rows, weighted by how many tokens they see, are divided over the threads.
+  /// Computes gate, up and activation of all chosen experts. Rows are divided among the threads, weighted by the number of tokens
+  /// they are multiplied with.
   private func computeHidden() {
     let choices = thread.step.count * routing.usedCount
     let total = experts.hiddenUnitCount(team: thread.worker.team) * choices
-    // About a unit of rows of an expert that sees as many tokens as most do.
+    // About the work for one unit of rows of an expert with an average number of tokens.
     let item = max(1, choices / routing.count)
     thread.worker.forEachPart(of: (total + item - 1) / item, .experts) { part in
       computeHidden(part.lowerBound * item..<min(part.upperBound * item, total))
     }
   }
 
-  /// The same for a part of the rows of all experts: unit u of an expert's rows stands for as many items as the expert sees tokens.
+  /// Computes some items of that work. Each unit of an expert's rows counts as many items as the expert has tokens.
   private func computeHidden(_ part: Range<Int>) {
     let units = experts.hiddenUnitCount(team: thread.worker.team)
     let input = mixture.latent == nil ? thread.normed : buffers.latentInput
     forEachExpert { expert, places in
       let (before, count) = (units * places.lowerBound, places.count)
-      // Unit u begins at before + u · count; it belongs to the part into which that falls.
+      // Unit u begins at item before + u · count, and belongs to the part that contains this item.
       let low = min(units, max(0, part.lowerBound - before + count - 1) / count)
       let high = min(units, max(0, part.upperBound - before + count - 1) / count)
       guard low < high else { return }
@@ -175,8 +176,8 @@ struct MixtureStep {
     }
   }
 
-  /// The experts' last projections, weighted and summed in the order of their numbers; where their sum is the output, the shared
-  /// expert's after them.
+  /// Computes the experts' last projections, and adds them up, weighted, in the order of their numbers. If that sum is the output,
+  /// the shared expert's output is added after them.
   private func computeExperts(into output: Rows) {
     let units = experts.down.unitCount(team: thread.worker.team)
     thread.worker.forEachPart(of: units, .output, most: PassSizes.tileRows / 16) { part in
@@ -188,7 +189,7 @@ struct MixtureStep {
     }
   }
 
-  /// The sum of the experts' outputs as the last projection reads it, on every team for itself.
+  /// Normalises the sum of the experts' outputs for the last projection; each team does so for itself.
   private func normalizeLatent(_ latent: LatentExperts) {
     let kernels = thread.kernels
     for token in thread.part(of: thread.step.count) {
@@ -201,7 +202,7 @@ struct MixtureStep {
     thread.worker.teamBarrier()
   }
 
-  /// From the sum of the experts' outputs to the residual, and the shared expert's output.
+  /// Projects the sum of the experts' outputs to the residual, and adds the shared expert's output.
   private func computeOutput(_ up: Matrix) {
     let (team, output) = (thread.worker.team, thread.buffers.projected)
     thread.worker.forEachPart(of: up.unitCount(team: team), .output, most: PassSizes.tileRows / 16) { part in
@@ -231,7 +232,7 @@ struct MixtureStep {
     }
   }
 
-  /// Adds some rows of the shared expert's output, where there is one.
+  /// Adds some rows of the shared expert's output, if there is one.
   private func addShared(_ rows: Range<Int>) {
     guard let shared = mixture.shared, let hidden = buffers.sharedHidden else { return }
     let (count, tile) = (thread.step.count, scratch.tile.gate)

@@ -2,29 +2,29 @@
 
 import PackRuntime
 
-/// What stands around the layer that predicts the token after the next one (multi-token prediction, DeepSeek V3,
+/// The parts around the layer that predicts the token after the next one (multi-token prediction, DeepSeek V3,
 /// https://arxiv.org/abs/2412.19437, section 2.2).
 ///
-/// The layer reads the embedding of a token beside what the layers before it made of the token in front of that one, both normalised,
-/// and gives logits of what follows. What it makes of a token stands in for what those layers would, so that it can go on by itself;
-/// of several prediction layers in a file, the first predicts all tokens.
+/// For each token the layer reads two things, both normalised: the token's embedding, and the hidden state that the layers before
+/// it computed for the previous token. It gives the logits of the following token. Its own hidden states can replace those of the
+/// other layers, so that it can go on by itself. If a file has several prediction layers, the first one predicts all tokens.
 struct PredictionLayer: LayerPart {
-  /// Its number among the model's layers.
+  /// Its index among the model's layers.
   let index: Int
-  /// The model's, or the layer's own.
+  /// The layer's own embedding matrix, or the model's.
   let embedding: Matrix
   let embeddingNorm: Norm
   let hiddenNorm: Norm
-  /// From both, one after the other, to the residual.
+  /// The projection from the embedding followed by the hidden state to the residual.
   let input: Matrix
   let outputNorm: Norm
   let output: Matrix
-  /// Whether what became of a token is read as the output matrix reads it, and not as the residual.
+  /// Whether hidden states are read after the last norm, as the output matrix reads them, instead of as the residual.
   let readsNormalised: Bool
 
   /// - Parameters:
-  ///   - embedding: The model's, for a layer without its own.
-  ///   - output: The same.
+  ///   - embedding: The model's embedding matrix, for a layer that has none.
+  ///   - output: The model's output matrix, for a layer that has none.
   init(
     _ model: ModelConfiguration, embedding: Matrix, output: Matrix, _ binder: inout WeightBinder
   ) throws(ModelError) {
@@ -49,21 +49,21 @@ struct PredictionLayer: LayerPart {
 
   func takeRoom(_ room: inout TeamRoom, _ sizes: PassSizes) { _ = inputs(&room, sizes) }
 
-  /// Embeddings beside what became of the tokens in front [token][2 · embedding].
+  /// Takes room for embeddings followed by previous hidden states, [token][2 · embedding].
   @inline(__always)
   func inputs(_ room: inout TeamRoom, _ sizes: PassSizes) -> Columns { room.parts.columns(sizes.batch, length: input.columns) }
 }
 
 extension PassThread {
-  /// After the step's last layer and its logits: has the prediction layer read the step's tokens, so that it can go on from them.
+  /// Makes the prediction layer read the step's tokens, after the last layer and its logits, so that it can go on from them.
   ///
-  /// Its cache is all that is needed of them, so its network does not run.
+  /// Only its cache is needed for that, so its network does not run.
   func follow(_ prediction: PredictionLayer) {
     enter(prediction, keeping: pass.outputNorm)
     runMixer(pass.layers + prediction.index, prediction.index)
   }
 
-  /// Runs the prediction layer alone, from tokens that follow their sequences to logits of what comes after them.
+  /// Runs only the prediction layer, from tokens at the end of their sequences to the logits of what follows.
   func predict(_ prediction: PredictionLayer) {
     enter(prediction, keeping: nil)
     run(pass.layers + prediction.index, prediction.index)
@@ -71,14 +71,14 @@ extension PassThread {
     computeLogits(prediction.outputNorm, prediction.output)
   }
 
-  /// Makes the prediction layer's input the residual.
+  /// Replaces the residual by the prediction layer's input.
   ///
-  /// - Parameter norm: The last one of the layers that the step's tokens came through, where it is to be kept what they became; nil: they
-  ///   have come through none.
+  /// - Parameter norm: The last norm of the layers that the step's tokens have gone through, if their hidden states are to be kept;
+  ///   nil: they have gone through none.
   private func enter(_ prediction: PredictionLayer, keeping norm: Norm?) {
     var room = room
     let (columns, length) = (prediction.inputs(&room, pass.sizes), pass.sizes.embedding)
-    // Of the first of a thread's tokens, the one in front is another thread's.
+    // The token before a thread's first token may belong to another thread.
     if !keepsResidual { worker.teamBarrier() }
     for token in part(of: step.count) {
       let (column, row) = (columns[token], own.column[..<length])
@@ -97,7 +97,7 @@ extension PassThread {
     for token in tokens { residual[token].copy(buffers.projected[token]) }
   }
 
-  /// What became of the token in front of one of the step's; nil where it is not known.
+  /// Returns the hidden state of the token before one of the step's tokens; nil if it is not known.
   private func hidden(before token: Int, _ prediction: PredictionLayer, _ norm: Norm?) -> Row? {
     let run = step.run(of: token)
     guard token > run.begin else {
@@ -110,19 +110,19 @@ extension PassThread {
     return row
   }
 
-  /// Where it is kept what became of a token.
+  /// Returns the row for the hidden state of a sequence's token at `position`.
   @inline(__always)
   private func hidden(_ sequence: Int, position: Int) -> Row {
     buffers.hidden[sequence * PassSizes.hiddenRows + position % PassSizes.hiddenRows]
   }
 
-  /// Whether a token is among the last ones of its run that there is room for.
+  /// Whether a token is among the last ones of its run, whose hidden states there is room for.
   private func isKept(_ token: Int) -> Bool {
     let run = step.run(of: token)
     return token >= run.begin + run.count - PassSizes.hiddenRows
   }
 
-  /// Keeps what became of a token.
+  /// Keeps the hidden state of a token.
   private func keepHidden(_ token: Int, _ prediction: PredictionLayer, _ norm: Norm) {
     let row = hidden(step.sequence(of: token), position: Int(step.positions[token]))
     if prediction.readsNormalised { normalize(residual[token], norm, into: row) } else { row.copy(residual[token]) }

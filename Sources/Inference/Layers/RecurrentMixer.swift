@@ -5,9 +5,9 @@ import PackRuntime
 /// A mixer that keeps a matrix of keys and values for each head.
 protocol RecurrentMixer: MixerPart {
   var sizes: RecurrentSizes { get }
-  /// Columns of a head's state that lie together, one thread's work; they divide the length of its values.
+  /// The number of columns of a head's state that are stored together and handled by one thread. It divides the length of a value.
   var stateColumns: Int { get }
-  /// Back to the residual's length.
+  /// The projection back to the residual's length.
   var output: Matrix { get }
 }
 
@@ -20,7 +20,7 @@ extension RecurrentMixer {
     states(&arena, state, team: team, teamCount: teamCount).pieces
   }
 
-  /// What one team keeps of each sequence.
+  /// Takes the memory for what one team keeps of each sequence.
   @inline(__always)
   func states(_ arena: inout Arena, _ state: StateSizes, team: Int, teamCount: Int) -> RecurrentStates {
     RecurrentStates(&arena, sizes, columns: stateColumns, state, team: team, teamCount: teamCount)

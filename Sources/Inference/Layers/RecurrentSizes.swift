@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Sizes of a mixer that keeps a matrix of keys and values for each head, behind a short causal convolution: `ssm.*`.
+/// The sizes of a mixer that keeps a matrix of keys and values for each head, after a short causal convolution: the keys `ssm.*`.
 struct RecurrentSizes: Sendable, Equatable {
-  /// Heads, each with values and a state of its own.
+  /// The number of heads, each with its own values and state.
   let headCount: Int
-  /// Keys and queries, each common to a group of heads.
+  /// The number of groups of heads. A group has one key and one query.
   let groupCount: Int
-  /// Elements of a key.
+  /// The length of a key, in elements.
   let keyLength: Int
-  /// Elements of a head's value.
+  /// The length of a head's value, in elements.
   let valueLength: Int
-  /// Tokens that the convolution sees, the token's own included.
+  /// The number of tokens that the convolution sees, the token's own included.
   let taps: Int
 
   var keysLength: Int { groupCount * keyLength }
   var valuesLength: Int { headCount * valueLength }
-  /// What goes through the convolution: values, keys and queries.
+  /// The number of channels of the convolution: values, keys and queries.
   var channelCount: Int { 2 * keysLength + valuesLength }
-  /// Elements of a sequence's state.
+  /// The length of a sequence's state, in elements.
   var stateLength: Int { valuesLength * keyLength + (taps - 1) * channelCount }
 
+  /// Reads the sizes from the keys `ssm.*`.
+  ///
   /// - Parameter leastTaps: The fewest taps that the mixer can have.
   init(_ reader: MetadataReader, leastTaps: Int) throws(ModelError) {
     keyLength = try reader.requiredSize("ssm.state_size")
@@ -45,7 +47,7 @@ struct RecurrentSizes: Sendable, Equatable {
     }
   }
 
-  /// Heads with keys of their own, as long as their values.
+  /// Makes the sizes of a mixer in which every head has its own keys, as long as its values.
   init(_ reader: MetadataReader, headCount: Int, length: Int) throws(ModelError) {
     (self.headCount, groupCount, keyLength, valueLength) = (headCount, headCount, length, length)
     taps = try reader.requiredSize("ssm.conv_kernel")
@@ -56,27 +58,27 @@ struct RecurrentSizes: Sendable, Equatable {
     }
   }
 
-  /// The heads whose states a team keeps.
+  /// Returns the heads whose states a team keeps.
   @inline(__always)
   func heads(team: Int, teamCount: Int) -> Range<Int> { headCount * team / teamCount..<headCount * (team + 1) / teamCount }
 }
 
-/// What one team keeps of each sequence for such a mixer.
+/// What one team keeps of each sequence for a recurrent mixer.
 struct RecurrentStates {
   /// The heads whose states these are.
   let heads: Range<Int>
-  /// Every team has all channels.
+  /// The inputs of the convolution, of all channels on every team.
   let inputs: ConvolutionInputs
-  /// Tiles of each head's state.
+  /// The number of tiles in each head's state.
   let tileCount: Int
-  /// States of each sequence, copies included.
+  /// The number of states of each sequence, copies included.
   private let stateCount: Int
   /// Elements of a tile.
   private let length: Int
   /// [sequence][state][head][tile][key][column of the tile]
   private let states: UnsafeMutablePointer<Float>
 
-  /// - Parameter columns: Columns of a head's state that lie together; they divide `valueLength`.
+  /// - Parameter columns: The number of columns of a head's state that are stored together; it divides `valueLength`.
   @inline(__always)
   init(_ arena: inout Arena, _ sizes: RecurrentSizes, columns: Int, _ state: StateSizes, team: Int, teamCount: Int) {
     heads = sizes.heads(team: team, teamCount: teamCount)
@@ -87,15 +89,15 @@ struct RecurrentStates {
     states = arena.floats(state.sequences * stateCount * heads.count * tileCount * length)
   }
 
-  /// All inputs of the convolution, and all states.
+  /// The inputs of the convolution, and the states, as pieces of state.
   var pieces: [StatePiece] {
     let byteCount = heads.count * tileCount * length * MemoryLayout<Float>.stride
     return [inputs.piece, StatePiece(start: states, sequenceStride: stateCount * byteCount, extent: .state(byteCount: byteCount))]
   }
 
-  /// The state of one tile of a sequence's head.
+  /// Returns one tile of the state of a sequence's head.
   ///
-  /// - Parameter copy: 0 for the state as it is.
+  /// - Parameter copy: The number of a copy of the state; 0: the state itself.
   @inline(__always)
   func tile(_ tile: Int, of head: Int, sequence: Int, copy: Int = 0) -> Row {
     let place = ((sequence * stateCount + copy) * heads.count + head - heads.lowerBound) * tileCount + tile
@@ -104,7 +106,7 @@ struct RecurrentStates {
 }
 
 extension PassThread {
-  /// Goes through the tokens of each sequence, in order, with one tile of a head's state.
+  /// Calls `body` for each token of each sequence in order, with one tile of a head's state.
   @inline(__always)
   func forEachToken(_ states: RecurrentStates, head: Int, tile: Int = 0, _ body: (_ token: Int, _ state: Row) -> Void) {
     forEachToken(

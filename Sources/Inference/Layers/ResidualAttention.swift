@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A mixture that a part reads instead of the residual (Kimi K3): of the residual and of those that were put away before, weighed by
-/// the softmax of their scores.
+/// A mixture that a part reads instead of the residual (Kimi K3): the current residual and the saved ones, weighted by the softmax
+/// of their scores.
 ///
-/// After every so many layers the residual is put away, and the next one begins with the mixer's output alone.
+/// After every `residualPeriod` layers the residual is saved, and the next one begins with the mixer's output alone.
 struct ResidualAttention {
-  /// A residual's score is the sum of its normalised elements, times these.
+  /// The weights of scores: a residual's score is the dot product of its normalised elements with these.
   let scores: Vector
-  /// How many were put away before.
+  /// The number of residuals that were saved before this part.
   let count: Int
 
-  /// The mixture of one part, or of the last norm; nil where the model has none.
+  /// Binds the mixture of one part, or of the last norm; nil if the model has none.
   init?(
     _ name: String, count: Int, _ model: ModelConfiguration, _ binder: inout WeightBinder
   ) throws(ModelError) {
@@ -21,7 +21,7 @@ struct ResidualAttention {
 }
 
 extension PassThread {
-  /// One token's mixture, in this thread's second row.
+  /// Returns one token's mixture, in this thread's second row.
   @inline(__always)
   func mix(_ token: Int, _ attention: ResidualAttention) -> Row {
     let count = attention.count
@@ -38,13 +38,13 @@ extension PassThread {
     return mixed
   }
 
-  /// One of the residuals that were put away, or after them the one as it is.
+  /// Returns the saved residual `index`; if `index` is `count`, the current residual.
   @inline(__always)
   private func earlier(_ index: Int, of count: Int, _ token: Int) -> Row {
     index < count ? residuals[token * pass.sizes.residualCount + index] : residual[token]
   }
 
-  /// Puts the residual away as number `index`, and begins another one.
+  /// Saves the residual as number `index`, and starts a new one from zero.
   func putResidualAway(_ index: Int) {
     for token in tokens {
       residuals[token * pass.sizes.residualCount + index].copy(residual[token])

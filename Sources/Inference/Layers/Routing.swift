@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How a token's experts are chosen from the router's scores, and weighed.
+/// How a token's experts are chosen from the router's scores, and how they are weighted.
 struct Routing: Sendable, Equatable {
   let count: Int
   let usedCount: Int
   let gating: ExpertGating
-  /// Experts are chosen by their scores before the gate.
+  /// Whether experts are chosen by their scores before the gating function.
   let choosesBeforeGate: Bool
   let normalisesWeights: Bool
   let weightsScale: Float
-  /// Experts are chosen within the best of these groups; 1: no groups.
+  /// The number of groups of experts; experts are chosen within the best `usedGroupCount` of them. 1: no groups.
   let groupCount: Int
   let usedGroupCount: Int
 
-  /// Nil where the metadata counts no experts.
+  /// Reads the routing; nil if the metadata counts no experts.
   init?(_ reader: MetadataReader, _ architecture: Architecture) throws(ModelError) {
     guard let count = try reader.size("expert_count"), count > 0 else { return nil }
     let usedCount = try reader.requiredSize("expert_used_count")
@@ -44,7 +44,7 @@ struct Routing: Sendable, Equatable {
     }
   }
 
-  /// The gate of a file that names none.
+  /// Returns the gating function for a file that names none.
   private static func unnamedGating(_ reader: MetadataReader, _ architecture: Architecture) -> ExpertGating {
     guard let exception = architecture.gatingException,
       let layerCount = reader.metadata.integer(reader.key("block_count")), exception.layerCounts.contains(layerCount)
@@ -54,7 +54,7 @@ struct Routing: Sendable, Equatable {
     return vocabularySize == exception.vocabularySize ? exception.gating : architecture.gating
   }
 
-  /// What choosing one token's experts needs: a number for each expert, three times.
+  /// Room for choosing one token's experts: three rows with a number for each expert.
   struct Scratch {
     let probabilities: Row
     let selection: Row
@@ -68,15 +68,15 @@ struct Routing: Sendable, Equatable {
     }
   }
 
-  /// Chooses one token's experts by their scores and weighs them; equal scores go to the lower number.
+  /// Chooses one token's experts by their scores and weights them. Of equal scores, the lower number wins.
   ///
-  /// Whatever the scores, NaN and infinities included, the chosen ones are distinct.
+  /// The chosen experts are distinct whatever the scores, even if they are NaN or infinite.
   ///
   /// - Parameters:
   ///   - bias: Added to the scores.
-  ///   - selectionBias: Added to the scores after the gate, for choosing experts, not for weighing them.
-  ///   - ranks: The chosen ones, `usedCount` of them.
-  ///   - weights: Theirs.
+  ///   - selectionBias: Added to the scores after the gating function, only for choosing experts.
+  ///   - ranks: Receives the `usedCount` chosen experts, best first.
+  ///   - weights: Receives their weights.
   func choose(
     _ scores: Row, bias: Row?, selectionBias: Row?, _ kernels: Kernels, _ scratch: Scratch, ranks: UnsafeMutablePointer<Int32>,
     weights: Row
@@ -87,7 +87,7 @@ struct Routing: Sendable, Equatable {
     gate(probabilities, kernels)
     if !choosesBeforeGate { selection.copy(probabilities) }
     if let selectionBias { kernels.add(selection, selectionBias, into: selection) }
-    // Minus infinity marks those that cannot be chosen, so nothing else may be it.
+    // Minus infinity marks experts that cannot be chosen, so no score may be minus infinity.
     let limit = Float.greatestFiniteMagnitude
     for index in 0..<count where !(selection[index].magnitude <= limit) { selection[index] = selection[index] > 0 ? limit : -limit }
     if groupCount > 1 { keepBestGroups(scratch) }
@@ -96,7 +96,7 @@ struct Routing: Sendable, Equatable {
     weigh(weights, kernels)
   }
 
-  /// Weighs one token's experts, which something else has chosen.
+  /// Weights one token's experts that were chosen elsewhere, in `ranks`.
   func weigh(
     _ scores: Row, bias: Row?, _ kernels: Kernels, _ scratch: Scratch, ranks: UnsafeMutablePointer<Int32>, weights: Row
   ) {
@@ -121,7 +121,7 @@ struct Routing: Sendable, Equatable {
     if normalisesWeights {
       var sum: Float = 0
       for rank in 0..<usedCount { sum += weights[rank] }
-      // No smaller than the smallest normal F16, as the models were trained with.
+      // At least the smallest normal F16 number, as in the models' training.
       sum = max(sum, 6.103515625e-5)
       for rank in 0..<usedCount { weights[rank] /= sum }
     }
@@ -130,7 +130,7 @@ struct Routing: Sendable, Equatable {
     }
   }
 
-  /// Leaves only the experts of the groups whose two best scores add up to most.
+  /// Leaves only the experts of the best groups: those with the greatest sums of their two best scores.
   private func keepBestGroups(_ scratch: Scratch) {
     let size = count / groupCount
     let (selection, groups) = (scratch.selection, scratch.groups)
@@ -143,7 +143,8 @@ struct Routing: Sendable, Equatable {
       groups[group] = size > 1 ? first + second : first
     }
     for _ in 0..<groupCount - usedGroupCount {
-      // The worst of those left, which are not NaN; of equals the last, as the first ones are preferred.
+      // Finds the worst of the remaining groups (removed ones are NaN). Of equal groups the last is removed, because the first ones
+      // are preferred.
       var worst = 0
       for group in 0..<groupCount where groups[worst].isNaN || groups[group] <= groups[worst] { worst = group }
       groups[worst] = .nan
@@ -151,12 +152,12 @@ struct Routing: Sendable, Equatable {
     }
   }
 
-  /// The best of `values`, in order: one pass that keeps the best so far sorted.
+  /// Finds the indices of the best `values`, best first, in one pass that keeps the best so far sorted.
   private func rank(_ values: Row, into ranks: UnsafeMutablePointer<Int32>) {
     for index in 0..<count {
       let value = values[index]
       var place = min(index, usedCount)
-      // The last one is pushed out.
+      // The last one drops out.
       if place == usedCount {
         guard value > values[Int(ranks[usedCount - 1])] else { continue }
         place -= 1

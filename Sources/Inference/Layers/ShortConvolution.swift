@@ -2,27 +2,29 @@
 
 import PackRuntime
 
-/// A gated short convolution (LFM 2): of three projections of the residual, the product of the first and the third goes through a
-/// causal convolution of a few tokens, is multiplied by the second, and projected back.
+/// A gated short convolution (LFM 2).
+///
+/// The residual is projected to three vectors. The product of the first and the third goes through a causal convolution of a few
+/// tokens; its output is multiplied by the second and projected back.
 struct ShortConvolution: MixerPart {
   let sizes: Configuration
   let input: Matrix
-  /// [tap][channel]
+  /// The weights of the convolution, [tap][channel].
   let weights: Vector
   let output: Matrix
-  /// How the thread that has some channels hands them on.
+  /// The form in which a thread publishes some channels.
   let outputForm: ActivationForm
 
-  /// What the metadata says.
+  /// The sizes of a short convolution, from the metadata.
   struct Configuration: Sendable, Equatable {
     let channelCount: Int
-    /// Tokens that the convolution sees, the token's own included.
+    /// The number of tokens that the convolution sees, the token's own included.
     let taps: Int
 
-    /// Channels that one thread goes through at a time.
+    /// The number of channels that one thread handles at a time.
     static let blockLength = 32
     var blockCount: Int { (channelCount + Self.blockLength - 1) / Self.blockLength }
-    /// Elements of a sequence's state.
+    /// The length of a sequence's state, in elements.
     var stateLength: Int { (taps - 1) * channelCount }
 
     init(_ reader: MetadataReader, embeddingLength: Int) throws(ModelError) {
@@ -43,7 +45,7 @@ struct ShortConvolution: MixerPart {
     weights = try binder.transposed("\(prefix)shortconv.conv.weight", columns: sizes.taps, rows: length)
     output = try binder.matrix("\(prefix)shortconv.out_proj", columns: length, rows: length)
     guard !input.bias.isPresent else { throw .unusedTensor(name: "\(prefix)shortconv.in_proj.bias") }
-    // In blocks of 32 channels, of which the last is whole where all channels are.
+    // Channels are published in blocks of 32; the last block is whole if their number is a multiple of 32.
     outputForm = ActivationForm(partsOf: length, for: output)
   }
 
@@ -59,11 +61,11 @@ struct ShortConvolution: MixerPart {
     [ConvolutionInputs(&arena, channelCount: sizes.channelCount, taps: sizes.taps, state).piece]
   }
 
-  /// What a team's threads keep from one barrier to the next.
+  /// What a team's threads share from one barrier to the next.
   struct Buffers {
-    /// [token][projection][channel]
+    /// The outputs of the three projections, [token][projection][channel].
     let inputs: Rows
-    /// [token][channel]
+    /// The output, [token][channel].
     let mixed: Columns
 
     @inline(__always)
@@ -97,7 +99,7 @@ struct ShortConvolutionStep {
       thread.project(mixer.input, first: 0, part, thread.normed, into: buffers.inputs)
     }
     worker.barrier(after: .projections)
-    // Channels are divided over the teams, and each team's over its threads.
+    // Channels are divided among the teams, and those of a team among its threads.
     let blocks = mixer.sizes.blockCount
     let first = blocks * worker.team / worker.teamCount
     for block in thread.part(of: blocks * (worker.team + 1) / worker.teamCount - first) { convolve(first + block) }

@@ -4,13 +4,13 @@ import CKernels
 
 /// Hands out pieces of one zeroed allocation, each at a multiple of 64 bytes.
 ///
-/// The same code runs many times: to measure, and in each step to find the same pieces again. While measuring, `base` is any
-/// address at all, and what is taken must not be followed.
+/// The same code runs many times: once to measure how much memory it takes, and in each step to find the same pieces again. While
+/// measuring, `base` is not the address of real memory, so the pieces must not be read or written.
 struct Arena {
   private let base: UnsafeMutableRawPointer
   private(set) var used = 0
 
-  /// An arena in memory from `base` on, which must outlive what is taken from it.
+  /// Makes an arena in the memory from `base` on, which must outlive the pieces.
   @inline(__always)
   init(base: UnsafeMutableRawPointer) { self.base = base }
 
@@ -33,7 +33,7 @@ struct Arena {
   @inline(__always)
   mutating func rows(_ count: Int, length: Int) -> Rows { Rows(floats(count * length), count: count, length: length) }
 
-  /// `count` columns of `length` elements, quantised and, if `keepsPlain`, as they are.
+  /// Takes `count` columns of `length` elements, quantised and, if `keepsPlain`, also as floats.
   @inline(__always)
   mutating func columns(_ count: Int, length: Int, keepsPlain: Bool = true) -> Columns {
     let plain = keepsPlain ? rows(count, length: length) : nil
@@ -43,11 +43,11 @@ struct Arena {
     return Columns(plain: plain, q8: ck_q8(quants: quants, scales: scales, sums: sums), count: count, length: length)
   }
 
-  /// Where what is taken next begins.
+  /// An arena that begins where the next piece would.
   @inline(__always)
   var rest: Arena { Arena(base: base + ((used + 63) & ~63)) }
 
-  /// The bytes that `body` takes.
+  /// Returns the number of bytes that `body` takes, rounded up to a multiple of 64.
   static func measure(_ body: (inout Arena) -> Void) -> Int {
     withUnsafeTemporaryAllocation(byteCount: 64, alignment: 64) { scratch in
       guard let address = scratch.baseAddress else { return 0 }
@@ -60,12 +60,11 @@ struct Arena {
 
 /// Memory of one team that all parts of all layers use in turn.
 ///
-/// - Invariant: a barrier of all teams lies between the last read of one part and the first write of the next.
+/// - Invariant: A barrier of all teams lies between the last read of one part and the first write of the next.
 struct TeamRoom {
-  /// What a part keeps from one barrier to the next: a mixer's network starts after the barrier that follows the mixer's output,
-  /// and the next layer after its network's.
+  /// Holds what a part keeps from one barrier to the next. It is free again after the barrier that follows the part's output.
   var parts: Arena
-  /// Lies in one place with `projected`: written after the first barrier within a part, no longer read after the one in front of
-  /// its output.
+  /// Holds what a part writes after its first barrier and no longer reads after the barrier before its output. It shares its memory
+  /// with `projected`.
   var output: Arena
 }

@@ -2,48 +2,49 @@
 
 import PackRuntime
 
-/// The sizes that steps are made for: plain data.
+/// The sizes that a step's buffers are made for: plain data.
 struct PassSizes {
-  /// Tokens in one step at most.
+  /// The largest number of tokens in one step.
   let batch: Int
-  /// Positions of logits in one step at most.
+  /// The largest number of positions in one step whose logits can be asked for.
   let logitRows: Int
   let vocabulary: Int
   let embedding: Int
-  /// Whether some product reads the normalised residual as it is.
+  /// Whether some product reads the normalised residual in floats.
   let keepsNormed: Bool
-  /// Columns for each token of what a layer's first products read: 2 where some read activations of 16 bits.
+  /// The number of columns that a layer's first products read for each token: 2 if some read activations of 16 bits, otherwise 1.
   let columnsPerToken: Int
-  /// Elements of the longest row that a thread needs room for.
+  /// The length of the longest row that a thread needs room for, in elements.
   let longestRow: Int
   let rotaryCount: Int
-  /// Pairs of elements that RoPE turns, at most.
+  /// The largest number of pairs of elements that RoPE rotates.
   let rotaryPairs: Int
-  /// Positions that are attended to at most, where there is an indexer; 0: all.
+  /// The largest number of positions that an indexer of latent attention chooses; 0: there is no indexer.
   let chosenCount: Int
-  /// Positions of a sequence: a multiple of 16.
+  /// The number of positions of a sequence: a multiple of 16.
   let positions: Int
-  /// Whether some layer has two networks, one of whose outputs waits for the other's.
+  /// Whether some layer has two networks, so that the output of one must wait for that of the other.
   let keepsSideOutputs: Bool
-  /// Elements of all layers' inputs of a token; 0: there are none.
+  /// The length of all layers' own inputs of a token, in elements; 0: there are none.
   let layerInputLength: Int
-  /// Residuals that are put away on the way through the layers.
+  /// The number of residuals that are saved on the way through the layers.
   let residualCount: Int
-  /// Rows of what tokens became that are kept for the prediction layer, of all sequences; 0: there is no such layer.
+  /// The number of rows of hidden states that are kept for the prediction layer, for all sequences; 0: there is no such layer.
   let hiddenCount: Int
-  /// Residual streams.
+  /// The number of residual streams.
   let streamCount: Int
-  /// Weights that a token needs to read and write several streams, and scores that they come from; 0 where there is one stream.
+  /// The number of weights with which a token reads and writes several streams, and of scores that they come from; 0 if there is
+  /// one stream.
   let connectionLength: Int
   let streamScoreLength: Int
 
-  /// Steps of up to this many tokens keep the residual in every thread, which saves the barriers of sharing it.
+  /// Steps of up to this many tokens keep the residual in every thread, which saves the barriers that sharing it would need.
   static let tokensPerThread = 4
-  /// Rows of gate and up that a thread computes at a time.
+  /// The number of rows of gate and up that a thread computes at a time.
   static let tileRows = 128
-  /// The last tokens of a sequence of which it is kept what they became: those of a step that checks proposals, and as many more.
+  /// The number of a sequence's last tokens whose hidden states are kept: those of a step that checks proposals, and as many more.
   static let hiddenRows = 32
-  /// Queries that a thread attends with at a time.
+  /// The largest number of queries that a thread handles at a time.
   static let queryBlock = 32
 
   init(_ configuration: ModelConfiguration, _ weights: ModelWeights, _ limits: ModelLimits) {
@@ -72,29 +73,29 @@ struct PassSizes {
 
 /// What the threads of one team share in all layers.
 ///
-/// - Invariant: writers and readers of one buffer are separated by a barrier; within a phase, threads write disjoint parts.
+/// - Invariant: A barrier separates writers and readers of each buffer. Between barriers, threads write disjoint parts.
 struct TeamBuffers {
-  /// Residual streams [token][stream][embedding], when a step is too large to keep it in every thread.
+  /// Residual streams of steps too large to keep them in every thread, [token][stream][embedding].
   let residual: Rows
-  /// The normalised residual [token][embedding].
+  /// The normalised residual, [token][embedding].
   let normed: Columns
-  /// Cosines [embedding of the model · token][pair], and sines.
+  /// Cosines and sines, [rotary embedding · batch + token][pair].
   let cosines: Rows
   let sines: Rows
-  /// The output of the first of two networks, where the residual is shared [token][embedding].
+  /// The output of the first of two networks, if the residual is shared, [token][embedding].
   let sideOutputs: Rows
-  /// Where an indexer has chosen; the layers after it may use its choice.
+  /// The positions that an indexer has chosen. Later layers may use the same choice.
   let chosen: ChosenPositions
-  /// All layers' inputs [token][layer][width].
+  /// All layers' own inputs, [token][layer][width].
   let layerInputs: Rows
-  /// Residuals that were put away, where the residual is shared [token][number][embedding].
+  /// Saved residuals, if the residual is shared, [token][number][embedding].
   let residuals: Rows
-  /// What tokens need to read and write several streams, where the residual is shared, and scores that it comes from.
+  /// The weights with which tokens read and write several streams, if the residual is shared, and the scores they come from.
   let connections: Rows
   let streamScores: Rows
-  /// What the last tokens became, for the prediction layer [sequence · position modulo their number][embedding].
+  /// Hidden states of the last tokens, for the prediction layer, [sequence · hiddenRows + position mod hiddenRows][embedding].
   let hidden: Rows
-  /// Outputs of a part, before they are added to the residual [token][embedding].
+  /// Outputs of a part, before they are added to the residual, [token][embedding].
   let projected: Rows
 
   @inline(__always)
@@ -119,18 +120,18 @@ struct TeamBuffers {
 
 /// What one thread has for itself in all layers.
 struct ThreadBuffers {
-  /// Bytes that this thread wrote into other teams' memory so far.
+  /// The number of bytes that this thread has written to other teams' memory so far.
   let crossed: UnsafeMutablePointer<Int>
   /// Residual and normalised residual of small steps.
   let residual: Rows
   let normed: Columns
-  /// Room for one row of anything, twice.
+  /// Room for two rows of anything.
   let column: Row
   let column2: Row
-  /// Residuals of small steps that were put away, and what they are weighed by.
+  /// Saved residuals of small steps, and the weights of their mixture.
   let residuals: Rows
   let residualScores: Row
-  /// What tokens of small steps need to read and write several streams.
+  /// The weights with which tokens of small steps read and write several streams.
   let connections: Rows
 
   @inline(__always)
@@ -147,23 +148,25 @@ struct ThreadBuffers {
   }
 }
 
-/// What a model's pass keeps in memory in addition to the weights, and where.
+/// What a model keeps in memory in addition to its weights, and where.
 ///
-/// The same code measures it before any weight is read, and finds it when they are there: what was found to have room has room.
+/// The same code measures the memory before any weight is read, and later finds its pieces. So whatever was measured to fit does
+/// fit.
 struct PassLayout {
   let sizes: PassSizes
   let state: StateSizes
   let teams: TeamPlan
-  /// Tokens that a sequence may have.
+  /// The largest number of tokens in a sequence.
   let contextLength: Int
   private let weights: ModelWeights
-  /// Elements of all the model's vectors, of which each team has a copy.
+  /// The number of elements in all of the model's vectors, of which each team has a copy.
   let vectorLength: Int
-  /// Bytes of one team's buffers: those of all layers, then the outputs, then the parts'. The same for all teams.
+  /// Bytes of one team's buffers: those of all layers, followed by outputs at `outputOffset` and the parts' buffers at
+  /// `partsOffset`. They are the same for all teams.
   let outputOffset: Int
   let partsOffset: Int
   let teamByteCount: Int
-  /// Bytes of one thread's buffers: those of all layers, then the parts'.
+  /// Bytes of one thread's buffers: those of all layers, followed by the parts'.
   let threadByteCount: Int
 
   init(
@@ -179,7 +182,7 @@ struct PassLayout {
     state = StateSizes(
       cacheType: options.cacheType, positions: sizes.positions, sequences: options.sequenceCount,
       checkpointInterval: options.checkpointInterval,
-      // No more than a sequence comes by.
+      // No more than a sequence can fill.
       checkpointCount: options.checkpointInterval == 0
         ? 0 : max(1, min(options.checkpointCount, limits.contextLength / options.checkpointInterval)),
       tentativeCount: options.tentativeCount)
@@ -203,7 +206,7 @@ struct PassLayout {
     threadByteCount = Arena.measure { _ = ThreadBuffers(&$0, sizes) } + scratch
   }
 
-  /// Bytes by node, as they are allocated.
+  /// Bytes for each node, in whole pages, as they are allocated.
   var byteCounts: [Int: Int] {
     var counts: [Int: Int] = [:]
     for (index, team) in teams.teams.enumerated() {
@@ -213,18 +216,18 @@ struct PassLayout {
     return counts
   }
 
-  /// Bytes of what all threads read, with the logits or hidden states: on the first team's node.
+  /// Bytes of the tables that all threads read, and of logits or hidden states; they are on the first team's node.
   var tableByteCount: Int { Arena.measure { _ = tables(&$0) } }
 
-  /// Bytes of a team's buffers, its threads' and its copy of the vectors.
+  /// Returns the bytes of a team's buffers, of its threads' buffers, and of its copy of the vectors.
   func scratchByteCount(team: Int) -> Int {
     teamByteCount + teams.teams[team].cpus.count * threadByteCount + (vectorLength * 4 + 63) & ~63
   }
 
-  /// Bytes of what a team keeps of all sequences.
+  /// Returns the bytes of what a team keeps of all sequences.
   func stateByteCount(team: Int) -> Int { stateOffsets(team: team).last ?? 0 }
 
-  /// Where each layer's state begins among the team's, and where the last one ends.
+  /// Returns where each layer's state begins in the team's memory for states, followed by the end of the last one.
   func stateOffsets(team: Int) -> [Int] {
     weights.layers.reduce(into: [0]) { offsets, layer in
       let byteCount = Arena.measure { _ = layer.mixer?.part.takeState(&$0, state, team: team, teamCount: teams.teams.count) }
@@ -232,9 +235,9 @@ struct PassLayout {
     }
   }
 
-  /// What a team keeps of each sequence, in the layers' order.
+  /// Returns what a team keeps of each sequence, in the order of layers.
   ///
-  /// - Parameter bases: Where each layer's state begins.
+  /// - Parameter bases: The address of each layer's state.
   func statePieces(team: Int, bases: UnsafePointer<UnsafeMutableRawPointer>) -> [StatePiece] {
     weights.layers.enumerated().flatMap { index, layer in
       var arena = Arena(base: bases[index])
@@ -247,20 +250,20 @@ struct PassLayout {
   }
 }
 
-/// What all threads read: pointers into one allocation.
+/// The tables that all threads read: pointers into one allocation.
 struct PassTables {
   let layers: UnsafeMutablePointer<Layer>
   let rotations: UnsafeMutablePointer<Rotation>
-  /// [rotation][pair]
+  /// Angles at position 1, [rotary embedding][pair].
   let frequencies: UnsafeMutablePointer<Double>
-  /// Where each team's and each thread's buffers begin, and each team's vectors.
+  /// The addresses of each team's and each thread's buffers, and of each team's vectors.
   let teams: UnsafeMutablePointer<UnsafeMutableRawPointer>
   let threads: UnsafeMutablePointer<UnsafeMutableRawPointer>
   let vectors: UnsafeMutablePointer<UnsafeMutablePointer<Float>>
-  /// Where each layer's state begins [team][layer].
+  /// The address of each layer's state, [team][layer].
   let states: UnsafeMutablePointer<UnsafeMutableRawPointer>
   let step: Step
-  /// Logits and hidden states lie in the same place: a step has either.
+  /// Logits and hidden states share their memory: a step has one or the other.
   let logits: Rows
   let hidden: Rows
 

@@ -2,9 +2,9 @@
 
 import PackRuntime
 
-/// Owns what a `Pass` points at: tables for all, and each team's buffers and states in its node's memory.
+/// Owns what a `Pass` points at: tables for all threads, and each team's buffers and states in the memory of its node.
 ///
-/// - Invariant: pointers handed out are good as long as this lives. It keeps the mapped weights alive, too.
+/// - Invariant: Pointers that it hands out are valid as long as it lives. It also keeps the mapped weights alive.
 final class PassMemory {
   let step: Step
   let logits: Rows
@@ -24,7 +24,7 @@ final class PassMemory {
     source: MappedPack, table: WeightTable
   ) throws(ModelError) {
     let tableByteCount = layout.tableByteCount
-    // On the first team's node, where the logits are read.
+    // The tables are on the first team's node, where the logits are read.
     var memories = [try Piece(tableByteCount, team: 0, teams, source)]
     var arena = Arena(base: memories[0].memory.base)
     let tables = layout.tables(&arena)
@@ -61,7 +61,7 @@ final class PassMemory {
     }
   }
 
-  /// Makes room on a team's node, copies the vectors, and writes where everything lies into `tables`.
+  /// Allocates memory on a team's node, copies the vectors to it, and enters the addresses of its parts in `tables`.
   private static func memory(
     _ layout: PassLayout, team: Int, _ teams: Teams, _ source: MappedPack, _ tables: PassTables, vectors: [Float]
   ) throws(ModelError) -> Piece {
@@ -84,7 +84,7 @@ final class PassMemory {
     return piece
   }
 
-  /// Where the states and the buffers of each node are.
+  /// The pages of states and buffers on each node.
   var placements: [NodeMemoryPlacement] {
     var placements: [NodeMemoryPlacement] = []
     for piece in memories {
@@ -98,7 +98,7 @@ final class PassMemory {
     return placements
   }
 
-  /// Bytes that threads wrote for teams other than their own, and read from other teams' weights, so far.
+  /// Bytes that threads have written for other teams, and read from other teams' weights, so far.
   var crossedByteCount: Int {
     (0..<layout.teams.threadCount).reduce(0) { sum, thread in
       var arena = Arena(base: tables.threads[thread])
@@ -114,7 +114,7 @@ final class PassMemory {
     }
   }
 
-  /// A pass over all this, whose step is still empty.
+  /// Returns a pass over this memory, with an empty step.
   func pass(_ configuration: ModelConfiguration, _ weights: ModelWeights, _ kernels: Kernels) -> Pass {
     Pass(
       kernels: kernels, sizes: layout.sizes, state: layout.state, layers: UnsafePointer(tables.layers),

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A stretch of memory with something that a mixer keeps of one sequence after the other: for each position, or a state.
+/// A piece of memory in which a mixer keeps something of each sequence: for each position, or as a state.
 struct StatePiece {
-  /// What a sequence has there.
+  /// What a sequence has in the piece.
   enum Extent: Hashable {
-    /// `byteCount` bytes for each `unit` positions, from the first one on.
+    /// `byteCount` bytes for each `unit` positions, from the first position on.
     case positions(unit: Int, byteCount: Int)
     /// A state of `byteCount` bytes, followed by its copies.
     case state(byteCount: Int)
   }
 
-  /// The first sequence's.
+  /// The address of the first sequence's part.
   let start: UnsafeMutableRawPointer
-  /// Bytes from one sequence's to the next one's.
+  /// Bytes from one sequence's part to the next.
   let sequenceStride: Int
   let extent: Extent
 
@@ -24,7 +24,7 @@ struct StatePiece {
     (self.start, self.sequenceStride, self.extent) = (start, sequenceStride, extent)
   }
 
-  /// Bytes that `length` positions take, or each of a sequence's states.
+  /// Returns the bytes that `length` positions take, or the bytes of one state.
   func byteCount(length: Int) -> Int {
     switch extent {
     case .positions(let unit, let byteCount): (length + unit - 1) / unit * byteCount
@@ -32,7 +32,7 @@ struct StatePiece {
     }
   }
 
-  /// What a sequence has: its positions, or the copy of its state with that number; 0 is the state as it is.
+  /// Returns the address of a sequence's positions, or of copy number `copy` of its state; 0: the state itself.
   func address(sequence: Int, copy: Int) -> UnsafeMutableRawPointer {
     let start = start + sequence * sequenceStride
     guard case .state(let byteCount) = extent else { return start }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Where one sequence's states can go back to: which copies of them there are, and which one the next step begins with.
+/// The copies of one sequence's states: which positions it can return to, and which copy the next step restores.
 struct Checkpoints {
-  /// Tokens of the sequence when each copy was made; nil: there is none.
+  /// The length of the sequence when each copy was made, by its number; nil: there is no such copy.
   private var lengths: [Int?]
   private let sizes: StateSizes
   private let history: History
-  /// What the next step restores; 0: nothing.
+  /// The copy that the next step restores; 0: none.
   private var restored = 0
 
   init(_ sizes: StateSizes, _ history: History) {
@@ -14,14 +14,14 @@ struct Checkpoints {
     lengths = Array(repeating: nil, count: history == .state ? sizes.stateCount : 0)
   }
 
-  /// What `cut` would leave.
+  /// Returns the number of tokens that `cut` would leave.
   func restart(at position: Int, length: Int) -> Int {
     history.restart(at: position, length: length, copies: lengths.compactMap { $0 })
   }
 
   /// Cuts a sequence of `length` tokens back.
   ///
-  /// - Returns: The tokens that are left: `position`, or as many as the last copy before it has.
+  /// - Returns: The number of tokens left: `position`, or the length at the last copy before it.
   mutating func cut(at position: Int, length: Int) -> Int {
     let left = restart(at: position, length: length)
     guard history == .state, left < length else { return left }
@@ -30,8 +30,8 @@ struct Checkpoints {
     return left
   }
 
-  /// The states that a sequence of `length` tokens has: how many tokens each has seen, ascending, and the copy that it is in; 0 is the
-  /// state as it is.
+  /// Returns the states of a sequence of `length` tokens: how many tokens each has seen, ascending, and the number of its copy (0:
+  /// the state itself).
   func states(length: Int) -> [(length: Int, copy: Int)] {
     guard history == .state, length > 0 else { return [] }
     var states = [length: restored]
@@ -41,10 +41,10 @@ struct Checkpoints {
     return states.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
-  /// Begins an empty sequence with `length` tokens that another had.
+  /// Starts an empty sequence with `length` tokens that another sequence had.
   ///
-  /// - Parameter stateLengths: How many tokens each of the other's states has seen; one of them is `length`.
-  /// - Returns: The numbers of the states that are wanted, and the copies that they are to become.
+  /// - Parameter stateLengths: How many tokens each of the other sequence's states has seen; one of them must be `length`.
+  /// - Returns: The numbers of the states that are needed, and the numbers of the copies that they become.
   mutating func restore(_ stateLengths: [Int], length: Int) -> [(stored: Int, copy: Int)] {
     guard history == .state else { return [] }
     restored = 0
@@ -54,7 +54,7 @@ struct Checkpoints {
       if seen == length { states.append((stored, 0)) }
       guard sizes.checkpointInterval > 0, seen % sizes.checkpointInterval == 0 else { continue }
       let copy = sizes.copy(at: seen)
-      // The latest of those that have the same place.
+      // Of several states that belong in the same copy, the latest is kept.
       states.removeAll { $0.copy == copy }
       states.append((stored, copy))
       lengths[copy] = seen
@@ -62,12 +62,12 @@ struct Checkpoints {
     return states
   }
 
-  /// The run of a sequence's next tokens.
+  /// Returns the run of a sequence's next tokens, and notes the copies that it makes.
   ///
   /// - Parameters:
-  ///   - length: Tokens of the sequence so far.
-  ///   - saves: Whether a copy is made of the state before them.
-  ///   - tentative: How many of them, at the end, may be taken back.
+  ///   - length: The number of tokens of the sequence so far.
+  ///   - saves: Whether the state before the run is copied.
+  ///   - tentative: How many tokens at the end of the run may be taken back.
   mutating func run(
     of sequence: Int, begin: Int, count: Int, length: Int, saves: Bool = false, tentative: Int = 0
   ) -> SequenceRun {

@@ -4,50 +4,51 @@ import GGUF
 import PackFormat
 import PackRuntime
 
-/// A model ready to compute: its graph, its weights where they lie, and its sequences' keys and values.
+/// A model ready to compute: its graph, its mapped weights, and the keys and values of its sequences.
 ///
-/// Not to be used from several threads at once; it wakes the teams' threads itself.
+/// Only one thread at a time may use it. It wakes the teams' threads itself.
 public final class Model {
-  /// What the metadata says.
+  /// What the metadata says about the model.
   public let configuration: ModelConfiguration
-  /// Entries of the vocabulary, which is the length of a row of logits.
+  /// The number of tokens in the vocabulary, which is the length of a row of logits.
   public let vocabularySize: Int
-  /// Tokens that each sequence may have.
+  /// The largest number of tokens in each sequence.
   public let contextLength: Int
-  /// Tokens computed together at most.
+  /// The largest number of tokens computed together.
   public let batchSize: Int
-  /// Positions of one step whose logits can be asked for at most.
+  /// The largest number of positions in one step whose logits can be asked for.
   public let logitRows: Int
-  /// Sequences kept at the same time.
+  /// The number of sequences that are kept at the same time.
   public let sequenceCount: Int
-  /// Tokens at the end of a sequence that `truncate` takes back exactly, if they were appended as tentative.
+  /// The number of tokens at the end of a sequence that `truncate` can take back exactly, if they were appended as tentative.
   public let mostTentativeTokens: Int
-  /// Whether it can `predict`.
+  /// Whether the model has a prediction layer that `predict` can use.
   public var predicts: Bool { pass.prediction != nil }
   /// The name of the kernels' instruction set.
   public let kernelsName: String
 
   private var lengths: [Int]
-  /// The positions of which it is kept what their tokens became, for the prediction layer.
+  /// The positions of each sequence whose hidden states are kept for the prediction layer.
   private var hidden: [Range<Int>]
   var checkpoints: [Checkpoints]
   let teams: Teams
   /// What each team keeps of each sequence.
   let statePieces: [[StatePiece]]
-  /// How keys and values are kept, as it was asked for.
+  /// The requested format of keys and values.
   let cacheType: CacheType
-  /// States that a sequence has at most, copies included.
+  /// The largest number of states of a sequence, copies included.
   let mostStates: Int
   let history: History
   private let weights: ModelWeights
   private let memory: PassMemory
   private var pass: Pass
-  /// Where other processes see how far this model is; nil where nothing is shown.
+  /// The counter in which other processes see the model's progress; nil: none.
   package var counter: StepCounter?
 
-  /// Finds the weights of the model that `metadata` describes and makes room for its sequences.
+  /// Binds the weights of the model that `metadata` describes, and allocates memory for its sequences.
   ///
-  /// - Parameter replica: The team of `source` whose replica is read, by `teams` with one team; nil: `teams` are those of `source`.
+  /// - Parameter replica: The index of a team of `source`. Its replica is then read by `teams`, which must consist of one team.
+  ///   Nil: `teams` are those of `source`.
   public init(
     metadata: GGUFMetadata, weights source: MappedPack, replica: Int? = nil, teams: Teams, options: ModelOptions = ModelOptions()
   ) throws(ModelError) {
@@ -81,7 +82,7 @@ public final class Model {
     pass = memory.pass(configuration, weights, kernels)
   }
 
-  /// The kernels of the instruction set asked for.
+  /// Returns the kernels of the requested instruction set.
   private static func kernels(_ options: ModelOptions) throws(ModelError) -> Kernels {
     guard let kernels = Kernels(named: options.kernels) else {
       throw .unknownKernels(name: options.kernels ?? "auto", available: availableKernels)
@@ -89,9 +90,10 @@ public final class Model {
     return kernels
   }
 
-  /// Bytes by node that a model will take in addition to its weights, which need not be in memory yet: only `table`'s shapes are read.
+  /// Returns, for each node, the bytes that a model will take in addition to its weights. The weights need not be in memory yet:
+  /// only the shapes in `table` are read.
   ///
-  /// - Throws: What would keep the model from being made, as far as it shows without the weights.
+  /// - Throws: What would keep the model from being made, as far as that can be seen without the weights.
   package static func byteCounts(
     metadata: GGUFMetadata, table: WeightTable, teams: TeamPlan, options: ModelOptions
   ) throws(ModelError) -> [Int: Int] {
@@ -102,51 +104,53 @@ public final class Model {
     return PassLayout(configuration, weights, limits, options, teams: teams, vectorLength: binder.vectorLength).byteCounts
   }
 
-  /// Instruction sets whose kernels this processor runs, best first.
+  /// The instruction sets whose kernels this processor can run, best first.
   public static var availableKernels: [String] { Kernels.available }
 
-  /// Bytes of all sequences' keys and values, on all nodes.
+  /// Bytes of the keys, values and states of all sequences, on all nodes.
   public var cacheByteCount: Int { memory.stateByteCount }
 
   /// Bytes of activations and scratch, on all nodes.
   public var scratchByteCount: Int { memory.scratchByteCount }
 
-  /// Where the kernel says that each node's KV cache and activations are.
+  /// Where each node's KV cache and activations are, according to the kernel.
   public var placements: [NodeMemoryPlacement] { memory.placements }
 
-  /// Bytes of activations that went from one node to another so far, and of embedding rows read from another.
+  /// Bytes of activations that have gone from one node to another so far, and of embedding rows read from another node.
   public var crossedByteCount: Int { memory.crossedByteCount }
 
-  /// Tokens of a sequence so far.
+  /// Returns the number of tokens in a sequence.
   public func length(of sequence: Int) -> Int { lengths[sequence] }
 
-  /// Makes a sequence's tokens others than they were.
+  /// Sets the number of tokens in a sequence whose content has been replaced. Its hidden states are forgotten.
   func setLength(_ length: Int, of sequence: Int) { (lengths[sequence], hidden[sequence]) = (length, 0..<0) }
 
-  /// The tokens that `truncate` would leave.
+  /// Returns the number of tokens that `truncate` would leave.
   public func restart(_ sequence: Int, at length: Int) -> Int {
     checkpoints[sequence].restart(at: max(0, length), length: lengths[sequence])
   }
 
   /// Forgets a sequence's tokens from position `length` on.
   ///
-  /// - Returns: The tokens that are left. Fewer than `length` where a layer's state cannot be cut back so far: the caller appends
-  ///   those after them again.
+  /// - Returns: The number of tokens left. It is less than `length` if a layer's state cannot be cut back to there; the caller must
+  ///   then append the missing tokens again.
   @discardableResult
   public func truncate(_ sequence: Int, to length: Int) -> Int {
     lengths[sequence] = checkpoints[sequence].cut(at: max(0, length), length: lengths[sequence])
     return lengths[sequence]
   }
 
-  /// Appends `tokens` to a sequence, in steps of at most `batchSize`, and hands each wanted position's logits to `body`, in order.
+  /// Appends `tokens` to a sequence, in steps of at most `batchSize`, and hands the logits of each wanted position to `body`, in
+  /// order.
   ///
   /// - Parameters:
-  ///   - first: The first of `tokens` whose logits are wanted, with all after it; nil: the last one's only.
-  ///   - tentative: How many of `tokens`, at the end, may be taken back soon: `mostTentativeTokens` at most.
-  ///   - isInterrupted: Asked before each step. If it says so, the sequence is left as it was.
-  ///   - body: Called with the position and a row of `vocabularySize` logits, which is good until it returns.
+  ///   - first: The index of the first of `tokens` whose logits are wanted, together with those of all after it; nil: only those of
+  ///     the last.
+  ///   - tentative: The number of tokens at the end that may soon be taken back; at most `mostTentativeTokens`.
+  ///   - isInterrupted: Asked before each step. If it returns true, `append` stops, and the sequence is as it was before.
+  ///   - body: Called with the position and a row of `vocabularySize` logits, which is valid until `body` returns.
   /// - Returns: False if it was interrupted.
-  /// - Throws: `contextFull` before anything is computed, `tokenOutOfRange` in the same way.
+  /// - Throws: `contextFull` or `tokenOutOfRange`, both before anything is computed.
   @discardableResult
   public func append(
     _ tokens: [Int32], to sequence: Int = 0, logitsFrom first: Int? = nil, tentative: Int = 0,
@@ -163,11 +167,11 @@ public final class Model {
         return false
       }
       var count = min(batchSize, tokens.count - begin)
-      // No more wanted rows than there is room for.
+      // There must be room for the logits of all wanted positions.
       if begin + count - max(begin, firstWanted) > logitRows { count = max(begin, firstWanted) - begin + logitRows }
       let position = lengths[sequence]
       place(tokens[begin..<begin + count], at: position)
-      // Only an append of several steps can be interrupted between them.
+      // The states are saved only for an append of several steps: only between steps can it be interrupted.
       memory.step.runs[0] = checkpoints[sequence].run(
         of: sequence, begin: 0, count: count, length: position, saves: begin == 0 && count < tokens.count,
         tentative: max(0, min(count, begin + count + tentative - tokens.count)))
@@ -182,11 +186,12 @@ public final class Model {
     return true
   }
 
-  /// Appends `tokens` to a sequence, and hands each one's hidden state to `body`, in order: the residual after the last norm, which logits are
-  /// computed from. No logits are.
+  /// Appends `tokens` to a sequence, and hands the hidden state of each to `body`, in order. No logits are computed.
   ///
-  /// - Parameter body: Called with the position and as many floats as the model's embeddings have, which are good until it returns.
-  /// - Throws: `contextFull` before anything is computed, `tokenOutOfRange` in the same way.
+  /// A hidden state is the residual after the last norm, from which logits would be computed.
+  ///
+  /// - Parameter body: Called with the position and a row as long as the model's embeddings, which is valid until `body` returns.
+  /// - Throws: `contextFull` or `tokenOutOfRange`, both before anything is computed.
   public func appendForHidden(
     _ tokens: [Int32], to sequence: Int = 0, _ body: (_ position: Int, _ state: UnsafeBufferPointer<Float>) -> Void
   ) throws(ModelError) {
@@ -206,7 +211,7 @@ public final class Model {
     }
   }
 
-  /// Makes tokens the next step's, at the positions from `position` on.
+  /// Makes `tokens` those of the next step, at positions from `position` on.
   private func place(_ tokens: ArraySlice<Int32>, at position: Int) {
     for (index, token) in tokens.enumerated() {
       memory.step.tokens[index] = token
@@ -214,11 +219,13 @@ public final class Model {
     }
   }
 
-  /// Appends one token to each of several sequences in one step, which reads the weights once.
+  /// Appends one token to each of several sequences in one step, which reads the weights only once.
   ///
   /// - Parameters:
-  ///   - tokens: A sequence, each at most once, and its next token.
-  ///   - body: Called with the index into `tokens` and its logits, good until it returns.
+  ///   - tokens: Pairs of a sequence, each at most once, and its next token.
+  ///   - body: Called with the index into `tokens` and a row of logits, which is valid until `body` returns.
+  /// - Throws: `contextFull` or `tokenOutOfRange` before anything is computed; `tooLarge` if there are more sequences than a step
+  ///   can hold.
   public func step(
     _ tokens: [(sequence: Int, token: Int32)], _ body: (_ index: Int, _ logits: UnsafeBufferPointer<Float>) -> Void
   ) throws(ModelError) {
@@ -236,14 +243,15 @@ public final class Model {
     for index in tokens.indices { body(index, logits(index)) }
   }
 
-  /// Guesses what follows a token that is to follow a sequence, with the prediction layer alone.
+  /// Predicts what comes after `token`, which itself would follow a sequence, using only the prediction layer.
   ///
-  /// Neither the sequence nor what is computed of it changes.
+  /// The sequence does not change, and neither does what is computed of it later.
   ///
   /// - Parameters:
-  ///   - token: What is to follow the sequence and, if `offset` is not 0, so many tokens of which each was predicted from in this way.
-  ///   - body: Called with a row of `vocabularySize` logits, which is good until it returns.
-  /// - Precondition: The model `predicts`.
+  ///   - token: The token that would follow the sequence and the `offset` tokens after it.
+  ///   - offset: The number of tokens after the sequence that this method has already been called with, one after another.
+  ///   - body: Called with a row of `vocabularySize` logits, which is valid until `body` returns.
+  /// - Precondition: `predicts` is true.
   public func predict(
     _ token: Int32, after sequence: Int = 0, offset: Int = 0, _ body: (_ logits: UnsafeBufferPointer<Float>) -> Void
   ) throws(ModelError) {
@@ -257,8 +265,8 @@ public final class Model {
     body(logits(0))
   }
 
-  /// Notes for a run of the next step, after so many tokens, whether it is known what the last of these became, and of which tokens it
-  /// will be.
+  /// Notes for a run of the next step, which follows `length` tokens, whether the hidden state of the last of these is kept, and
+  /// which hidden states will be kept afterwards.
   private func noteHidden(of run: Int, length: Int) {
     let run = memory.step.runs + run
     let (known, end) = (hidden[run.pointee.sequence], length + run.pointee.count)
@@ -286,7 +294,7 @@ public final class Model {
     pass.step.predicts = predicts
     let pass = pass
     teams.run { worker in PassThread(pass, worker).run() }
-    // Guesses are not tokens that the model has computed.
+    // Predictions do not count as tokens that the model has computed.
     if !predicts { counter?.add(tokens: count, answered: wanted) }
   }
 

@@ -5,46 +5,46 @@ import PackRuntime
 
 /// Why a model cannot be computed from a pack.
 public enum ModelError: Error, Remediable, Equatable {
-  /// The graph of this architecture is not among ours.
+  /// The architecture is not supported.
   case unknownArchitecture(name: String)
   /// A key that the graph needs is absent.
   case missingKey(key: String)
   /// A key's value lies outside what the graph can use.
   case badValue(key: String, value: String, expected: String)
-  /// A key changes what the architecture computes, and its graph here does not know it.
+  /// A key changes what the architecture computes, and this program does not support it.
   case unsupportedKey(key: String, value: String)
-  /// The model has no prediction layers, or the graph does not compute those of its architecture.
+  /// The model has no prediction layers, or those of its architecture are not supported.
   case cannotPredict(architecture: String, hasLayers: Bool)
   /// A tensor that the graph needs is absent.
   case missingTensor(name: String)
   /// A tensor's dimensions contradict the metadata.
   case wrongShape(name: String, shape: [Int], expected: [Int])
-  /// A tensor's rows are divided over the nodes in a way that the graph cannot use.
+  /// A tensor's rows are divided among the nodes in a way that the graph cannot use.
   case badDivision(name: String, other: String)
-  /// A tensor that no part of the graph reads.
+  /// No part of the graph reads this tensor.
   case unusedTensor(name: String)
-  /// A tensor in the form of an older converter.
+  /// A tensor has the form of an older converter.
   case oldForm(name: String, advice: String)
   /// No kernel multiplies weights of this type.
   case noKernel(name: String, type: String)
-  /// The processor does not have the instructions asked for, or there is no such set.
+  /// The processor lacks the requested instruction set, or there is none of that name.
   case unknownKernels(name: String, available: [String])
-  /// More tokens than the context holds.
+  /// The tokens do not fit into the context.
   case contextFull(tokens: Int, contextLength: Int)
   /// A token id outside the vocabulary.
   case tokenOutOfRange(token: Int, vocabularySize: Int)
   /// Some nodes have too little free memory for keys, values and activations.
   case noRoom([NodeShortage], contextLength: Int, sequenceCount: Int)
-  /// Memory is short for keys, values and activations, and would not be with a context of at most `largest` tokens.
+  /// Keys, values and activations do not fit into memory, but would with a context of at most `largest` tokens.
   case contextTooLong(RuntimeError, largest: Int)
-  /// What the model would need exceeds what fits.
+  /// Something requested is larger than can be computed.
   case tooLarge(what: String)
-  /// No logit is a number.
+  /// No logit is a finite number.
   case noFiniteLogit
-  /// The pack, the machine or its memory failed.
+  /// An error of the pack, the machine or its memory.
   case runtime(RuntimeError)
 
-  /// What is wrong.
+  /// What is wrong, in one line.
   public var problem: String {
     switch self {
     case .unknownArchitecture(let name):
@@ -82,7 +82,7 @@ public enum ModelError: Error, Remediable, Equatable {
     }
   }
 
-  /// What would help.
+  /// What would help the user.
   public var remedies: [Remedy] {
     switch self {
     case .contextFull: [.shorterPrompt, .longerContext]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How large a model's steps and sequences may be, and what they take.
+/// The sizes of a model's steps and sequences, checked so that measuring their memory cannot overflow.
 struct ModelLimits {
   let contextLength: Int
   let batchSize: Int
@@ -17,13 +17,13 @@ struct ModelLimits {
     else {
       throw .tooLarge(what: "a context of \(contextLength)")
     }
-    // A layer's state has at most 2^24 elements for each tap.
+    // A state has at most 2^24 elements for each tap.
     let hidden = configuration.predicts ? PassSizes.hiddenRows * configuration.embeddingLength : 0
     let states = configuration.layers.reduce(hidden) { $0 + ($1.mixer?.stateLength ?? 0) }
     let (copies, isTooMuch) = states.multipliedReportingOverflow(by: options.checkpointCount + 2 + options.tentativeCount)
     let (all, isFarTooMuch) = copies.multipliedReportingOverflow(by: options.sequenceCount)
     guard !isTooMuch, !isFarTooMuch, all < 1 << 56 else { throw .tooLarge(what: "the state of \(options.sequenceCount) sequences") }
-    // Keys and values of a position take at most 2^31 elements a layer, and there are at most 4096 layers.
+    // In each layer, keys and values of a position take at most 2^31 elements, and there are at most 4096 layers.
     let elements = configuration.layers.reduce(0) { $0 + ($1.mixer?.numbersPerPosition ?? 0) }
     let (positions, isTooMany) = (contextLength + 15).multipliedReportingOverflow(by: options.sequenceCount)
     let (numbers, isTooLarge) = elements.multipliedReportingOverflow(by: positions)

@@ -1,28 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// What a model is to hold at most, and how it computes.
+/// How much a model is to hold, and how it computes.
 public struct ModelOptions: Sendable {
-  /// Tokens that a sequence may have; nil: as many as the model was trained on, but no more than 4096.
+  /// The largest number of tokens in a sequence; nil: the context that the model was trained on, but at most 4096.
   public var contextLength: Int?
-  /// Tokens computed together when a prompt is read.
+  /// The largest number of tokens computed together when a prompt is read.
   public var batchSize = 512
-  /// Sequences kept at the same time.
+  /// The number of sequences that are kept at the same time.
   public var sequenceCount = 1
-  /// Positions of one step whose logits can be asked for, at least as many as there are sequences; nil: as many as 64 MiB hold.
+  /// The number of positions in one step whose logits can be asked for, but at least `sequenceCount`; nil: as many as fit in 64
+  /// MiB.
   public var logitRows: Int?
-  /// How keys and values are kept; models whose heads do not allow 8 bits keep F16.
+  /// The format of keys and values. Models whose heads do not allow 8 bits keep F16.
   public var cacheType = CacheType.f16
-  /// In models some of whose layers keep a state that cannot be cut back: tokens from one copy of it to the next; 0: none are made.
+  /// The number of tokens from one checkpoint of a sequence's states to the next, in models with states that cannot be cut back; 0:
+  /// none.
   public var checkpointInterval = 256
-  /// Copies kept of each sequence's states; the oldest makes room for the next.
+  /// The number of checkpoints kept for each sequence; the oldest is overwritten by the next.
   public var checkpointCount = 8
-  /// In such models: tokens at the end of a sequence that can be taken back at once; a copy of the states is kept of before each.
+  /// The number of tokens at the end of a sequence that can be taken back at once, in models with states; each needs a copy of the
+  /// states.
   public var tentativeCount = 0
-  /// Whether the model's prediction layer is computed, too, so that the model can foresee what it will say.
+  /// Whether the model's prediction layer is computed, too, so that the model can draft for itself.
   public var predicts = false
-  /// The instruction set: a kernel table's name, or nil for the best this processor runs.
+  /// The name of the kernels' instruction set; nil: the best that this processor runs.
   public var kernels: String?
 
-  /// Everything chosen by the model and the machine.
+  /// Makes options with defaults that depend only on the model and the machine.
   public init() {}
 }

@@ -3,17 +3,17 @@
 /// All weights of a model.
 struct ModelWeights {
   let embedding: Matrix
-  /// With the prediction layer at the end, where there is one.
+  /// All layers, followed by the prediction layer if it is computed.
   let layers: [Layer]
-  /// What stands around that layer; nil: there is none.
+  /// The parts around the prediction layer; nil: it is not computed.
   let prediction: PredictionLayer?
   let layerInputs: LayerInputSource?
-  /// What the last norm reads; nil: the residual.
+  /// The mixture of residuals that the last norm reads; nil: it reads the residual.
   let outputMixture: ResidualAttention?
-  /// How it reads several residual streams; nil: there is one.
+  /// How the last norm reads several residual streams; nil: there is one stream.
   let outputConnection: HyperConnection?
   let outputNorm: Norm
-  /// The embedding's matrix again where the model has none of its own.
+  /// The output matrix, which is the embedding matrix if the model has no other.
   let output: Matrix
   let rotaryFactors: RotaryFactors
 
@@ -40,17 +40,17 @@ struct ModelWeights {
 
   var vocabularySize: Int { embedding.rows }
 
-  /// All mixers and networks.
+  /// All mixers, networks and other parts.
   var parts: [any LayerPart] {
     layers.flatMap { layer in [layer.mixer?.part, layer.network?.part, layer.input].compactMap { $0 } }
       + [prediction].compactMap { $0 }
   }
 
-  /// Whether some attention reads and writes two columns for each token.
+  /// Whether some attention reads activations as two columns for each token.
   var readsTwoParts: Bool {
     layers.contains { $0.mixer?.readsTwoParts ?? false }
   }
 
-  /// How far back the layers' states can go.
+  /// How far back a sequence can be cut, given what its layers keep.
   var history: History { layers.contains { $0.mixer?.part.history == .state } ? .state : .positions }
 }

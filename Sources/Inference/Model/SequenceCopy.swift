@@ -3,13 +3,13 @@
 import PackFormat
 import PackRuntime
 
-/// A copy of what a model keeps of a sequence, each team's part on the team's node.
+/// A copy of what a model keeps of a sequence, with each team's part on the team's node.
 ///
-/// - Invariant: its bytes are written before anybody else has it, and never again.
+/// - Invariant: Its bytes are written before it is shared, and never again.
 public final class SequenceCopy: @unchecked Sendable {
-  /// Tokens of the sequence.
+  /// The number of tokens of the sequence.
   public let length: Int
-  /// In models whose layers keep a state: how many tokens each state has seen, ascending; empty in others.
+  /// How many tokens each of its states has seen, ascending; empty in models without states.
   public let stateLengths: [Int]
   private let history: History
   private let memories: [Section]
@@ -32,18 +32,18 @@ public final class SequenceCopy: @unchecked Sendable {
     self.memories = memories
   }
 
-  /// Bytes that it takes, on all nodes.
+  /// Bytes that it takes, in whole pages, on all nodes.
   public var byteCount: Int { memories.reduce(0) { $0 + NodeMemory.wholePages($1.memory.byteCount) } }
 
-  /// One for each team.
+  /// The number of sections, one for each team.
   package var sectionCount: Int { memories.count }
 
-  /// The bytes of one team; memory goes on to the end of the last page of 4 KiB.
+  /// Returns the bytes of one team. Its memory extends to the end of the last page of 4 KiB.
   package func section(_ team: Int) -> UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(start: memories[team].memory.base, count: memories[team].memory.byteCount)
   }
 
-  /// How many of the sequence's first `known` tokens it can give back.
+  /// Returns how many of the sequence's first `known` tokens the copy can restore.
   package func restart(known: Int) -> Int {
     switch history {
     case .positions: min(known, length)
@@ -51,14 +51,15 @@ public final class SequenceCopy: @unchecked Sendable {
     }
   }
 
-  /// Whether it can give back any number of tokens up to its length.
+  /// Whether the copy can restore any number of tokens up to its length.
   package var hasAllPositions: Bool { history == .positions }
 }
 
 extension Model {
-  /// What a copy is copied by: equal where a copy of a sequence of one model is good for another model with the same weights.
+  /// A digest of the form of copies: if it is equal for two models with the same weights, a copy made by one can be restored by the
+  /// other.
   public var stateLayout: Digest {
-    // The number is that of what the bytes mean: 2 since latent attention keeps single precision.
+    // The number is the version of what the bytes mean: 2 since latent attention keeps single precision.
     var text = "2,\(statePieces.count) teams"
     for piece in statePieces.joined() {
       switch piece.extent {
@@ -71,8 +72,8 @@ extension Model {
 
   /// Copies what is kept of a sequence, which must not be empty.
   ///
-  /// - Parameter most: Tokens that are wanted at most; nil: all.
-  /// - Throws: `tooLarge` if nothing can be copied, or if a node has too little free memory.
+  /// - Parameter most: The largest number of tokens to copy; nil: all.
+  /// - Throws: `tooLarge` if there is nothing to copy; `runtime` if a node has too little free memory.
   public func copy(of sequence: Int, upTo most: Int? = nil) throws(ModelError) -> SequenceCopy {
     let most = min(most ?? .max, length(of: sequence))
     let states = checkpoints[sequence].states(length: length(of: sequence)).filter { $0.length <= most }
@@ -84,15 +85,15 @@ extension Model {
     return copy
   }
 
-  /// Room for what is kept of a sequence of `length` tokens; the caller fills its sections.
+  /// Makes an empty copy for a sequence of `length` tokens; the caller fills its sections.
   ///
-  /// - Throws: `tooLarge` for what no sequence of this model can have, or if a node has too little free memory.
+  /// - Throws: `tooLarge` for a length that no sequence of this model can have; `runtime` if a node has too little free memory.
   package func emptyCopy(length: Int, stateLengths: [Int]) throws(ModelError) -> SequenceCopy {
     let counts = try sectionByteCounts(length: length, stateCount: stateLengths.count)
     return try SequenceCopy(length: length, stateLengths: stateLengths, history, byteCounts: counts, teams)
   }
 
-  /// The bytes of each section of a copy.
+  /// Returns the number of bytes of each section of a copy.
   package func sectionByteCounts(length: Int, stateCount: Int) throws(ModelError) -> [Int] {
     guard (1...contextLength).contains(length), history == .state || stateCount == 0, stateCount <= mostStates else {
       throw .tooLarge(what: "a sequence of \(length) tokens with \(stateCount) states")
@@ -100,10 +101,10 @@ extension Model {
     return statePieces.map { Self.offsets($0, length: length, stateCount: stateCount).last ?? 0 }
   }
 
-  /// Makes a sequence what a copy is of, or its beginning.
+  /// Replaces the content of a sequence by a copy, or by its beginning.
   ///
-  /// - Parameter known: Tokens that are wanted at most.
-  /// - Returns: The tokens that the sequence has now: in models whose layers keep a state, maybe fewer.
+  /// - Parameter known: The largest number of tokens to restore.
+  /// - Returns: The number of tokens that the sequence has now. In models with states it may be less than `known`.
   public func restore(_ copy: SequenceCopy, to sequence: Int, known: Int) -> Int {
     let length = min(copy.restart(known: known), contextLength)
     truncate(sequence, to: 0)
@@ -116,7 +117,7 @@ extension Model {
     return length
   }
 
-  /// Where each piece begins in a section, and each of its states; then the end of the last one.
+  /// Returns the offset of each piece in a section, or of each of its states, followed by the end of the last one.
   private static func offsets(_ pieces: [StatePiece], length: Int, stateCount: Int) -> [Int] {
     var offsets = [0]
     for piece in pieces {
@@ -126,11 +127,11 @@ extension Model {
     return offsets
   }
 
-  /// Calls `body` for each stretch that a sequence and a copy have in common, each team's on its threads.
+  /// Calls `body` for each piece that a sequence and a copy have in common. The threads of each team handle the team's pieces.
   ///
   /// - Parameters:
-  ///   - length: Positions.
-  ///   - states: Numbers of the copy's states, and of the sequence's copies of them.
+  ///   - length: The number of positions to move.
+  ///   - states: Numbers of states in the copy, and the sequence's copies of states that they correspond to.
   private func move(
     _ copy: SequenceCopy, _ sequence: Int, length: Int, states: [(stored: Int, copy: Int)],
     _ body: (_ sequence: UnsafeRawPointer, _ copy: UnsafeMutableRawPointer, _ byteCount: Int) -> Void

@@ -2,34 +2,35 @@
 
 import CKernels
 
-/// In which form the thread that computes activations hands them to the products that read them.
+/// The forms in which a thread hands its activations to the products that read them.
 struct ActivationForm {
-  /// In 8 bits, with a scale for 32 elements.
+  /// In 8 bits, with a scale for every 32 elements.
   var quantised: Bool
-  /// As they are.
+  /// In floats.
   var plain: Bool
 }
 
 extension ActivationForm {
-  /// How threads that have `partLength` elements each of what `matrix` reads hand them on: quantised where they have whole blocks of 32.
+  /// Chooses the form in which threads publish parts of `partLength` elements for `matrix`: quantised if parts are whole blocks of
+  /// 32.
   init(partsOf partLength: Int, for matrix: Matrix) {
     quantised = matrix.readsQuants && partLength % 32 == 0
     plain = !quantised || matrix.readsFloats
   }
 }
 
-/// Activations, one column for each token: as they are, and quantised for the kernels that read them so.
+/// Activations, with one column for each token: in floats, and quantised for the kernels that read them so.
 ///
-/// - Invariant: `length` is a multiple of 32 where quants are used. Column c starts at `c * length` of the quants.
+/// - Invariant: `length` is a multiple of 32 if quants are used. Column c starts at `c * length` in the quants.
 struct Columns {
-  /// nil where no product reads the activations as they are.
+  /// The activations in floats; nil if no product reads them.
   let plain: Rows?
   let q8: ck_q8
   let count: Int
-  /// Elements of a column.
+  /// The length of a column, in elements.
   let length: Int
 
-  /// A column as it is.
+  /// A column in floats.
   ///
   /// - Precondition: `plain` is not nil.
   @inline(__always)
@@ -38,7 +39,7 @@ struct Columns {
     return plain[column]
   }
 
-  /// The same columns without the first ones.
+  /// Returns the same columns without the first `column` ones.
   @inline(__always)
   func from(_ column: Int) -> Columns {
     let at = column * length
@@ -48,7 +49,7 @@ struct Columns {
       length: length)
   }
 
-  /// Quantises `source` as the elements from `begin` on; `begin` and the source's length are multiples of 32.
+  /// Quantises `source` into the elements of a column from `begin` on; `begin` and the length of `source` are multiples of 32.
   @inline(__always)
   func quantize(_ kernels: Kernels, _ source: Row, column: Int, from begin: Int = 0) {
     assert(column < count && begin + source.count <= length)
@@ -56,7 +57,7 @@ struct Columns {
     kernels.quantize(source, quants: q8.quants + at, scales: q8.scales + at / 32, sums: q8.sums + at / 16)
   }
 
-  /// Quantises in two parts, whose sum has 16 bits: 8 bits in column `column`, and the rounding error in 8 bits in column `second`.
+  /// Quantises to 16 bits in two parts: 8 bits in column `column`, and the rounding error in 8 bits in column `second`.
   @inline(__always)
   func quantizeInTwoParts(_ kernels: Kernels, _ source: Row, column: Int, second: Int, from begin: Int = 0, scratch: Row) {
     quantize(kernels, source, column: column, from: begin)

@@ -2,14 +2,15 @@
 
 import CKernels
 
-/// The kernels of one instruction set, called with rows and in Swift's integers; see `ck_table` for what each computes.
+/// The kernels of one instruction set, called with rows and Swift integers; see `ck_table` for what each computes.
 ///
-/// A row that is read and one that is written may be the same, as far as `ck_table` says so.
+/// Where `ck_table` allows it, a row that is read may also be the row that is written.
 struct Kernels {
   /// Static data of CKernels.
   private let table: UnsafePointer<ck_table>
 
-  /// The best of this processor, or the ones of that name; nil where there are none.
+  /// Selects the kernels of that name, or the best that this processor runs; nil if it cannot run them, or there are none of that
+  /// name.
   init?(named name: String?) {
     guard let table = ck_select(name) else { return nil }
     self.table = table
@@ -17,7 +18,7 @@ struct Kernels {
 
   var name: String { String(cString: table.pointee.name) }
 
-  /// Names of the instruction sets that this processor runs, best first.
+  /// The names of the instruction sets that this processor runs, best first.
   static var available: [String] {
     var names: [String] = []
     guard let list = ck_available() else { return [] }
@@ -27,22 +28,22 @@ struct Kernels {
 
   // MARK: Products
 
-  /// The product of rows in the 16-row layout; nil where the type has none.
+  /// Returns the kernel for rows in the 16-row layout; nil if the type has none.
   func interleavedProduct(_ type: UInt32) -> ck_matmul_function? {
     Self.entry(table.pointee.matmul16, Int(type), of: ck_matmul_function?.self) ?? nil
   }
 
-  /// The product of rows as they are in a GGUF, whose activations are floats.
+  /// Returns the kernel for rows in the layout of GGUF, which reads activations in floats; nil if the type has none.
   func plainProduct(_ type: UInt32) -> ck_matmul_function? {
     Self.entry(table.pointee.matmul_plain, Int(type), of: ck_matmul_function?.self) ?? nil
   }
 
-  /// Whether the product of interleaved rows reads quantised activations.
+  /// Whether the kernel for interleaved rows reads quantised activations.
   func interleavedReadsQuants(_ type: UInt32) -> Bool {
     Self.entry(table.pointee.reads_q8, Int(type), of: UInt8.self) ?? 0 != 0
   }
 
-  /// Element `index` of a C array, which Swift sees as a tuple.
+  /// Returns element `index` of a C array, which Swift imports as a tuple; nil if it has no such element.
   private static func entry<Table, Element>(_ table: Table, _ index: Int, of type: Element.Type) -> Element? {
     withUnsafeBytes(of: table) { bytes in
       let offset = index * MemoryLayout<Element>.stride
@@ -50,16 +51,17 @@ struct Kernels {
     }
   }
 
-  /// Row `row` of the rows that lie at `rows`.
+  /// Dequantises row `row` of the rows at `rows`.
   func dequantize(_ type: UInt32, rows: UnsafeRawPointer, row: Int, into out: Row) {
     table.pointee.dequantize(type, rows, Int64(row), Int64(out.count), out.start)
   }
 
-  /// Row `row` of the 16 that lie interleaved at `group`.
+  /// Dequantises row `row` of the 16 interleaved rows at `group`.
   func dequantizeInterleaved(_ type: UInt32, group: UnsafeRawPointer, row: Int, into out: Row) {
     table.pointee.dequantize16(type, group, Int64(row), Int64(out.count), out.start)
   }
 
+  /// Quantises `x` to 8 bits, with a scale for every 32 elements and a sum for every 16.
   @inline(__always)
   func quantize(
     _ x: Row, quants: UnsafeMutablePointer<Int8>, scales: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Int16>
@@ -69,6 +71,7 @@ struct Kernels {
 
   // MARK: Element by element
 
+  /// Adds two rows element by element; `out` may be one of them.
   @inline(__always)
   func add(_ a: Row, _ b: Row, into out: Row) {
     assert(a.count == out.count && b.count == out.count)
@@ -85,7 +88,7 @@ struct Kernels {
   @inline(__always)
   func scale(_ x: Row, by factor: Float) { table.pointee.scale(x.start, factor, Int64(x.count), x.start) }
 
-  /// Root-mean-square normalisation; without `weights`, all of them are one.
+  /// Root-mean-square normalisation; without `weights`, all weights are 1.
   @inline(__always)
   func normalize(_ x: Row, weights: Row?, epsilon: Float, into out: Row) {
     assert(x.count == out.count && weights?.count ?? x.count == x.count)
@@ -105,7 +108,7 @@ struct Kernels {
     table.pointee.center(x.start, Int64(out.count), out.start)
   }
 
-  /// `x` times the logistic function of `gate`; `out` may be either.
+  /// Multiplies `x` by the logistic function of `gate`; `out` may be either.
   @inline(__always)
   func multiply(_ x: Row, byLogisticOf gate: Row, into out: Row) {
     assert(x.count == out.count && gate.count == out.count)
@@ -115,7 +118,7 @@ struct Kernels {
   @inline(__always)
   func softmax(_ x: Row) { table.pointee.softmax(x.start, Int64(x.count)) }
 
-  /// Leaves activation(gate, up) in `gate`; without a gate, what it bends is there already.
+  /// Computes activation(gate, up) into `gate`. For an activation without a gate, its input must be in `gate`.
   @inline(__always)
   func activate(_ activation: Activation, gate: Row, up: Row) {
     assert(gate.count == up.count)
@@ -127,7 +130,7 @@ struct Kernels {
     case .limitedSwiGLU(let limit): table.pointee.swiglu_limited(gate.start, up.start, limit, count, gate.start)
     case .cappedSwiGLU(let limit):
       for index in 0..<gate.count {
-        // A NaN stays one.
+        // The comparison is false for NaN, which therefore stays NaN.
         if gate[index] > limit { gate[index] = limit }
         if up[index].magnitude > limit { up[index] = up[index] > 0 ? limit : -limit }
       }
@@ -135,7 +138,7 @@ struct Kernels {
     case .situ(let beta, let linear): table.pointee.situ_multiply(gate.start, up.start, beta, linear, count, gate.start)
     case .squaredReLU:
       for index in 0..<gate.count {
-        // A NaN stays one.
+        // The comparison is false for NaN, which therefore stays NaN.
         let x = gate[index] <= 0 ? 0 : gate[index]
         gate[index] = x * x
       }
@@ -144,7 +147,7 @@ struct Kernels {
 
   // MARK: Recurrences
 
-  /// One token's causal convolution of each channel by itself; see `ck_table`. `out` may be `x`.
+  /// Applies a causal convolution to one token, to each channel separately; see `ck_table`. `out` may be `x`.
   @inline(__always)
   func convolve(
     _ x: Row, with inputs: UnsafeMutablePointer<Float>, weights: UnsafePointer<Float>, bias: Row? = nil, taps: Int, stride: Int,
@@ -160,7 +163,7 @@ struct Kernels {
 
   // MARK: Attention
 
-  /// An indexer's scores of whole groups of 16 positions; see `ck_table`.
+  /// Computes an indexer's scores of whole groups of 16 positions; see `ck_table`.
   @inline(__always)
   func index(_ queries: Row, weights: Row, length: Int, keys: UnsafePointer<Float>, into scores: Row) {
     assert(queries.count == weights.count * length && scores.count % 16 == 0)
@@ -168,14 +171,14 @@ struct Kernels {
       queries.start, weights.start, Int64(weights.count), Int64(length), keys, Int64(scores.count), scores.start)
   }
 
-  /// The products of a query with the keys of whole groups of 16 positions; see `ck_table.index`.
+  /// Computes the products of a query with the keys of whole groups of 16 positions; see `ck_table.index`.
   @inline(__always)
   func products(_ query: Row, keys: UnsafePointer<Float>, into scores: Row) {
     assert(scores.count % 16 == 0)
     table.pointee.index(query.start, nil, 1, Int64(query.count), keys, Int64(scores.count), scores.start)
   }
 
-  /// Copies some positions' keys and values to positions 0, 1, …; see `ck_table`.
+  /// Copies keys and values at some positions to positions 0, 1, …; see `ck_table`.
   @inline(__always)
   func gather(
     _ positions: UnsafePointer<Int32>, count: Int, keys: UnsafePointer<UInt16>, keyLength: Int, values: UnsafePointer<UInt16>,
@@ -185,7 +188,7 @@ struct Kernels {
       positions, Int64(count), keys, Int64(keyLength), values, Int64(valueLength), scratch.keys, scratch.values)
   }
 
-  /// The same in single precision.
+  /// Copies keys and values in single precision; otherwise the same.
   @inline(__always)
   func gather(
     _ positions: UnsafePointer<Int32>, count: Int, keys: UnsafePointer<Float>, keyLength: Int, values: UnsafePointer<Float>,
@@ -195,7 +198,7 @@ struct Kernels {
       positions, Int64(count), keys, Int64(keyLength), values, Int64(valueLength), scratch.keys, scratch.values)
   }
 
-  /// Turns the leading elements of a head, two for each of `cosines`.
+  /// Rotates the leading elements of a head, two for each of `cosines`.
   @inline(__always)
   func rotate(_ head: Row, _ pairing: RotaryPairing, cosines: Row, sines: Row) {
     assert(cosines.count == sines.count && 2 * cosines.count <= head.count)
@@ -209,7 +212,7 @@ struct Kernels {
   @inline(__always)
   func attention(_ call: inout ck_attention) { table.pointee.attention(&call) }
 
-  /// One query's output from those of its sections, which lie one after the other.
+  /// Joins the outputs of one query's sections, which are stored one after another.
   @inline(__always)
   func joinSections(
     _ outputs: UnsafePointer<Float>, _ sums: UnsafePointer<ck_attention_sum>, count: Int, sink: UnsafePointer<Float>?,

@@ -2,16 +2,16 @@
 
 import Glibc
 
-/// One step through a model, as all threads of all teams run it at the same time: plain data.
+/// One step through a model, which all threads of all teams run at the same time: plain data.
 ///
-/// - Invariant: what it points at belongs to the `Model`, which outlives the step.
+/// - Invariant: What it points at belongs to the `Model`, which outlives the step.
 struct Pass {
   let kernels: Kernels
   let sizes: PassSizes
   let state: StateSizes
   let layers: UnsafePointer<Layer>
   let layerCount: Int
-  /// Stands around the last of these layers, which follows those from a token to its logits; nil: there is no such layer.
+  /// The parts around the prediction layer, which is then the last of `layers`; nil: there is none.
   let prediction: PredictionLayer?
   let embedding: Matrix
   let layerInputs: LayerInputSource?
@@ -22,25 +22,25 @@ struct Pass {
   let embeddingScale: Float
   let normEpsilon: Float
   let logitScale: Float
-  /// 0: none; c: logits are c · tanh(logit / c).
+  /// The limit of logits: for c > 0, they are c · tanh(logit / c); 0: none.
   let logitSoftcap: Float
   let rotations: UnsafePointer<Rotation>
-  /// Where each team's and each thread's buffers begin, and each team's copy of all vectors.
+  /// The addresses of each team's and each thread's buffers, and of each team's copy of all vectors.
   let teams: UnsafePointer<UnsafeMutableRawPointer>
   let threads: UnsafePointer<UnsafeMutableRawPointer>
   let vectors: UnsafePointer<UnsafeMutablePointer<Float>>
-  /// Where each layer's state begins [team][layer].
+  /// The address of each layer's state, [team][layer].
   let states: UnsafePointer<UnsafeMutableRawPointer>
-  /// Where the outputs and the parts' buffers begin among a team's.
+  /// Offsets of the outputs and of the parts' buffers in a team's memory.
   let outputOffset: Int
   let partsOffset: Int
   var step: Step
-  /// [wanted][vocabulary]
+  /// Logits, [wanted][vocabulary].
   let logits: Rows
-  /// Hidden states in the same place [token][embedding]: a step has either.
+  /// Hidden states, in the same memory, [token][embedding]: a step has one or the other.
   let hidden: Rows
 
-  /// Layers from a token to its logits.
+  /// The number of layers from a token to its logits, without the prediction layer.
   @inline(__always)
   var trunkCount: Int { prediction?.index ?? layerCount }
 }
@@ -48,14 +48,14 @@ struct Pass {
 /// One of a model's rotary embeddings: plain data.
 struct Rotation {
   let pairing: RotaryPairing
-  /// What cosines and sines are multiplied by.
+  /// The factor of cosines and sines.
   let magnitude: Float
-  /// Pairs of elements that turn.
+  /// The number of pairs of elements that are rotated.
   let pairs: Int
-  /// Angles at position 1.
+  /// The angle of each pair at position 1.
   let frequencies: UnsafePointer<Double>
 
-  /// Cosine and sine of a pair's angle at a position.
+  /// Returns cosine and sine of a pair's angle at a position, times `magnitude`.
   @inline(__always)
   func angle(at position: Int32, pair: Int) -> (cosine: Float, sine: Float) {
     let angle = Double(position) * frequencies[pair]

@@ -2,14 +2,14 @@
 
 import PackRuntime
 
-/// Products of the step's tokens, and how what they need comes to every team.
+/// Products of the step's tokens, and how their inputs reach every team.
 extension PassThread {
-  /// A part of a product's rows, published to all teams.
+  /// Computes part of a product's rows, and publishes them to all teams.
   ///
   /// - Parameters:
-  ///   - first: The number of the product's first unit of 16 rows; `part` counts from there.
-  ///   - inTwoParts: Whether the quantised activations stand in two columns each, whose products are added.
-  ///   - place: Where the product's row 0 goes in each of `output`'s rows.
+  ///   - first: The number of the product's first unit of 16 rows, in the numbering of `part`.
+  ///   - inTwoParts: Whether quantised activations are in two columns per token, whose products are added.
+  ///   - place: The index of the product's row 0 in each row of `output`.
   @inline(__always)
   func project(
     _ matrix: Matrix, first: Int, _ part: Range<Int>, _ input: Columns, inTwoParts: Bool = false, into output: Rows,
@@ -28,7 +28,7 @@ extension PassThread {
     }
   }
 
-  /// A product back to the residual's length, with the barrier after it.
+  /// Computes a product with the residual's length as output, and waits at a barrier.
   func projectOutput(_ matrix: Matrix, _ input: Columns) {
     worker.forEachPart(of: matrix.unitCount(team: worker.team), .output) { part in
       project(matrix, first: 0, part, input, into: buffers.projected)
@@ -36,13 +36,14 @@ extension PassThread {
     worker.barrier(after: .output)
   }
 
-  /// The same, after a barrier, of columns that threads handed on in parts; quantises them here if those did not.
+  /// Does the same for columns that threads have published in parts, after a barrier. Quantises them first if those threads did
+  /// not.
   func projectOutput(_ matrix: Matrix, _ input: Columns, handedOnAs form: ActivationForm) {
     if matrix.readsQuants, !form.quantised { quantizeShared(input, count: step.count) }
     projectOutput(matrix, input)
   }
 
-  /// Quantises the first `count` columns, which the whole team reads, after a barrier; ends with a team barrier.
+  /// Quantises the first `count` columns, which the whole team reads. Call it after a barrier; it ends with a barrier of the team.
   func quantizeShared(_ columns: Columns, count: Int) {
     guard columns.length % 32 == 0 else { return }
     let blocks = columns.length / 32
@@ -59,18 +60,19 @@ extension PassThread {
 
   // MARK: Publishing
 
-  /// Notes bytes that this thread wrote for other teams.
+  /// Counts bytes that this thread has written for other teams.
   @inline(__always)
   func countCrossing(_ bytes: Int) { own.crossed.pointee += bytes }
 
-  /// Where another team has what this thread's team has at `address`: all teams' buffers are laid out alike.
+  /// Returns the address in another team's buffers that corresponds to `address` in this team's: all teams' buffers are laid out
+  /// alike.
   @inline(__always)
   func address<Element>(of address: UnsafeMutablePointer<Element>, on team: Int) -> UnsafeMutablePointer<Element> {
     let offset = UnsafeRawPointer(address) - UnsafeRawPointer(pass.teams[worker.team])
     return (pass.teams[team] + offset).assumingMemoryBound(to: Element.self)
   }
 
-  /// Copies `count` elements of the team's buffers to the same place of the other teams'.
+  /// Copies `count` elements of the team's buffers to the same place in the other teams' buffers.
   @inline(__always)
   private func publish<Element>(_ start: UnsafeMutablePointer<Element>, count: Int) {
     for team in 0..<worker.teamCount where team != worker.team {
@@ -79,14 +81,14 @@ extension PassThread {
     countCrossing(count * MemoryLayout<Element>.stride * (worker.teamCount - 1))
   }
 
-  /// Publishes elements `part` of the first `count` rows.
+  /// Publishes the elements `part` of the first `count` rows.
   @inline(__always)
   func publish(_ rows: Rows, _ part: Range<Int>, count: Int) {
     guard worker.teamCount > 1 else { return }
     for row in 0..<count { publish(rows[row].start + part.lowerBound, count: part.count) }
   }
 
-  /// Publishes `source` as the elements from `begin` on of one of the team's columns, in the form that its readers want.
+  /// Publishes `source` as the elements from `begin` on of one of the team's columns, in the form that its readers need.
   @inline(__always)
   func publish(_ source: Row, as form: ActivationForm, to columns: Columns, column: Int, from begin: Int = 0) {
     if form.plain {

@@ -3,20 +3,20 @@
 import Glibc
 import PackRuntime
 
-/// One thread of one step, with what it has for itself and what it shares with its team.
+/// One thread of one step, with its own memory and the memory that it shares with its team.
 ///
-/// Rows of each product are computed by the team that holds them, whole, by one thread; heads by the team that keeps their keys
-/// and values. What another team reads next is published: copied to its node by the thread that computed it. Threads meet at
-/// barriers: six in a dense layer of a small step (after q, k, v; rotation; attention; output; gate and up; down), and one more for
-/// each norm of a step too large for every thread to compute all norms itself.
+/// The team that holds a row of weights computes it, each row by one thread; heads belong to the team that keeps their keys and
+/// values. What another team reads next is published: the thread that computed it copies it to that team's node. Threads meet at
+/// barriers. A dense layer of a small step has six (after q, k, v; rotation; attention; output; gate and up; down). In a step too
+/// large for every thread to compute all norms itself, each norm adds one.
 ///
-/// No result depends on how the work is divided: every element is computed in one order by one thread.
+/// Results do not depend on how the work is divided: each element is computed by one thread, in one order.
 struct PassThread {
   let pass: Pass
   let worker: Worker
-  /// This thread's own.
+  /// The buffers of this thread.
   let own: ThreadBuffers
-  /// Its team's.
+  /// The buffers of its team.
   let buffers: TeamBuffers
   /// What this thread has for itself within a part.
   var scratch: Arena
@@ -48,7 +48,7 @@ struct PassThread {
   @inline(__always)
   var keepsResidual: Bool { step.count <= PassSizes.tokensPerThread }
 
-  /// This thread's part of `total` things that the team divides equally.
+  /// Returns this thread's part of `total` items, which the team divides equally.
   @inline(__always)
   func part(of total: Int) -> Range<Int> {
     total * worker.index / worker.teamSize..<total * (worker.index + 1) / worker.teamSize
@@ -70,15 +70,15 @@ struct PassThread {
   @inline(__always)
   var normed: Columns { keepsResidual ? own.normed : buffers.normed }
 
-  /// The team's copy of a vector, or nil where the model has none.
+  /// Returns the team's copy of a vector; nil if the model has none.
   @inline(__always)
   func vector(_ vector: Vector) -> Row? { vector.isPresent ? Row(vectors + vector.offset, count: vector.count) : nil }
 
-  /// Where what the team keeps for one layer begins.
+  /// Returns the arena of what the team keeps for one layer.
   @inline(__always)
   func state(ofLayer layer: Int) -> Arena { Arena(base: pass.states[worker.team * pass.layerCount + layer]) }
 
-  /// Runs the whole step on this thread; all threads of all teams call it together.
+  /// Runs the whole step on this thread. All threads of all teams must call it together.
   func run() {
     computeRotaryAngles()
     if step.predicts, let prediction = pass.prediction { return predict(prediction) }
@@ -93,20 +93,20 @@ struct PassThread {
     if let prediction = pass.prediction { follow(prediction) }
   }
 
-  /// Looks up the rows of this thread's tokens.
+  /// Looks up the embeddings of this thread's tokens.
   private func embed() {
     for token in tokens {
       let row = residual[token][..<pass.sizes.embedding]
-      // Where all threads of a team read the same row, it comes once.
+      // If all threads of a team read the same row, it counts as one transfer.
       embed(token, pass.embedding, counting: !keepsResidual || worker.index == 0, into: row)
-      // All residual streams begin alike.
+      // All residual streams start with the same values.
       for stream in 1..<pass.sizes.streamCount { residual[token][stream * row.count..<(stream + 1) * row.count].copy(row) }
     }
   }
 
   /// Looks up a token's row of `embedding`.
   ///
-  /// - Parameter counting: Whether bytes that come from another node count.
+  /// - Parameter counting: Whether bytes from another node are counted.
   @inline(__always)
   func embed(_ token: Int, _ embedding: Matrix, counting: Bool = true, into row: Row) {
     let crossed = embedding.dequantize(row: Int(step.tokens[token]), nearestTo: worker.team, kernels, into: row)
@@ -114,7 +114,8 @@ struct PassThread {
     if pass.embeddingScale != 1 { kernels.scale(row, by: pass.embeddingScale) }
   }
 
-  /// Cosines and sines of this step's positions; the barrier after the first products makes them visible to the team.
+  /// Computes cosines and sines of the step's positions. They are visible to the team after the barrier that follows the first
+  /// products.
   private func computeRotaryAngles() {
     for index in 0..<pass.sizes.rotaryCount {
       let rotation = pass.rotations[index]
@@ -126,9 +127,9 @@ struct PassThread {
     }
   }
 
-  /// Turns the leading elements of a head by the angles of a token's position.
+  /// Rotates the leading elements of a head by the angles of a token's position.
   ///
-  /// - Parameter pairing: Of the elements; nil: as the rotary embedding has it.
+  /// - Parameter pairing: Which elements form pairs; nil: as in the rotary embedding.
   @inline(__always)
   func rotate(_ head: Row, _ rotary: Int, token: Int, _ pairing: RotaryPairing? = nil) {
     let (rotation, row) = (pass.rotations[rotary], rotary * pass.sizes.batch + token)
@@ -137,9 +138,9 @@ struct PassThread {
       sines: buffers.sines[row][..<rotation.pairs])
   }
 
-  /// The same by the angles of any position.
+  /// Rotates a head by the angles of any position.
   ///
-  /// - Parameter angles: Room for two rows, of as many elements as there are pairs.
+  /// - Parameter angles: Room for two rows, each as long as the number of pairs.
   @inline(__always)
   func rotate(_ head: Row, _ rotary: Int, position: Int32, _ angles: Rows) {
     let rotation = pass.rotations[rotary]
@@ -148,7 +149,7 @@ struct PassThread {
     kernels.rotate(head, rotation.pairing, cosines: cosines, sines: sines)
   }
 
-  /// Turns what a token's rotation has turned back.
+  /// Undoes the rotation of a head by the angles of a token's position.
   ///
   /// - Parameter scratch: Room for as many elements as there are pairs.
   @inline(__always)
@@ -159,9 +160,9 @@ struct PassThread {
     kernels.rotate(head, rotation.pairing, cosines: buffers.cosines[row][..<rotation.pairs], sines: negative)
   }
 
-  /// Adds a part's output (with its bias, normalised where the model does so, and scaled) to this thread's residual.
+  /// Adds a part's output (with its bias, normalised if the model does so, and scaled) to this thread's residual.
   ///
-  /// - Parameter connection: How the output joins several residual streams; nil: there is one.
+  /// - Parameter connection: How the output joins several residual streams; nil: there is one stream.
   func addToResidual(_ bias: Vector, _ norm: Vector, _ connection: HyperConnection? = nil, scale: Float = 1) {
     let scratch = own.column[..<pass.sizes.embedding]
     for token in tokens {
@@ -184,11 +185,11 @@ struct PassThread {
     }
   }
 
-  /// Normalises this thread's residual for the next products, and waits for the team's other threads where they share it.
+  /// Normalises this thread's residual for the next products. If the team's threads share the residual, it ends with a barrier.
   ///
   /// - Parameters:
-  ///   - mixture: What is read instead of the residual; nil: nothing.
-  ///   - connection: How several residual streams are read; nil: there is one.
+  ///   - mixture: The mixture of residuals that is read instead of the residual; nil: the residual is read.
+  ///   - connection: How several residual streams are read; nil: there is one stream.
   func normalize(
     _ norm: Norm, _ mixture: ResidualAttention? = nil, _ connection: HyperConnection? = nil, quantizing: Bool,
     inTwoParts: Bool = false
@@ -205,7 +206,8 @@ struct PassThread {
     if !keepsResidual { worker.teamBarrier() }
   }
 
-  /// A token's residual, normalised: in its column, or where columns are kept quantised only, in this thread's own until the next.
+  /// Returns a token's normalised residual, in its column or, if only quants are kept, in this thread's row, where the next call
+  /// overwrites it.
   @inline(__always)
   private func normalized(_ token: Int, _ norm: Norm, _ mixture: ResidualAttention?, combining: Bool, column: Int) -> Row {
     let source = if let mixture { mix(token, mixture) } else { combining ? combine(token) : residual[token] }
@@ -214,6 +216,7 @@ struct PassThread {
     return out
   }
 
+  /// Normalises `source` into `out` with one of the model's norms.
   @inline(__always)
   func normalize(_ source: Row, _ norm: Norm, into out: Row) {
     switch norm {
@@ -226,7 +229,7 @@ struct PassThread {
     }
   }
 
-  /// The final norm of all positions: each team has all of them, and the caller reads the first team's.
+  /// Copies the final norm of all positions to where the caller reads it. Every team has all positions; the first team copies them.
   private func copyHidden() {
     if let connection = pass.outputConnection { connect(connection) }
     guard worker.team == 0, !keepsResidual || worker.index == 0 else { return }
@@ -236,11 +239,11 @@ struct PassThread {
     }
   }
 
-  /// The final norm and the output head, for the wanted positions.
+  /// Computes the final norm and the logits of the wanted positions.
   ///
   /// - Parameters:
-  ///   - mixture: What the norm reads instead of the residual; nil: nothing.
-  ///   - connection: How it reads several residual streams; nil: there is one.
+  ///   - mixture: The mixture of residuals that the norm reads; nil: it reads the residual.
+  ///   - connection: How the norm reads several residual streams; nil: there is one stream.
   func computeLogits(
     _ norm: Norm, _ output: Matrix, _ mixture: ResidualAttention? = nil, _ connection: HyperConnection? = nil
   ) {
@@ -262,7 +265,7 @@ struct PassThread {
     worker.barrier(after: .logits)
   }
 
-  /// Adds the output's bias, and scales and bends logits where the model does.
+  /// Adds the output's bias, and scales and limits logits where the model does.
   private func finishLogits(_ rows: Range<Int>, _ bias: Vector) {
     let (scale, cap, bias) = (pass.logitScale, pass.logitSoftcap, vector(bias[rows]))
     guard scale != 1 || cap != 0 || bias != nil else { return }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Floats that lie one after another in memory that somebody else owns.
+/// Floats that follow one another in memory that something else owns.
 ///
-/// The debug build traps on an index outside of them.
+/// A debug build traps on an index out of bounds.
 ///
 /// - Invariant: `start` points at `count` floats, which outlive the row.
 struct Row {
@@ -27,7 +27,7 @@ struct Row {
     }
   }
 
-  /// Some of its elements.
+  /// A part of the row.
   @inline(__always)
   subscript(part: Range<Int>) -> Row {
     assert(part.lowerBound >= 0 && part.upperBound <= count, "elements \(part) of a row of \(count)")
@@ -46,7 +46,7 @@ struct Row {
     start.update(from: other.start, count: count)
   }
 
-  /// In 16 partial sums, which are added in order: the same float on every machine.
+  /// The sum of its elements, by 16 partial sums that are added in order: the same float on every machine.
   var sum: Float {
     var (sums, index) = (SIMD16<Float>.zero, 0)
     while index + 16 <= count {
@@ -66,13 +66,13 @@ struct Row {
   func fill(_ value: Float) { start.update(repeating: value, count: count) }
 }
 
-/// Rows of one length, one after another.
+/// Rows of one length that follow one another.
 ///
-/// The debug build traps on a row outside of them.
+/// A debug build traps on a row out of bounds.
 struct Rows {
   let start: UnsafeMutablePointer<Float>
   let count: Int
-  /// Elements of each row.
+  /// The length of each row, in elements.
   let length: Int
 
   @inline(__always)
@@ -82,7 +82,7 @@ struct Rows {
     self.length = length
   }
 
-  /// The same rows without the first ones.
+  /// Returns the same rows without the first `row` ones.
   @inline(__always)
   func from(_ row: Int) -> Rows { Rows(start + row * length, count: max(0, count - row), length: length) }
 

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Tokens of one sequence that stand together in a step.
+/// Consecutive tokens of one sequence in a step.
 struct SequenceRun {
   var sequence: Int
-  /// First token of the run in the step.
+  /// The index of the run's first token in the step.
   var begin: Int
   var count: Int
-  /// The copy of the sequence's state to begin with; 0: the state as it is.
+  /// The copy of the sequence's state to restore before the run; 0: none.
   var restoredCopy = 0
-  /// The copy to make before the run; 0: none.
+  /// The copy to make of the state before the run; 0: none.
   var savedCopy = 0
-  /// The first token in the step that may be taken back: before it and before each one after it, a copy is made.
+  /// The index in the step of the first tentative token. The state is copied before it and before each token after it.
   var firstTentative = Int.max
-  /// Whether it is kept what the token before the run became, for the prediction layer.
+  /// Whether the hidden state of the token before the run is kept, for the prediction layer.
   var hasHidden = false
 }
 
-/// One step's input, written by the caller before the threads wake and read by all of them.
+/// The input of one step. The caller writes it before the threads wake, and all of them read it.
 struct Step {
   var count = 0
   let tokens: UnsafeMutablePointer<Int32>
   let positions: UnsafeMutablePointer<Int32>
-  /// Tokens whose logits are wanted, in ascending order.
+  /// Indices of the tokens whose logits are wanted, ascending.
   let wanted: UnsafeMutablePointer<Int32>
   var wantedCount = 0
-  /// Whether each token's hidden state is wanted, in place of logits.
+  /// Whether the hidden states of all tokens are wanted instead of logits.
   var wantsHidden = false
   let runs: UnsafeMutablePointer<SequenceRun>
   var runCount = 0
@@ -38,7 +38,7 @@ struct Step {
     (self.tokens, self.positions, self.wanted, self.runs) = (tokens, positions, wanted, runs)
   }
 
-  /// The run that one of the step's tokens belongs to.
+  /// Returns the run that one of the step's tokens belongs to.
   @inline(__always)
   func run(of token: Int) -> SequenceRun {
     var index = 0
@@ -46,7 +46,7 @@ struct Step {
     return runs[index]
   }
 
-  /// The sequence of one of the step's tokens.
+  /// Returns the sequence of one of the step's tokens.
   @inline(__always)
   func sequence(of token: Int) -> Int { run(of: token).sequence }
 }

@@ -5,15 +5,17 @@ import PackRuntime
 
 /// Rows of a matrix that one team computes, with the kernel that multiplies them.
 ///
-/// - Invariant: `base` points at mapped, read-only memory that outlives the model: the rows in one layout, and for stacked experts
-///   the same again every `expertStride` bytes, or at `experts`. Interleaved rows lie in whole groups of 16.
+/// - Invariant: `base` points at mapped, read-only memory that outlives the model. It holds the rows in one layout; the rows of
+///   further stacked experts follow every `expertStride` bytes, or are at `experts`. Interleaved rows are stored in whole groups of
+///   16.
 struct MatrixSlice {
   let base: UnsafeRawPointer
   let expertStride: Int
-  /// Where each expert's rows are, if these are not stacked in one tensor.
+  /// The address of each expert's rows, if the experts are not stacked in one tensor.
   var experts: UnsafePointer<UnsafeRawPointer>?
   let rows: Range<Int>
-  /// Rows at `base` in front of the first one, of the same group: 0 ..< 16, and 0 unless interleaved (by the layout or by the type).
+  /// The number of rows at `base` that precede the first one in its group: 0 ..< 16, and 0 unless the layout or the type
+  /// interleaves rows.
   var lead = 0
   let isInterleaved: Bool
   let kernel: ck_matmul_function
@@ -24,35 +26,35 @@ struct MatrixSlice {
 
 /// A weight matrix together with the kernels that multiply it: plain data.
 ///
-/// - Invariant: `slices`, `teamStarts` and `nearby` outlive the model. Slices are sorted by team, then by row; team t computes slices
-///   `teamStarts[t] ..< teamStarts[t + 1]`. Over all teams, every row occurs once.
+/// - Invariant: `slices`, `teamStarts` and `nearby` outlive the model. Slices are sorted by team, then by row; team t computes
+///   slices `teamStarts[t] ..< teamStarts[t + 1]`. Every row belongs to exactly one team.
 struct Matrix {
   /// ggml's number of the weight type.
   let type: UInt32
-  /// Elements of a row.
+  /// The length of a row, in elements.
   let columns: Int
-  /// Rows of one expert.
+  /// The number of rows of one expert.
   let rows: Int
   let slices: UnsafePointer<MatrixSlice>
   let teamStarts: UnsafePointer<Int32>
-  /// For the lookup of single rows: see `Weight`.
+  /// Slices for the lookup of single rows: see `Weight`.
   let nearby: UnsafePointer<NearbySlice>
   let nearbyCount: Int
-  /// Bytes of 16 rows in the interleaved layout; 0 where the type has none.
+  /// Bytes of 16 rows in the interleaved layout; 0 if the type has none.
   let groupByteCount: Int
   /// Bytes of a row in layout `gguf`.
   let rowByteCount: Int
   /// Whether some rows are multiplied with quantised activations.
   let readsQuants: Bool
-  /// Whether some rows are multiplied with activations as they are.
+  /// Whether some rows are multiplied with activations in floats.
   let readsFloats: Bool
-  /// Whether every slice starts at a multiple of 32 rows and only the end is ragged.
+  /// Whether every slice starts at a multiple of 32 rows.
   ///
-  /// Then the thread that computes rows can quantise them, 32 at a time, as the next product's activations.
+  /// If so, the thread that computes rows can quantise them, 32 at a time, as activations of the next product.
   let isCutAt32: Bool
-  /// What each expert's rows are multiplied by; nil: nothing.
+  /// The factor of each expert's rows; nil: none.
   var factors: UnsafePointer<Float>?
-  /// Added to the product.
+  /// The bias of the product.
   var bias: Vector = .none
 
   @inline(__always)
@@ -61,9 +63,9 @@ struct Matrix {
   /// Multiplies some of `team`'s rows with the first `count` columns of `input`.
   ///
   /// - Parameters:
-  ///   - expert: Which of the stacked matrices; 0 where there is one.
-  ///   - map: Which of `input`'s columns each column of the product reads; nil: the column of its own number.
-  ///   - output: Row r of column c goes to element r - `first` of row c.
+  ///   - expert: The index of a stacked matrix; 0 if there is only one.
+  ///   - map: For each column of the product, the column of `input` that it reads; nil: the one with the same index.
+  ///   - first: Row r of column c goes to element r - `first` of row c of `output`.
   @inline(__always)
   func multiply(
     _ rows: Range<Int>, of expert: Int = 0, team: Int, _ input: Columns, count: Int, map: UnsafePointer<Int32>? = nil,
@@ -74,7 +76,7 @@ struct Matrix {
       let slice = slices[index]
       let part = rows.clamped(to: slice.rows)
       guard !part.isEmpty else { continue }
-      // The slice's row 0 is the first at `base`.
+      // For the kernel, row 0 is the first row at `base`.
       let shift = slice.rows.lowerBound - slice.lead
       var call = ck_matmul()
       call.type = type
@@ -98,7 +100,8 @@ struct Matrix {
     if let factors { scale(rows, by: factors[expert], count: count, output, first: first) }
   }
 
-  /// Multiplies interleaved rows that begin or end within a group of 16, which the kernel computes as a whole.
+  /// Multiplies interleaved rows that begin or end within a group of 16. The kernel computes whole groups, so only the wanted rows
+  /// are copied.
   private static func multiplyWithin(_ call: inout ck_matmul, _ kernel: ck_matmul_function) {
     let (begin, end, output, stride) = (call.row_begin, call.row_end, call.output, call.output_stride)
     let (count, map) = (call.columns, call.column_map)
@@ -126,7 +129,7 @@ struct Matrix {
     }
   }
 
-  /// The same weights in other slices.
+  /// Returns the same weights in other slices, without the bias.
   func with(slices: UnsafePointer<MatrixSlice>, teamStarts: UnsafePointer<Int32>, rows: Int, sliceCount: Int) -> Matrix {
     let isCutAt32 = (0..<sliceCount).allSatisfy { slices[$0].rows.lowerBound % 32 == 0 && slices[$0].lead == 0 }
     return Matrix(
@@ -135,7 +138,7 @@ struct Matrix {
       isCutAt32: isCutAt32, factors: factors)
   }
 
-  /// The runs of rows that `team` computes.
+  /// Returns the runs of rows that `team` computes.
   func rowRanges(of team: Int) -> [Range<Int>] {
     var ranges: [Range<Int>] = []
     for index in slices(of: team) {
@@ -149,7 +152,7 @@ struct Matrix {
     return ranges
   }
 
-  /// Units of `unit` rows that `team` computes; the last of a slice may be smaller.
+  /// Returns the number of units of `unit` rows that `team` computes; the last unit of a slice may be smaller.
   @inline(__always)
   func unitCount(team: Int, unit: Int = 16) -> Int {
     var count = 0
@@ -157,9 +160,9 @@ struct Matrix {
     return count
   }
 
-  /// Calls `body` with each run of `team`'s rows whose units lie in `part`.
+  /// Calls `body` with each run of `team`'s rows whose units are in `part`.
   ///
-  /// Units are counted over the team's slices in order, from `first`.
+  /// Units are numbered across the team's slices in order, from `first` on.
   @inline(__always)
   func forEachRun(team: Int, unit: Int = 16, first: Int = 0, part: Range<Int>, _ body: (_ rows: Range<Int>) -> Void) {
     var unitsBefore = first
@@ -176,7 +179,7 @@ struct Matrix {
     }
   }
 
-  /// The same, cut into tiles of at most `PassSizes.tileRows` rows.
+  /// Does the same, but divides runs into tiles of at most `PassSizes.tileRows` rows.
   @inline(__always)
   func forEachTile(team: Int, unit: Int = 16, first: Int = 0, part: Range<Int>, _ body: (_ rows: Range<Int>) -> Void) {
     forEachRun(team: team, unit: unit, first: first, part: part) { rows in
@@ -189,7 +192,7 @@ struct Matrix {
     }
   }
 
-  /// Row `row` of `expert` as floats, whichever team computes it.
+  /// Dequantises row `row` of `expert`, whichever team computes it.
   func dequantize(row: Int, of expert: Int, sliceCount: Int, _ kernels: Kernels, into output: Row) {
     for index in 0..<sliceCount where slices[index].rows.contains(row) {
       let slice = slices[index]
@@ -199,9 +202,9 @@ struct Matrix {
     }
   }
 
-  /// Row `row` as floats, from the copy nearest to `team`.
+  /// Dequantises row `row` from the copy nearest to `team`.
   ///
-  /// - Returns: The bytes that were read from another node: a row's, or those of the 16 rows among which it lies interleaved.
+  /// - Returns: The bytes that were read from another node: those of the row, or of the 16 rows that it is interleaved with.
   func dequantize(row: Int, nearestTo team: Int, _ kernels: Kernels, into output: Row) -> Int {
     for index in team * nearbyCount..<(team + 1) * nearbyCount where nearby[index].slice.holds(row) {
       let (slice, isLocal) = (nearby[index].slice, nearby[index].isLocal)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// What the angle of each pair of RoPE is divided by: nothing, always the same, or factors that depend on the context.
+/// The divisors of RoPE's angles: none, the same for every context, or one set for short and one for long contexts.
 struct RotaryFactors {
   private let short: [Float]
   private let long: [Float]
-  /// Contexts of more tokens use the long ones.
+  /// The longest context, in tokens, that uses the short factors.
   private let longest: Int
 
   init(_ configuration: ModelConfiguration, _ binder: inout WeightBinder) throws(ModelError) {
@@ -20,7 +20,7 @@ struct RotaryFactors {
     }
   }
 
-  /// One for each pair; or for as many as a whole head would have, of which the first ones count.
+  /// Reads one factor for each pair. Some files have one for each pair of a whole head, of which only the first are used.
   private static func factors(
     _ name: String, _ configuration: ModelConfiguration, _ binder: inout WeightBinder
   ) throws(ModelError) -> [Float] {
@@ -36,6 +36,6 @@ struct RotaryFactors {
     return factors
   }
 
-  /// Those of a model whose sequences may have so many tokens; empty: nothing.
+  /// Returns the factors for a model with sequences of up to `contextLength` tokens; empty: angles are not divided.
   func of(contextLength: Int) -> [Float] { contextLength > longest ? long : short }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Where a vector of a model (a norm's weights, a bias) starts in each team's copy of all of them; `none` where the model has none.
+/// The place of a vector of a model (a norm's weights, a bias) in each team's copy of all vectors; `none` if the model has none.
 struct Vector {
   let offset: Int
   let count: Int
@@ -9,13 +9,13 @@ struct Vector {
 
   var isPresent: Bool { offset >= 0 }
 
-  /// Row `row` of a vector that holds several of `length` elements.
+  /// Returns row `row` of a vector that holds several rows of `length` elements.
   @inline(__always)
   func row(_ row: Int, length: Int) -> Vector {
     isPresent ? Vector(offset: offset + row * length, count: length) : self
   }
 
-  /// Some of its elements.
+  /// A part of the vector.
   @inline(__always)
   subscript(part: Range<Int>) -> Vector {
     isPresent ? Vector(offset: offset + part.lowerBound, count: part.count) : self

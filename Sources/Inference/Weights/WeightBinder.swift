@@ -8,15 +8,15 @@ import PackRuntime
 /// Finds a model's tensors, checks their shapes against the metadata, and chooses their kernels.
 struct WeightBinder {
   let teamCount: Int
-  /// Whether the weights are in memory; otherwise only their shapes are looked at.
+  /// Whether the weights are in memory; otherwise only their shapes are read.
   let readsWeights: Bool
-  /// Owns what the matrices found point at.
+  /// Owns what the matrices point at.
   let store = MatrixStore()
-  /// All vectors one after another; each team gets a copy. Empty where the weights are not read.
+  /// All vectors one after another; each team gets a copy. Empty if the weights are not read.
   private(set) var vectors: [Float] = []
-  /// Elements of all vectors.
+  /// The number of elements in all vectors.
   private(set) var vectorLength = 0
-  /// The tensors that the graph reads.
+  /// The tensors that the graph reads or deliberately skips.
   private(set) var usedNames: Set<String> = []
   private let table: WeightTable
   private let kernels: Kernels
@@ -28,7 +28,7 @@ struct WeightBinder {
     self.teamCount = teamCount
   }
 
-  /// The shape of tensor `name`, or nil where the model has none.
+  /// Returns the shape of tensor `name`; nil if the model has none.
   func shape(_ name: String) -> (columns: Int, rows: Int, experts: Int)? {
     table.weight(name).map { ($0.columns, $0.rows, $0.experts) }
   }
@@ -41,9 +41,10 @@ struct WeightBinder {
 
   // MARK: Matrices
 
-  /// The matrix `name`.weight of that shape with its scale and its bias, where there are such, or nil where the model has none.
+  /// Binds the matrix `name`.weight of the given shape, with its scale and its bias if there are any. Returns nil if the model has
+  /// none.
   ///
-  /// - Parameter hasFactors: Whether a tensor `name`.scale is what its rows are multiplied by.
+  /// - Parameter hasFactors: Whether a tensor `name`.scale, if present, holds factors of the rows.
   mutating func find(
     _ name: String, columns: Int, rows: Int, experts: Int = 1, hasFactors: Bool = true
   ) throws(ModelError) -> Matrix? {
@@ -55,7 +56,7 @@ struct WeightBinder {
     return matrix
   }
 
-  /// The same, of a model that must have it.
+  /// Binds a matrix that the model must have.
   mutating func matrix(
     _ name: String, columns: Int, rows: Int, experts: Int = 1, hasFactors: Bool = true
   ) throws(ModelError) -> Matrix {
@@ -72,7 +73,7 @@ struct WeightBinder {
     throw .wrongShape(name: name, shape: Array(shape.prefix(rank)), expected: Array(expected.prefix(rank)))
   }
 
-  /// Experts with a tensor for each, as converters wrote them until April 2024: NAME_exps is NAME.0, NAME.1, …
+  /// Binds experts that are stored in one tensor each, as converters did until April 2024: NAME_exps is NAME.0, NAME.1, …
   private mutating func unstacked(_ name: String, columns: Int, rows: Int, experts: Int) throws(ModelError) -> Matrix? {
     guard name.hasSuffix("_exps"), shape("\(name.dropLast(5)).0.weight") != nil else { return nil }
     var all: [Matrix] = []
@@ -93,7 +94,7 @@ struct WeightBinder {
     return all[0].with(slices: store.keep(slices), teamStarts: all[0].teamStarts, rows: rows, sliceCount: slices.count)
   }
 
-  /// Some rows of a matrix (of each expert) as a matrix of their own, with their biases.
+  /// Returns some rows of a matrix (of each expert) as a matrix of their own, with their biases.
   mutating func rows(_ part: Range<Int>, of matrix: Matrix) -> Matrix {
     var slices: [MatrixSlice] = []
     var starts: [Int32] = [0]
@@ -121,8 +122,8 @@ struct WeightBinder {
       lead: before % groupRows, isInterleaved: slice.isInterleaved, kernel: slice.kernel)
   }
 
-  /// What a matrix' rows are multiplied by: one number, or one for each expert. The scales of its inputs are those of another way to
-  /// compute it, in which activations have 4 bits.
+  /// Binds the factors of a matrix: one number, or one for each expert. The scales of its inputs are skipped, because they are for
+  /// computing with activations of 4 bits.
   private mutating func factors(_ name: String, count: Int) throws(ModelError) -> UnsafePointer<Float>? {
     guard let scale = take("\(name).scale") else { return nil }
     skip("\(name).input_scale")
@@ -159,7 +160,7 @@ struct WeightBinder {
 
   // MARK: Vectors
 
-  /// The vector (or small matrix, row by row) `name`, or none.
+  /// Binds the vector (or small matrix, row by row) `name`. Returns `none` if it is absent and not required.
   mutating func vector(_ name: String, count: Int, isRequired: Bool = true) throws(ModelError) -> Vector {
     guard let weight = take(name) else {
       if isRequired { throw .missingTensor(name: name) }
@@ -171,7 +172,7 @@ struct WeightBinder {
     return append(try values(name, weight), count: count)
   }
 
-  /// The small matrix `name`, column by column.
+  /// Binds the small matrix `name`, column by column.
   mutating func transposed(_ name: String, columns: Int, rows: Int) throws(ModelError) -> Vector {
     guard let weight = take(name) else { throw .missingTensor(name: name) }
     try check(name, [weight.columns, weight.rows, weight.experts], [columns, rows, 1])
@@ -180,9 +181,9 @@ struct WeightBinder {
     return append((0..<columns * rows).map { values[$0 % rows * columns + $0 / rows] }, count: columns * rows)
   }
 
-  /// Small matrices of one shape, one after another, column by column: all of the first column, then all of the second.
+  /// Binds small matrices of one shape one after another, column by column: first the first column of all of them, then the second.
   ///
-  /// Their rows may be counted in several dimensions.
+  /// Their rows may have several dimensions in the file.
   mutating func transposed(_ names: [String], columns: Int, rows: Int) throws(ModelError) -> Vector {
     var all: [Float] = []
     for name in names {
@@ -197,8 +198,10 @@ struct WeightBinder {
       isRead ? (0..<columns * length).map { all[$0 % length * columns + $0 / length] } : [], count: columns * length)
   }
 
-  /// A small matrix as `ck_table.index` reads keys: 16 rows at a time (the last ones are zeros), for each part of the columns by itself
-  /// [part][row / 16][column of the part][16 rows].
+  /// Binds a small matrix in the order in which `ck_table.index` reads keys.
+  ///
+  /// The columns are divided into parts, and each part is stored in groups of 16 rows, the last one filled with zeros: [part][row /
+  /// 16][column of the part][16 rows].
   mutating func grouped(_ name: String, columns: Int, rows: Int, partLength: Int) throws(ModelError) -> Vector {
     guard let weight = take(name) else { throw .missingTensor(name: name) }
     try check(name, [weight.columns, weight.rows, weight.experts], [columns, rows, 1])
@@ -214,7 +217,8 @@ struct WeightBinder {
     return append(all, count: all.count)
   }
 
-  /// A table of whole numbers, row by row, each less than `limit`; nil where the model has none, or where weights are not read.
+  /// Binds a table of integers, row by row, each at least 0 and less than `limit`. Returns nil if it is absent or weights are not
+  /// read.
   mutating func integers(_ name: String, columns: Int, rows: Int, below limit: Int) throws(ModelError) -> UnsafePointer<Int32>? {
     guard let weight = take(name) else { return nil }
     try check(name, [weight.columns, weight.rows, weight.experts], [columns, rows, 1])
@@ -236,7 +240,7 @@ struct WeightBinder {
     return store.keep(all)
   }
 
-  /// - Parameter values: `count` elements, or none where the weights are not read.
+  /// - Parameter values: `count` elements, or none if the weights are not read.
   private mutating func append(_ values: [Float], count: Int) -> Vector {
     // Each vector starts at a multiple of 64 bytes.
     let offset = (vectorLength + 15) / 16 * 16
@@ -246,12 +250,12 @@ struct WeightBinder {
     return Vector(offset: offset, count: count)
   }
 
-  /// The values of a vector found by `vector`; none where the weights are not read.
+  /// Returns the elements of a vector that `vector` has bound; none if the weights are not read.
   func values(_ vector: Vector) -> [Float] {
     vector.isPresent && readsWeights ? Array(vectors[vector.offset..<vector.offset + vector.count]) : []
   }
 
-  /// A small tensor as floats, row by row; empty where the weights are not read.
+  /// Returns a small tensor as floats, row by row; empty if the weights are not read.
   private func values(_ name: String, _ weight: Weight) throws(ModelError) -> [Float] {
     let matrix = try matrix(name, weight)
     guard readsWeights else { return [] }
@@ -268,10 +272,11 @@ struct WeightBinder {
 
   // MARK: What is left over
 
-  /// Refuses tensors that no part of the graph reads: the file is of another model than the one computed.
+  /// Throws if some weight is not read by any part of the graph, because the file then holds another model than the one computed.
   ///
-  /// Prediction layers after the last one that is computed are left out on purpose, and names that are not of a weight's form mark
-  /// features of a file. Some files count such layers and do not have them: those counted are others then.
+  /// Prediction layers beyond the last one that is computed need not be read. Outside layers, only names that end like a weight's
+  /// are checked; others mark features of a file. Some files count prediction layers that they do not contain: if no tensor is
+  /// named like a part of one, the tensors of all layers must be read.
   func checkAllUsed(layerCount: Int) throws(ModelError) {
     let predicts = table.names.contains { $0.contains(".nextn.") }
     for name in table.names.sorted() where !usedNames.contains(name) {
@@ -284,7 +289,7 @@ struct WeightBinder {
     }
   }
 
-  /// Notes that the graph does not need this tensor beside those that it reads.
+  /// Marks a tensor as one that the graph does not need.
   mutating func skip(_ name: String) { usedNames.insert(name) }
 }
 
@@ -294,7 +299,7 @@ final class MatrixStore {
 
   deinit { for allocation in allocations { allocation.deallocate() } }
 
-  /// A copy that lives as long as the store.
+  /// Returns a copy of `elements` that lives as long as the store.
   ///
   /// - Precondition: Elements are plain data.
   func keep<Element>(_ elements: [Element]) -> UnsafePointer<Element> {

@@ -3,16 +3,19 @@
 import Generation
 import Inference
 
-/// Which slot a prompt gets, and where its beginning comes from: the slot itself, a prefix in memory, a busy slot, or a file.
+/// Chooses the slot for a prompt, and where the prompt's beginning comes from: the slot itself, a prefix in memory, a busy slot, or
+/// a file.
 extension Lane {
-  /// Tokens that something else must know more of a prompt than a free slot, and that a slot must lose to be copied first.
+  /// The fewest tokens that another source must know in addition to a free slot to be used, and that a slot must lose to be copied
+  /// first.
   static let leastGain = 16
 
-  /// A free slot, of which there is one, that holds the longest known beginning of a request's prompt; nil if a file is read first.
+  /// Chooses a free slot for a request and puts the longest known beginning of its prompt there; nil if a file is read first. At
+  /// least one slot must be free.
   func slot(for ticket: Ticket) -> Int? {
     let prompt = ticket.request.prompt
     if ticket.request.pooling != nil {
-      // All tokens' hidden states are wanted, the known ones' too.
+      // An embedding needs the hidden states of all tokens, including known ones.
       guard let index = oldestFreeSlot else { return nil }
       keepAside(index, keeping: 0)
       slots[index].cache.clear(in: model)
@@ -37,7 +40,7 @@ extension Lane {
       keepAside(index, keeping: own)
       return index
     }
-    // What the slot with the longest beginning holds may be wanted again.
+    // What the slot with the longest beginning holds may be wanted again, so the least recently used slot is overwritten instead.
     let oldest = oldestFreeSlot ?? index
     keepAside(oldest, keeping: 0)
     slots[oldest].cache.restore(best.prefix.copy, of: best.prefix.tokens, known: best.usable, in: model)
@@ -49,12 +52,12 @@ extension Lane {
     return oldest
   }
 
-  /// The free slot that was used longest ago.
+  /// The least recently used free slot.
   private var oldestFreeSlot: Int? {
     slots.indices.filter { slots[$0].answer == nil }.min { slots[$0].lastUse < slots[$1].lastUse }
   }
 
-  /// The free slot that spares most of a prompt's tokens, and how many; among equals the one that was used longest ago.
+  /// Returns the free slot that saves the most tokens of a prompt, and how many; of equal slots the least recently used.
   private func freeSlot(for prompt: [Int32]) -> (index: Int, usable: Int) {
     var best = (index: -1, usable: -1)
     for (index, slot) in slots.enumerated() where slot.answer == nil {
@@ -64,7 +67,7 @@ extension Lane {
     return best
   }
 
-  /// A copy of what a busy slot knows of a prompt.
+  /// Returns a copy of what a busy slot knows of a prompt.
   private func busySlot(for prompt: [Int32], atLeast least: Int) -> (prefix: PrefixCache.Prefix, usable: Int)? {
     for (index, slot) in slots.enumerated() where slot.answer != nil {
       let known = slot.cache.known(of: prompt)
@@ -74,11 +77,12 @@ extension Lane {
     return nil
   }
 
-  /// Has a file read that knows more of a prompt than `known` tokens, if that is worth it; the request comes back then.
+  /// Starts reading a file that knows more than `known` tokens of a prompt, if that is worth it. The request returns to the inbox
+  /// afterwards.
   private func readsFile(for ticket: Ticket, known: Int) -> Bool {
     let prompt = ticket.request.prompt
     guard let store, !ticket.hasRead, let file = store.best(for: prompt, moreThan: known + Self.leastGain - 1),
-      // The whole file is read.
+      // Worth it if it saves at least a quarter of the file's tokens, because the whole file must be read.
       (file.usable - known) * 4 >= store.tokenCount(file.name)
     else { return false }
     inbox.expectBack()
@@ -89,7 +93,7 @@ extension Lane {
     return true
   }
 
-  /// Keeps what a slot holds before it loses all but `kept` of its tokens.
+  /// Copies what a slot holds before it loses all but `kept` of its tokens.
   private func keepAside(_ index: Int, keeping kept: Int) {
     let tokens = slots[index].cache.tokens
     guard tokens.count - kept >= Self.leastGain else { return }
@@ -103,13 +107,13 @@ extension Lane {
   private func insert(_ prefix: PrefixCache.Prefix) {
     let (count, byteCount) = (memory.prefixes.count, memory.byteCount)
     memory.insert(prefix)
-    // Other models' lanes count theirs in the same place.
+    // The lanes of other models count their prefixes in the same counters.
     counters.noteMemory(prefixes: memory.prefixes.count - count, byteCount: memory.byteCount - byteCount)
   }
 
-  /// Writes to the disk what the free slots hold, as far as it is not there.
+  /// Writes what free slots hold to the disk, unless it is already there.
   ///
-  /// - Parameter waits: Whether to wait for the disk; otherwise as much as it can take.
+  /// - Parameter waits: Whether to wait until everything is written; otherwise only what the queue has room for is written.
   func savePrefixes(waits: Bool = false) {
     guard let store else { return }
     for index in slots.indices where slots[index].answer == nil && !slots[index].isSaved {

@@ -2,9 +2,9 @@
 
 import Inference
 
-/// Prefixes of prompts that one model has computed, kept in memory beside its sequences.
+/// Prefixes of prompts that one model has computed, kept in memory in addition to its sequences.
 struct PrefixCache {
-  /// A sequence that was in a slot, or in a file.
+  /// The tokens and the copy of a sequence that was in a slot or in a file.
   struct Prefix {
     let tokens: [Int32]
     let copy: SequenceCopy
@@ -12,20 +12,20 @@ struct PrefixCache {
 
     init(tokens: [Int32], copy: SequenceCopy) { (self.tokens, self.copy) = (tokens, copy) }
 
-    /// How many tokens of a prompt need not be computed again.
+    /// Returns how many tokens of a prompt need not be computed again.
     func usable(for prompt: [Int32]) -> Int { copy.restart(known: tokens.countInCommon(with: prompt)) }
   }
 
   private(set) var prefixes: [Prefix] = []
-  /// Bytes that all of them take.
+  /// Bytes of all prefixes.
   private(set) var byteCount = 0
-  /// Bytes that they may take.
+  /// The largest number of bytes of all prefixes.
   let limit: Int
   private var uses = 0
 
   init(limit: Int) { self.limit = limit }
 
-  /// The prefix that spares most of a prompt's tokens, and how many; nil if none spares any.
+  /// Returns the prefix that saves the most tokens of a prompt, and how many; nil if none saves any.
   mutating func best(for prompt: [Int32]) -> (prefix: Prefix, usable: Int)? {
     var best = (index: -1, usable: 0)
     for (index, prefix) in prefixes.enumerated() {
@@ -38,14 +38,14 @@ struct PrefixCache {
     return (prefixes[best.index], best.usable)
   }
 
-  /// Whether a sequence, or one that goes on after it, is here.
+  /// Whether the cache has a sequence, or one that continues it.
   func covers(_ tokens: [Int32]) -> Bool {
     prefixes.contains { prefix in
       prefix.tokens.starts(with: tokens) && (prefix.copy.hasAllPositions || prefix.tokens.count == tokens.count)
     }
   }
 
-  /// Keeps a prefix; those that were used longest ago make room.
+  /// Keeps a prefix; the least recently used ones make room for it.
   mutating func insert(_ prefix: Prefix) {
     let (tokens, copy) = (prefix.tokens, prefix.copy)
     guard copy.byteCount <= limit, !covers(tokens) else { return }

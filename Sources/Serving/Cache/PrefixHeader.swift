@@ -5,12 +5,12 @@ import PackFormat
 
 /// Why a file of a prefix cannot be used.
 package enum PrefixDefect: Error, Hashable, Sendable, CustomStringConvertible {
-  /// It is not what was written.
+  /// Its content is not what was written.
   case damaged(String)
-  /// The operating system does not give it.
+  /// The operating system cannot read it.
   case unreadable(FileError)
 
-  /// As it continues a sentence that begins with the path.
+  /// The problem, as the end of a line that begins with the path.
   package var description: String {
     switch self {
     case .damaged(let text): text
@@ -19,11 +19,11 @@ package enum PrefixDefect: Error, Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// The beginning of a file that keeps what a model has computed of a prompt: docs/SERVING.md has its bytes.
+/// The beginning of a file that keeps what a model has computed of a prompt; docs/SERVING.md describes its bytes.
 package struct PrefixHeader: Hashable, Sendable {
-  /// A team's bytes.
+  /// The bytes of one team.
   package struct Section: Hashable, Sendable {
-    /// Where they begin in the file: a multiple of 4096.
+    /// Its offset in the file: a multiple of 4096.
     package var offset: Int
     package var byteCount: Int
     package var digest: Digest
@@ -33,12 +33,12 @@ package struct PrefixHeader: Hashable, Sendable {
     }
   }
 
-  /// The pack's.
+  /// The digest of the pack.
   package var pack: Digest
-  /// How the bytes are laid out.
+  /// The digest of the form of the copy (`Model.stateLayout`).
   package var layout: Digest
   package var tokens: [Int32]
-  /// Of models whose layers keep a state: how many tokens each state has seen, ascending.
+  /// How many tokens each state has seen, ascending; empty for models without states.
   package var stateLengths: [Int]
   package var sections: [Section]
 
@@ -49,26 +49,26 @@ package struct PrefixHeader: Hashable, Sendable {
   private static let magic = Array("PACKPFX1".utf8)
   /// Bytes before the tokens.
   private static let fixedByteCount = 136
-  /// What offsets and the header's size are multiples of.
+  /// The unit of offsets and of the header's size, in bytes.
   package static let unit = 4096
   private static let sectionByteCount = 48
-  /// More than any header of a context of 2^28 tokens has.
+  /// A bound that is larger than any header for a context of 2^28 tokens.
   private static let largest = 2 << 30
 
-  /// Bytes of the header, padding included.
+  /// Bytes of the header, including padding.
   package var byteCount: Int {
     (Self.fixedByteCount + tokens.count * 4 + stateLengths.count * 8 + sections.count * Self.sectionByteCount)
       .roundedUp(toMultipleOf: Self.unit)
   }
 
-  /// The name that the file has: it depends on the pack, the layout and the tokens.
+  /// The name of the file, which depends on pack, layout and tokens.
   package var name: String {
     var bytes = Array((pack.hex + layout.hex).utf8)
     for token in tokens { bytes.append(UInt64(UInt32(bitPattern: token)), count: 4) }
     return Digest(of: bytes).hex + Self.suffix
   }
 
-  /// What names end with.
+  /// The end of all names.
   package static let suffix = ".prefix"
 
   /// Whether a file has the name of a prefix, and so belongs to this cache.
@@ -78,7 +78,7 @@ package struct PrefixHeader: Hashable, Sendable {
 
   // MARK: Writing
 
-  /// The header's bytes.
+  /// The header as bytes.
   package var bytes: [UInt8] {
     var body: [UInt8] = []
     body.reserveCapacity(byteCount)
@@ -99,9 +99,9 @@ package struct PrefixHeader: Hashable, Sendable {
 
   // MARK: Reading
 
-  /// Bytes of the header of a file that begins with `start`.
+  /// Returns the size in bytes of the header of a file that begins with `start`.
   ///
-  /// - Parameter start: The file's first 4096 bytes, or all if it has fewer.
+  /// - Parameter start: The first 4096 bytes of the file, or all if it has fewer.
   package static func byteCount(_ start: [UInt8], fileByteCount: Int) throws(PrefixDefect) -> Int {
     guard start.starts(with: magic) else { throw PrefixDefect.damaged("it is not a file of this cache") }
     guard let count = start.integer(at: 40, count: 8), count >= fixedByteCount, count % unit == 0, count <= fileByteCount,
@@ -113,8 +113,8 @@ package struct PrefixHeader: Hashable, Sendable {
   /// Reads a whole header.
   ///
   /// - Parameters:
-  ///   - bytes: As many as `byteCount(_:fileByteCount:)` says.
-  ///   - fileByteCount: Bytes of the file, in which all sections must lie.
+  ///   - bytes: As many bytes as `byteCount(_:fileByteCount:)` returns.
+  ///   - fileByteCount: The size of the file, which must contain all sections.
   package init(_ bytes: [UInt8], fileByteCount: Int) throws(PrefixDefect) {
     guard try Self.byteCount(bytes, fileByteCount: fileByteCount) == bytes.count,
       Self.digest(bytes, at: 8) == Digest(of: Array(bytes[40...]))
@@ -147,7 +147,7 @@ package struct PrefixHeader: Hashable, Sendable {
     }
   }
 
-  /// Where the sections' table ends; nil on overflow.
+  /// Returns where the table of sections ends; nil on overflow.
   private static func end(_ tokenCount: Int, _ stateCount: Int, _ sectionCount: Int) -> Int? {
     guard let tokens = tokenCount.multiplied(by: 4), let states = stateCount.multiplied(by: 8),
       let sections = sectionCount.multiplied(by: sectionByteCount)

@@ -8,10 +8,10 @@ import PackFormat
 import SystemPackage
 import Synchronization
 
-/// Prefixes of prompts that were computed, in the files of a folder: they outlive the server.
+/// Computed prefixes of prompts in the files of a folder, where they outlive the server.
 ///
-/// Any thread may use it. Files are written beside and renamed, and checked when they are read. Several servers may use one folder; what
-/// one of them removes is missing to the others, and no error.
+/// Any thread may use it. A file is written under a temporary name and then renamed, and checked when it is read. Several servers
+/// may share one folder: a file that another server has removed is simply missing, which is not an error.
 public final class PrefixStore: Sendable {
   /// A file whose header has been read.
   private struct Record {
@@ -28,7 +28,7 @@ public final class PrefixStore: Sendable {
     var records: [String: Record] = [:]
     /// Files that wait to be written.
     var waiting: Set<String> = []
-    /// What could not be written last, so that it is said once.
+    /// The last error of writing, so that it is logged only once.
     var failure: FileError?
   }
 
@@ -42,13 +42,13 @@ public final class PrefixStore: Sendable {
   private let writtenCount = Atomic<Int>(0)
   private let damagedCount = Atomic<Int>(0)
 
-  /// Files that wait to be written at most: their bytes are in memory, too.
+  /// The largest number of files that wait to be written; their bytes are still in memory.
   private static let mostWaiting = 2
 
-  /// Opens the folder at `path`, which is made if it is not there, for nobody else to read: prompts are in it.
+  /// Opens the folder at `path`. If there is none, creates one that only its owner can read, because it will contain prompts.
   ///
   /// - Parameters:
-  ///   - limit: Bytes that its files may take.
+  ///   - limit: The largest number of bytes of all files.
   ///   - pack: The digest of the pack.
   ///   - log: Called with lines for the log.
   public init(_ path: String, limit: Int, pack: Digest, log: @escaping @Sendable (String) -> Void) throws(FileError) {
@@ -61,16 +61,16 @@ public final class PrefixStore: Sendable {
     (self.limit, self.pack, self.log) = (limit, pack, log)
   }
 
-  /// Files that were written.
+  /// The number of files written.
   public var written: Int { writtenCount.load(ordering: .relaxed) }
-  /// Files that were removed because they were damaged.
+  /// The number of files removed because they were damaged.
   public var damaged: Int { damagedCount.load(ordering: .relaxed) }
-  /// Files that this pack can use.
+  /// The number of files that this pack can use.
   public var count: Int { state.withLock { $0.records.count } }
 
   // MARK: Finding
 
-  /// Reads the headers of all files, removes those that are damaged, and what killed servers left half written.
+  /// Reads the headers of all files, and removes damaged files and those that killed servers left unfinished.
   public func scan(for model: Model) {
     let layout = model.stateLayout
     for name in (try? folder.names()) ?? [] {
@@ -87,11 +87,11 @@ public final class PrefixStore: Sendable {
     }
   }
 
-  /// Whether a process that wrote here is no more. A container's processes may get the same number again and again: this one has not
-  /// written yet.
+  /// Whether a process that was writing here has ended. In a container a process may get the same id again: this one has not
+  /// written anything yet, so a file with its id is an old one.
   private static func hasEnded(_ process: pid_t) -> Bool { process == getpid() || kill(process, 0) != 0 && errno == ESRCH }
 
-  /// The process that writes a file which has not got its name yet: `.NAME.PROCESS.NUMBER`.
+  /// Returns the id of the process that writes a file under a temporary name: `.NAME.PROCESS.NUMBER`.
   private static func writer(ofPart name: String) -> pid_t? {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 5, parts[0].isEmpty, PrefixHeader.isName("\(parts[1]).\(parts[2])") else { return nil }
@@ -114,7 +114,7 @@ public final class PrefixStore: Sendable {
     } catch { throw .unreadable(error) }
   }
 
-  /// The file that spares most of a prompt's tokens, and how many; nil if none spares more than `least`.
+  /// Returns the file that saves the most tokens of a prompt, and how many; nil if none saves more than `least`.
   func best(for prompt: [Int32], moreThan least: Int) -> (name: String, usable: Int)? {
     state.withLock { state in
       var best = (name: "", usable: least)
@@ -126,7 +126,7 @@ public final class PrefixStore: Sendable {
     }
   }
 
-  /// Tokens of a file.
+  /// Returns the number of tokens of a file.
   func tokenCount(_ name: String) -> Int { state.withLock { $0.records[name]?.tokens.count ?? 0 } }
 
   /// Forgets a file, and removes it if it is damaged.
@@ -146,11 +146,12 @@ public final class PrefixStore: Sendable {
 
   // MARK: Reading
 
-  /// Reads a file on a thread of its own.
+  /// Reads a file on another thread.
   ///
-  /// - Parameter body: Called there with what was in it; nil if it cannot be used, or there is too little memory.
+  /// - Parameter body: Called on that thread with the prefix; nil if the file cannot be used, or if there is too little memory.
   func load(_ name: String, for model: Model, _ body: @escaping @Sendable (PrefixCache.Prefix?) -> Void) {
-    // Making room for a copy reads only what never changes of a model; its threads run one thing at a time.
+    // Making an empty copy reads only properties of the model that never change. It uses the model's threads, which run one thing
+    // at a time.
     nonisolated(unsafe) let model = model
     reading.async { [self] in
       do throws(PrefixDefect) { body(try unsafe read(name, model)) } catch {
@@ -177,7 +178,7 @@ public final class PrefixStore: Sendable {
       let file = try UncachedFile<FileError>(folder.path(name))
       for (team, section) in header.sections.enumerated() {
         guard let base = unsafe copy.section(team).baseAddress else { continue }
-        // A section begins at a page, and so does the memory, which has whole pages.
+        // A section begins at a multiple of the page size, and the memory consists of whole pages.
         try unsafe file.read(section.offset..<section.offset + section.byteCount, into: base)
       }
     } catch .cutShort { throw .damaged("its end is missing") } catch { throw .unreadable(error) }
@@ -192,9 +193,9 @@ public final class PrefixStore: Sendable {
 
   // MARK: Writing
 
-  /// Writes a sequence to a file, on a thread of its own, unless it is there.
+  /// Writes a sequence to a file on another thread, unless the file exists.
   ///
-  /// - Returns: False if too many wait already.
+  /// - Returns: False if too many files are already waiting.
   func save(_ tokens: [Int32], _ copy: SequenceCopy, layout: Digest) -> Bool {
     let header = PrefixHeader(pack: pack, layout: layout, tokens: tokens, stateLengths: copy.stateLengths)
     let name = header.name
@@ -209,7 +210,7 @@ public final class PrefixStore: Sendable {
         try write(header, name, copy)
         state.withLock { $0.failure = nil }
       } catch {
-        // Until it works again, the same would be said of every file.
+        // Otherwise the same error would be logged for every file until writing works again.
         let isNew = state.withLock { state in
           defer { state.failure = error }
           return state.failure == nil
@@ -241,7 +242,7 @@ public final class PrefixStore: Sendable {
     try unsafe bytes.span.bytes.withUnsafeBytes { (buffer) throws(FileError) in try unsafe file.append(buffer) }
     for team in header.sections.indices {
       let bytes = unsafe copy.section(team)
-      // Its memory has whole pages.
+      // The memory consists of whole pages.
       try unsafe file.append(
         UnsafeRawBufferPointer(start: bytes.baseAddress, count: bytes.count.roundedUp(toMultipleOf: PrefixHeader.unit)))
     }
@@ -249,13 +250,13 @@ public final class PrefixStore: Sendable {
     writtenCount.add(1, ordering: .relaxed)
     let shorter = state.withLock { state in
       defer { state.records[name] = Record(tokens: header.tokens, stateLengths: header.stateLengths) }
-      // What goes on after another prefix has all that the other has, but for the states on the way.
+      // A longer prefix makes its own beginnings unnecessary, unless they have states that it lacks.
       return copy.hasAllPositions ? state.records.filter { header.tokens.starts(with: $0.value.tokens) }.map(\.key) : []
     }
     for name in shorter { try remove(name) }
   }
 
-  /// Removes the files that were used longest ago, so that one of `byteCount` bytes fits.
+  /// Removes the least recently used files until a file of `byteCount` bytes fits.
   private func makeRoom(_ byteCount: Int) throws(FileError) {
     var files: [(name: String, byteCount: Int, used: [Int])] = []
     for name in try folder.names() where PrefixHeader.isName(name) {

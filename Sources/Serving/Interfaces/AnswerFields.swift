@@ -4,22 +4,22 @@ import Generation
 import Grammar
 import JSON
 
-/// What all interfaces call by the same names: how tokens are chosen, and where an answer ends.
+/// The fields that all interfaces call by the same names: how tokens are chosen, and where an answer ends.
 struct AnswerFields {
   var sampling = SamplingOptions()
   var maximumTokens: Int?
   var stopStrings: [String] = []
   var ignoresEnd = false
-  /// Answers to each prompt.
+  /// The number of answers to each prompt.
   var count = 1
   var isStreamed = false
   var includesUsage = false
-  /// A grammar in GBNF, as llama.cpp's server takes one.
+  /// A grammar in GBNF, as in llama.cpp's server.
   var grammar: Grammar?
 
   init(_ fields: Fields) throws(InterfaceError) {
     sampling.temperature = try fields.number("temperature", in: 0...100) ?? sampling.temperature
-    // Nothing at all cannot be kept: the likeliest token always is.
+    // 0 would keep no token; the smallest positive number keeps the likeliest one.
     sampling.topP = try fields.number("top_p", in: 0...1).map { max($0, .leastNormalMagnitude) } ?? sampling.topP
     sampling.topK = max(0, try fields.integer("top_k", in: -1...1 << 30) ?? sampling.topK)
     sampling.minP = try fields.number("min_p", in: 0...1) ?? sampling.minP
@@ -61,13 +61,13 @@ struct AnswerFields {
       guard let token = Int32(name), token >= 0, let bias = value.double, (-100...100).contains(bias) else {
         throw .bad(field: "logit_bias", problem: "must have token ids as names and numbers, -100 to 100, as values")
       }
-      // Clients forbid a token by -100, which a logit of more than that would outweigh.
+      // Clients forbid a token with -100, but a large logit could outweigh that number.
       biases[token] = bias == -100 ? -.infinity : Float(bias)
     }
     return biases
   }
 
-  /// The requests for a prompt: as many as answers are wanted, each with random numbers of its own.
+  /// Returns the requests for a prompt: one for each answer, each with its own seed.
   func requests(_ prompt: [Int32]) -> [AnswerRequest] {
     (0..<count).map { number in
       var request = AnswerRequest(prompt: prompt)

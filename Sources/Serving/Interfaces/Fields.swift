@@ -2,7 +2,7 @@
 
 import JSON
 
-/// Reads the fields of a request. A field that is null is as good as absent; one that is not what it should be is named.
+/// Reads the fields of a request. A field that is null counts as absent; errors name the field with an invalid value.
 struct Fields {
   let object: JSONObject
 
@@ -17,12 +17,14 @@ struct Fields {
     return value
   }
 
+  /// Returns a truth value; nil if the field is absent.
   func bool(_ name: String) throws(InterfaceError) -> Bool? {
     guard let value = self[name] else { return nil }
     guard let bool = value.bool else { throw .bad(field: name, problem: "must be true or false") }
     return bool
   }
 
+  /// Returns an integer in a range, which may be written like 16.0; nil if the field is absent.
   func integer(_ name: String, in range: ClosedRange<Int>) throws(InterfaceError) -> Int? {
     guard let value = self[name] else { return nil }
     guard let integer = value.integer ?? value.wholeNumber, range.contains(integer) else {
@@ -31,6 +33,7 @@ struct Fields {
     return integer
   }
 
+  /// Returns a number in a range; nil if the field is absent.
   func number(_ name: String, in range: ClosedRange<Double>) throws(InterfaceError) -> Float? {
     guard let value = self[name] else { return nil }
     guard let number = value.double, range.contains(number) else {
@@ -39,13 +42,14 @@ struct Fields {
     return Float(number)
   }
 
+  /// Returns a string; nil if the field is absent.
   func string(_ name: String) throws(InterfaceError) -> String? {
     guard let value = self[name] else { return nil }
     guard let string = value.string else { throw .bad(field: name, problem: "must be a string") }
     return string
   }
 
-  /// A string, or an array of some.
+  /// Returns a string or an array of strings, as an array; empty if the field is absent.
   func strings(_ name: String, atMost limit: Int) throws(InterfaceError) -> [String] {
     guard let value = self[name] else { return [] }
     if let string = value.string { return [string] }
@@ -57,13 +61,14 @@ struct Fields {
     return strings
   }
 
-  /// The fields of an object.
+  /// Returns the fields of an object.
   func fields(_ name: String) throws(InterfaceError) -> Fields? {
     guard let value = self[name] else { return nil }
     guard value.object != nil else { throw .bad(field: name, problem: "must be an object") }
     return try Fields(value)
   }
 
+  /// Returns an array of objects; nil if the field is absent.
   func objects(_ name: String) throws(InterfaceError) -> [JSONObject]? {
     guard let value = self[name] else { return nil }
     guard let array = value.array else { throw .bad(field: name, problem: "must be an array of objects") }
@@ -74,7 +79,7 @@ struct Fields {
 }
 
 extension JSONValue {
-  /// The number, however it is written; nil if the value is not a number.
+  /// The number, in whichever form it is written; nil if the value is not a number.
   var double: Double? {
     switch self {
     case .integer(let integer): Double(integer)
@@ -83,12 +88,12 @@ extension JSONValue {
     }
   }
 
-  /// The integer that is written with a point, such as 16.0.
+  /// The integer, if it is written with a point, as in 16.0.
   var wholeNumber: Int? {
     if case .number(let number) = self { Int(exactly: number) } else { nil }
   }
 
-  /// The value for a message: not more than a few words of it.
+  /// The value for a message, shortened to a few words.
   var shortened: String {
     let text = compact
     return text.count > 40 ? text.prefix(40) + "…" : text

@@ -4,32 +4,32 @@ import ChatTemplates
 import Generation
 import JSON
 
-/// Why a request over the network gets no answer: a status of HTTP, and what is wrong.
+/// Why a request over the network gets no answer, with its HTTP status.
 public enum InterfaceError: Error, Sendable, Equatable {
-  /// The body is not what it should be.
+  /// The body is malformed.
   case badBody(String)
-  /// A field is absent that must be there.
+  /// A required field is missing.
   case missing(field: String)
   /// A field has a value that cannot be used.
   case bad(field: String, problem: String)
-  /// A field asks for what this server does not do: nothing that changes an answer is ignored.
+  /// A field asks for something that this server does not support. Nothing that would change an answer is ignored.
   case unsupported(field: String, problem: String)
-  /// The body is larger than the server takes.
+  /// The body is larger than the server accepts.
   case tooLarge(limit: Int)
   /// There is nothing at this address.
   case notFound
-  /// What is at this address is asked for in another way.
+  /// The address does not accept this method.
   case wrongMethod(allowed: String)
-  /// The key is absent, or not the server's.
+  /// The API key is missing or wrong.
   case unauthorized
   /// The model is not ready yet.
   case loading
-  /// The scheduler takes no request, or the model failed.
+  /// The scheduler does not accept the request, or the model failed.
   case serving(ServingError)
-  /// The messages do not become a prompt.
+  /// The messages cannot be turned into a prompt.
   case template(ChatTemplateError)
 
-  /// The status of HTTP.
+  /// The HTTP status.
   public var status: Int {
     switch self {
     case .badBody, .missing, .bad, .unsupported: 400
@@ -70,7 +70,7 @@ public enum InterfaceError: Error, Sendable, Equatable {
     }
   }
 
-  /// The field that is wrong; nil if none is.
+  /// The field that is wrong; nil if it is not about one field.
   public var field: String? {
     switch self {
     case .missing(let field), .bad(let field, _), .unsupported(let field, _): field
@@ -78,7 +78,7 @@ public enum InterfaceError: Error, Sendable, Equatable {
     }
   }
 
-  /// What kind of error it is, in a word that programs know.
+  /// The kind of error, in a word that clients know.
   public var code: String? {
     switch self {
     case .missing: "missing_required_parameter"
@@ -92,7 +92,7 @@ public enum InterfaceError: Error, Sendable, Equatable {
     }
   }
 
-  /// Seconds after which another try may succeed; nil where none would.
+  /// The number of seconds after which to try again; nil if that would not help.
   public var retrySeconds: Int? { status == 429 || status == 503 ? 1 : nil }
 
   /// The error as OpenAI's clients read it.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The counters of a server in the text format that Prometheus reads, under the names that llama.cpp's server and vLLM give them.
+/// The counters of a server in the text format of Prometheus, under the names used by llama.cpp's server and vLLM.
 public enum MetricsText {
-  /// The document.
+  /// Returns the document.
   ///
   /// - Parameter traffic: What each node has read of its weights.
   public static func of(_ scheduler: Scheduler, _ traffic: [WeightTraffic]) -> String {
@@ -64,7 +64,7 @@ public enum MetricsText {
     "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
   }
 
-  /// A counter of its own for each node.
+  /// Returns one counter for each node.
   private static func text(of traffic: [WeightTraffic]) -> String {
     let name = "packserve:weight_bytes_read_total"
     let help = "Bytes of weights that the threads of a node have read; of experts, those of one token per step."

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 extension OpenAPI {
-  /// The fields of requests.
+  /// The schemas of requests.
   static let schemas = #"""
     {
       "Sampling": {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The published description of the server's interfaces, as OpenAPI 3.1 has it.
+/// The published description of the server's interfaces, in OpenAPI 3.1.
 public enum OpenAPI {
-  /// The description.
+  /// The whole document.
   public static let text = """
     {"openapi": "3.1.0", "info": \(info), "security": [{}, {"key": []}], "paths": \(paths), "components": {
     "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}, "responses": \(responses),
     "requestBodies": \(bodies), "schemas": \(schemas)}}
     """
 
-  /// What it describes.
+  /// Title, version and description.
   private static let info = #"""
     {
       "title": "packserve",
@@ -18,7 +18,7 @@ public enum OpenAPI {
     }
     """#
 
-  /// What stands at each address.
+  /// The operations at each address.
   private static let paths = #"""
     {
       "/v1/chat/completions": {
@@ -210,7 +210,7 @@ public enum OpenAPI {
     }
     """#
 
-  /// What comes back.
+  /// The responses.
   private static let responses = #"""
     {
       "Answer": {
@@ -228,7 +228,7 @@ public enum OpenAPI {
     }
     """#
 
-  /// What is sent.
+  /// The request bodies.
   private static let bodies = #"""
     {
       "Chat": {

@@ -5,26 +5,26 @@ import Grammar
 import JSON
 import Tokenization
 
-/// The model that is served, as requests and answers know it: nothing in it tells where it lies.
+/// The model that is served, as requests and answers know it. It does not reveal where the pack is stored.
 public struct ServedPack: Sendable {
-  /// What clients call it.
+  /// The name that clients use for it.
   public var name: String
   /// The digest of the pack.
   public var digest: String
   /// When it was loaded, in seconds since 1970.
   public var created: Int
-  /// Its vocabulary.
+  /// The model's vocabulary.
   public var tokenizer: Tokenizer
-  /// How its conversations are written; or why there is no such way.
+  /// The template of its conversations, or why there is none.
   public var template: Result<ChatTemplate, ChatTemplateError>
-  /// Tokens that its context holds.
+  /// The largest number of tokens in its context.
   public var contextLength: Int
-  /// Numbers of an embedding.
+  /// The number of elements in an embedding.
   public var embeddingLength: Int
-  /// How embeddings are made; or why none are.
+  /// How hidden states are pooled to embeddings, or why they are not.
   public var pooling: Result<Pooling, InterfaceError>
 
-  /// A pack that is served.
+  /// Makes the description of a served pack.
   public init(
     name: String, digest: String, created: Int, tokenizer: Tokenizer, template: Result<ChatTemplate, ChatTemplateError>,
     contextLength: Int, embeddingLength: Int, pooling: Result<Pooling, InterfaceError>
@@ -34,10 +34,10 @@ public struct ServedPack: Sendable {
     (self.embeddingLength, self.pooling) = (embeddingLength, pooling)
   }
 
-  /// What stands for the weights in OpenAI's answers.
+  /// What identifies the weights in OpenAI's answers.
   var fingerprint: JSONValue { .string("pack-\(digest)") }
 
-  /// The model as a list of models has it.
+  /// The model as an entry in the list of models.
   public var card: JSONValue {
     [
       "id": .string(name), "object": "model", "created": .integer(Int128(created)), "owned_by": "packserve",
@@ -49,16 +49,16 @@ public struct ServedPack: Sendable {
     ]
   }
 
-  /// A conversation in the model's own words.
+  /// Returns a conversation with the model's template.
   func conversation(_ request: ChatRequest) throws(InterfaceError) -> Conversation {
     do throws(ChatTemplateError) { return Conversation(try template.get(), tokenizer, request) } catch { throw .template(error) }
   }
 }
 
 extension Conversation {
-  /// What the reply to a prompt may be; nil: anything.
+  /// Returns the grammar of the reply to a prompt; nil: any reply.
   ///
-  /// - Throws: What cannot be enforced, by the name of the field that asks for it: nothing of it is ignored.
+  /// - Throws: `InterfaceError`, which names the field that cannot be enforced.
   func grammar(for prompt: Prompt, content: Grammar?) throws(InterfaceError) -> Grammar? {
     do throws(ChatTemplateError) { return try answerGrammar(for: prompt, content: content) } catch {
       guard case .badRequest(let problem) = error else { throw .template(error) }

@@ -2,14 +2,14 @@
 
 import JSON
 
-/// An event of a stream, as the standard "Server-sent events" (WHATWG HTML, section 9.2) writes it.
+/// An event of a stream, in the format of "Server-sent events" (WHATWG HTML, section 9.2).
 public struct ServerSentEvent: Sendable, Equatable {
-  /// Its name; nil for none.
+  /// The name of the event; nil: none.
   public var name: String?
-  /// Its data, one line.
+  /// The data, in one line.
   public var data: String
 
-  /// An event with a document as its data.
+  /// Makes an event with a document as its data.
   public init(_ document: JSONValue, name: String? = nil) {
     data = document.compact
     self.name = name
@@ -20,35 +20,35 @@ public struct ServerSentEvent: Sendable, Equatable {
 
   private init(data: String) { self.data = data }
 
-  /// The event as it goes over the wire.
+  /// The event as it is sent.
   public var text: String { (name.map { "event: \($0)\n" } ?? "") + "data: \(data)\n\n" }
 
-  /// A line that clients ignore, and that keeps a connection alive.
+  /// Returns a line that clients ignore; it keeps a connection alive.
   public static func comment(_ text: String) -> String { ": \(text)\n\n" }
 }
 
-/// Writes what becomes known of a request's answers in the form of an interface.
+/// Writes the events of a request's answers in the form of an interface.
 public protocol AnswerEncoder: Sendable {
-  /// The events that a stream begins with.
+  /// Returns the events that a stream begins with.
   mutating func begin() -> [ServerSentEvent]
-  /// Takes an event of one of the answers, and gives those of the stream that it makes.
+  /// Takes an event of one answer, and returns the events that it causes in the stream.
   mutating func take(_ event: AnswerEvent, ofAnswer index: Int) -> [ServerSentEvent]
-  /// The events that a stream ends with, once all answers have ended.
+  /// Returns the events that a stream ends with, after all answers have ended.
   mutating func finish() -> [ServerSentEvent]
-  /// The event of a stream that fails.
+  /// Returns the event of a stream that fails.
   func failure(_ error: InterfaceError) -> ServerSentEvent
-  /// All answers in one document, once all have ended.
+  /// All answers in one document, after all have ended.
   var document: JSONValue { get }
 }
 
-/// A request that has been read: what the model is asked for, and how its answers are written.
+/// A request that has been read: what to compute, and how to write the answers.
 public struct InterfaceRequest: Sendable {
-  /// One for each answer.
+  /// One request for each answer.
   public var requests: [AnswerRequest]
-  /// Writes the answers.
+  /// What writes the answers.
   public var encoder: any AnswerEncoder
-  /// Whether the answers are wanted as they come.
+  /// Whether the answers are sent as a stream.
   public var isStreamed: Bool
-  /// Whether they are so many that they must not wait in the queue all at once.
+  /// Whether there may be so many requests that they must not be in the queue all at once.
   public var isList = false
 }

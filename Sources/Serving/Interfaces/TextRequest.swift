@@ -5,9 +5,9 @@ import Generation
 import JSON
 import Tokenization
 
-/// Requests that the vocabulary and the template answer, as llama.cpp's server has them.
+/// Requests that only need the vocabulary and the template, as in llama.cpp's server.
 public enum TextRequest {
-  /// `/tokenize`: a text as tokens.
+  /// Answers `/tokenize`: turns a text into tokens.
   public static func tokenize(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> JSONValue {
     let fields = try Fields(body)
     let (content, prompt) = (try fields.string("content"), try fields.string("prompt"))
@@ -23,7 +23,7 @@ public enum TextRequest {
     ]
   }
 
-  /// `/detokenize`: tokens as a text.
+  /// Answers `/detokenize`: turns tokens into a text.
   public static func detokenize(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> JSONValue {
     guard let values = try Fields(body)["tokens"] else { throw .missing(field: "tokens") }
     let tokens = (values.array ?? []).compactMap { $0.integer.flatMap(Int32.init(exactly:)) }
@@ -33,7 +33,7 @@ public enum TextRequest {
     return ["content": .string(pack.tokenizer.decode(tokens, showsControl: true))]
   }
 
-  /// `/apply-template`: a conversation as a prompt.
+  /// Answers `/apply-template`: turns a conversation into a prompt.
   public static func applyTemplate(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> JSONValue {
     let conversation = try pack.conversation(ChatCompletionRequest.chatRequest(body))
     do throws(ChatTemplateError) {
@@ -43,9 +43,9 @@ public enum TextRequest {
 }
 
 extension ServedPack {
-  /// What `/props` tells.
+  /// Returns the answer to `/props`.
   ///
-  /// - Parameter slots: How many answers are written at a time.
+  /// - Parameter slots: The number of answers that are written at a time.
   public func properties(slots: Int) -> JSONValue {
     let template = try? template.get()
     return [
@@ -58,7 +58,7 @@ extension ServedPack {
 }
 
 extension SlotStatus {
-  /// What `/slots` tells: nothing of what is said in them.
+  /// Returns the answer to `/slots`, which contains nothing of the conversations.
   public static func document(_ slots: [SlotStatus]) -> JSONValue {
     .array(
       slots.enumerated().map { index, slot in

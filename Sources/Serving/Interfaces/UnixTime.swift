@@ -2,8 +2,8 @@
 
 import Glibc
 
-/// The clock that documents tell the time by.
+/// The clock for the times in documents.
 public enum UnixTime {
-  /// Seconds since 1970.
+  /// The current time, in seconds since 1970.
   public static var now: Int { time(nil) }
 }

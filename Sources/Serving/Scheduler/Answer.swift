@@ -4,9 +4,9 @@ import Generation
 import Inference
 import Tokenization
 
-/// An answer under way: how its tokens are chosen, and what has become of it so far.
+/// An answer in progress: how its tokens are chosen, and its tokens so far.
 ///
-/// It goes on exactly as `Generator` would, so the same request gives the same tokens alone and among others.
+/// It proceeds exactly like `Generator`, so the same request gives the same tokens alone and among others.
 struct Answer {
   let ticket: Ticket
   private let tokenizer: Tokenizer
@@ -14,14 +14,14 @@ struct Answer {
   private let constraint: AnswerConstraint?
   private var stream: TokenStream
   private var stops: StopMatcher
-  /// What becomes the prompt's embedding; nil if an answer is wanted.
+  /// The hidden states that become the prompt's embedding; nil if an answer is wanted.
   var pool: StatePool?
 
-  /// Tokens of the prompt that were known already.
+  /// The number of the prompt's tokens that were already known.
   let cached: Int
-  /// Tokens of the prompt that the sequence holds.
+  /// The number of the prompt's tokens that the sequence holds.
   var read: Int
-  /// The token that was chosen last and is to be computed next; nil while the prompt is read.
+  /// The token that was chosen last and must be computed next; nil while the prompt is read.
   private(set) var next: Int32?
   private var count = 0
   private let begun = ContinuousClock.now
@@ -46,17 +46,17 @@ struct Answer {
   /// Whether the whole prompt has been read.
   var isWriting: Bool { next != nil }
 
-  /// Tokens of the answer so far.
+  /// The number of the answer's tokens so far.
   var written: Int { count }
 
-  /// Seconds from the beginning to the first token; nil before it.
+  /// Seconds from submission to the first token; nil before it.
   var promptSeconds: Double? { firstToken.map { ($0 - ticket.submitted) / .seconds(1) } }
 
   /// Chooses the next token and sends it.
   ///
   /// - Parameters:
-  ///   - length: Tokens that the sequence holds.
-  ///   - contextLength: Tokens that it may hold.
+  ///   - length: The number of tokens in the sequence.
+  ///   - contextLength: The largest number of tokens in the sequence.
   /// - Returns: The last event, if the answer ends with this token.
   mutating func choose(_ logits: Span<Float>, length: Int, contextLength: Int) -> AnswerEvent? {
     if firstToken == nil {
@@ -64,7 +64,7 @@ struct Answer {
       sampler.accept(prompt: prompt)
     }
     guard let token = sampler.sample(logits, within: constraint) else {
-      // The model's numbers may be good, and the vocabulary too small for the grammar.
+      // The logits may be finite while the vocabulary cannot write what the grammar allows.
       guard constraint != nil, Sampler.likeliest(logits) != nil else { return .failed(.model(.noFiniteLogit)) }
       return finish(.noToken)
     }
@@ -87,7 +87,7 @@ struct Answer {
     return nil
   }
 
-  /// Sends the embedding of the prompt, which has been read.
+  /// Sends the embedding of the prompt, which must have been read.
   ///
   /// - Returns: The last event.
   mutating func embed() -> AnswerEvent {
@@ -96,10 +96,10 @@ struct Answer {
     return finish(.endOfText)
   }
 
-  /// Ends the answer before it is complete. Half an embedding is none.
+  /// Ends the answer early. A request for an embedding then gets none.
   mutating func interrupt() -> AnswerEvent { pool == nil ? finish(.interrupted) : .failed(.closing) }
 
-  /// Ends the answer: sends what was kept back, and gives the last event.
+  /// Ends the answer: sends the text that was held back, and returns the last event.
   mutating func finish(_ reason: StopReason) -> AnswerEvent {
     let rest = stops.append(stream.finish()) + stops.finish()
     if !rest.isEmpty { ticket.send(.token(AnswerToken(id: nil, text: rest))) }

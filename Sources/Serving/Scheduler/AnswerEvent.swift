@@ -2,15 +2,15 @@
 
 import Generation
 
-/// What becomes known of an answer while it is written.
+/// An event of an answer while it is computed.
 public enum AnswerEvent: Sendable {
-  /// The prompt is being read; so many tokens of it were known already.
+  /// The prompt is being read; `cached` of its tokens were already known.
   case started(cached: Int)
-  /// So many tokens of the prompt are read, the known ones included.
+  /// This many tokens of the prompt have been read, including known ones.
   case read(Int)
-  /// Some more of the answer.
+  /// The next part of the answer.
   case token(AnswerToken)
-  /// The prompt's embedding, where that is wanted instead of an answer.
+  /// The prompt's embedding, if that is wanted instead of an answer.
   case embedding([Float])
   /// The answer has ended. Nothing follows.
   case finished(AnswerSummary)
@@ -20,40 +20,40 @@ public enum AnswerEvent: Sendable {
 
 /// A token of an answer.
 public struct AnswerToken: Sendable {
-  /// Its id; nil for text that was kept back, at the end.
+  /// The id; nil for text that was held back until the end.
   public var id: Int32?
-  /// The text that became complete with it: empty while a character is incomplete, or may become a stop text.
+  /// The text that this token completed. It is empty while a character is incomplete, or while the text may become a stop string.
   public var text: String
-  /// Its probability, where that is wanted.
+  /// The probability of the token, if requested.
   public var probability: TokenProbability?
-  /// The likeliest tokens in its place, the likeliest first, where they are wanted.
+  /// The likeliest tokens at its place, likeliest first, if requested.
   public var likeliest: [TokenProbability] = []
 }
 
-/// The natural logarithm of a token's probability, as the model predicts it: before any option changes it.
+/// The natural logarithm of a token's probability as the model predicts it, before any sampling option changes it.
 public struct TokenProbability: Sendable, Equatable {
   /// The token.
   public var token: Int32
-  /// 0 or less.
+  /// The logarithm, at most 0.
   public var logarithm: Double
 }
 
-/// What an answer took.
+/// The counts and times of one answer.
 public struct AnswerSummary: Sendable {
   /// Why it ended.
   public var reason: StopReason
-  /// Tokens of the prompt.
+  /// The number of tokens of the prompt.
   public var promptTokens: Int
-  /// Tokens of the prompt that were known already.
+  /// The number of the prompt's tokens that were already known.
   public var cachedTokens: Int
-  /// Tokens of the answer, the one that ended it included.
+  /// The number of tokens of the answer, including the one that ended it.
   public var answerTokens: Int
-  /// Whether the answer is whole by its grammar; true without one.
+  /// Whether the answer is complete by its grammar; true without one.
   public var isComplete: Bool
-  /// Seconds that the request waited for its turn.
+  /// Seconds that the request waited for a slot.
   public var waitingSeconds: Double
-  /// Seconds from then until the first token.
+  /// Seconds from then to the first token.
   public var promptSeconds: Double
-  /// Seconds from then on.
+  /// Seconds from the first token to the end.
   public var answerSeconds: Double
 }

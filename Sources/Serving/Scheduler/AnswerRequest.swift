@@ -3,27 +3,27 @@
 import Generation
 import Grammar
 
-/// A prompt that is to be continued, and how; or whose embedding is wanted.
+/// A prompt that is to be continued, or whose embedding is wanted.
 public struct AnswerRequest: Sendable {
-  /// At least one token.
+  /// The tokens of the prompt; at least one.
   public var prompt: [Int32]
   /// How tokens are chosen.
   public var sampling = SamplingOptions()
-  /// Tokens of the answer at most; nil: until the model or the context ends it.
+  /// The largest number of tokens in the answer; nil: it ends when the model ends it or the context is full.
   public var maximumTokens: Int?
   /// Texts that end the answer.
   public var stopStrings: [String] = []
-  /// Control tokens that appear as their text.
+  /// Control tokens that appear in the answer as their text.
   public var shownControl: Set<Int32> = []
   /// Whether to continue after the model's end tokens.
   public var ignoresEnd = false
-  /// What the answer may be; nil: anything.
+  /// The grammar of the answer; nil: any text.
   public var grammar: Grammar?
-  /// Of how many of the likeliest tokens the probabilities are wanted, in addition to the chosen one's; nil: none at all.
+  /// The number of likeliest tokens whose probabilities are wanted in addition to that of the chosen token; nil: no probabilities.
   public var likeliestCount: Int?
-  /// How the prompt becomes an embedding, which is wanted instead of an answer; nil: an answer is.
+  /// How hidden states are pooled to an embedding, which is then computed instead of an answer; nil: an answer is wanted.
   public var pooling: Pooling?
 
-  /// A prompt to be continued until the model ends the answer.
+  /// Makes a request to continue a prompt until the model ends the answer.
   public init(prompt: [Int32]) { self.prompt = prompt }
 }

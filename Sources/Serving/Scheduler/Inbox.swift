@@ -3,29 +3,29 @@
 import Dispatch
 import Synchronization
 
-/// The requests that wait for one model. Any thread puts them in; the model's own thread takes them out.
+/// The requests that wait for one model. Any thread may put them in; only the model's thread takes them out.
 final class Inbox: Sendable {
   private struct State {
     var waiting: [Ticket] = []
     var isClosed = false
-    /// Requests that were taken out, and come back once a file has been read for them.
+    /// The number of requests that were taken out and will return after a file has been read for them.
     var absentCount = 0
   }
 
   private let state = Mutex(State())
-  /// Requests that wait or are worked on.
+  /// The number of requests that are waiting or being answered.
   private let requests = Atomic<Int>(0)
-  /// How many of them wait.
+  /// The number of requests that are waiting.
   private let waiting = Atomic<Int>(0)
   private let bell = DispatchSemaphore(value: 0)
 
-  /// Requests that wait or are worked on.
+  /// The number of requests that are waiting or being answered.
   var load: Int { requests.load(ordering: .relaxed) }
 
-  /// Requests that wait.
+  /// The number of requests that are waiting.
   var waitingCount: Int { waiting.load(ordering: .relaxed) }
 
-  /// Takes a request; false if no more are taken.
+  /// Adds a request; returns false if the inbox is closed.
   func put(_ ticket: Ticket) -> Bool {
     let isTaken = state.withLock { state in
       guard !state.isClosed else { return false }
@@ -38,10 +38,10 @@ final class Inbox: Sendable {
     return isTaken
   }
 
-  /// Notes that a request which was taken out will be put back.
+  /// Notes that a request which was taken out will return.
   func expectBack() { state.withLock { $0.absentCount += 1 } }
 
-  /// Puts a request back, in front of all others.
+  /// Puts a request back, before all others.
   func putBack(_ ticket: Ticket) {
     state.withLock { state in
       state.waiting.insert(ticket, at: 0)
@@ -51,13 +51,13 @@ final class Inbox: Sendable {
     bell.signal()
   }
 
-  /// Takes no more requests. Those that wait stay.
+  /// Closes the inbox to new requests. Waiting requests stay.
   func close() {
     state.withLock { $0.isClosed = true }
     bell.signal()
   }
 
-  /// The request that has waited longest; nil if none waits, which takes no lock.
+  /// Takes the request that has waited longest; nil if none waits, which it finds without a lock.
   func take() -> Ticket? {
     guard waiting.load(ordering: .relaxed) > 0 else { return nil }
     return state.withLock { state in
@@ -67,7 +67,7 @@ final class Inbox: Sendable {
     }
   }
 
-  /// Takes out the requests for whose answers nobody waits any more.
+  /// Takes all requests that were cancelled.
   func takeCancelled() -> [Ticket] {
     guard waiting.load(ordering: .relaxed) > 0 else { return [] }
     return state.withLock { state in
@@ -82,10 +82,10 @@ final class Inbox: Sendable {
   /// Notes that a request which was taken out has ended.
   func noteEnd() { requests.subtract(1, ordering: .relaxed) }
 
-  /// Whether a request waits.
+  /// Whether a request is waiting.
   var hasNews: Bool { state.withLock { !$0.waiting.isEmpty } }
 
-  /// Waits until something may have been put in or the inbox has been closed; false if it is closed and empty, and stays so.
+  /// Waits until a request is in the inbox; returns false if it is empty, closed, and no request will return.
   func waitForNews() -> Bool {
     while true {
       let (isEmpty, isClosed) = state.withLock { ($0.waiting.isEmpty, $0.isClosed && $0.absentCount == 0) }

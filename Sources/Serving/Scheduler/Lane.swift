@@ -6,17 +6,17 @@ import PackFormat
 import Synchronization
 import Tokenization
 
-/// One model at work: its sequences, the answers in them, and the order in which they go on.
+/// One model at work: its sequences, their answers, and the order in which these proceed.
 ///
-/// Belongs to the model's thread. Sequences join and leave at every step: a prompt is read in chunks between the steps in which all
-/// answers go on by a token.
+/// It belongs to the model's thread. Sequences may join and leave at every step. Prompts are read in chunks between the steps, each
+/// of which continues all answers by one token.
 final class Lane {
   /// A sequence of the model.
   struct Slot {
     var cache: CachedSequence
-    /// Whether the file that it would be in is written.
+    /// Whether its content is already in a file.
     var isSaved = true
-    /// When it was used last: a number that grows.
+    /// A number that is larger the later the slot was last used.
     var lastUse = 0
     var answer: Answer?
   }
@@ -29,21 +29,21 @@ final class Lane {
   let counters: ServingCounters
   private let time: StepTime
   private let isEnding: () -> Bool
-  /// Where prefixes outlive the server; nil: nowhere.
+  /// The store in which prefixes outlive the server; nil: none.
   let store: PrefixStore?
   let log: @Sendable (String) -> Void
-  /// How copies of sequences are laid out.
+  /// The digest of the form of copies.
   let layout: Digest
   var slots: [Slot]
-  /// Prefixes that no slot holds any more.
+  /// Prefixes that are no longer in a slot.
   var memory: PrefixCache
-  /// Whether it has been said that there was too little memory to keep a prefix.
+  /// Whether a lack of memory for keeping a prefix has been logged.
   var hasLackedMemory = false
   private var share: PromptShare
   private var uses = 0
   /// The slot whose prompt was read last.
   private var lastRead = 0
-  /// The sequences of a step and their tokens: kept, so that no step allocates.
+  /// The sequences and tokens of a step; kept, so that no step allocates memory.
   private var stepTokens: [(sequence: Int, token: Int32)] = []
 
   init(
@@ -72,7 +72,7 @@ final class Lane {
     savePrefixes(waits: true)
   }
 
-  /// Waits for requests; prefixes are written to the disk before.
+  /// Waits for requests. Before that, writes prefixes to the disk if nothing else is to do.
   private func waitForNews() -> Bool {
     if !inbox.hasNews { savePrefixes() }
     return inbox.waitForNews()
@@ -80,7 +80,7 @@ final class Lane {
 
   // MARK: Joining and leaving
 
-  /// Ends the answers that nobody waits for.
+  /// Ends answers that were cancelled, and all answers if the server is ending.
   private func dropCancelled() {
     let isEnding = isEnding()
     for index in slots.indices where slots[index].answer.map({ isEnding || $0.ticket.isCancelled }) ?? false {
@@ -92,7 +92,7 @@ final class Lane {
     }
   }
 
-  /// Gives slots to requests that wait, as long as there are free ones.
+  /// Assigns slots to waiting requests as long as slots are free.
   private func admit() {
     while slots.contains(where: { $0.answer == nil }), let ticket = inbox.take() {
       if ticket.isCancelled {
@@ -101,7 +101,7 @@ final class Lane {
         continue
       }
       let prompt = ticket.request.prompt
-      // Otherwise the request comes back once a file has been read.
+      // If a file must be read first, the request returns to the inbox afterwards.
       guard let index = slot(for: ticket) else { continue }
       uses += 1
       slots[index].lastUse = uses
@@ -118,7 +118,7 @@ final class Lane {
     guard let answer = slots[index].answer else { return }
     counters.noteEnd(event, tokens: answer.written)
     slots[index].answer = nil
-    // What was read for an embedding goes on nowhere.
+    // A sequence that was read for an embedding is not continued.
     if answer.pool != nil { slots[index].cache.clear(in: model) }
     statuses[index].set(.idle)
     inbox.noteEnd()
@@ -127,7 +127,7 @@ final class Lane {
 
   // MARK: Computing
 
-  /// Reads some more of a prompt: each prompt in turn.
+  /// Reads the next chunk of a prompt; prompts take turns.
   private func readChunk(isShared: Bool) {
     let order = slots.indices.map { (lastRead + 1 + $0) % slots.count }
     guard let index = order.first(where: { slots[$0].answer.map { !$0.isWriting } ?? false }), let answer = slots[index].answer
@@ -143,7 +143,7 @@ final class Lane {
         try model.readHidden(chunk, into: index) { slots[index].answer?.pool?.add($1) }
         if isLast { last = slots[index].answer?.embed() }
       } else {
-        // Only the logits after the whole prompt are wanted.
+        // Logits are wanted only after the whole prompt.
         try model.read(chunk, into: index, logitsFrom: isLast ? nil : chunk.count) { position, logits in
           last = slots[index].answer?.choose(logits, length: position + 1, contextLength: model.contextLength)
         }
@@ -163,7 +163,7 @@ final class Lane {
     if let last { end(index, last) }
   }
 
-  /// Lets all answers go on by a token.
+  /// Continues all answers by one token.
   private func step() {
     stepTokens.removeAll(keepingCapacity: true)
     for index in slots.indices {

@@ -4,15 +4,14 @@ import GGUF
 
 /// How the hidden states of a text's tokens become its embedding.
 public enum Pooling: String, Sendable, CaseIterable {
-  /// The mean of all tokens' hidden states.
+  /// The mean of all hidden states.
   case mean
-  /// The last token's hidden state.
+  /// The hidden state of the last token.
   case last
 
-  /// Reads what a model's file asks for by the key `{architecture}.pooling_type`, whose numbers are llama.cpp's: the mean where it asks
-  /// for nothing.
+  /// Reads the key `{architecture}.pooling_type` of a model, with llama.cpp's numbers. Without the key, the mean is used.
   ///
-  /// - Throws: A way to pool that is not available, by its name.
+  /// - Throws: `InterfaceError.unsupported`, which names the requested pooling, if it is not available.
   public init(_ metadata: GGUFMetadata) throws(InterfaceError) {
     let key = "\(metadata.string("general.architecture") ?? "").pooling_type"
     guard let value = metadata[key] else {
@@ -34,15 +33,16 @@ public enum Pooling: String, Sendable, CaseIterable {
   }
 }
 
-/// The hidden states of a text's tokens on their way to become its embedding.
+/// The hidden states of a text's tokens while they are pooled to its embedding.
 struct StatePool {
   private let pooling: Pooling
-  /// In double precision and added in the tokens' order, so that no result depends on how a text is cut into steps.
+  /// The sums, in double precision and added in the order of tokens, so that results do not depend on how a text is divided into
+  /// steps.
   private var sums: [Double] = []
 
   init(_ pooling: Pooling) { self.pooling = pooling }
 
-  /// Takes the next token's hidden state.
+  /// Adds the next token's hidden state.
   mutating func add(_ state: Span<Float>) {
     if sums.isEmpty { sums = Array(repeating: 0, count: state.count) }
     switch pooling {
@@ -51,9 +51,9 @@ struct StatePool {
     }
   }
 
-  /// The embedding, of length 1 (or 0, if all hidden states are 0); nil if the model computed something else than numbers.
+  /// The embedding, of length 1 (or 0, if all hidden states are 0); nil if some hidden state was not finite.
   ///
-  /// A sum points where the mean does.
+  /// The sum can stand for the mean, because both have the same direction.
   var embedding: [Float]? {
     let length = sums.reduce(0) { $0 + $1 * $1 }.squareRoot()
     guard length.isFinite, !sums.isEmpty else { return nil }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Divides a model's time between reading prompts and writing answers, while there are both.
+/// Divides a model's time between reading prompts and writing answers while there are both.
 ///
-/// Prompts are read in chunks between the steps of answers. Each second of steps earns prompts `share / (1 - share)` seconds; a chunk
-/// may begin as soon as no time is owed, so a new prompt begins at once, and its next chunks wait for their time.
+/// Prompts are read in chunks between the steps of answers. Each second of steps earns prompts `share / (1 - share)` seconds. A
+/// chunk may begin as soon as no time is owed, so a new prompt begins at once, and its next chunks wait until time has been earned.
 struct PromptShare {
-  /// The part of the time that prompts get, above 0 and below 1.
+  /// The part of the time for prompts, above 0 and below 1.
   let share: Double
-  /// Seconds that a chunk is meant to take, which is how long answers wait for it.
+  /// The intended duration of a chunk in seconds, which is also how long answers wait for it.
   static let chunkSeconds = 0.2
-  /// Tokens of a chunk before it is known how long a token takes.
+  /// The number of tokens in a chunk while the time for a token is not known yet.
   private static let firstChunk = 64
 
-  /// Seconds that prompts may take: negative if they have had more than their share.
+  /// Seconds that prompts have earned: negative if they have used more than their share.
   private var credit = 0.0
   private var secondsPerToken: Double?
 
@@ -21,13 +21,13 @@ struct PromptShare {
   /// Whether a chunk may be read although answers wait.
   var mayRead: Bool { credit >= 0 }
 
-  /// Tokens of the next chunk, while answers wait: a multiple of 16, at most `batch`.
+  /// Returns the number of tokens in the next chunk while answers wait: a multiple of 16, unless `batch` is less.
   func chunk(batch: Int) -> Int {
     let wanted = secondsPerToken.map { Self.chunkSeconds / max($0, 1e-9) } ?? Double(Self.firstChunk)
     return min(batch, max(16, Int(min(wanted, 65536)) / 16 * 16))
   }
 
-  /// Notes a step of answers, made while prompts wait.
+  /// Notes a step of answers that was made while prompts were waiting.
   mutating func noteWriting(_ seconds: Double) { credit = min(0, credit + seconds * share / (1 - share)) }
 
   /// Notes a chunk of a prompt.

@@ -5,39 +5,40 @@ import Inference
 import Synchronization
 import Tokenization
 
-/// How requests are served.
+/// The options of serving.
 public struct ServingOptions: Sendable {
-  /// Requests that may wait while all slots are taken.
+  /// The largest number of requests that wait while all slots are taken.
   public var queueLimit = 256
-  /// The part of the time that reading prompts gets while answers are written, above 0 and below 1.
+  /// The part of the time for reading prompts while answers are written, above 0 and below 1.
   public var promptShare = 0.5
 
-  /// Bytes that prefixes of prompts may take in memory beside the slots, all models together; 0: none are kept.
+  /// The largest number of bytes for prefixes of prompts in memory in addition to the slots, for all models together; 0: none are
+  /// kept.
   public var cacheByteCount = 0
-  /// Where prefixes of prompts outlive the server; nil: nowhere.
+  /// The store in which prefixes of prompts outlive the server; nil: none.
   public var store: PrefixStore?
   /// Called with lines for the log.
   public var log: @Sendable (String) -> Void = { _ in }
 
-  /// The usual ones.
+  /// Makes options with the defaults.
   public init() {}
 }
 
 /// Answers requests of any number of callers with the models of a group.
 ///
-/// Any thread may submit. The thread that calls `run` owns the models until it returns: sequences join and leave at every step, and
-/// prompts are read in chunks between the steps. Where a group has a model for each node, a request goes to the one with the fewest
-/// requests.
+/// Any thread may submit requests. The thread that calls `run` owns the models until `run` returns. Sequences join and leave at
+/// every step, and prompts are read in chunks between the steps. If the group has a model for each node, a request goes to the
+/// model with the fewest requests.
 public final class Scheduler: Sendable {
-  /// Tokens that a sequence may have.
+  /// The largest number of tokens in a sequence.
   public let contextLength: Int
-  /// Entries of the vocabulary.
+  /// The number of tokens in the vocabulary.
   public let vocabularySize: Int
   /// What has been done so far.
   public let counters = ServingCounters()
   /// What each slot is doing.
   public let slots: [SlotStatus]
-  /// The steps of each of the group's models.
+  /// The number and duration of steps, for each of the group's models.
   public let times: [StepTime]
 
   let options: ServingOptions
@@ -46,7 +47,7 @@ public final class Scheduler: Sendable {
   private let inboxes: [Inbox]
   private let isEnding = Atomic<Bool>(false)
 
-  /// A scheduler for the models of `group`, which `run` is to be given.
+  /// Makes a scheduler for the models of `group`, which must also be passed to `run`.
   public init(_ group: ModelGroup, _ tokenizer: Tokenizer, options: ServingOptions = ServingOptions()) {
     contextLength = group.models[0].contextLength
     vocabularySize = group.models[0].vocabularySize
@@ -58,19 +59,19 @@ public final class Scheduler: Sendable {
     times = group.models.map { _ in StepTime() }
   }
 
-  /// Requests that are worked on.
+  /// The number of requests that are being answered.
   public var runningCount: Int { slots.count { $0.phase != .idle } }
 
-  /// Requests that wait.
+  /// The number of requests that are waiting.
   public var waitingCount: Int { inboxes.reduce(0) { $0 + $1.waitingCount } }
 
-  /// Requests whose answers have not ended, whether they wait or not.
+  /// The number of requests that have not ended, waiting or not.
   public var unfinishedCount: Int { inboxes.reduce(0) { $0 + $1.load } }
 
   /// Puts a request in the queue.
   ///
-  /// - Returns: What becomes known of the answer, until its last event. The request is given up once nobody can read them any more.
-  /// - Throws: `ServingError` where there will be no answer.
+  /// - Returns: The events of the answer, up to the last one. If the stream is cancelled, so is the request.
+  /// - Throws: `ServingError` if there will be no answer.
   public func submit(_ request: AnswerRequest) throws(ServingError) -> AsyncStream<AnswerEvent> {
     guard !request.prompt.isEmpty else { throw .emptyPrompt }
     guard request.prompt.count <= contextLength else {
@@ -87,7 +88,8 @@ public final class Scheduler: Sendable {
     return stream
   }
 
-  /// Answers requests on the calling thread, and on one of each model's node where there are several, until `close` or `end`.
+  /// Answers requests until `close` or `end` is called: on the calling thread, or, if there are several models, on one thread of
+  /// each model's node.
   public func run(_ group: ModelGroup) throws(ModelError) {
     var firstSlot = 0
     let firstSlots = group.models.map { model in
@@ -107,12 +109,12 @@ public final class Scheduler: Sendable {
     options.store?.finish()
   }
 
-  /// Takes no more requests. `run` returns once those that there are have been answered.
+  /// Accepts no more requests. `run` returns after the accepted ones have been answered.
   public func close() {
     for inbox in inboxes { inbox.close() }
   }
 
-  /// Takes no more requests, and gives up those that there are.
+  /// Accepts no more requests, and ends the accepted ones.
   public func end() {
     isEnding.store(true, ordering: .relaxed)
     close()

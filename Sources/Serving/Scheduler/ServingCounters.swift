@@ -3,7 +3,7 @@
 import Generation
 import Synchronization
 
-/// What has been done since the server started: any thread may read it.
+/// What has been done since the server started. Any thread may read it.
 public final class ServingCounters: Sendable {
   private let promptTokenCount = Atomic<Int>(0)
   private let cachedTokenCount = Atomic<Int>(0)
@@ -23,34 +23,35 @@ public final class ServingCounters: Sendable {
 
   init() {}
 
-  /// Tokens of prompts that were computed.
+  /// The number of prompt tokens that were computed.
   public var promptTokens: Int { promptTokenCount.load(ordering: .relaxed) }
-  /// Tokens of prompts that were known already.
+  /// The number of prompt tokens that were already known.
   public var cachedTokens: Int { cachedTokenCount.load(ordering: .relaxed) }
-  /// Tokens of answers.
+  /// The number of answer tokens.
   public var answerTokens: Int { answerTokenCount.load(ordering: .relaxed) }
-  /// Seconds that reading prompts has taken.
+  /// Seconds spent on reading prompts.
   public var readingSeconds: Double { Double(readingNanoseconds.load(ordering: .relaxed)) / 1e9 }
-  /// Seconds that the steps of answers have taken.
+  /// Seconds spent on steps of answers.
   public var writingSeconds: Double { Double(writingNanoseconds.load(ordering: .relaxed)) / 1e9 }
-  /// Steps of answers.
+  /// The number of steps of answers.
   public var steps: Int { stepCount.load(ordering: .relaxed) }
-  /// Answers that went on in these steps, all together.
+  /// The number of answers in these steps, added up over all steps.
   public var stepSequences: Int { sequenceCount.load(ordering: .relaxed) }
-  /// Answers that have ended.
+  /// The number of answers that have ended.
   public var finished: Int { finishedCount.load(ordering: .relaxed) }
-  /// Answers that nobody waited for any more.
+  /// The number of answers that were cancelled.
   public var cancelled: Int { cancelledCount.load(ordering: .relaxed) }
-  /// Requests that failed in the model.
+  /// The number of requests that failed.
   public var failed: Int { failedCount.load(ordering: .relaxed) }
 
-  /// Tokens of prompts that came from prefixes in memory: the known ones but for those that were in the slot itself, and on disk.
+  /// The number of known prompt tokens that came from prefixes in memory, including busy slots, but not from the slot itself or a
+  /// file.
   public var cachedMemoryTokens: Int { memoryTokenCount.load(ordering: .relaxed) }
-  /// Tokens of prompts that came from files.
+  /// The number of known prompt tokens that came from files.
   public var cachedDiskTokens: Int { diskTokenCount.load(ordering: .relaxed) }
-  /// Prefixes in memory.
+  /// The number of prefixes in memory.
   public var prefixes: Int { prefixCount.load(ordering: .relaxed) }
-  /// Bytes that they take.
+  /// Bytes of the prefixes in memory.
   public var prefixBytes: Int { prefixByteCount.load(ordering: .relaxed) }
 
   func noteFromMemory(_ tokens: Int) { memoryTokenCount.add(tokens, ordering: .relaxed) }

@@ -2,13 +2,13 @@
 
 import Inference
 
-/// Why there is no answer.
+/// Why a request gets no answer.
 public enum ServingError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// As many requests wait as may.
+  /// The queue is full.
   case queueFull(limit: Int)
-  /// The server is about to end.
+  /// The server is ending.
   case closing
-  /// The prompt has no token.
+  /// The prompt has no tokens.
   case emptyPrompt
   /// The prompt leaves no room for an answer.
   case contextFull(tokens: Int, contextLength: Int)
@@ -17,7 +17,7 @@ public enum ServingError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The model failed.
   case model(ModelError)
 
-  /// The line to show. It names no file.
+  /// The error in one line. It does not name any file.
   public var description: String {
     switch self {
     case .queueFull(let limit): "\(limit) requests are waiting already; try again later"

@@ -2,11 +2,11 @@
 
 import Synchronization
 
-/// What a slot is doing, as others may see it: written by the model's thread, read by any.
+/// What a slot is doing. The model's thread writes it, and any thread may read it.
 public final class SlotStatus: Sendable {
-  /// What a slot does.
+  /// What a slot can do.
   public enum Phase: Int, Sendable {
-    /// Nothing.
+    /// It is free.
     case idle
     /// It reads a prompt.
     case reading
@@ -22,13 +22,13 @@ public final class SlotStatus: Sendable {
 
   /// What it is doing.
   public var phase: Phase { Phase(rawValue: phaseValue.load(ordering: .relaxed)) ?? .idle }
-  /// Tokens of the prompt that it has now, or had last.
+  /// The number of tokens in its current prompt, or the last one.
   public var promptTokens: Int { prompt.load(ordering: .relaxed) }
-  /// How many of them were known already.
+  /// The number of these that were already known.
   public var cachedTokens: Int { cached.load(ordering: .relaxed) }
-  /// How many of them are read.
+  /// The number of these that have been read.
   public var readTokens: Int { read.load(ordering: .relaxed) }
-  /// Tokens of the answer so far.
+  /// The number of tokens of the answer so far.
   public var writtenTokens: Int { written.load(ordering: .relaxed) }
 
   func set(_ phase: Phase) { phaseValue.store(phase.rawValue, ordering: .relaxed) }

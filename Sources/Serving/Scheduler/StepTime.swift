@@ -4,16 +4,16 @@ import Generation
 import JSON
 import Synchronization
 
-/// The steps of one model so far, of prompts and answers: written by the model's thread, read by any.
+/// The number and duration of one model's steps, for prompts and answers. The model's thread writes it, and any thread may read it.
 public final class StepTime: Sendable {
   private let stepCount = Atomic<Int>(0)
   private let nanoseconds = Atomic<Int>(0)
 
   init() {}
 
-  /// Steps; each reads the weights once.
+  /// The number of steps; each reads the weights once.
   public var steps: Int { stepCount.load(ordering: .relaxed) }
-  /// Seconds that they took.
+  /// Seconds that these steps took.
   public var seconds: Double { Double(nanoseconds.load(ordering: .relaxed)) / 1e9 }
 
   func note(_ seconds: Double) {
@@ -22,24 +22,24 @@ public final class StepTime: Sendable {
   }
 }
 
-/// What the threads of one node have read of their weights.
+/// The weights that the threads of one node have read.
 public struct WeightTraffic: Sendable, Hashable {
   /// The node.
   public var node: Int
-  /// Its threads.
+  /// The number of its threads.
   public var threads: Int
-  /// Bytes of weights that a step reads there, at least.
+  /// Bytes of weights that a step reads there; a lower bound for models with experts.
   public var byteCountPerStep: Int
-  /// Bytes so far.
+  /// Bytes of weights read so far.
   public var byteCount: Int
-  /// 10^9 bytes per second, while steps were made; 0 if there was none.
+  /// 10^9 bytes per second, over the time of the steps; 0 if there were none.
   public var gigabytesPerSecond: Double
 
-  /// What models have read so far, by node.
+  /// Returns what models have read so far, by node.
   ///
   /// - Parameters:
-  ///   - readings: Of each model, what a step reads.
-  ///   - times: Of each model, its steps so far.
+  ///   - readings: For each model, what a step reads.
+  ///   - times: For each model, its steps so far.
   public static func all(_ readings: [[StepReading]], _ times: [StepTime]) -> [WeightTraffic] {
     var traffic: [Int: WeightTraffic] = [:]
     for (readings, time) in zip(readings, times) {
@@ -52,7 +52,7 @@ public struct WeightTraffic: Sendable, Hashable {
         node.threads += reading.threads
         node.byteCountPerStep += reading.byteCount
         node.byteCount &+= byteCount
-        // Models of one node work at the same time.
+        // Models on the same node work at the same time, so their rates add up.
         node.gigabytesPerSecond += seconds > 0 ? Double(byteCount) / seconds / 1e9 : 0
         traffic[reading.node] = node
       }
@@ -60,7 +60,7 @@ public struct WeightTraffic: Sendable, Hashable {
     return traffic.values.sorted { $0.node < $1.node }
   }
 
-  /// What `/placement` tells of it.
+  /// The entry in the answer to `/placement`.
   public var document: JSONValue {
     [
       "node": .integer(Int128(node)), "threads": .integer(Int128(threads)),

@@ -2,13 +2,13 @@
 
 import Synchronization
 
-/// A request on its way: what is asked for, and where its events go.
+/// A request in progress: what is requested, and where its events go.
 final class Ticket: Sendable {
   let request: AnswerRequest
   let submitted = ContinuousClock.now
   private let events: AsyncStream<AnswerEvent>.Continuation
   private let cancelled = Atomic<Bool>(false)
-  /// What has been read from a file for it.
+  /// What has been read from a file for the request.
   private let reading = Mutex(Reading())
 
   private struct Reading {
@@ -21,18 +21,18 @@ final class Ticket: Sendable {
     self.events = events
   }
 
-  /// Whether nobody waits for the answer any more.
+  /// Whether the request was cancelled.
   var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
 
   func cancel() { cancelled.store(true, ordering: .relaxed) }
 
-  /// Whether a file was read for it, or could not be.
+  /// Whether a file was read for the request, or could not be read.
   var hasRead: Bool { reading.withLock { $0.isOver } }
 
-  /// Notes what was in the file; nil if it cannot be used.
+  /// Notes the prefix that was in the file; nil if it cannot be used.
   func noteRead(_ prefix: PrefixCache.Prefix?) { reading.withLock { $0 = Reading(isOver: true, prefix: prefix) } }
 
-  /// What was in the file, which is given once.
+  /// Takes the prefix that was in the file; nil the next time.
   func takeRead() -> PrefixCache.Prefix? { reading.withLock { $0.prefix.take() } }
 
   func send(_ event: AnswerEvent) { events.yield(event) }

@@ -3,9 +3,9 @@
 import Glibc
 
 extension TokenProbability {
-  /// The probability of the chosen token, and the likeliest tokens in its place.
+  /// Returns the probability of the chosen token, and the likeliest tokens at its place, likeliest first.
   ///
-  /// - Complexity: O(vocabulary), twice through the logits, for a small `count`.
+  /// - Complexity: O(vocabulary) for a small `count`, in three passes over the logits.
   static func predictions(
     _ logits: Span<Float>, chosen: Int32, likeliest count: Int
   ) -> (chosen: TokenProbability, likeliest: [TokenProbability]) {
@@ -18,7 +18,7 @@ extension TokenProbability {
     for index in logits.indices where count > 0 && logits[index] > -.infinity {
       let logarithm = Double(logits[index]) - shift
       if best.count == count, let last = best.last, logarithm <= last.logarithm { continue }
-      // Among equals the lowest id comes first.
+      // Of equal tokens the lowest id comes first.
       let place = best.firstIndex { $0.logarithm < logarithm } ?? best.count
       best.insert(TokenProbability(token: Int32(truncatingIfNeeded: index), logarithm: logarithm), at: place)
       if best.count > count { best.removeLast() }

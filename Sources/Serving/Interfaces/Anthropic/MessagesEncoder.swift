@@ -4,12 +4,12 @@ import ChatTemplates
 import Generation
 import JSON
 
-/// Writes an answer as one of Anthropic's messages.
+/// Writes an answer as a message of Anthropic's API.
 struct MessagesEncoder: AnswerEncoder {
   private let pack: ServedPack
   private let id = "msg_" + AnswerIdentity.randomDigits(24)
   private var parser: TurnParser
-  /// The blocks of the answer that are complete, and the one that is open.
+  /// The complete blocks of the answer, followed by the open one.
   private var blocks: [JSONObject] = []
   private var open: (kind: String, text: String)?
   private var cachedTokens = 0
@@ -97,7 +97,7 @@ struct MessagesEncoder: AnswerEncoder {
     return sent
   }
 
-  /// The number of the block that is open, or comes next.
+  /// The index of the open block, or of the next one.
   private var index: JSONValue { .integer(Int128(blocks.count)) }
 
   private mutating func add(_ text: String, kind: String, delta: String) -> [ServerSentEvent] {
@@ -114,7 +114,7 @@ struct MessagesEncoder: AnswerEncoder {
     return sent
   }
 
-  /// Ends the block that is open.
+  /// Ends the open block.
   private mutating func close() -> [ServerSentEvent] {
     guard let open else { return [] }
     let event = Self.event("content_block_stop", ["index": index])

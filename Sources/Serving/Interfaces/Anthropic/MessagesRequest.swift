@@ -4,9 +4,9 @@ import ChatTemplates
 import Generation
 import JSON
 
-/// A request to `/v1/messages`, as Anthropic describes it.
+/// A request to `/v1/messages`, as described by Anthropic.
 public enum MessagesRequest {
-  /// Reads the body of a request. Fields that nobody knows are ignored.
+  /// Reads the body of a request. Unknown fields are ignored.
   public static func read(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> InterfaceRequest {
     let fields = try Fields(body)
     guard fields["max_tokens"] != nil else { throw .missing(field: "max_tokens") }
@@ -54,7 +54,7 @@ public enum MessagesRequest {
     return request
   }
 
-  /// Reads whether the model may, or must, call the functions.
+  /// Reads whether the model may call the functions, or must.
   private static func choose(_ fields: Fields, _ request: inout ChatRequest) throws(InterfaceError) {
     guard let choice = try fields.fields("tool_choice") else { return }
     let name = try choice.string("name")
@@ -78,7 +78,7 @@ public enum MessagesRequest {
     return ["type": "function", "function": .object(function)]
   }
 
-  /// A message as templates want it: results of tools are messages of their own.
+  /// Returns a message in the form of templates, in which results of tools are separate messages.
   private static func messages(_ message: JSONObject, _ field: String) throws(InterfaceError) -> [JSONValue] {
     guard let role = message["role"]?.string, ["user", "assistant"].contains(role) else {
       throw .bad(field: "\(field).role", problem: "must be user or assistant")
@@ -112,14 +112,14 @@ public enum MessagesRequest {
     return results + (results.isEmpty || !texts.isEmpty ? [.object(turn)] : [])
   }
 
-  /// The string that a block of content must have by this name.
+  /// Returns the string that a block of content must have under this name.
   private static func string(_ block: JSONValue, _ name: String, _ field: String) throws(InterfaceError) -> String {
     guard let value = block[name] else { throw .missing(field: "\(field).\(name)") }
     guard let string = value.string else { throw .bad(field: "\(field).\(name)", problem: "must be a string") }
     return string
   }
 
-  /// A text, or the texts of blocks one after the other.
+  /// Returns a text, or the texts of blocks on separate lines.
   private static func text(of value: JSONValue, _ field: String) throws(InterfaceError) -> String {
     if let text = value.string { return text }
     guard let blocks = value.array else { throw .bad(field: field, problem: "must be a string or an array of blocks") }

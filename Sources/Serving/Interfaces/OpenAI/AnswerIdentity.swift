@@ -4,7 +4,7 @@ import Generation
 import JSON
 import Tokenization
 
-/// What all documents of one answer begin with.
+/// The members that all documents of one answer begin with.
 struct AnswerIdentity: Sendable {
   private let id: String
   private let created: Int
@@ -23,14 +23,14 @@ struct AnswerIdentity: Sendable {
     ]
   }
 
-  /// Random hexadecimal digits.
+  /// Returns random hexadecimal digits.
   static func randomDigits(_ count: Int) -> String {
     String((0..<count).map { _ in "0123456789abcdef".randomElement() ?? "0" })
   }
 }
 
 extension AnswerSummary {
-  /// Why the answer ended, in OpenAI's words: `stop` only if it is whole.
+  /// Why the answer ended, in OpenAI's words: `stop` only if it is complete.
   var finishReason: String {
     switch reason {
     case .endOfText, .stopString: isComplete ? "stop" : "length"
@@ -38,7 +38,7 @@ extension AnswerSummary {
     }
   }
 
-  /// How long it took, as llama.cpp's server tells it.
+  /// The times of the answer, in the form of llama.cpp's server.
   var timings: JSONValue {
     func rate(_ count: Int, _ seconds: Double) -> JSONValue { .number(seconds > 0 ? Double(count) / seconds : 0) }
     let read = promptTokens - cachedTokens
@@ -50,9 +50,9 @@ extension AnswerSummary {
     ]
   }
 
-  /// What some answers took, in OpenAI's words.
+  /// Returns the token counts of some answers, in OpenAI's form.
   ///
-  /// - Parameter prompts: How many prompts they answer, each as often as the others.
+  /// - Parameter prompts: The number of prompts; each has the same number of answers.
   static func usage(_ answers: [AnswerSummary], prompts: Int) -> JSONValue {
     let firsts = stride(from: 0, to: answers.count, by: max(answers.count / max(prompts, 1), 1)).map { answers[$0] }
     let prompt = firsts.reduce(0) { $0 + $1.promptTokens }
@@ -66,7 +66,7 @@ extension AnswerSummary {
 }
 
 extension TokenProbability {
-  /// The prediction of a token, as chat completions have it.
+  /// Returns the prediction of a token in the form of chat completions.
   func document(likeliest: [TokenProbability], _ tokenizer: Tokenizer) -> JSONValue {
     var document = entry(tokenizer)
     document["top_logprobs"] = .array(likeliest.map { .object($0.entry(tokenizer)) })
@@ -81,6 +81,6 @@ extension TokenProbability {
     ]
   }
 
-  /// A number that JSON can write.
+  /// A logarithm that JSON can write, at least -9999.
   var finiteLogarithm: Double { max(logarithm, -9999) }
 }

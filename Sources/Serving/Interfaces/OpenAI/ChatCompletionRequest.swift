@@ -5,9 +5,9 @@ import Generation
 import Grammar
 import JSON
 
-/// A request to `/v1/chat/completions`, as OpenAI describes it.
+/// A request to `/v1/chat/completions`, as described by OpenAI.
 public enum ChatCompletionRequest {
-  /// A request whose conversation has become a prompt.
+  /// A request whose conversation has been turned into a prompt.
   struct Prepared {
     let answer: AnswerFields
     let conversation: Conversation
@@ -15,7 +15,7 @@ public enum ChatCompletionRequest {
     let requests: [AnswerRequest]
   }
 
-  /// Reads the body of a request. Fields that nobody knows are ignored.
+  /// Reads the body of a request. Unknown fields are ignored.
   public static func read(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> InterfaceRequest {
     let asked = try prepare(Fields(body), pack)
     let encoder = ChatEncoder(
@@ -47,7 +47,7 @@ public enum ChatCompletionRequest {
     return Prepared(answer: answer, conversation: conversation, prompt: prompt, requests: requests)
   }
 
-  /// The conversation of a request, as templates want it.
+  /// Reads the conversation of a request in the form of templates.
   public static func chatRequest(_ body: JSONValue) throws(InterfaceError) -> ChatRequest { try chatRequest(Fields(body)) }
 
   private static func chatRequest(_ fields: Fields) throws(InterfaceError) -> ChatRequest {
@@ -83,7 +83,7 @@ public enum ChatCompletionRequest {
     return request
   }
 
-  /// Refuses a function whose parts are not of their types: a template would write them as they are.
+  /// Throws if parts of a function have the wrong types, because a template would write them unchecked.
   static func check(function: JSONObject) throws(InterfaceError) {
     let isRight = [
       function["description"].map { $0 == .null || $0.string != nil } ?? true,
@@ -96,11 +96,11 @@ public enum ChatCompletionRequest {
     }
   }
 
-  /// A message with one text as its content, and objects as arguments of its calls.
+  /// Returns a message with a single text as its content, and with objects as arguments of its calls.
   private static func message(_ message: JSONObject, _ field: String) throws(InterfaceError) -> JSONValue {
     guard let role = message["role"]?.string else { throw .missing(field: "\(field).role") }
     var message = message
-    // Templates know the older name.
+    // Templates know the older name of this role.
     if role == "developer" { message["role"] = "system" }
     for name in ["name", "reasoning_content", "tool_call_id"] {
       guard let value = message[name], value != .null else { continue }
@@ -147,7 +147,7 @@ public enum ChatCompletionRequest {
     return text
   }
 
-  /// What the answer must be; nil: anything. A schema that is not understood is refused, never ignored.
+  /// Returns the grammar of the answer; nil: any text. A schema that is not supported is an error.
   private static func responseFormat(_ fields: Fields) throws(InterfaceError) -> Grammar? {
     guard let format = fields["response_format"] else { return nil }
     let schema: JSONValue

@@ -10,10 +10,10 @@ struct ChatEncoder: AnswerEncoder {
   private struct Choice {
     var parser: TurnParser
     var turn = Turn()
-    /// Calls as they are sent: with an id each.
+    /// Calls as they are sent, each with an id.
     var calls: [JSONValue] = []
     var probabilities: [JSONValue] = []
-    /// How many of the probabilities the stream has sent.
+    /// The number of probabilities that the stream has sent.
     var sentProbabilities = 0
     var summary: AnswerSummary?
   }
@@ -121,7 +121,7 @@ struct ChatEncoder: AnswerEncoder {
 }
 
 extension ToolCall {
-  /// The call as clients of chat completions get it: the arguments are a text.
+  /// The call in the form of chat completions, with its arguments as a text.
   fileprivate var openAI: JSONObject {
     [
       "id": .string(openAIID), "type": "function",
@@ -129,7 +129,7 @@ extension ToolCall {
     ]
   }
 
-  /// Its number: the model's, or a new one each time.
+  /// The id of the call: the model's, or a new random one each time.
   var openAIID: String { id ?? "call_" + AnswerIdentity.randomDigits(24) }
 
   /// The arguments as JSON.

@@ -4,12 +4,12 @@ import Generation
 import JSON
 import Tokenization
 
-/// A request to `/v1/completions`, as OpenAI describes it: prompts are continued as they are.
+/// A request to `/v1/completions`, as described by OpenAI: prompts are continued without a template.
 public enum CompletionRequest {
-  /// Prompts in one request at most.
+  /// The largest number of prompts in one request.
   private static let promptLimit = 64
 
-  /// Reads the body of a request. Fields that nobody knows are ignored.
+  /// Reads the body of a request. Unknown fields are ignored.
   public static func read(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> InterfaceRequest {
     let fields = try Fields(body)
     let answer = try AnswerFields(fields)
@@ -41,7 +41,7 @@ struct CompletionEncoder: AnswerEncoder {
   private struct Choice {
     var text = ""
     var tokens: [AnswerToken] = []
-    /// Where in the text each token begins.
+    /// The offset of each token in the text, in characters.
     var offsets: [Int] = []
     var summary: AnswerSummary?
   }

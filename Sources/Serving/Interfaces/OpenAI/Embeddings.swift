@@ -3,12 +3,12 @@
 import JSON
 import Tokenization
 
-/// A request to `/v1/embeddings`, as OpenAI describes it: the pooled hidden states of texts.
+/// A request to `/v1/embeddings`, as described by OpenAI: the pooled hidden states of texts.
 public enum EmbeddingsRequest {
-  /// Texts in one request at most.
+  /// The largest number of texts in one request.
   private static let inputLimit = 2048
 
-  /// Reads the body of a request. Fields that nobody knows are ignored.
+  /// Reads the body of a request. Unknown fields are ignored.
   public static func read(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> InterfaceRequest {
     let fields = try Fields(body)
     let pooling = try pack.pooling.get()
@@ -34,7 +34,7 @@ public enum EmbeddingsRequest {
   }
 }
 
-/// Writes embeddings as OpenAI does.
+/// Writes embeddings in OpenAI's form.
 struct EmbeddingsEncoder: AnswerEncoder {
   private let pack: ServedPack
   private let isBase64: Bool
@@ -75,10 +75,10 @@ struct EmbeddingsEncoder: AnswerEncoder {
     ]
   }
 
-  /// The number with the fewest digits that is read as the same float.
+  /// Returns the number with the fewest digits that still reads as the same float.
   private static func shortest(_ number: Float) -> Double { Double(number.description) ?? Double(number) }
 
-  /// The floats, little-endian, in base 64 (RFC 4648, section 4).
+  /// Returns the floats, little-endian, in base 64 (RFC 4648, section 4).
   static func base64(_ floats: [Float]) -> String {
     let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     let bytes = floats.flatMap { float in (0..<4).map { UInt8(truncatingIfNeeded: float.bitPattern >> (8 * UInt32($0))) } }

@@ -4,9 +4,10 @@ import ChatTemplates
 import Generation
 import JSON
 
-/// Writes an answer as one of OpenAI's responses: items, each of which is begun, written and ended in a stream.
+/// Writes an answer as one of OpenAI's responses: a list of items, each with events for its beginning, its text and its end in a
+/// stream.
 struct ResponsesEncoder: AnswerEncoder {
-  /// The item that is open: what the model thinks, or a message.
+  /// The open item: the model's thinking, or a message.
   private struct Open {
     let isReasoning: Bool
     let id: String
@@ -107,7 +108,7 @@ struct ResponsesEncoder: AnswerEncoder {
     return sent
   }
 
-  /// The number of the item that is open, or comes next.
+  /// The index of the open item, or of the next one.
   private var index: JSONValue { .integer(Int128(items.count)) }
 
   private mutating func add(_ text: String, isReasoning: Bool) -> [ServerSentEvent] {
@@ -127,7 +128,7 @@ struct ResponsesEncoder: AnswerEncoder {
     return sent
   }
 
-  /// Ends the item that is open.
+  /// Ends the open item.
   private mutating func close() -> [ServerSentEvent] {
     guard let open else { return [] }
     var fields = place(open, ["text": .string(open.text)])

@@ -3,9 +3,9 @@
 import Generation
 import JSON
 
-/// A request to `/v1/responses`, as OpenAI describes it: read as the chat completion that it stands for. Nothing is stored.
+/// A request to `/v1/responses`, as described by OpenAI. It is translated to a chat completion; nothing is stored.
 public enum ResponsesRequest {
-  /// Fields that mean the same, and are called otherwise, in a chat completion.
+  /// Fields that have another name in a chat completion.
   private static let names = [
     ("max_output_tokens", "max_tokens"), ("temperature", "temperature"), ("top_p", "top_p"), ("stream", "stream"),
     ("parallel_tool_calls", "parallel_tool_calls"), ("tool_choice", "tool_choice"), ("seed", "seed"), ("stop", "stop"),
@@ -13,7 +13,7 @@ public enum ResponsesRequest {
     ("chat_template_kwargs", "chat_template_kwargs"), ("top_k", "top_k"), ("min_p", "min_p"), ("grammar", "grammar"),
   ]
 
-  /// Reads the body of a request. Fields that nobody knows are ignored.
+  /// Reads the body of a request. Unknown fields are ignored.
   public static func read(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> InterfaceRequest {
     let fields = try Fields(body)
     let chat = try chatCompletion(fields)
@@ -26,7 +26,7 @@ public enum ResponsesRequest {
     return InterfaceRequest(requests: asked.requests, encoder: encoder, isStreamed: asked.answer.isStreamed)
   }
 
-  /// The chat completion that a request stands for.
+  /// Returns the chat completion that a request corresponds to.
   static func chatCompletion(_ fields: Fields) throws(InterfaceError) -> JSONObject {
     for name in ["previous_response_id", "conversation", "prompt"] where fields[name] != nil {
       throw .unsupported(field: name, problem: "nothing is stored here; send the whole conversation as input")
@@ -51,7 +51,7 @@ public enum ResponsesRequest {
     return chat
   }
 
-  /// An error that names the fields of this interface.
+  /// Returns an error that uses the field names of this interface.
   private static func renamed(_ error: InterfaceError) -> InterfaceError {
     func name(_ field: String) -> String {
       if field.hasPrefix("messages") { return "input" + field.dropFirst("messages".count) }
@@ -93,7 +93,7 @@ public enum ResponsesRequest {
           "role": "tool", "tool_call_id": item["call_id"] ?? "",
           "content": output?.array == nil ? output ?? "" : .array(output?.array ?? []),
         ])
-      // What the model thought about an earlier turn is not part of a prompt.
+      // The model's thinking in an earlier turn is not part of a prompt.
       case "reasoning": break
       case let kind: throw .unsupported(field: "input[\(index)]", problem: "items of type \(kind) are not supported")
       }

@@ -4,14 +4,14 @@ import JSON
 import Tokenization
 
 extension Fields {
-  /// The tokens of each of the texts that a field holds: a text, an array of token ids, or an array of these.
+  /// Returns the tokens of each text in a field that holds a text, an array of token ids, or an array of these.
   ///
-  /// Texts get the tokens that the model wants around them; arrays of ids are taken as they are.
+  /// A text gets the tokens that the model needs around it; arrays of ids are not changed.
   ///
   /// - Parameters:
-  ///   - limit: Elements at most, of an array of texts or of arrays.
-  ///   - allowsEmptyTexts: Whether a text may be empty; no array may.
-  ///   - problem: What a message says of another value.
+  ///   - limit: The largest number of elements in an array of texts or arrays.
+  ///   - allowsEmptyTexts: Whether a text may be empty; an array may not.
+  ///   - problem: The error message for any other value.
   func tokenLists(
     _ name: String, _ tokenizer: Tokenizer, limit: Int, allowsEmptyTexts: Bool, problem: String
   ) throws(InterfaceError) -> [[Int32]] {
