@@ -22,12 +22,12 @@ public struct GGUFHeader: Sendable, Hashable {
 
   /// Parses the header at the front of `bytes`.
   ///
-  ///   - Parameters:
+  /// - Parameters:
   ///   - bytes: The beginning of the file; it may extend beyond the header.
   ///   - file: The name of the file in errors.
   ///   - fileByteCount: The size of the whole file, which bounds every count; by default the size of `bytes`.
   ///   - siblingAlignment: `general.alignment` of the first part, for the later parts of a split model, which may lack that key.
-  ///   - Throws: `GGUFError.malformed` with the byte offset of what is wrong, or `GGUFError.truncated`.
+  /// - Throws: `GGUFError.malformed` with the byte offset of what is wrong, or `GGUFError.truncated`.
   /// - Complexity: O(header bytes).
   public static func parse(
     _ bytes: RawSpan, file: String, fileByteCount: Int? = nil, siblingAlignment: Int? = nil

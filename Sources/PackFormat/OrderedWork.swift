@@ -4,9 +4,9 @@ import CLinux
 import Dispatch
 import Glibc
 
-/// Runs pieces of work on several threads, and finishes them in order.
+/// Runs pieces of work on several threads, and finishes the pieces in order.
 ///
-/// For pieces that are independent but for one step, such as hashing a file front to back while its chunks are made in parallel.
+/// It suits pieces that are independent except for one step, such as hashing a file front to back while its chunks are made in parallel.
 public struct OrderedWork: Sendable {
   /// How many pieces there are.
   public let count: Int
