@@ -75,8 +75,8 @@ public struct PackPlan: Sendable {
     guard options.placement == .shard, tensor.rowCount > 1 else { return [(0, 0..<tensor.rowCount)] }
     let groups = tensor.rowCount.pieceCount(of: Layout.groupRows)
     let nodes = options.nodeCount
-    // Dividing first avoids overflow: quotient × node is at most `groups`, and remainder × node is less than 2^20, because there are at most
-    // 1024 nodes.
+    // Dividing first avoids overflow: quotient × node is at most `groups`, and remainder × node is less than 2^20, because a pack has at
+    // most 1024 nodes.
     func border(_ node: Int) -> Int {
       let (quotient, remainder) = groups.quotientAndRemainder(dividingBy: nodes)
       return min(tensor.rowCount, (quotient * node + remainder * node / nodes) * Layout.groupRows)
