@@ -3,9 +3,9 @@
 import ArgumentParser
 import Files
 
-/// A number of bytes as a user writes it: `512M`, `8G`, or bytes.
+/// A number of bytes as a user writes it: `512M`, `8G`, or plain bytes.
 package struct ByteSize: ExpressibleByArgument, CustomStringConvertible {
-  /// 0 or more.
+  /// The number of bytes, at least 0.
   package let byteCount: Int
 
   package init(_ byteCount: Int) { self.byteCount = byteCount }
