@@ -2,13 +2,13 @@
 
 import Console
 
-/// What the options of llama.cpp and ik_llama.cpp are here.
+/// The options of llama.cpp and ik_llama.cpp, and what they mean here.
 enum Habits {
   static let synonyms = [named, notNeeded, refused].reduce(into: [:]) { all, some in
     all.merge(some) { _, _ in preconditionFailure("an option is listed twice") }
   }
 
-  /// What our options are called there.
+  /// Options that exist here under another name.
   private static let named: [String: Synonym] = [
     "-m": .argument, "--model": .argument,
     "-c": .option("--ctx"), "--ctx-size": .option("--ctx"), "-b": .option("--batch"), "--batch-size": .option("--batch"),
@@ -30,7 +30,7 @@ enum Habits {
   private static let colors = "there is no colour but for what a model thinks"
   private static let conversation = "packrun chat MODEL.pack holds a conversation, packrun MODEL.pack continues a prompt"
 
-  /// What is so anyway, or decided elsewhere.
+  /// Options whose effect is the default here, or is decided elsewhere.
   private static let notNeeded: [String: Synonym] = [
     "-ngl": .notNeeded(graphics, values: .one), "--gpu-layers": .notNeeded(graphics, values: .one),
     "--n-gpu-layers": .notNeeded(graphics, values: .one),
@@ -75,7 +75,7 @@ enum Habits {
   private static let pictures = "only text is read; leave it out to run the model on text"
   private static let distance = "a model runs on one machine; convert it for this machine's nodes with ggufpack convert --nodes"
 
-  /// What would change the result and is not done here.
+  /// Options that would change the result and are not supported here.
   private static let refused: [String: Synonym] = [
     "-hf": .refused(download), "-hfr": .refused(download), "--hf-repo": .refused(download), "--hf-file": .refused(download),
     "-hff": .refused(download), "-mu": .refused(download), "--model-url": .refused(download),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The weight types: one row each. Names, numbers and block sizes are ggml's (`ggml.h`, `ggml-common.h`), those from number 133 on are
-// of its fork in ik_llama.cpp.
+// The weight types, one row each. Names, numbers and block sizes are ggml's (`ggml.h`, `ggml-common.h`); those from number 133 on come from
+// its fork in ik_llama.cpp.
 //
-// Everything that lists weight types is made from these rows: the enum, Swift's `WeightType` and `InterleavedForm`, the kernels'
+// Everything that lists weight types is made from these rows: the enum, Swift's `WeightType` and `InterleavedForm`, and the kernels'
 // layouts, tables and dispatch. A row without its kernels does not compile; docs/KERNELS.md says which functions a type needs.
 #ifndef WEIGHTTYPES_H
 #define WEIGHTTYPES_H
@@ -13,8 +13,8 @@
 
 // ---- kinds of lines ---------------------------------------------------------------------------------------------------------
 //
-// A 16-row kernel unpacks a weight to lines of bytes (docs/KERNELS.md). Types whose lines have the same facts are multiplied by the
-// same functions: their kind's. KIND(kind, greatest, offset, mins, sub_scales, wide):
+// A 16-row kernel unpacks a weight to lines of bytes (docs/KERNELS.md). Types with equal facts about their lines form a kind, and are
+// multiplied by the same functions. KIND(kind, greatest, offset, mins, sub_scales, wide):
 //
 //   greatest    the greatest unsigned byte of a line
 //   offset      what bytes exceed the values by; even where there are sub-scales
@@ -151,7 +151,7 @@
 
 // ---- what the rows become ---------------------------------------------------------------------------------------------------
 
-// ggml's numbers, and those of ik_llama.cpp.
+// The numbers of ggml and of ik_llama.cpp.
 enum wt_type {
 #define WT_ENUMERATOR(name, number, ...) WT_##name = number,
   WEIGHT_TYPES(WT_ENUMERATOR, WT_ENUMERATOR, WT_ENUMERATOR, WT_ENUMERATOR, WT_ENUMERATOR)
@@ -168,7 +168,7 @@ enum wt_kind {
 
 enum wt_layout { WT_LAYOUT_GGUF, WT_LAYOUT_R16K1, WT_LAYOUT_R16K4 };
 
-// Bytes of a block that the 16-row layouts interleave in units of 4, 8, 16 or 32 bits.
+// A field of a block that the 16-row layouts interleave in units of 4, 8, 16 or 32 bits.
 typedef struct {
   uint16_t offset, bytes;  // bytes == 0: there is no such field
   uint8_t unit_bits, flip;
@@ -176,7 +176,7 @@ typedef struct {
 
 enum { WT_FIELDS_MAX = 4 };
 
-// The facts of a type; elements == 0: there is no type of that number.
+// The facts about a type. If elements is 0, no type has that number.
 typedef struct {
   uint16_t elements, bytes;  // of a block
   uint16_t row_header;       // bytes in front of a row
@@ -189,7 +189,7 @@ typedef struct {
   wt_field head[WT_FIELDS_MAX], body[WT_FIELDS_MAX];
 } wt_facts;
 
-// By number; a constant in every file that includes it, so that compilers see through it.
+// The facts by number. The table is constant in every file that includes it, so that compilers can fold it.
 #define WT_FIELDS(...) {__VA_ARGS__}
 #define WT_FIELD(offset, bytes, unit_bits) {offset, bytes, unit_bits, 0}
 #define WT_FLIPPED(offset, bytes, unit_bits, flip) {offset, bytes, unit_bits, flip}
@@ -209,14 +209,14 @@ static const wt_facts wt_types[WT_COUNT] __attribute__((unused)) = {
 #undef WT_ROW_GROUPED
 };
 
-// The same for callers that have a number only: no type's facts (elements == 0) beyond the greatest number.
+// Returns the facts of a type whose number is only known at run time; elements is 0 for numbers without a type.
 wt_facts wt_facts_of(uint32_t number);
 
-// Field `index` of the head, and of the body; no bytes beyond the last one.
+// Return field `index` of the head and of the body; after the last field, one with bytes == 0.
 wt_field wt_head_field(wt_facts facts, int index);
 wt_field wt_body_field(wt_facts facts, int index);
 
-// The name as ggml writes it; NULL if there is no type of that number.
+// Returns the name as ggml writes it, or NULL if no type has that number.
 const char *wt_name(uint32_t number);
 
 #endif
