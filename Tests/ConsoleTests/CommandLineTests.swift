@@ -103,7 +103,7 @@ struct CommandLineTests {
     #expect(failure?.problem == "-ck 5 and -cv 6: both are --cache here, which has one value")
   }
 
-  @Test("An option that cannot be left out is refused by name, with what to do instead", arguments: [["x", "-hf", "y"], ["-hf=y", "x"]])
+  @Test("An option that cannot be ignored is refused, with what to do instead", arguments: [["x", "-hf", "y"], ["-hf=y", "x"]])
   func refused(words: [String]) {
     let failure = #expect(throws: Failure.self) { _ = try translated(words) }
     #expect(failure?.problem == "-hf: not here; do that" && failure?.exitCode == .wrongUsage)

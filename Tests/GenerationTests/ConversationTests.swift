@@ -150,7 +150,7 @@ struct ConversationTests {
 
 struct PromptEncodingTests {
   @Test(
-    "The content of a message never becomes a special token, in every template", .enabled(if: Oracles.folder != nil, Oracles.absence),
+    "A message's content never becomes a special token, in any template", .enabled(if: Oracles.folder != nil, Oracles.absence),
     arguments: Oracles.templates)
   func injection(name: String) throws {
     let (template, tokenizer) = try Oracles.model(name)
