@@ -35,7 +35,7 @@ package struct File<Failure: FileFailure>: ~Copyable, Sendable {
 
   // MARK: Measuring
 
-  /// What the operating system says of the file.
+  /// Returns the status of the file.
   package func status() throws(Failure) -> Stat {
     try Failure.wrapping(path, .look) { try descriptor.stat() }
   }
@@ -144,6 +144,7 @@ extension Stat {
 public struct FileIdentity: Hashable, Sendable {
   let device: UInt64
   let inode: UInt64
+  /// The size of the file in bytes.
   package let byteCount: Int
   /// Seconds and nanoseconds of the last modification.
   let modified: [Int]

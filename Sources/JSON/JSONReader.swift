@@ -131,7 +131,7 @@ package struct JSONReader: ~Copyable {
     guard parser.take(close) else { throw parser.error("a comma or the end of \(kind) is expected") }
   }
 
-  /// What is wrong with the value being read.
+  /// Returns the error for a problem with the current value.
   private func defect(_ problem: String) -> JSONError {
     parser.error(place.isEmpty ? "the document \(problem)" : "the field \(place.joined(separator: ".")) \(problem)")
   }

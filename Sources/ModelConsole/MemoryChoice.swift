@@ -5,6 +5,7 @@ import PackRuntime
 
 /// The kind of memory that a user chose: a given one, or the best that this machine allows.
 package struct MemoryChoice: ExpressibleByArgument {
+  /// The best kind of memory that this machine allows.
   package static let auto = MemoryChoice(kind: nil)
 
   /// The kind of memory; nil for the best.

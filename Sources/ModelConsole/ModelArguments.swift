@@ -42,6 +42,7 @@ package struct ModelArguments: ParsableArguments {
   @Flag(name: .shortAndLong, help: "At a terminal, say again what was said about this pack at an earlier start.")
   package var verbose = false
 
+  /// The number of teams that share the first node's CPUs, for trying a pack of several nodes on a machine with one.
   @Option(help: .hidden)
   package var teams: Int?
 

@@ -92,7 +92,7 @@ import CZstd
     for index in length * count..<content.count { unsafe planes[index] = unsafe content[index] }
   }
 
-  /// The inverse of `split`.
+  /// Puts the planes made by `split` back together.
   static func join(_ planes: UnsafeRawBufferPointer, _ count: Int, into content: UnsafeMutableRawBufferPointer) {
     guard count > 1 else { return unsafe content.copyMemory(from: planes) }
     let length = content.count / count

@@ -92,7 +92,7 @@ public struct OrderedWork: Sendable {
     return body()
   }
 
-  /// The next piece, or nil if there is none or one has failed.
+  /// Takes the next piece; nil if there is none or a piece has failed.
   func begin() -> Int? {
     locked {
       guard error == nil, begun < count else { return nil }

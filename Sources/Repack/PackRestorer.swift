@@ -126,7 +126,7 @@ public struct PackRestorer: Sendable {
 }
 
 extension UnsafeMutableRawBufferPointer {
-  /// Whether the first `count` bytes of both are the same.
+  /// Returns whether the first `count` bytes of both are equal.
   fileprivate func elementsEqual(_ other: UnsafeMutableRawBufferPointer, upTo count: Int) -> Bool {
     guard let mine = baseAddress, let theirs = other.baseAddress else { return count == 0 }
     return unsafe memcmp(mine, theirs, count) == 0

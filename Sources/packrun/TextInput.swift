@@ -12,7 +12,7 @@ enum TextInput {
   static let limitByteCount = 64 << 20
   private static let pieceByteCount = 1 << 16
 
-  /// The text of a file, which must be UTF-8; `-` is standard input.
+  /// Returns the text of a file, which must be UTF-8; `-` reads standard input.
   static func read(_ path: String) throws -> String {
     try decode(bytes(path), path == "-" ? "standard input" : path)
   }

@@ -9,7 +9,7 @@ import Tokenization
 
 @Suite("Hostile keys of a GGUF")
 struct KeyFuzzTests {
-  /// The keys of the fixtures, of small vocabularies and, if there are oracles, of models with prediction layers.
+  /// Returns the keys of the fixtures, of small vocabularies and, if there are oracles, of models with prediction layers.
   private static func seeds() throws -> [GGUFMetadata] {
     let tiny = SharedOracles.folder(holding: "README.md").map { folder in
       ["step35", "glm-dsa", "qwen35moe"].map { folder.appending(path: "tiny/\($0)-5.F16.gguf").path }

@@ -31,7 +31,7 @@ struct MutationTests {
     #expect(accepted > Self.iterations / 100 && accepted < Self.iterations / 2, "\(accepted) of \(Self.iterations) accepted")
   }
 
-  /// The headers of small files: all value types, tensors of all weight types, a vocabulary, a part of a split model.
+  /// Returns the headers of small files: all value types, tensors of all weight types, a vocabulary, a part of a split model.
   private static func seeds() throws -> [[UInt8]] {
     var seeds = [try everyValueType().header()]
     for name in ["every-type", "vocabulary-only", "llama-split-00002-of-00002"] {

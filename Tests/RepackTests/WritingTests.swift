@@ -12,7 +12,7 @@ import Testing
 
 @Suite("Writing safely")
 struct WritingTests {
-  /// A model whose blobs have several chunks.
+  /// Writes a model whose blobs have several chunks.
   private func write(to path: String, rows: Int = 12_000) throws -> GGUFModel {
     var writer = GGUFWriter()
     writer.tensors = [

@@ -10,6 +10,7 @@ package final class FakeMachine {
 
   deinit { try? FileManager.default.removeItem(atPath: root) }
 
+  /// Writes a file and a line end, creating the folders that it needs.
   package func write(_ path: String, _ text: String) throws {
     let file = URL(fileURLWithPath: root + "/" + path)
     try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -27,6 +28,8 @@ package final class FakeMachine {
     }
   }
 
+  /// Adds a node with `mebibytes` MiB of memory, `free` of them free, and `id` of 8 huge pages free; `extra` has more fields of meminfo, in
+  /// MiB.
   package func addNode(_ id: Int, cpus: String, mebibytes: Int, free: Int, distances: String, extra: [String: Int] = [:]) throws {
     let folder = "sys/devices/system/node/node\(id)"
     var lines = ["Node \(id) MemTotal: \(mebibytes << 10) kB", "Node \(id) MemFree: \(free << 10) kB"]

@@ -33,6 +33,7 @@ package enum TemplateOracles {
     let description: String
   }
 
+  /// Returns the text of a file in the folder.
   package static func text(_ file: String) throws -> String {
     guard let folder else { throw Unreadable(description: absenceText) }
     guard let text = String(data: try Data(contentsOf: folder.appending(path: file)), encoding: .utf8) else {

@@ -22,7 +22,7 @@ enum Limit {
     return 2 * 512 / (registers * (hasDot ? dots(type) : pairs(type)))
   }
 
-  /// An fma for scale * da and one for the sum; an fma for the min, or two if every 16 elements have a min.
+  /// Counts an fma for scale * da and one for the sum, and an fma for the min, or two if every 16 elements have a min.
   private static func floats(_ type: WeightType) -> Double {
     switch type {
     case .q4_1, .q5_1, .q4_K, .q5_K: 3

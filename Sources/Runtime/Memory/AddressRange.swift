@@ -9,6 +9,7 @@ package struct AddressRange: Hashable, Sendable {
   /// The number of bytes.
   package let count: Int
 
+  /// The `count` bytes from `start`.
   package init(start: UnsafeRawPointer, count: Int) {
     self.start = UInt(bitPattern: start)
     self.count = count

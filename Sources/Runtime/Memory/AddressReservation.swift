@@ -10,6 +10,7 @@ import Glibc
 ///   is a multiple of the requested alignment.
 @safe package struct AddressReservation: ~Copyable, @unchecked Sendable {
   package let base: UnsafeMutableRawPointer
+  /// The size in bytes, a multiple of the alignment.
   package let byteCount: Int
 
   /// Reserves `byteCount` bytes (rounded up to whole units of `alignment`) that cannot be accessed yet.

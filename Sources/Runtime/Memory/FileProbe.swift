@@ -22,6 +22,7 @@ package struct FileProbe: ~Copyable {
   private let kernel: Kernel
   private let window: AddressReservation
 
+  /// Reserves the addresses of one huge page for the probe.
   package init(_ kernel: Kernel) throws(RuntimeError) {
     self.kernel = kernel
     window = try AddressReservation(byteCount: MappedBlob.hugePage, alignment: MappedBlob.hugePage)

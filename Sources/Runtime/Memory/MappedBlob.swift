@@ -21,6 +21,7 @@ package final class MappedBlob: Sendable {
   private let reservation: AddressReservation
   private let guardian = Mutex<FileGuard?>(nil)
 
+  /// Reserves addresses for a replica; nothing is mapped there yet.
   package init(
     _ replica: Replica, path: String, compressed: CompressedContent? = nil, pinnedPath: String? = nil, alignment: Int,
     kernel: Kernel

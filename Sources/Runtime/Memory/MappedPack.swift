@@ -18,6 +18,7 @@ public final class MappedPack {
 
   let blobs: [MappedBlob]
   let plan: ReplicaPlan
+  /// The weights, divided into the rows of each team.
   package let table: WeightTable
   let startedAt: UInt64
   let kernel: Kernel

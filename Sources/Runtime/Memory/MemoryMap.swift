@@ -4,7 +4,9 @@
 package struct MemoryMap {
   /// The pages of 4 KiB on each node, from numa_maps.
   package var pages: [Int: Int] = [:]
+  /// The bytes in pages of 2 MiB, from smaps.
   package var hugeByteCount = 0
+  /// The bytes in pages of 1 GiB, from smaps.
   package var giganticByteCount = 0
 
   /// An empty map.

@@ -9,6 +9,7 @@ import Glibc
 /// - Invariant: `base` points to `byteCount` readable and writable bytes, aligned to at least 64, that live as long as this value.
 package struct NodeMemory: ~Copyable {
   private let reservation: AddressReservation
+  /// The requested size in bytes; the reservation may be larger.
   package let byteCount: Int
   /// The node on which it should lie.
   package let node: Int

@@ -34,6 +34,9 @@ public struct PinnedReplicas {
   private let digest: String
   private let root: String
 
+  /// The replicas of `pack`.
+  ///
+  /// - Parameter root: The folder that holds /sys and /proc, for tests.
   package init(_ pack: Pack, root: String = "") {
     self.pack = pack
     self.root = root

@@ -13,6 +13,7 @@ import PackFormat
   package var expertStride: Int
   /// The number of the first row within its tensor, or within its expert.
   package var rowBegin: Int
+  /// The number of rows.
   package var rowCount: Int
   /// Whether the rows are in a 16-row layout. Such slices begin at multiples of 16 rows and hold whole groups.
   package var isInterleaved: Bool
@@ -24,6 +25,7 @@ import PackFormat
 
 /// The rows at the place where one team looks up single rows.
 package struct NearbySlice {
+  /// The rows of the whole slice of the tensor.
   package var slice: WeightSlice
   /// Whether they lie on the team's node.
   package var isLocal: Bool
@@ -43,11 +45,13 @@ package struct NearbySlice {
   /// The rows of one expert.
   package var rows: Int
   /// The number of stacked experts; 1 for a plain matrix.
+  /// The slices of all teams.
   package var experts: Int
   package var slices: UnsafePointer<WeightSlice>
   /// `teamCount + 1` indices into `slices`.
   package var teamStarts: UnsafePointer<Int32>
   /// The slices for looking up single rows, team by team.
+  /// The number of slices per team in `nearby`.
   package var nearby: UnsafePointer<NearbySlice>
   package var nearbyCount: Int
 }

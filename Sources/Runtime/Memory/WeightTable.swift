@@ -14,6 +14,9 @@ import PackFormat
   private var weights: [String: Weight] = [:]
   private var allocations: [UnsafeMutableRawPointer] = unsafe []
 
+  /// A table of the weights in `manifest`.
+  ///
+  /// - Parameter bases: The address of each replica in `plan.replicas`.
   package init(_ manifest: PackManifest, plan: ReplicaPlan, teamCount: Int, bases: [UnsafeRawPointer]) {
     self.plan = plan
     self.teamCount = teamCount

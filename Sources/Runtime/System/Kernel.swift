@@ -16,6 +16,7 @@ package struct Kernel: Sendable {
   /// Returns the errno with which a call fails, or nil to make the call; itself nil outside tests.
   package var refuse: (@Sendable (Call) -> CInt?)?
 
+  /// The kernel's calls, except those for which `refuse` returns an errno.
   package init(refuse: (@Sendable (Call) -> CInt?)? = nil) { self.refuse = refuse }
 
   /// Returns the system's text for an errno.

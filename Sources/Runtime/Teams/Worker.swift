@@ -8,12 +8,15 @@ import CLinux
 @safe package struct Worker {
   /// The number of the team, 0 ..< teamCount. The threads of a team are pinned to its node.
   package var team: Int
+  /// The number of teams.
   package var teamCount: Int
   /// The number of this thread within its team, 0 ..< teamSize.
   package var index: Int
+  /// The number of threads in the team.
   package var teamSize: Int
   /// The number of this thread among all, 0 ..< threadCount, counted team by team.
   package var thread: Int
+  /// The number of threads in all teams.
   package var threadCount: Int
   /// The barriers are owned by the `Teams` that runs this worker, which outlives every run.
   package let teamMeeting: UnsafeMutablePointer<cl_barrier>
