@@ -9,7 +9,7 @@ import ServerPage
 enum Page {
   /// The page, divided at the places for a nonce.
   private static let parts: [Substring] = {
-    // Insert into the markup first: the script may contain these words.
+    // Split the markup before the script is inserted, because the script may contain these words.
     let markup = unsafe text(server_page_markup()).split(separator: "@NONCE@", omittingEmptySubsequences: false)
     return markup.map { part in
       guard let place = ["@STYLE@", "@SCRIPT@"].first(where: part.contains), let range = part.firstRange(of: place) else {

@@ -150,7 +150,7 @@ struct HabitTests {
     #expect(result.errors.split(separator: "\n").compactMap { $0.split(separator: " ").dropFirst().first } == ids)
   }
 
-  @Test("A quantity that was not measured gets neither a rate nor an error")
+  @Test("A rate or a deviation is left out if there was nothing to measure")
   func nothingToMeasure() throws {
     let none = try run("packrun m -p Once -n 0 --ctx 64")
     #expect(none.exitCode == 0 && none.errors.contains("; answer 0 tokens; ") && !none.errors.contains("0.0/s"), "\(none.errors)")

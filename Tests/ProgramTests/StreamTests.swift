@@ -126,7 +126,7 @@ struct StreamTests {
     #expect(try Program.packrun.run("run", "--help").text.contains("64.0 MiB"))
   }
 
-  @Test("A conversation outlives its context, and a turn that is too long")
+  @Test("A conversation survives a full context and a turn that is too long")
   func longChat() throws {
     let turns = (0..<8).map { "This is turn number \($0).\n" }.joined() + String(repeating: "long ", count: 100) + "\nshort\n"
     let result = try Program.packrun.run(

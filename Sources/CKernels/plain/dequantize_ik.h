@@ -165,8 +165,8 @@ static void row_IQ5_KS(const uint8_t *row, int64_t blocks, float d, float *out) 
   }
 }
 
-// For each 32 elements there are eight words, whose lowest bits are the scale. With that bit cleared, a word exclusive-or itself shifted by
-// one is two bytes of nibbles.
+// For each 32 elements there are eight words, whose lowest bits are the scale. With that bit cleared, the exclusive or of a word and the
+// word shifted right by one is two bytes of nibbles.
 static void row_IQ4_KSS(const uint8_t *row, int64_t blocks, float d, float *out) {
   for (; blocks > 0; blocks--, row += 128, out += 256) {
     for (int b = 0; b < 8; b++) {

@@ -23,7 +23,7 @@ int cl_affinity(int32_t *cpus, int capacity);
 // another. It must be allocated at a multiple of 64 bytes.
 //
 // A waiting thread first spins (the others are microseconds away), then yields its CPU between looks (another thread may need it to get
-// there), then sleeps in a futex (nobody comes for long).
+// there), then sleeps in a futex (the others will take long).
 typedef struct cl_barrier {
   uint32_t generation;               // how often all have met, modulo 2^32
   uint32_t sleepers;

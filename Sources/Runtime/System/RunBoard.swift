@@ -18,7 +18,7 @@ import SystemPackage
 /// - Invariant: `base` is mapped, shared and writable, from `init` until this value ends, and covers the head, the lanes and the
 ///   description.
 @safe package final class RunBoard: @unchecked Sendable {
-  /// The name of the descriptor's link target in /proc.
+  /// The name in the link to the descriptor under /proc.
   package static let name = "ggufpack-run"
   /// The letters "ggufrun1".
   private static let magic = UInt64(bigEndian: 0x6767_7566_7275_6e31)

@@ -17,11 +17,11 @@
 // multiplied by the same functions. KIND(kind, greatest, offset, mins, sub_scales, wide):
 //
 //   greatest    the greatest unsigned byte of a line
-//   offset      what bytes exceed the values by; even where there are sub-scales
-//   mins        whether a min is added for each 32 elements (16 with sub-scales)
-//   sub_scales  whether each 16 elements have an integer scale of their own; 2: of so many bits that sums need more than a float's 24;
-//               3: their scales are floats
-//   wide        whether an instruction set may have signed bytes instead, which are then multiplied as such; the offset is 0 there
+//   offset      by how much bytes exceed the values; an even number if there are sub-scales
+//   mins        whether a min is added for every 32 elements (16 with sub-scales)
+//   sub_scales  1: every 16 elements have an integer scale; 2: the same, with so many bits that sums need more than a float's 24;
+//               3: every 16 elements have a float as their scale
+//   wide        whether an instruction set may use signed bytes instead, with an offset of 0, and multiply them as such
 #define WEIGHT_LINE_KINDS(KIND)              \
   KIND(BITS_2, 3, 1, 0, 0, 0)                \
   KIND(BITS_2_SCALES_MINS, 3, 0, 1, 1, 0)    \
@@ -45,21 +45,21 @@
 // Rows in ascending order of their numbers, by how a type can be arranged:
 //
 //   PLAIN(name, number, elements, bytes, row_header)
-//     in layout `gguf` only: `elements` elements of a row take `bytes` bytes, after `row_header` bytes in front of the row
+//     has layout `gguf` only: `elements` elements take `bytes` bytes; the blocks of a row follow `row_header` bytes
 //   FLOATS(name, number, elements, bytes, row_header, since, tile_blocks, head, body)
-//     in layout `r16k1`, too, since that version of the layouts: its 16-row form has tiles of `tile_blocks` blocks, each with a head and
-//     a body made of fields
+//     has layout `r16k1` too, since layout version `since`: its 16-row form has tiles of `tile_blocks` blocks, each with a head and a
+//     body made of fields
 //   LINES(name, number, elements, bytes, row_header, since, tile_blocks, head, body, kind)
-//     in layout `r16k4`, too, multiplied as that kind of lines
+//     has layout `r16k4` too, and is multiplied as that kind of lines
 //   GRIDS(…), with the same arguments
-//     the same, for types whose quants are looked up: points of a grid, once for 32 elements, numbers of a table that a bit of the head
-//     chooses, or numbers of a generator
+//     like LINES, for types whose quants are looked up once for 32 elements: points of a grid, numbers of a table that a bit of the
+//     head chooses, or numbers of a generator
 //   GROUPED(name, number, elements, bytes, row_header, since, base, rows)
-//     type `base` with the blocks of `rows` rows interleaved, after the headers of these rows: a permutation of the bits of its rows. It
-//     has the 16-row form of its base, since that version
+//     is type `base` with the blocks of `rows` rows interleaved after the headers of these rows, which permutes the bits of its rows;
+//     it has the 16-row form of its base, since layout version `since`
 //
-// A head or body is a run of at most four WT_FIELD(offset, bytes, unit_bits) or WT_FLIPPED(…, flip), as docs/FORMAT.md draws them: bytes
-// of the block, cut into units that are interleaved with those of 15 other rows; `flip` is combined with every byte by exclusive or.
+// A head or body is a list of at most four WT_FIELD(offset, bytes, unit_bits) or WT_FLIPPED(…, flip), which docs/FORMAT.md draws. A field
+// is bytes of the block, divided into units that are interleaved with those of 15 other rows; every byte is exclusive-ored with `flip`.
 #define WEIGHT_TYPES(PLAIN, FLOATS, LINES, GRIDS, GROUPED)                                                                      \
   PLAIN(F32, 0, 1, 4, 0)                                                                                                        \
   FLOATS(F16, 1, 1, 2, 0, 1, 2, WT_FIELDS(), WT_FIELDS(WT_FIELD(0, 2, 16)))                                                     \
