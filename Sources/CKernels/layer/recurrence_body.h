@@ -39,7 +39,7 @@ static void convolve(
   if (i < n) convolve_channels(state, x, weights, bias, taps, stride, i, n - i, out);
 }
 
-// Updates `vectors` vectors of `count` columns of the state, from column j on. Few enough that the second pass finds them in the
+// Updates `vectors` vectors of `count` columns of the state, from column j on. These are few enough that the second pass finds them in the
 // first-level cache.
 INLINE void recur_columns(const ck_recurrence *r, int corrects, int64_t j, int vectors, int64_t count) {
   float *state = r->state + j;

@@ -60,7 +60,7 @@ INLINE found_4 find_4(const grid_point_4 *points, int count, line index, line hi
 EVERY_GRID(FIND_POINTS)
 #undef FIND_POINTS
 
-// Returns four 7-bit numbers from each row's 32 bits; the upper bits are not cleared.
+// Returns the four 7-bit numbers in the low 28 of each row's 32 bits, one per byte with a clear upper bit.
 INLINE line sevens(line v) {
   const v16u bits = (v16u)v;
   return (line)((bits & 0x7f) | (bits << 1 & 0x7f00) | (bits << 2 & 0x7f0000) | (bits << 3 & 0x7f000000));

@@ -60,7 +60,7 @@ INLINE line joined_bits(line a, line b, int bits) {
   return (line)_mm512_ternarylogic_epi32((__m512i)a, (__m512i)b, _mm512_set1_epi8((char)((1 << bits) - 1)), 0xe4);
 }
 
-// Returns four 7-bit numbers from each row's 32 bits; the upper bits are not cleared.
+// Returns the four 7-bit numbers in the low 28 of each row's 32 bits, one per byte; the upper bit of a byte is not cleared.
 INLINE line sevens(line v) { return shifted_bits(v, 0, 7, 14, 21); }
 
 // Returns the signs of 7-bit numbers.

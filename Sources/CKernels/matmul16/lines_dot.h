@@ -3,7 +3,7 @@
 // Sums of products for instruction sets that add four products of unsigned and signed bytes to a 32-bit sum (VNNI and similar).
 //
 // line_dot(sum, w, a), in LINES, is that instruction. Integer scales of 16 elements are applied as floats: all values stay below 2^24, so
-// every step is exact. Where they do not, the scales become integers again, and their sum is rounded once.
+// every step is exact. For kinds whose sums are larger, the scales become integers again, and the sum is rounded once.
 #ifndef CKERNELS_LINES_DOT_H
 #define CKERNELS_LINES_DOT_H
 

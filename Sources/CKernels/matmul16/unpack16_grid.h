@@ -26,7 +26,7 @@ INLINE v16u words(const uint8_t *p) { return (v16u)line_load(p); }
 
 // Repeats each of 16 bytes four times: the same value for all points of a row.
 INLINE line for_each_point(v16c v) { return (line)(__builtin_convertvector(v, v16u) * 0x01010101u); }
-// Returns two bits for each of four points, at the bottom of their bytes; the upper bits are not cleared.
+// Returns two bits for each of four points, at the bottom of their bytes.
 INLINE line pairs_of_bits(v16c v) {
   const v16u bits = __builtin_convertvector(v, v16u);
   return (line)((bits | bits << 6 | bits << 12 | bits << 18) & 0x03030303u);
