@@ -30,7 +30,8 @@ struct Roofline {
 
   /// Returns the reading rate of a generation test in 10^9 bytes per second.
   ///
-  /// It is nil if experts are chosen for several tokens at a time, because the same experts may be chosen and then are read only once.
+  /// It is nil for a prompt, and if experts are chosen for several tokens at a time: the same experts may be chosen, and are then read only
+  /// once.
   private func gigabytesPerSecond(_ test: Test) -> Double? {
     guard !test.isPrompt, sequences == 1 || !cost.choosesExperts else { return nil }
     let cache = cost.cacheByteCount(after: Double(depth) + Double(test.tokens) / 2)
