@@ -3,7 +3,7 @@
 import PackageDescription
 
 // A separate package, so that users of the programs do not build it.
-// The kernels against the memory and the clock: swift run -c release --package-path Benchmarks kernels
+// Kernels compared with the memory and the clock: swift run -c release --package-path Benchmarks kernels
 // Attention and the other operations of a layer: swift run -c release --package-path Benchmarks operations
 let package = Package(
   name: "Benchmarks",

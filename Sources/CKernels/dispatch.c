@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Which table of kernels this CPU runs.
+// Chooses the table of kernels for this CPU.
 //
-// A table is made by filling in the functions of several instruction sets in order, so that a higher one inherits what it
-// does not do better. All tables are built once, at the first question; after that they are only read.
+// A table is filled by the functions of several instruction sets in order. Each overwrites only the entries that it improves, and inherits
+// the others. All tables are built once, at the first request; after that they are only read.
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
@@ -54,7 +54,7 @@ static bool has_avx512vnni(void) { return has_avx512() && __builtin_cpu_supports
 
 static bool has_avx512vbmi(void) { return has_avx512vnni() && __builtin_cpu_supports("avx512vbmi"); }
 
-// The kernel lets a process use tiles after it has asked for their 8 KiB of state in every thread (arch_prctl, Linux 5.16).
+// The kernel permits tiles only after a process has requested their 8 KiB of state for every thread (arch_prctl, Linux 5.16).
 static bool has_amx(void) {
   enum { request_permission = 0x1023, tile_data = 18 };
   return has_avx512vnni() && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-int8") &&
@@ -66,7 +66,7 @@ static bool has_amx(void) {
 static bool has_dotprod(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 #endif
 
-// Best first. AMX comes after AVX-512 and has to be asked for by name until it has been measured on a CPU that has it.
+// Best first. AMX comes after AVX-512, and so must be requested by name, until it has been measured on a CPU that has it.
 static const recipe recipes[] = {
 #if defined(__x86_64__)
   {"avx512vbmi", has_avx512vbmi, {AVX512_VNNI, ck_fill_matmul16_avx512vbmi}},

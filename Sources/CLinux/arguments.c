@@ -7,7 +7,7 @@
 static int count;
 static char **values;
 
-// glibc calls a program's constructors with what it calls main with. (Swift reads /proc/self/cmdline, which may be missing.)
+// glibc passes the arguments of main to a program's constructors. (Swift reads /proc/self/cmdline, which may be missing.)
 __attribute__((constructor)) static void keep(int argument_count, char **arguments) {
   count = argument_count;
   values = arguments;

@@ -27,12 +27,12 @@ int cl_lock(int file) { return flock(file, LOCK_EX | LOCK_NB) == 0 ? 0 : errno; 
 
 int cl_reserve(int file, int64_t bytes) {
   if (bytes == 0 || fallocate(file, 0, 0, bytes) == 0) return 0;
-  // A filesystem that cannot reserve reports its lack of space only while it is written to.
+  // A filesystem that cannot reserve reports lack of space only when it is written to.
   return errno == EOPNOTSUPP ? 0 : errno;
 }
 
 int64_t cl_cached_bytes(int file, int64_t bytes) {
-  // cachestat, of Linux 6.5, has the same number on all architectures.
+  // cachestat, since Linux 6.5, has the same number on all architectures.
   struct { uint64_t offset, bytes; } range = {0, (uint64_t)bytes};
   struct { uint64_t cached, dirty, writeback, evicted, recently_evicted; } counts;
   const int64_t page = sysconf(_SC_PAGESIZE);

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// The handler may run at any moment in any thread, so it takes no lock: entries are only ever added to the list, and an entry
-// whose range is empty is free for another file. `start` is set last and cleared first.
+// The handler may run at any moment in any thread, so it takes no lock. Entries are only ever added to the list, and an entry with an empty
+// range can be used for another file. `start` is set last and cleared first.
 typedef struct entry {
   uintptr_t start;
   size_t bytes;
@@ -61,7 +61,7 @@ void cl_guard_remove(int64_t guard) {
   pthread_mutex_unlock(&changing);
 }
 
-// ---- in the handler: only what POSIX calls async-signal-safe --------------------------------------------------------
+// ---- in the handler: only functions that POSIX calls async-signal-safe ---------------------------------------------
 
 typedef struct {
   char bytes[1024];
@@ -70,7 +70,7 @@ typedef struct {
 
 static void add(line *l, const char *text) {
   while (*text && l->count < sizeof l->bytes - 1) {
-    // A path may hold what would drive a terminal or break the line.
+    // A path may contain characters that would control a terminal or break the line.
     unsigned char c = (unsigned char)*text++;
     l->bytes[l->count++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
   }
@@ -110,11 +110,11 @@ static void report(const entry *e, uint64_t offset) {
 
 static void handle(int signal, siginfo_t *info, void *context) {
   const uintptr_t address = (uintptr_t)info->si_addr;
-  // Sent by a process (si_code <= 0), it has no address.
+  // A signal sent by a process (si_code <= 0) has no address.
   for (const entry *e = info->si_code > 0 ? __atomic_load_n(&first, __ATOMIC_ACQUIRE) : NULL; e; e = e->next) {
     const uintptr_t start = __atomic_load_n(&e->start, __ATOMIC_ACQUIRE);
     if (!start || address < start || address - start >= e->bytes) continue;
-    // All threads read the weights: the first one speaks, the others wait for the end.
+    // All threads read the weights: the first one prints, the others wait for the end.
     if (__atomic_exchange_n(&speaking, 1, __ATOMIC_ACQ_REL))
       for (;;) pause();
     report(e, address - start);
@@ -123,7 +123,7 @@ static void handle(int signal, siginfo_t *info, void *context) {
   if (before.sa_flags & SA_SIGINFO && before.sa_sigaction) {
     before.sa_sigaction(signal, info, context);
   } else if (before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN) {
-    // The instruction is tried again after the handler, and then ends the process as it would have.
+    // After the handler the instruction runs again, and then ends the process as it would have without it.
     sigaction(SIGBUS, &before, NULL);
     if (info->si_code <= 0) raise(SIGBUS);
   } else {

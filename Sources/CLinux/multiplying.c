@@ -14,16 +14,16 @@
 
 typedef struct {
   const char *name;
-  // Multiply-adds of a round.
+  // The multiply-adds of a round.
   int64_t each;
   uint64_t (*run)(int64_t);
   bool (*works)(void);
 } multiplying;
 
-// Chains that do not depend on each other: more than any unit's latency in instructions.
+// Independent chains of additions; more than the latency of any unit in instructions.
 enum { CHAINS = 12 };
 
-// The compiler must not see that every round does the same.
+// Hides the value, so that the compiler cannot see that every round does the same.
 #define HIDE(value, constraint) __asm__ volatile("" : "+" constraint(value))
 
 #define LOOP(NAME, ATTRIBUTES, V, CONSTRAINT, START, STEP)                                   \
@@ -65,7 +65,7 @@ LOOP(dot_128, __attribute__((target("dotprod"))), int32x4_t, "w", (void)0,
 static bool has_dot_128(void) { return getauxval(AT_HWCAP) >> 20 & 1; }
 #endif
 
-// One product at a time, for CPUs with nothing better.
+// Multiplies one pair at a time, for CPUs with nothing better.
 static uint64_t plain(int64_t rounds) {
   uint64_t sum = 0, factor = 3;
   for (int64_t round = 0; round < rounds; round++) {

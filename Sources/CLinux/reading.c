@@ -15,8 +15,8 @@ typedef struct {
   bool (*works)(void);
 } reading;
 
-// A loop over `PLACES` parts of the memory by turns, 256 bytes of each, with four chains of additions. `ASK` is written for each
-// line of 64 bytes that lies `AHEAD` bytes further on; that it may lie after the end does no harm.
+// A loop over `PLACES` parts of the memory in turn, 256 bytes of each at a time, with four chains of additions. `ASK` prefetches each
+// 64-byte line that lies `AHEAD` bytes further on; a prefetch beyond the end does no harm.
 #define READING(NAME, ATTRIBUTES, V, PLACES, ASK, AHEAD)                                     \
   ATTRIBUTES static uint64_t NAME(const char *start, size_t bytes) {                         \
     V a = {0}, b = {0}, c = {0}, d = {0};                                                    \
@@ -65,7 +65,7 @@ static bool avx2(void) { return __builtin_cpu_supports("avx2"); }
 static bool avx512(void) { return __builtin_cpu_supports("avx512f"); }
 #endif
 
-// The widest first, so that among equals it is the one named.
+// The widest loop comes first, so that it is the one named among equally fast ones.
 static const reading readings[] = {
 #if defined(__x86_64__)
   {"512 bits, 1 place, prefetcht1 16384 ahead", wide_far, avx512},

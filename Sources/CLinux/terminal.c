@@ -8,21 +8,21 @@
 #include <termios.h>
 #include <unistd.h>
 
-// `ours` and `before` are complete before `terminal` is set, which is what handlers look at.
+// `ours` and `before` are complete before `terminal` is set, which the handlers check.
 static struct termios before, ours;
 static volatile sig_atomic_t terminal = -1;
-// Where pastes are bracketed, or -1.
+// The descriptor on which pastes are bracketed, or -1.
 static volatile sig_atomic_t bracketing = -1;
 
 void cl_bracket_pastes(int descriptor, int is_on) {
   static const char on[] = "\033[?2004h", off[] = "\033[?2004l";
   bracketing = is_on ? descriptor : -1;
-  // A terminal that does not take it does without.
+  // A terminal that does not accept it works without it.
   ssize_t count = is_on ? write(descriptor, on, sizeof on - 1) : write(descriptor, off, sizeof off - 1);
   (void)count;
 }
 
-// In the background, a change would stop this process. Where the terminal does not control it, there is no background.
+// A change from the background would stop this process. If the terminal is not the controlling one, there is no background.
 static int is_foreground(int descriptor) {
   pid_t group = tcgetpgrp(descriptor);
   return group < 0 || group == getpgrp();
@@ -34,7 +34,7 @@ void cl_restore_terminal(void) {
   int error = errno;
   terminal = -1;
   if (bracketing >= 0) cl_bracket_pastes(bracketing, 0);
-  // The shell has set the state itself when it took the terminal.
+  // If the process is in the background, the shell set the state itself when it took the terminal.
   if (is_foreground(descriptor)) tcsetattr(descriptor, TCSANOW, &before);
   errno = error;
 }
@@ -45,7 +45,7 @@ static void end_by(int number) {
   raise(number);
 }
 
-// After Ctrl-Z the shell has set the state that it likes.
+// After Ctrl-Z, the shell has set its own state.
 static void resume(int number) {
   (void)number;
   int error = errno, descriptor = terminal;
@@ -58,7 +58,7 @@ static void watch(int number, void (*handler)(int)) {
   if (sigaction(number, NULL, &action) || action.sa_handler != SIG_DFL) return;
   action = (struct sigaction){.sa_handler = handler, .sa_flags = SA_RESTART};
   sigaction(number, &action, NULL);
-  // The parent may have blocked it, and what is blocked is handed down.
+  // The parent may have blocked the signal, and a child inherits blocked signals.
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, number);
@@ -83,7 +83,7 @@ int cl_unbuffer_terminal(int descriptor) {
     watch(SIGCONT, resume);
   }
   terminal = descriptor;
-  // What was typed before stays.
+  // What was typed before is kept.
   if (!tcsetattr(descriptor, TCSANOW, &ours)) return 0;
   terminal = -1;
   return -1;

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-// Room for more CPUs than any kernel is built for, as sched_getaffinity refuses a set that is smaller than the kernel's.
+// Room for more CPUs than any kernel supports, because sched_getaffinity refuses a set smaller than the kernel's.
 enum { CPU_CAPACITY = 16384 };
 
 int cl_pin(int cpu) {
@@ -74,8 +74,8 @@ static uint64_t microseconds(void) {
 
 static bool differs(const uint32_t *word, uint32_t seen) { return __atomic_load_n(word, __ATOMIC_ACQUIRE) != seen; }
 
-// Waits until *word differs from `seen`. A sleeper counts itself before it looks a last time, and the thread that changes the word
-// looks for sleepers after it has done so; both are sequentially consistent, so one of the two sees the other.
+// Waits until *word differs from `seen`. A sleeper counts itself before its last look, and the thread that changes the word looks for
+// sleepers afterwards. Both are sequentially consistent, so at least one of the two sees the other.
 static void wait_for_change(uint32_t *word, uint32_t *sleepers, uint32_t seen, uint32_t spin, uint32_t yield) {
   if (differs(word, seen)) return;
   uint64_t start = microseconds();
@@ -103,14 +103,14 @@ void cl_barrier_init(cl_barrier *barrier, uint32_t parties, cl_barrier *parent, 
 }
 
 void cl_barrier_wait(cl_barrier *barrier) {
-  // Read before arriving: afterwards the last one may already have begun the next generation.
+  // This must be read before arriving: afterwards the last thread may already have begun the next generation.
   uint32_t seen = __atomic_load_n(&barrier->generation, __ATOMIC_RELAXED);
   if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) != barrier->parties) {
     wait_for_change(&barrier->generation, &barrier->sleepers, seen, barrier->spin_microseconds, barrier->yield_microseconds);
     return;
   }
   if (barrier->parent) cl_barrier_wait(barrier->parent);
-  // Nobody can arrive for the next generation before it begins.
+  // No thread can arrive for the next generation before it begins.
   __atomic_store_n(&barrier->arrived, 0, __ATOMIC_RELAXED);
   __atomic_store_n(&barrier->generation, seen + 1, __ATOMIC_SEQ_CST);
   wake(&barrier->generation, &barrier->sleepers);

@@ -3,13 +3,14 @@
 import Files
 import Glibc
 
-/// The limit on addresses that `ulimit -v` and batch systems set.
+/// The limit on address space that `ulimit -v` and batch systems set.
 enum AddressLimit {
-  /// What the programs need beyond what they take to start: stacks, arenas and buffers of their threads. Short of it, an allocation
-  /// fails in the middle of the work, where Swift can only abort.
+  /// The address space that the programs need beyond what they have at the start, for the stacks, arenas and buffers of their threads.
+  ///
+  /// With less, an allocation fails in the middle of the work, where Swift can only abort.
   private static var needed: Int { 64 << 20 + max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) * (24 << 20) }
 
-  /// Throws if the limit leaves too little.
+  /// Throws if the limit leaves too little address space.
   static func check() throws(Failure) {
     var limit = rlimit()
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur < UInt64(Int.max),
@@ -20,7 +21,7 @@ enum AddressLimit {
         + "\(ByteCount(needed)) are needed", exitCode: .failed)
   }
 
-  /// Bytes of addresses that this process has; nil if that cannot be found out.
+  /// The size of this process's address space in bytes; nil if it cannot be determined.
   private static var addresses: Int? {
     guard let file = unsafe fopen("/proc/self/statm", "r") else { return nil }
     defer { unsafe fclose(file) }

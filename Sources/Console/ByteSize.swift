@@ -3,13 +3,15 @@
 import ArgumentParser
 import Files
 
-/// A number of bytes as a user writes it: `512M`, `8G`, or bytes.
+/// A number of bytes as a user writes it: `512M`, `8G`, or plain bytes.
 package struct ByteSize: ExpressibleByArgument, CustomStringConvertible {
-  /// 0 or more.
+  /// The number of bytes, at least 0.
   package let byteCount: Int
 
+  /// A size of `byteCount` bytes.
   package init(_ byteCount: Int) { self.byteCount = byteCount }
 
+  /// Parses what a user writes; nil if it is not a size, or too large.
   package init?(argument: String) {
     let units: [Character: Int] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
     let unit = argument.last.flatMap { units[Character($0.uppercased())] }

@@ -5,12 +5,12 @@ import CLinux
 import Files
 import Glibc
 
-/// The words of the command line, on their way to the argument parser.
+/// The words of the command line, before the argument parser gets them.
 struct CommandLineWords {
   private let root: any ParsableCommand.Type
   private(set) var words: [String]
 
-  /// The words with which this program was started. What is not UTF-8 stays what it is (see `String(pathBytes:)`).
+  /// The words that this program was started with. Bytes that are not UTF-8 are kept (see `String(pathBytes:)`).
   static var ofProcess: [String] {
     (1..<max(1, Int(cl_argument_count()))).map { index in
       let word = unsafe cl_argument(CInt(index))
@@ -29,7 +29,7 @@ struct CommandLineWords {
 
   private var commandNames: [String] { root.configuration.subcommands.map { $0._commandName } }
 
-  /// Throws if the first word is meant for a command and is not one.
+  /// Throws if the first word is meant as a command and is not one.
   func checkCommand() throws(Failure) {
     guard let first = words.first, !first.hasPrefix("-"), !commandNames.isEmpty else { return }
     if first == "help" {
@@ -37,7 +37,7 @@ struct CommandLineWords {
       throw mistake(words[1])
     }
     if commandNames.contains(first) { return }
-    // With a standard command, the word is its first argument, unless there is no such file and it is nearly a command.
+    // If there is a default command, the word is its first argument, unless no such file exists and the word is close to a command.
     if root.configuration.defaultSubcommand != nil {
       guard !first.contains("/"), !Self.exists(first), !Self.exists(first + ".pack"),
         Spelling.nearest(to: first, among: commandNames) != nil
@@ -56,8 +56,10 @@ struct CommandLineWords {
 
   // MARK: Options
 
-  /// Replaces synonyms by this program's names, and throws for those that are refused. Throws, too, for an option of several letters
-  /// after one dash that is not one: the parser takes it for several options, and prints the help if an h is among them.
+  /// Replaces synonyms by this program's own option names, and throws for synonyms that are refused.
+  ///
+  /// It also throws for an unknown option of several letters after one dash. The parser would take it for several options, and print the
+  /// help if an h is among them.
   mutating func translate(_ synonyms: [String: Synonym]) throws(Failure) {
     guard words.contains(where: { $0.hasPrefix("-") && ($0.dropFirst().count > 1 || synonyms[$0] != nil) }),
       let tree = CommandTree(root)
@@ -86,12 +88,12 @@ struct CommandLineWords {
     words = line.words
   }
 
-  /// What has been translated of a line.
+  /// The part of a line that has been translated.
   private struct TranslatedLine {
     var words: [String] = []
-    /// How many arguments that other programs give by an option have been put in front of the others.
+    /// The number of arguments put in front of the others because other programs give them as options.
     var leading = 0
-    /// The values of options that stand for several of another program.
+    /// The values of options that stand for several options of another program.
     var shared: [String: (name: String, value: String)] = [:]
   }
 
@@ -119,7 +121,7 @@ struct CommandLineWords {
       line.words.append(value)
     case .argument:
       guard let value = value ?? rest.popFirst() else { throw Failure("\(name): its value is missing", exitCode: .wrongUsage) }
-      // It is the first argument, wherever the option stands; the command's name stays in front of it.
+      // The value becomes the first argument, wherever the option stands; the command's name stays before it.
       let start = line.words.first.map(commandNames.contains) == true ? 1 : 0
       line.words.insert(value, at: start + line.leading)
       line.leading += 1
@@ -137,8 +139,9 @@ struct CommandLineWords {
     return Failure("unknown option \(name.quoted)\(nearest.isEmpty ? "; see \(help)" : nearest)", exitCode: .wrongUsage)
   }
 
-  /// The same words with each value that begins with a dash tied to its option, as in `-n=-1`: what comes after an option that takes
-  /// a value is its value. Nil if there is none.
+  /// The same words, with each value that begins with a dash joined to its option, as in `-n=-1`; nil if there is none.
+  ///
+  /// The word after an option that takes a value is its value.
   var joiningValues: [String]? {
     guard let tree = CommandTree(root) else { return nil }
     let command = tree.command(of: words)
@@ -159,7 +162,7 @@ struct CommandLineWords {
     return result == words ? nil : result
   }
 
-  /// An option's name and the value that is tied to it.
+  /// Splits an option into its name and the value joined to it.
   private static func split(_ word: String) -> (name: String, value: String?) {
     guard word.hasPrefix("-"), let equals = word.firstIndex(of: "=") else { return (word, nil) }
     return (String(word[..<equals]), String(word[word.index(after: equals)...]))

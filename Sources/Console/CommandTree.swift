@@ -3,7 +3,7 @@
 import ArgumentParser
 import JSON
 
-/// The commands of a program and the options of each, as the argument parser describes them.
+/// The commands of a program and their options, as the argument parser describes them.
 struct CommandTree {
   /// The names of an option, and whether the next word is its value.
   struct Option {
@@ -16,17 +16,17 @@ struct CommandTree {
     var name: String
     var options: [Option]
 
-    /// The option that a word spells.
+    /// Returns the option that a word names.
     func option(_ word: String) -> Option? { options.first { $0.names.contains(word) } }
 
-    /// All spellings.
+    /// The names of all options.
     var names: [String] { options.flatMap(\.names) }
   }
 
   private let commands: [Command]
   private let standard: Command
 
-  /// The commands below `root`; nil if the parser describes itself in another way than it does today.
+  /// Reads the commands below `root`; nil if the parser's description has an unknown structure.
   init?(_ root: any ParsableCommand.Type) {
     guard let description = try? JSONValue(parsing: root._dumpHelp()), let command = description["command"],
       let subcommands = command["subcommands"]?.array
@@ -37,7 +37,7 @@ struct CommandTree {
     self.standard = standard
   }
 
-  /// The command that these words are for.
+  /// Returns the command that these words are for.
   func command(of words: [String]) -> Command { commands.first { $0.name == words.first } ?? standard }
 
   private static func command(_ value: JSONValue) -> Command? {
@@ -47,7 +47,7 @@ struct CommandTree {
       let names = (argument["names"]?.array ?? []).compactMap { name -> String? in
         name["name"]?.string.map { (name["kind"]?.string == "long" ? "--" : "-") + $0 }
       }
-      // An option whose value may be left out takes only what cannot be an option.
+      // An option with an optional value takes only a word that cannot be an option.
       let isOptional = argument["parsingStrategy"]?.string == "scanningForValue"
       return Option(names: names, takesValue: kind == "option" && !isOptional)
     }

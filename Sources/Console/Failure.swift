@@ -6,14 +6,14 @@ import GGUF
 import Glibc
 import PackFormat
 
-/// Why a program ends before its work is done: a line for people, and an exit code for programs.
+/// The reason why a program ends before its work is done: a line for people, and an exit code for programs.
 package struct Failure: Error {
-  /// What is wrong, where, and what to do, in one line.
+  /// What is wrong, where, and what to do, on one line.
   package var problem: String
-  /// What the program ends with.
+  /// The exit code of the program.
   package var exitCode: ExitCode
 
-  /// A failure; unless another exit code is given, of input that cannot be used.
+  /// A failure with an exit code, by default that of unusable input.
   package init(_ problem: String, exitCode: ExitCode = .unusable) {
     self.problem = problem
     self.exitCode = exitCode
@@ -21,21 +21,21 @@ package struct Failure: Error {
 }
 
 extension ExitCode {
-  /// The content is damaged or not what it was compared with, a result cannot be written, or the system refused something else.
+  /// The content is damaged or differs from what it was compared with, a result cannot be written, or the system refused something else.
   package static let failed = ExitCode(1)
   /// The input cannot be read or used.
   package static let unusable = ExitCode(2)
   /// There is too little memory.
   package static let outOfMemory = ExitCode(3)
-  /// The command line is wrong; the argument parser's code.
+  /// The command line is wrong. This is the argument parser's own code.
   package static let wrongUsage = ExitCode.validationFailure
-  /// A signal ended the program, as shells report it.
+  /// A signal ended the program; shells report the code this way.
   package static var interrupted: ExitCode { ExitCode(Interrupt.exitCode) }
 }
 
-/// An error of a library, which a program can end with.
+/// An error of a library that a program can end with.
 package protocol FailureConvertible: Error {
-  /// The same for the command line.
+  /// The error as a line and an exit code.
   var failure: Failure { get }
 }
 
@@ -64,11 +64,11 @@ extension PackError: FailureConvertible {
 }
 
 extension Failure {
-  /// The operating system refused to `operation`, such as `open it`, the file at `path`.
+  /// Returns the failure of `operation`, such as `open it`, on the file at `path`.
   package static func system(_ path: String, _ operation: String, errno error: CInt) -> Failure {
     Failure("\(path): cannot \(operation): \(errorText(error))")
   }
 }
 
-/// The operating system's own text of an errno.
+/// Returns the operating system's text for an errno.
 package func errorText(_ error: CInt) -> String { unsafe String(cString: strerror(error)) }

@@ -4,20 +4,21 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// Signals by which a person or a system asks the program to end: the first is noted, so that work ends in order and leaves nothing
-/// half done; a second one ends the program at once.
+/// Signals by which a person or the system asks the program to end.
+///
+/// The first one is recorded, so that the work ends in order and leaves nothing half done. A second one ends the program at once.
 package enum Interrupt {
-  /// The first signal that came since the last `clear`; 0 for none.
+  /// The first signal since the last `clear`; 0 if there was none.
   private static let signal = Atomic<CInt>(0)
-  /// The same, whatever was cleared since.
+  /// The last signal, whatever was cleared since.
   private static let last = Atomic<CInt>(SIGINT)
 
-  /// Starts to notice signals.
+  /// Starts to watch signals.
   ///
-  /// One that is ignored when the program starts stays ignored, as `nohup` and a shell's background jobs want it.
+  /// A signal that is ignored when the program starts stays ignored, as `nohup` and a shell's background jobs require.
   /// - Parameters:
   ///   - numbers: The signals.
-  ///   - endsReads: Whether a read that waits, as for a person's answer, ends with EINTR.
+  ///   - endsReads: Whether a signal makes a waiting read, such as for a person's answer, fail with EINTR.
   package static func watch(_ numbers: [CInt], endsReads: Bool = false) {
     var set = sigset_t()
     unsafe sigemptyset(&set)
@@ -26,7 +27,7 @@ package enum Interrupt {
       guard unsafe sigaction(number, nil, &action) == 0, !isIgnored(action) else { continue }
       action = sigaction()
       unsafe action.__sigaction_handler.sa_handler = { number in
-        // A handler may do little more than store a value.
+        // A signal handler may do little more than store a value.
         Interrupt.last.store(number, ordering: .relaxed)
         let (exchanged, _) = Interrupt.signal.compareExchange(expected: 0, desired: number, ordering: .relaxed)
         if !exchanged {
@@ -38,21 +39,21 @@ package enum Interrupt {
       _ = unsafe sigaction(number, &action, nil)
       unsafe sigaddset(&set, number)
     }
-    // The parent may have blocked them, and what is blocked is handed down.
+    // The parent may have blocked the signals, and a child inherits blocked signals.
     unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
   private static func isIgnored(_ action: sigaction) -> Bool {
-    // SIG_IGN is the address 1, which Swift cannot hold in a function's type.
+    // SIG_IGN is the address 1, which a Swift function type cannot hold.
     unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
   }
 
-  /// Whether a signal has come.
+  /// Whether a signal has arrived.
   package static var isRequested: Bool { signal.load(ordering: .relaxed) != 0 }
 
   /// The exit code that tells a shell which signal ended the program.
   package static var exitCode: Int32 { 128 + last.load(ordering: .relaxed) }
 
-  /// Forgets the signal, once the person who sent it has asked for something else.
+  /// Forgets the signal, after the person who sent it has asked for something else.
   package static func clear() { signal.store(0, ordering: .relaxed) }
 }

@@ -3,47 +3,47 @@
 import JSON
 
 extension JSONObject {
-  /// The object as a document that says the version of its structure.
+  /// The object as a document that states the version of its structure.
   var versioned: JSONValue {
     var document = self
     document["schemaVersion"] = document["schemaVersion"] ?? 1
     return .object(document)
   }
 
-  /// The text with this name, if there is one to set.
+  /// Sets a text; nil removes it.
   package mutating func set(_ name: String, _ text: String?) { self[name] = text.map { .string($0) } }
 
-  /// The integer with this name, if there is one to set.
+  /// Sets an integer; nil removes it.
   package mutating func set(_ name: String, _ number: Int?) { self[name] = number.map { .integer(Int128($0)) } }
 
-  /// The number with this name; one that is infinite or not a number becomes null.
+  /// Sets a number; infinity and NaN become null.
   package mutating func set(_ name: String, _ number: Double) { self[name] = .number(number) }
 
-  /// The truth value with this name, if there is one to set.
+  /// Sets a truth value; nil removes it.
   package mutating func set(_ name: String, _ bool: Bool?) { self[name] = bool.map { .bool($0) } }
 
-  /// The object with this name.
+  /// Sets an object.
   package mutating func set(_ name: String, _ object: JSONObject) { self[name] = .object(object) }
 
-  /// The objects with this name.
+  /// Sets an array of objects.
   package mutating func set(_ name: String, _ objects: [JSONObject]) { self[name] = .array(objects.map { .object($0) }) }
 
-  /// The texts with this name.
+  /// Sets an array of texts.
   package mutating func set(_ name: String, _ texts: [String]) { self[name] = .array(texts.map { .string($0) }) }
 
-  /// The numbers with this name.
+  /// Sets an array of numbers.
   package mutating func set(_ name: String, _ numbers: [Double]) { self[name] = .array(numbers.map { .number($0) }) }
 }
 
 extension JSONValue {
-  /// The value with the members of all its objects sorted by name: indented over several lines, or in one line without blanks.
+  /// Returns the value with all members sorted by name, either indented over several lines or on one line without spaces.
   func text(indented: Bool) -> String {
     var text = ""
     write(to: &text, depth: indented ? 0 : nil)
     return text
   }
 
-  /// `depth` is the nesting where the text is indented; nil where it is in one line.
+  /// Appends the value. `depth` is the nesting depth for indentation; nil writes one line.
   private func write(to text: inout String, depth: Int?) {
     switch self {
     case .array(let elements):

@@ -4,12 +4,12 @@ import ArgumentParser
 import Glibc
 
 extension ParsableCommand {
-  /// Runs the program whose root command this is, and ends it: the one place where errors become lines and exit codes.
+  /// Runs the program with this root command and ends it. This is the one place where errors become lines and exit codes.
   ///
-  /// - Parameter synonyms: Options of neighbouring programs, dashes included, and what they are here.
+  /// - Parameter synonyms: Options of similar programs, with their dashes, and what they mean here.
   package static func launch(_ synonyms: [String: Synonym] = [:]) -> Never {
     StandardStream.openMissing()
-    // A write beyond the limit on a file's size is an error of that write, not the end of the program.
+    // A write beyond the file size limit must fail with an error, not end the program.
     signal(SIGXFSZ, SIG_IGN)
     Terminal.program = _commandName
     do {
@@ -30,13 +30,13 @@ extension ParsableCommand {
     do {
       return try parseAsRoot(line.words)
     } catch {
-      // The parser takes `-1` for an option, and `---` for none. A second try shows whether that is all that is wrong.
+      // The parser takes `-1` for an option, and does not recognise `---`. A second try shows whether that is the only problem.
       guard exitCode(for: error) == .validationFailure, let joined = line.joiningValues else { throw error }
       return try parseAsRoot(joined)
     }
   }
 
-  /// Says what an error is; returns the exit code that stands for it.
+  /// Reports an error, and returns the exit code for it.
   private static func report(_ error: any Error) -> ExitCode {
     if let code = error as? ExitCode { return code }
     if let error = error as? any FailureConvertible {
@@ -46,7 +46,7 @@ extension ParsableCommand {
     let code = exitCode(for: error)
     switch code {
     case .success:
-      // The parser breaks the lines of a help, but for the first, which lists the options.
+      // The parser wraps the lines of a help text except the first, which lists the options.
       for line in fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
         if line.hasPrefix("USAGE: ") { Output.print(line: line, indent: 7) } else { Output.print(line) }
       }
@@ -56,10 +56,10 @@ extension ParsableCommand {
     return code == .failure ? .unusable : code
   }
 
-  /// What is wrong with the command line, and which help tells more, in one line.
+  /// Returns what is wrong with the command line, and which help to read, on one line.
   private static func usageProblem(_ error: any Error) -> String {
     var problem = message(for: error).replacing("\n", with: " ")
-    // The parser's own sentences begin with a capital letter; this one begins with the program's name.
+    // The parser's sentences begin with a capital letter; here the program's name comes first.
     if let first = problem.first, problem.dropFirst().first?.isLowercase == true {
       problem = first.lowercased() + problem.dropFirst()
     }
@@ -70,10 +70,10 @@ extension ParsableCommand {
     return "\(problem); see \(help)"
   }
 
-  /// Ends the program; with another exit code if its results could not be written.
+  /// Ends the program, with another exit code if its results could not be written.
   private static func end(_ code: ExitCode) -> Never {
     if code == .success, let error = Output.error {
-      // The program that reads our output has closed it, as `head` does. Nobody needs a message about that.
+      // The program that reads the output has closed it, as `head` does. That needs no message.
       if error == EPIPE { Glibc.exit(128 + SIGPIPE) }
       Terminal.note("standard output: cannot write: \(errorText(error))")
       Glibc.exit(ExitCode.failed.rawValue)

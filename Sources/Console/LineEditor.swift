@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A text that a person writes at a terminal: with a cursor, a history, and line ends where they are pasted.
+/// An editor for a text that a person types at a terminal, with a cursor, a history, and line ends in pasted text.
 ///
-/// It knows no terminal: it takes the bytes of keys, and gives the bytes that show the text. Those begin where the cursor was left
-/// the last time, and use the sequences that every terminal of the last decades knows (cursor movement, erase to the end).
+/// It does not access a terminal: it takes the bytes of keys, and returns the bytes that display the text. These start from where the
+/// cursor was left the last time, and use only sequences that practically every terminal supports (cursor movement, erase to the end).
 package struct LineEditor {
-  /// What ends the writing.
+  /// What was ended: the text, or the whole input.
   package enum End { case text, input }
 
   private var characters: [Character] = []
-  /// Where the next character goes.
+  /// The position of the next character.
   private var cursor = 0
   private var decoder = TerminalKeyDecoder()
-  /// Earlier texts, the oldest first.
+  /// The earlier texts, oldest first.
   private var history: [String]
-  /// Which of them is shown; `history.count` for the text that is being written.
+  /// The index of the text shown; `history.count` for the text being written.
   private var place = 0
   private var draft: [Character] = []
   private var deleted: [Character] = []
-  /// What Ctrl-R looks for; nil while nothing is looked for.
+  /// The search begun by Ctrl-R; nil if there is none.
   private var search: HistorySearch?
   private var prompt = ""
   private var screen = LineScreen(columns: 80, rows: 24)
   private var output = ""
 
-  /// An editor that goes back to `history`.
+  /// An editor with the earlier texts `history`.
   package init(history: [String] = []) { self.history = history }
 
   /// The text so far.
   package var text: String { String(characters) }
 
-  /// Begins another text, and shows the prompt.
+  /// Begins a new text and shows the prompt.
   package mutating func begin(prompt: String, columns: Int, rows: Int) {
     (characters, cursor, draft, place, search) = ([], 0, [], history.count, nil)
     self.prompt = prompt
@@ -38,19 +38,19 @@ package struct LineEditor {
     output = screen.draw(prompt, characters, cursor)
   }
 
-  /// Takes the terminal's size, which may have changed since the last keys.
+  /// Sets the terminal's size, which may have changed since the last keys.
   package mutating func resize(columns: Int, rows: Int) {
     screen.resize(columns: columns, rows: rows, showing: shownPrompt, characters, cursor)
   }
 
   private var shownPrompt: String { search?.prompt ?? prompt }
 
-  /// Adds a text to the history, unless it is the last one again.
+  /// Adds a text to the history, unless it equals the last one.
   package mutating func remember(_ text: String) {
     if history.last != text { history.append(text) }
   }
 
-  /// What the terminal is to show for the keys taken since the last call.
+  /// Returns what the terminal should show for the keys taken since the last call.
   package mutating func takeOutput() -> [UInt8] {
     defer { output = "" }
     return Array(output.utf8)
@@ -109,7 +109,7 @@ package struct LineEditor {
 
   // MARK: Search
 
-  /// Takes a key that is about the search for an earlier text; false for any other, which ends the search with what was found.
+  /// Handles a key that belongs to the search. Returns false for any other key, which ends the search and keeps what was found.
   private mutating func isOfSearch(_ key: TerminalKey) -> Bool {
     switch key {
     case .search where search == nil:
@@ -130,7 +130,7 @@ package struct LineEditor {
     return true
   }
 
-  /// Shows the latest text with what is looked for, from the one on that is shown.
+  /// Shows the latest text that contains the search text, starting from the one shown.
   private mutating func find() {
     guard let (found, position) = search?.find(in: history, showing: characters, place) else { return }
     if place == history.count { draft = characters }
@@ -139,7 +139,7 @@ package struct LineEditor {
 
   // MARK: Text
 
-  /// Inserts text without the characters that drive a terminal; any line end becomes `\n`.
+  /// Inserts text without control characters; every line end becomes `\n`.
   private mutating func insert(_ text: String) {
     guard !text.isEmpty else { return }
     if search != nil {
@@ -148,13 +148,13 @@ package struct LineEditor {
     }
     let lines = text.replacing("\r\n", with: "\n").replacing("\r", with: "\n")
     let scalars = lines.unicodeScalars.filter { $0 == "\n" || $0 == "\t" || $0.properties.generalCategory != .control }
-    // A mark joins the character before it.
+    // A combining mark joins the character before it.
     let before = Array(String(characters[..<cursor]) + String(String.UnicodeScalarView(scalars)))
     characters = before + characters[cursor...]
     cursor = before.count
   }
 
-  /// Deletes what is between the cursor and another place.
+  /// Deletes the characters between the cursor and `place`.
   private mutating func delete(to place: Int, keeps: Bool = false) {
     let place = min(place, characters.count)
     let range = min(place, cursor)..<max(place, cursor)
@@ -180,7 +180,7 @@ package struct LineEditor {
     return index
   }
 
-  /// Moves to the line before or after, in the same column as far as it has one.
+  /// Moves to the previous or next line, to the same column or the end of the line.
   private mutating func moveLine(_ step: Int) {
     let column = cursor - lineStart
     cursor = step < 0 ? lineStart - 1 : lineEnd + 1

@@ -3,22 +3,22 @@
 import Files
 import Glibc
 
-/// What a person has typed in earlier sessions: a file that nobody else may read, a line for each text.
+/// The texts that a person has typed in earlier sessions, in a file that only they can read, one line per text.
 ///
 /// A line end within a text is written `\n`, and a backslash `\\`. Several sessions may append to the file at the same time.
 package struct LineHistory: Sendable {
-  /// Texts that are kept; when the file has twice as many, the oldest half goes.
+  /// The number of texts kept. When the file has more than twice as many, the older ones are dropped.
   package static let limit = 1000
-  /// A larger file is not a history.
+  /// A file with more bytes is not a history.
   private static let byteLimit = 16 << 20
 
   private let path: String
-  /// The texts, the oldest first.
+  /// The texts, oldest first.
   package let texts: [String]
 
-  /// Reads the history called `name` of a program: in `XDG_STATE_HOME`, or `~/.local/state`.
+  /// Reads a program's history `name`, from `XDG_STATE_HOME` or `~/.local/state`.
   ///
-  /// - Returns: nil if the person has no such place, or there is something else than a file of theirs.
+  /// The result is nil if there is no such place, or if the file there is not a regular file of this user.
   package init?(_ name: String, of program: String) {
     func folder(_ variable: String) -> String? {
       let value = unsafe getenv(variable).map { unsafe String(cString: $0) }
@@ -28,7 +28,7 @@ package struct LineHistory: Sendable {
     self.init(state + "/" + program + "/" + name)
   }
 
-  /// Reads the history in a file, which need not be there yet; its folders are made.
+  /// Reads the history in a file, which need not exist yet; its folders are created.
   init?(_ path: String) {
     self.path = path
     Self.makeFolders(of: path)
@@ -40,7 +40,7 @@ package struct LineHistory: Sendable {
     guard lines.count > 2 * Self.limit, let new = Self.open(path + ".new", O_WRONLY | O_CREAT | O_EXCL) else { return }
     let isWritten = Self.write(texts.map(Self.line).joined(), to: new)
     close(new)
-    // The texts are in memory in any case; a file that could not be made shorter stays as it was.
+    // The texts are in memory in any case. If the file could not be shortened, it stays as it was.
     if isWritten, Self.rename(path + ".new", to: path) { return }
     unsafe (path + ".new").withPath { _ = unsafe unlink($0) }
   }
@@ -52,7 +52,7 @@ package struct LineHistory: Sendable {
     close(file)
   }
 
-  /// Opens a file of this person's, which nobody else may read; links are not followed.
+  /// Opens a file of this user, and makes sure that others cannot read it. Links are not followed.
   private static func open(_ path: String, _ flags: CInt) -> CInt? {
     let file = unsafe path.withPath { unsafe Glibc.open($0, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600) }
     guard file >= 0 else { return nil }

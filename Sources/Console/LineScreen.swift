@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Draws a text over several rows of a terminal, again and again in the same place.
+/// Draws a text over several rows of a terminal, repeatedly in the same place.
 struct LineScreen {
   private var columns: Int
   private var rows: Int
-  /// The row, from the first one drawn, in which the cursor was left.
+  /// The row of the cursor, counted from the first row drawn.
   private var cursorRow = 0
 
-  /// A screen of some size, which nothing is drawn on yet.
+  /// A screen of this size on which nothing has been drawn.
   init(columns: Int, rows: Int) {
     (self.columns, self.rows) = Self.usable(columns, rows)
   }
 
   private static func usable(_ columns: Int, _ rows: Int) -> (Int, Int) { (max(columns, 8), max(rows, 2)) }
 
-  /// Clears the screen; what is drawn next begins at its top.
+  /// Returns the sequence that clears the screen; the next drawing begins at its top.
   mutating func clear() -> String {
     cursorRow = 0
     return "\u{1B}[H\u{1B}[2J"
   }
 
-  /// Takes the terminal's size, which may have changed since the text was drawn.
+  /// Sets the terminal's size, which may have changed since the text was drawn.
   ///
-  /// Most terminals then break the rows that they show at their new width, and keep the cursor where it was in the text.
+  /// Most terminals rewrap the rows at the new width and keep the cursor at the same place in the text.
   mutating func resize(columns: Int, rows: Int, showing prompt: String, _ characters: [Character], _ cursor: Int) {
     let size = Self.usable(columns, rows)
     guard size != (self.columns, self.rows) else { return }
@@ -31,7 +31,7 @@ struct LineScreen {
     cursorRow = layout.position.row - layout.shown(rows: self.rows).lowerBound
   }
 
-  /// What shows the text in the place of the one before, and leaves the cursor in front of character number `cursor`.
+  /// Returns the bytes that replace the text drawn before, and leave the cursor before character number `cursor`.
   mutating func draw(_ prompt: String, _ characters: [Character], _ cursor: Int) -> String {
     let layout = Layout(prompt, characters, cursor, columns: columns)
     let (position, shown) = (layout.position, layout.shown(rows: rows))
@@ -52,7 +52,7 @@ private struct Layout {
   private(set) var lines = [""]
   /// The column after the last character.
   private(set) var column = 0
-  /// Where the cursor is.
+  /// The row and column of the cursor.
   private(set) var position = (row: 0, column: 0)
 
   init(_ prompt: String, _ characters: [Character], _ cursor: Int, columns: Int) {
@@ -66,7 +66,7 @@ private struct Layout {
         put(character, isAtCursor: index == cursor)
       }
     }
-    // In the last column a terminal does not say in which row its cursor is.
+    // In the last column, terminals differ in which row the cursor is.
     if column == columns { wrap() }
     if cursor == characters.count { position = (lines.count - 1, column) }
   }
@@ -84,7 +84,7 @@ private struct Layout {
     column = indent.count
   }
 
-  /// Of a text that is higher than the screen, the rows around the cursor.
+  /// Returns the rows to show: all of them, or those around the cursor if the text is higher than the screen.
   func shown(rows: Int) -> Range<Int> {
     let first = max(0, min(position.row - rows + 2, lines.count - rows + 1))
     return first..<min(lines.count, first + max(1, rows - 1))

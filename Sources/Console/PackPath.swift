@@ -5,7 +5,7 @@ import PackFormat
 import SystemPackage
 
 extension Pack {
-  /// Opens the pack that a person named: by its folder, or without the ending `.pack`.
+  /// Opens the pack that a user named: by its folder, with or without the ending `.pack`.
   package static func open(named name: String) throws -> Pack {
     if let found = status(name) {
       let neighbour = withoutEnding(name) + ".pack"

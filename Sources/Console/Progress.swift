@@ -3,11 +3,11 @@
 import Files
 import Synchronization
 
-/// A line on the terminal that shows how far a long work has come; nothing where standard error is not a terminal.
+/// A line on the terminal that shows the progress of long work. Nothing is shown if standard error is not a terminal.
 package final class Progress: Sendable {
   private typealias Clock = ContinuousClock
 
-  /// Work that is done at once shows no line.
+  /// Work that takes less time than this shows no line.
   private static let delay = Duration.milliseconds(300)
   private static let interval = Duration.milliseconds(80)
 
@@ -16,15 +16,15 @@ package final class Progress: Sendable {
     var drawn: Clock.Instant?
   }
 
-  /// What is being done, such as `converting`.
+  /// The name of the work, such as `converting`.
   private let label: String
-  /// Whether what is counted are bytes that a person thinks of, worth showing; else only the part done is shown.
+  /// Whether to show the byte counts, because they mean something to the user; otherwise only the percentage is shown.
   private let showsBytes: Bool
   private let start = Clock.now
   private let state = Mutex(State())
   private let isShown: Bool
 
-  /// Shows the progress of a work called `label`, unless it `isQuiet`.
+  /// Shows the progress of the work `label`, unless `isQuiet`.
   package init(_ label: String, showsBytes: Bool, isQuiet: Bool = false) {
     self.label = label
     self.showsBytes = showsBytes
@@ -33,13 +33,13 @@ package final class Progress: Sendable {
 
   deinit { finish() }
 
-  /// Notes that `done` of `total` bytes are done; from any thread.
+  /// Reports that `done` of `total` bytes are done; may be called from any thread.
   package func show(_ done: Int, of total: Int) {
     guard isShown else { return }
     state.withLock { draw(&$0, done, total) }
   }
 
-  /// Notes that `bytes` more of `total` are done; from any thread.
+  /// Reports that `bytes` more of `total` are done; may be called from any thread.
   package func advance(_ bytes: Int, of total: Int) {
     guard isShown else { return }
     state.withLock { draw(&$0, $0.done + bytes, total) }
@@ -68,7 +68,7 @@ package final class Progress: Sendable {
   }
 }
 
-/// What the line says.
+/// The content of the progress line.
 package struct ProgressLine {
   var label: String
   var done: Int
@@ -76,7 +76,7 @@ package struct ProgressLine {
   var seconds: Double
   var showsBytes: Bool
 
-  /// Describes `done` of `total` bytes after `seconds`.
+  /// A line for `done` of `total` bytes after `seconds`.
   package init(label: String, done: Int, total: Int, seconds: Double, showsBytes: Bool) {
     self.label = label
     self.done = done
@@ -85,8 +85,9 @@ package struct ProgressLine {
     self.showsBytes = showsBytes
   }
 
-  /// The line, in fewer columns than a terminal's: in the last one a terminal may begin another line. What there is no room for is
-  /// left out, the bar first.
+  /// Returns the line in at most `columns` - 1 columns, because in the last column a terminal may begin another line.
+  ///
+  /// Parts that do not fit are left out, the bar first.
   package func text(columns: Int, isUTF8: Bool) -> String {
     let part = Double(done) / Double(max(total, 1))
     let percent = "\(Int(part * 100)) %"
@@ -103,9 +104,9 @@ package struct ProgressLine {
     return String("\(label) \(percent)".prefix(max(room, 0)))
   }
 
-  /// A time in hours, minutes and seconds: `5:57`, `1:02:03`.
+  /// Returns a time in hours, minutes and seconds: `5:57`, `1:02:03`.
   package static func time(_ seconds: Double) -> String {
-    // A day's worth of hours is as good as any other guess from nearly nothing.
+    // An estimate from almost no progress is only a guess, so it is limited to 100 hours.
     let whole = Int(min(max(seconds, 0), 359_999).rounded(.up))
     func twoDigits(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
     let (hours, minutes) = (whole / 3600, whole / 60 % 60)

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Finds what somebody may have meant.
+/// Finds the name that a misspelt word may stand for.
 enum Spelling {
-  /// The candidate that a word is nearest to; nil if none is near.
+  /// Returns the candidate closest to a word; nil if none is close.
   static func nearest(to word: String, among candidates: [String]) -> String? {
     let limit = max(1, word.count / 3)
     let near = candidates.map { (name: $0, distance: distance(word, $0)) }.filter { $0.distance <= limit }
     return near.min { ($0.distance, $0.name) < ($1.distance, $1.name) }?.name
   }
 
-  /// How many letters have to be inserted, removed, changed or swapped with their neighbour (optimal string alignment distance).
+  /// Returns how many letters must be inserted, removed, changed or swapped with a neighbour (optimal string alignment distance).
   static func distance(_ a: String, _ b: String) -> Int {
     let (a, b) = (Array(a.unicodeScalars), Array(b.unicodeScalars))
     var rows = [[Int]](repeating: [Int](repeating: 0, count: b.count + 1), count: a.count + 1)

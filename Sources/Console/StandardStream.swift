@@ -12,21 +12,21 @@ package enum StandardStream: CInt, CaseIterable, Sendable {
   /// Whether it is a terminal.
   package var isTerminal: Bool { isatty(rawValue) == 1 }
 
-  /// Opens on /dev/null what the caller has left closed, as some services do: otherwise the next file that is opened, a pack
-  /// perhaps, gets the free number and what the program prints.
+  /// Opens /dev/null on each stream that the caller left closed, as some services do.
   ///
-  /// Call it before anything else opens a file.
+  /// Otherwise the next file to be opened, perhaps a pack, would get the free number and receive what the program prints. Call this before
+  /// anything else opens a file.
   package static func openMissing() {
     for stream in allCases where fcntl(stream.rawValue, F_GETFD) < 0 && errno == EBADF {
-      // The lowest free number is given out, which is this one.
+      // `open` returns the lowest free number, which is this one.
       _ = unsafe open("/dev/null", O_RDWR)
     }
   }
 
-  /// Reads what there is, at most `limit` bytes, and waits until there is some.
+  /// Waits for data, and reads at most `limit` bytes of it.
   ///
-  /// - Returns: The bytes; none at the end.
-  /// - Throws: `Errno.interrupted` if a signal came first, of those watched so that they end reads.
+  /// - Returns: The bytes; empty at the end of the input.
+  /// - Throws: `Errno.interrupted` if a signal arrived first that is watched with `endsReads`.
   package func read(upTo limit: Int) throws(Errno) -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: limit)
     while true {
@@ -37,15 +37,15 @@ package enum StandardStream: CInt, CaseIterable, Sendable {
       }
       let error = Errno(rawValue: errno)
       guard error == .resourceTemporarilyUnavailable else { throw error }
-      // Another process made it non-blocking, for us too.
+      // Another process made the stream non-blocking, which affects this one too.
       var input = pollfd(fd: rawValue, events: Int16(POLLIN), revents: 0)
       guard unsafe poll(&input, 1, -1) >= 0 else { throw Errno(rawValue: errno) }
     }
   }
 
-  /// Writes all of `bytes`, however often a signal or a full pipe comes between.
+  /// Writes all of `bytes`, despite signals and full pipes.
   ///
-  /// - Returns: 0, or the errno of what went wrong.
+  /// - Returns: 0, or the errno of the failure.
   package func write(_ bytes: [UInt8]) -> CInt {
     var rest = bytes[...]
     while !rest.isEmpty {
@@ -58,7 +58,7 @@ package enum StandardStream: CInt, CaseIterable, Sendable {
       switch error {
       case EINTR: continue
       case EAGAIN:
-        // Somebody made it non-blocking, for us too.
+        // Another process made the stream non-blocking, which affects this one too.
         var room = pollfd(fd: rawValue, events: Int16(POLLOUT), revents: 0)
         _ = unsafe poll(&room, 1, -1)
       default: return error

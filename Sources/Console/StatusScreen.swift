@@ -2,27 +2,27 @@
 
 import Glibc
 
-/// Lines on standard output that are drawn again in the same place; where that is not a terminal that can, below the last ones.
+/// Lines on standard output that are redrawn in the same place, or if the terminal cannot do that, appended.
 package struct StatusScreen {
   private let canRedraw = StandardStream.output.isTerminal && Terminal.canMoveCursor
   private var drawnLines = 0
 
-  /// Nothing is shown yet.
+  /// A screen on which nothing is shown yet.
   package init() {}
 
-  /// How wide lines may be: a terminal's columns, or as wide as they like.
+  /// The width of lines in columns: the terminal's, or 120 if there is no terminal.
   package var columns: Int { StandardStream.output.columns ?? 120 }
 
-  /// Shows lines in place of the last ones.
+  /// Shows lines in place of the previous ones.
   ///
-  /// - Parameter isLast: Whether nothing is shown after them.
+  /// - Parameter isLast: Whether these are the last lines.
   package mutating func show(_ lines: [String], isLast: Bool) {
     let lines = lines.map(\.oneLine)
     guard canRedraw else {
       Output.write(lines.joined(separator: "\n") + (isLast ? "\n" : "\n\n"))
       return
     }
-    // Up to the first of the last lines, and clear from there to the end of the screen.
+    // Move up to the first of the previous lines, and clear from there to the end of the screen.
     let up = drawnLines > 0 ? "\u{1B}[\(drawnLines)A\r" : ""
     Output.write("\(up)\u{1B}[J" + lines.joined(separator: "\n") + "\n")
     drawnLines = lines.count
@@ -30,7 +30,7 @@ package struct StatusScreen {
 }
 
 extension StandardStream {
-  /// Columns of the terminal that it is; nil if it is none, or does not say.
+  /// The width of the terminal in columns; nil if the stream is not a terminal or does not say.
   package var columns: Int? {
     var size = winsize()
     guard unsafe ioctl(rawValue, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }

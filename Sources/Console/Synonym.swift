@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// An option that neighbouring programs have and this one has under another name, or has not.
+/// An option of similar programs that this one has under another name, or does not have.
 package enum Synonym: Sendable {
-  /// The same as another option; if it `sharesValue`, other synonyms of that option must have the same value.
+  /// The same as another option. If it `sharesValue`, all given synonyms of that option must have the same value.
   case option(String, sharesValue: Bool = false)
-  /// Its value is an argument here, the first of all.
+  /// Its value is an argument here, placed before all others.
   case argument
-  /// It has no effect here and costs nothing to leave out, for a reason that continues "… is not needed:".
+  /// It has no effect here and can be left out. The reason continues "… is not needed:".
   case notNeeded(String, values: Values = .none)
-  /// What it would do cannot be left out: the reason, and what to do instead, as they continue the option's name and a colon.
+  /// It cannot be left out without changing the result. The text gives the reason and what to do instead; it follows the option's name and
+  /// a colon.
   case refused(String)
 
-  /// What comes after an option that is left out.
+  /// What follows an option that is left out.
   package enum Values: Sendable {
     /// It is a flag.
     case none
@@ -20,6 +21,7 @@ package enum Synonym: Sendable {
     /// One of these words, or nothing.
     case optional(Set<String>)
 
+    /// Returns whether `word`, which follows the option, belongs to it.
     func takes(_ word: String) -> Bool {
       switch self {
       case .none: false
@@ -28,7 +30,7 @@ package enum Synonym: Sendable {
       }
     }
 
-    /// `on`, `off`, and how else people write it.
+    /// `on`, `off`, and other ways to write them.
     package static let onOrOff = Values.optional(["on", "off", "auto", "0", "1", "true", "false"])
   }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Rows of cells, each column as wide as its widest cell; columns of numbers are aligned right.
+/// A table in which each column is as wide as its widest cell; number columns are aligned right.
 package struct Table: Sendable {
-  /// Which side of a column its cells are on.
+  /// The alignment of a column's cells.
   package enum Alignment: Sendable { case left, right }
 
   private let columns: [(title: String, alignment: Alignment)]
@@ -11,25 +11,25 @@ package struct Table: Sendable {
   /// A table with these columns.
   package init(_ columns: [(title: String, alignment: Alignment)]) { self.columns = columns }
 
-  /// Adds a row, which has a cell for each column.
+  /// Adds a row, which must have a cell for each column.
   package mutating func append(_ cells: [String]) {
     precondition(cells.count == columns.count, "a row has a cell for each column")
     rows.append(cells)
   }
 
-  /// The lines, columns apart by two blanks.
+  /// The lines, with two spaces between columns.
   package var lines: [String] {
     let widths = self.widths
     return ([columns.map(\.title)] + rows).map { pad($0, widths).joined(separator: "  ").droppingBlanksAtEnd }
   }
 
-  /// The lines, each cell on one of its own where a row does not fit so many columns; nil: any row fits.
+  /// Returns the lines; if a line exceeds `columns`, returns `records` instead. With nil there is no limit.
   package func lines(columns: Int?) -> [String] {
     guard let columns, lines.contains(where: { $0.count > columns }) else { return lines }
     return records
   }
 
-  /// Each row as a paragraph: a line for each cell, after its column's title.
+  /// Each row as a paragraph: a line for each cell, after the title of its column.
   package var records: [String] {
     let width = columns.map(\.title.count).max() ?? 0
     return Array(
@@ -40,7 +40,7 @@ package struct Table: Sendable {
       }.joined(separator: [""]))
   }
 
-  /// The lines as Markdown writes a table.
+  /// The lines of a Markdown table.
   package var markdown: [String] {
     let widths = self.widths.map { max($0, 3) }
     let rule = zip(columns, widths).map { column, width in

@@ -4,14 +4,14 @@ import Files
 import Glibc
 import Synchronization
 
-/// Standard error: lines for the person who runs the program, and the one line that shows progress.
+/// Standard error: lines for the user, and the one line that shows progress.
 package enum Terminal {
-  /// Whether a progress line is on the screen that the next line must not be glued to.
+  /// Whether a progress line is on the screen, which must be cleared before the next line.
   private static let hasStatus = Mutex(false)
 
   private static let name = Mutex("")
 
-  /// The program's name, with which its lines begin.
+  /// The program's name, which begins its lines.
   package static var program: String {
     get { name.withLock { $0 } }
     set { name.withLock { $0 = newValue } }
@@ -19,7 +19,7 @@ package enum Terminal {
 
   private static let form = Mutex<(@Sendable (String) -> String)?>(nil)
 
-  /// How a note becomes a line, without its end; nil: the program's name stands before it.
+  /// The function that turns a note into a line, without a line end; nil puts the program's name before it.
   package static var lineForm: (@Sendable (String) -> String)? {
     get { form.withLock { $0 } }
     set { form.withLock { $0 = newValue } }
@@ -28,13 +28,13 @@ package enum Terminal {
   /// Whether standard error can redraw a line.
   package static var isInteractive: Bool { StandardStream.errors.isTerminal && environment("TERM") != "dumb" }
 
-  /// Columns of the terminal; 80 where it does not say.
+  /// The terminal's width in columns; 80 if unknown.
   package static var columns: Int {
     guard let size, size.ws_col > 0 else { return 80 }
     return Int(size.ws_col)
   }
 
-  /// Rows of the terminal; 24 where it does not say.
+  /// The terminal's height in rows; 24 if unknown.
   package static var rows: Int {
     guard let size, size.ws_row > 0 else { return 24 }
     return Int(size.ws_row)
@@ -45,24 +45,24 @@ package enum Terminal {
     return unsafe ioctl(StandardStream.errors.rawValue, UInt(TIOCGWINSZ), &size) == 0 ? size : nil
   }
 
-  /// Whether text may be dimmed or coloured: not where NO_COLOR is set (no-color.org), nor at a terminal that cannot.
+  /// Whether text may be dimmed or coloured: not if NO_COLOR is set (no-color.org) or the terminal cannot do it.
   package static var allowsColor: Bool { (environment("NO_COLOR") ?? "").isEmpty && canMoveCursor }
 
-  /// Whether the terminal takes sequences that move its cursor.
+  /// Whether the terminal supports sequences that move its cursor.
   package static var canMoveCursor: Bool {
     let name = environment("TERM") ?? ""
     return !name.isEmpty && name != "dumb"
   }
 
-  /// Whether the locale writes UTF-8; the C locale writes ASCII.
+  /// Whether the locale uses UTF-8; otherwise only ASCII is written.
   package static var isUTF8: Bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap { environment($0) }.first { !$0.isEmpty } ?? ""
     return locale.uppercased().contains("UTF-8") || locale.uppercased().contains("UTF8")
   }
 
-  /// Writes one line that says what is wrong, or what the person should know.
+  /// Writes one line that says what is wrong, or what the user should know.
   ///
-  /// Control characters in it are escaped: a text of a file must not drive the terminal, nor break the line.
+  /// Control characters are escaped: text from a file must neither control the terminal nor break the line.
   package static func note(_ text: String) {
     if let line = lineForm?(text.oneLine) { return write(line: line) }
     let line = "\(program): \(text.oneLine)"
@@ -76,7 +76,7 @@ package enum Terminal {
     }
   }
 
-  /// Replaces the last line written this way by `text`; it must fit one line of the terminal.
+  /// Shows a progress line in place of the previous one; it must fit one line of the terminal.
   static func show(status text: String) {
     hasStatus.withLock { hasStatus in
       hasStatus = true

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A key, or what a key stands for in the line editors of shells.
+/// A key, or its meaning in the line editors of shells.
 enum TerminalKey: Equatable {
   case text(String)
   /// Text from the clipboard, which may have several lines.
@@ -13,14 +13,14 @@ enum TerminalKey: Equatable {
   /// Ctrl-D.
   case endOfInput
   case clearScreen
-  /// Ctrl-R: look for an earlier text.
+  /// Ctrl-R: search for an earlier text.
   case search
   /// Ctrl-G: leave the search.
   case cancel
   case unknown
 }
 
-/// Turns the bytes of a terminal into keys, wherever they are cut (ECMA-48, and xterm's bracketed paste).
+/// Decodes a terminal's bytes into keys, however the bytes are divided (ECMA-48, and xterm's bracketed paste).
 struct TerminalKeyDecoder {
   private enum State: Equatable {
     case text
@@ -31,12 +31,12 @@ struct TerminalKeyDecoder {
   }
 
   private var state = State.text
-  /// The first bytes of a character whose others have not come yet.
+  /// The first bytes of a character that is still incomplete.
   private var started: [UInt8] = []
 
   private static let pasteEnd = Array("\u{1B}[201~".utf8)
 
-  /// The key that a byte completes.
+  /// Takes a byte, and returns the key that it completes.
   mutating func take(_ byte: UInt8) -> TerminalKey? {
     switch state {
     case .text: return text(byte)
@@ -121,7 +121,7 @@ struct TerminalKeyDecoder {
   }
 
   private static func key(final: UInt8, parameters: [UInt8]) -> TerminalKey {
-    // `1;5` is with Ctrl, `1;3` with Alt.
+    // `1;5` means with Ctrl, `1;3` with Alt.
     let isWithModifier = parameters.contains(UInt8(ascii: ";"))
     switch final {
     case UInt8(ascii: "A"): return .up

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A line that a person types, key by key, of any length.
+/// A line of any length that a person types key by key.
 ///
-/// Backspace, Ctrl-W and Ctrl-U remove a character, a word and everything, as in the line that a terminal collects itself. Other control
-/// keys and the sequences of arrow and function keys have no effect.
+/// Backspace, Ctrl-W and Ctrl-U remove a character, a word and everything, as they do when the terminal collects the line. Other control
+/// keys, arrow keys and function keys have no effect.
 package struct TypedLine {
-  /// What ends the typing.
+  /// What was ended: the line, or the whole input.
   package enum End { case line, input }
 
   private enum State { case text, escape, singleShift, sequence }
 
   /// The line so far.
   package private(set) var bytes: [UInt8] = []
-  /// What the terminal is to show for the keys since `takeEcho`.
+  /// What the terminal should show for the keys since `takeEcho`.
   private var echo: [UInt8] = []
-  /// The first bytes of a character whose others have not come yet.
+  /// The first bytes of a character that is still incomplete.
   private var started: [UInt8] = []
   private var state = State.text
 
@@ -29,7 +29,7 @@ package struct TypedLine {
     return nil
   }
 
-  /// What the terminal is to show for the keys taken since the last call.
+  /// Returns what the terminal should show for the keys taken since the last call.
   package mutating func takeEcho() -> [UInt8] {
     defer { echo.removeAll(keepingCapacity: true) }
     return echo
@@ -72,7 +72,7 @@ package struct TypedLine {
     guard started.count >= Self.length(startingWith: started[0]) else { return }
     for scalar in String(decoding: started, as: UTF8.self).unicodeScalars
     where Self.columns(scalar) > 0 || scalar.properties.isGraphemeExtend {
-      // A tab is as wide as any character here, so that it can be removed again.
+      // A tab is shown as one column, so that it can be removed again.
       echo += scalar == "\t" ? [0x20] : Array(String(scalar).utf8)
     }
     started.removeAll(keepingCapacity: true)
@@ -83,7 +83,7 @@ package struct TypedLine {
     while let last = bytes.last, last != 0x20, last != 0x09 { removeCharacter() }
   }
 
-  /// Removes the last character, and those that are drawn over it.
+  /// Removes the last character, and the marks that combine with it.
   private mutating func removeCharacter() {
     started.removeAll(keepingCapacity: true)
     while !bytes.isEmpty {
@@ -96,7 +96,7 @@ package struct TypedLine {
     }
   }
 
-  /// How many bytes a character has whose first byte this is.
+  /// Returns the number of bytes of a character that begins with this byte.
   private static func length(startingWith byte: UInt8) -> Int {
     switch byte {
     case 0xC2...0xDF: 2
@@ -106,7 +106,7 @@ package struct TypedLine {
     }
   }
 
-  /// How many columns of a terminal a character takes, by Unicode's East Asian widths.
+  /// Returns the terminal columns that a character takes, by Unicode's East Asian widths.
   static func columns(_ scalar: Unicode.Scalar) -> Int {
     if scalar == "\t" { return 1 }
     switch scalar.properties.generalCategory {

@@ -3,16 +3,16 @@
 import CLinux
 import Glibc
 
-/// Standard input, where it is a terminal, giving each key as it is typed.
+/// Standard input as a terminal that delivers each key as it is typed.
 ///
-/// The line that a terminal collects itself holds 4095 bytes; what is pasted beyond them is lost in silence. Here all arrives, and
-/// `TypedLine` shows what is typed and edits it. Ctrl-C and Ctrl-Z remain signals. The terminal gets its own state back when
-/// this value goes, at `exit`, and when a signal ends the program.
+/// A line that the terminal collects itself holds 4095 bytes; anything pasted beyond that is silently lost. Here everything arrives, and
+/// `TypedLine` displays and edits it. Ctrl-C and Ctrl-Z remain signals. The terminal's own state is restored when this value ends, at
+/// `exit`, and when a signal ends the program.
 package struct UnbufferedTerminal: ~Copyable {
-  /// Where the terminal shows what is written, unless all three streams can only be read.
+  /// The stream to which the echo is written; nil if all three are read-only.
   private let screen: StandardStream?
 
-  /// Nil if standard input is not a terminal, or does not let its state be changed.
+  /// Nil if standard input is not a terminal, or its state cannot be changed.
   package init?() {
     guard StandardStream.input.isTerminal, cl_unbuffer_terminal(StandardStream.input.rawValue) == 0 else { return nil }
     screen = StandardStream.allCases.first { $0.isTerminal && fcntl($0.rawValue, F_GETFL) & O_ACCMODE != O_RDONLY }
@@ -20,10 +20,10 @@ package struct UnbufferedTerminal: ~Copyable {
 
   deinit { cl_restore_terminal() }
 
-  /// Takes the terminal again from a program that may have had it in the meantime, such as the shell.
+  /// Takes the terminal back from another program that may have used it in the meantime, such as the shell.
   package func resume() { _ = cl_unbuffer_terminal(StandardStream.input.rawValue) }
 
-  /// Lets what is pasted come between marks (see `TerminalKeyDecoder`), until the terminal gets its own state back.
+  /// Makes the terminal mark pasted text (see `TerminalKeyDecoder`), until its own state is restored.
   package func bracketPastes() {
     if let screen { cl_bracket_pastes(screen.rawValue, 1) }
   }

@@ -2,9 +2,9 @@
 
 import PackFormat
 
-/// The version of both programs: the one place that says it.
+/// The version of the programs, stated only here.
 package enum Version {
-  /// The number alone, which a pack's manifest tells as its writer.
+  /// The number alone, which a pack's manifest names with its writer.
   package static let number = "0.1.0"
 
   /// What `--version` prints.

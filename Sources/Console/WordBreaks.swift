@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 extension String {
-  /// A line that a terminal of `columns` breaks between words.
+  /// Returns a line that breaks between words on a terminal with `columns` columns.
   ///
-  /// A terminal breaks a long line wherever its last column is. So blanks fill the row where a word would not end in it, and the word
-  /// begins the next row. It stays one line: a command in it can still be copied and pasted, which ends of lines would cut.
+  /// A terminal breaks a long line at its last column. So if a word would not end in the row, spaces fill the row, and the word begins the
+  /// next one. It remains a single line: a command in it can still be copied and pasted.
   ///
-  /// - Parameter indent: Columns that stay empty at the beginning of the next rows, in addition to those that are empty in the first.
+  /// - Parameter indent: The columns that stay empty at the start of the following rows, in addition to the leading spaces of the line.
   package func breakingBetweenWords(columns: Int, indent: Int = 2) -> String {
     guard columns >= 20, width > columns else { return self }
     let empty = prefix { $0 == " " }.count + indent
@@ -29,10 +29,10 @@ extension String {
     return text
   }
 
-  /// Columns that the text takes in one line.
+  /// The columns that the text takes on one line.
   private var width: Int { unicodeScalars.reduce(0) { $0 + TypedLine.columns($1) } }
 
-  /// The words, each with the number of blanks before it. What stands between quotation marks, such as a path in a command, is one word.
+  /// The words, each with the number of spaces before it. Quoted text, such as a path in a command, is one word.
   private var words: [(blanks: Int, word: String)] {
     var words: [(blanks: Int, word: String)] = []
     var (blanks, word, isQuoted) = (0, "", false)
@@ -44,7 +44,7 @@ extension String {
         }
         blanks += 1
       } else {
-        // One within a word is an apostrophe.
+        // A quotation mark within a word is an apostrophe.
         if character == "'" { isQuoted = word.isEmpty }
         word.append(character)
       }

@@ -5,15 +5,15 @@ import Files
 import PackFormat
 import PackRuntime
 
-/// What on this machine costs speed, and what fixes it.
+/// An examination of what costs speed on this machine and how to fix it.
 public struct Doctor {
-  /// Something found.
+  /// One finding of the examination.
   public struct Finding: Sendable, Hashable {
-    /// Whether it should be fixed; otherwise it is as it should be.
+    /// Whether it should be fixed; otherwise everything is in order.
     public var isProblem: Bool
     /// What was found.
     public var text: String
-    /// How it is fixed; nil if there is nothing to do, or nothing that a command does.
+    /// The way to fix it; nil if there is nothing to do or no command does it.
     public var fix: Fix?
 
     /// The command that fixes it.
@@ -24,7 +24,7 @@ public struct Doctor {
   let kernel: Kernel
   let topology: Topology
 
-  /// A look at this machine.
+  /// An examination of this machine.
   public init() { self.init(root: "", affinity: nil, kernel: Kernel()) }
 
   init(root: String, affinity: [Int]?, kernel: Kernel) {
@@ -33,7 +33,7 @@ public struct Doctor {
     topology = Topology.read(root: root, affinity: affinity)
   }
 
-  /// Everything that was looked at, the machine first, then what concerns the pack.
+  /// Examines everything and returns the findings: first about the machine, then about the pack.
   public func examine(_ pack: Pack? = nil, teams: TeamPlan? = nil) -> [Finding] {
     var findings = [nodes] + unreachableNodes
     findings += [
@@ -47,7 +47,7 @@ public struct Doctor {
   func good(_ text: String, _ fix: Fix? = nil) -> Finding { Finding(isProblem: false, text: text, fix: fix) }
   func bad(_ text: String, _ fix: Fix) -> Finding { Finding(isProblem: true, text: text, fix: fix) }
 
-  /// What a container has to be started with.
+  /// Returns a fix that consists of an option for starting a container.
   private static func container(_ command: String, _ change: String) -> Fix {
     Fix(command, "\(change), in a container that is started this way", undo: "start it without the option")
   }
@@ -74,11 +74,11 @@ public struct Doctor {
     return good(text)
   }
 
-  /// Nodes whose memory could be used, but none of whose CPUs.
+  /// Nodes whose memory this process may use, but none of whose CPUs.
   private var unreachableNodes: [Finding] {
     topology.nodes.filter { $0.memory > 0 && $0.isAllowed && $0.cores.isEmpty }.compactMap { node in
       let list = TextFile.read("\(root)/sys/devices/system/node/node\(node.id)/cpulist") ?? ""
-      // A node without any, such as memory on an expansion card, has no threads of its own.
+      // A node without CPUs, such as memory on an expansion card, gets no threads anyway.
       guard !list.isEmpty else { return nil }
       return bad(
         "taskset or a cpuset keeps this process off the CPUs \(list) of node \(node.id), so that node's memory is not used",
@@ -98,7 +98,7 @@ public struct Doctor {
 
   private var offline: Finding? {
     guard !topology.offlineCPUs.isEmpty else { return nil }
-    // With SMT switched off, each core has one CPU left, and that one is what a team uses.
+    // With SMT switched off, each core has one CPU left, and a team needs only that one.
     if let control = TextFile.read(root + "/sys/devices/system/cpu/smt/control"), ["off", "forceoff"].contains(control) {
       return good("SMT is switched off: CPUs \(NumberList.format(topology.offlineCPUs)) are off, and each core has one CPU left")
     }

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How something that costs speed is put right.
+/// A way to fix something that costs speed.
 public struct Fix: Sendable, Hashable {
-  /// The command that does it now. What it sets in the kernel lasts until the next boot.
+  /// The command that fixes it now. Settings of the kernel last until the next boot.
   public var command: String
   /// What the command changes, and for how long.
   public var change: String
-  /// How it is undone, by a command where one does it; nil if nothing stays of it.
+  /// How to undo it, as a command if there is one; nil if nothing lasts.
   public var undo: String?
-  /// What does the same at every boot; nil if nothing has to.
+  /// The commands that make the setting permanent; nil if nothing has to be repeated at boot.
   public var lasting: Lasting?
 
-  /// A command that lasts, and the one that undoes it.
+  /// A command that makes a setting permanent, and the one that undoes it.
   public struct Lasting: Sendable, Hashable {
     /// The command.
     public var command: String
-    /// The command that undoes it, from the next boot on.
+    /// The command that removes the setting, with effect from the next boot.
     public var undo: String
   }
 
@@ -26,15 +26,15 @@ public struct Fix: Sendable, Hashable {
     self.lasting = lasting
   }
 
-  /// Nothing on the machine changes.
+  /// Returns a command that changes nothing on the machine.
   static func run(_ command: String) -> Fix { Fix(command, "nothing but this run") }
 
-  /// Writes `value` to a file of the kernel, now and at every boot.
+  /// Returns a fix that writes `value` to a file of the kernel, now and at every boot.
   ///
   /// - Parameters:
-  ///   - old: What is in it; nil if that is not known.
-  ///   - name: What the file of the lasting setting is called.
-  ///   - command: The command that writes it now, if it is another than usual.
+  ///   - old: The current value; nil if it is unknown.
+  ///   - name: Distinguishes the configuration file of the lasting setting.
+  ///   - command: The command that writes it now, if the usual one does not suit.
   static func kernel(
     _ file: String, _ value: String, insteadOf old: String?, _ name: String, command: String? = nil, _ change: String
   ) -> Fix {
@@ -45,7 +45,7 @@ public struct Fix: Sendable, Hashable {
 }
 
 extension Fix.Lasting {
-  /// Lines of tmpfiles.d(5), which systemd carries out at every boot.
+  /// Returns a setting as lines of tmpfiles.d(5), which systemd applies at every boot.
   static func atBoot(_ lines: [String], _ name: String) -> Fix.Lasting {
     let file = "/etc/tmpfiles.d/packrun-\(name).conf"
     let words = lines.map { "'\($0)'" }.joined(separator: " ")

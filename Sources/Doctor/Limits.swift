@@ -4,7 +4,7 @@ import Files
 import PackRuntime
 
 extension CPUQuota {
-  /// What raises the quota to `cpus` CPUs.
+  /// Returns the fix that raises the quota to `cpus` CPUs.
   func raise(to cpus: Int) -> Fix {
     let folder = path.split(separator: "/").dropLast().map(String.init)
     return raiseLimit(
@@ -14,7 +14,7 @@ extension CPUQuota {
 }
 
 extension MemoryLimit {
-  /// What raises the limit to `byteCount`.
+  /// Returns the fix that raises the limit to `byteCount` bytes.
   func raise(to byteCount: Int) -> Fix {
     raiseLimit(
       of: path, property: "MemoryMax", "\(byteCount)", container: "--memory \(byteCount) --memory-swap -1", "\(byteCount)",
@@ -22,13 +22,13 @@ extension MemoryLimit {
   }
 }
 
-/// What raises a limit of the cgroup at `path`: of a systemd unit, of a container, or by writing `value` to `file`.
+/// Returns the fix that raises a limit of the cgroup at `path`: of a systemd unit, of a container, or by writing `value` to `file`.
 private func raiseLimit(
   of path: String, property: String, _ setting: String, container: String, _ value: String, file: String, _ change: String
 ) -> Fix {
   let name = path.split(separator: "/").last ?? ""
   if [".service", ".scope", ".slice"].contains(where: name.hasSuffix) { return .unit(String(name), property, setting, change) }
-  // In a container its own cgroup looks like the root.
+  // In a container, its own cgroup looks like the root.
   if ControlGroups.roots.contains(path) {
     return Fix(
       "docker update \(container) CONTAINER", "\(change), as long as the container exists",
@@ -39,7 +39,7 @@ private func raiseLimit(
 }
 
 extension Fix {
-  /// Sets a property of a systemd unit, until the next boot; or for good.
+  /// Returns a fix that sets a property of a systemd unit, until the next boot or permanently.
   static func unit(_ unit: String, _ property: String, _ value: String, _ change: String) -> Fix {
     Fix(
       "sudo systemctl set-property --runtime \(unit) \(property)=\(value)", "\(change), until the next boot",

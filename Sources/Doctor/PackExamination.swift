@@ -5,7 +5,7 @@ import PackFormat
 import PackRuntime
 import SystemPackage
 
-/// What concerns one pack on this machine.
+/// The findings about one pack on this machine.
 extension Doctor {
   func examine(_ pack: Pack, _ teams: TeamPlan?) -> [Finding] {
     var findings: [Finding] = []
@@ -36,7 +36,7 @@ extension Doctor {
     return findings
   }
 
-  /// What to report for a pack made for another number of nodes: idle nodes cost speed, several parts on one node do not.
+  /// Returns the findings for a pack made for another number of nodes. Idle nodes cost speed; several parts on one node do not.
   private func nodeCount(_ pack: Pack, _ teams: TeamPlan, _ notes: [Note]) -> [Finding] {
     guard let idle = ReplicaPlan.idleNodes(pack.manifest, teams, topology) else { return notes.map { good($0.description) } }
     let count = topology.usableNodes.count
@@ -66,7 +66,7 @@ extension Doctor {
       let list = needed.sorted { $0.key < $1.key }.map { "\(ByteCount($0.value)) on node \($0.key)" }.joined(separator: ", ")
       return good("there is room for this pack: \(list)")
     } catch {
-      // What other nodes have free does not help against a limit.
+      // Free memory on other nodes does not help against a limit of the cgroup.
       if case .memoryLimit(_, let needed, let free, _) = error, let limit {
         return bad(error.problem, limit.raise(to: limit.bound + needed - free))
       }
@@ -79,7 +79,7 @@ extension Doctor {
     }
   }
 
-  /// What `--memory hugetlb` would take.
+  /// Returns what `--memory hugetlb` would need.
   private func hugePages(_ needed: [Int: Int]) -> Finding {
     let unit = MappedBlob.hugePage
     var (now, undo, boot): ([String], [String], [String]) = ([], [], [])
@@ -134,7 +134,7 @@ extension Doctor {
     }
   }
 
-  /// A line if part of a blob's file is cached on a wrong node, or if that cannot be seen.
+  /// Returns a finding if part of a blob's file is cached on a wrong node, or if this cannot be determined.
   private func cached(_ replica: Replica, _ pack: Pack) -> Finding? {
     let path = pack.blobPath(replica.blob)
     guard PageCache.maySeeCache(path) else {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 extension RandomAccessCollection {
-  /// The first index for which `belongs` holds, where it holds for all after it too; `endIndex` if it holds for none.
+  /// Returns the first index whose element satisfies `belongs`, or `endIndex` if no element does.
   ///
+  /// - Precondition: `belongs` also holds for every element after the first one for which it holds.
   /// - Complexity: O(log count).
   package func partitioningIndex(where belongs: (Element) -> Bool) -> Index {
     var (low, count) = (startIndex, count)

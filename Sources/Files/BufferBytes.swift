@@ -19,7 +19,7 @@ extension UnsafeMutableRawBufferPointer {
 }
 
 extension Range<Int> {
-  /// The range as it is counted from `start`.
+  /// Returns the range with its bounds measured from `start`.
   @inlinable
   package func relative(to start: Int) -> Range<Int> { lowerBound - start..<upperBound - start }
 }

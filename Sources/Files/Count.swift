@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// So many of something, in the singular where it is one: `1 tensor`, `2 tensors`.
+/// A count with its noun, singular for one: `1 tensor`, `2 tensors`.
 package struct Count: CustomStringConvertible, Sendable {
   private let count: Int
   private let noun: String
 
-  /// `count` things that are called `noun` in the singular and get an s in the plural.
+  /// `count` things called `noun`, the singular form; the plural adds an s.
   package init(_ count: Int, _ noun: String) {
     self.count = count
     self.noun = noun

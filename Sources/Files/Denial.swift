@@ -3,10 +3,10 @@
 import Glibc
 import SystemPackage
 
-/// Which file or folder on the way of a path this user has no permission for, and what gives it.
+/// The file or folder on a path that this user has no permission for, and the command that grants it.
 ///
-/// The system says "Permission denied" and leaves open of what: a folder on the way that cannot be entered, one that cannot be
-/// written in, or the file itself.
+/// The system says only "Permission denied". It does not say whether a folder on the way cannot be entered, a folder cannot be written in,
+/// or the file itself cannot be used.
 struct Denial: Hashable {
   private enum Kind { case enter, write, read }
 
@@ -15,13 +15,13 @@ struct Denial: Hashable {
   private let isFolder: Bool
   private let owner: UInt32
 
-  /// Finds what stands in the way of `operation` at `path`; nil if nothing does any more, or if something else than permissions does.
+  /// Finds what stands in the way of `operation` at `path`; nil if nothing does any more, or if permissions are not the reason.
   init?(of path: String, _ operation: FileOperation) {
     let parents = Self.parents(of: path)
     if let closed = parents.first(where: { !Self.may($0, X_OK) }) {
       self.init(closed, .enter)
     } else if operation.isWriting {
-      // A result is written beside its destination first, and renamed.
+      // A result is first written beside its destination, then renamed, so the folder must be writable too.
       guard let denied = ([parents.last ?? ".", path].first { Self.exists($0) && !Self.may($0, W_OK) }) else { return nil }
       self.init(denied, .write)
     } else {
@@ -38,7 +38,7 @@ struct Denial: Hashable {
     owner = status.userID.rawValue
   }
 
-  /// The folders that the way to `path` leads through, the outermost first: for `a/b/c`, these are `a` and `a/b`.
+  /// Returns the folders that the path leads through, outermost first: for `a/b/c`, the current folder, `a` and `a/b`.
   private static func parents(of path: String) -> [String] {
     let full = path.count > 1 && path.hasSuffix("/") ? path.dropLast() : path[...]
     let parents = full.indices.filter { full[$0] == "/" && $0 != full.startIndex }.map { String(full[..<$0]) }
@@ -46,7 +46,7 @@ struct Denial: Hashable {
   }
 
   private static func may(_ path: String, _ access: CInt) -> Bool {
-    // Of the user whose rights this process has; a path that does not exist is not forbidden.
+    // The check uses the effective user of this process. A path that does not exist is not forbidden.
     unsafe path.withPath { unsafe faccessat(AT_FDCWD, $0, access, AT_EACCESS) } == 0 || errno != EACCES
   }
 
@@ -54,7 +54,7 @@ struct Denial: Hashable {
 }
 
 extension Denial: CustomStringConvertible {
-  /// What this user may not do, and the command that allows it: the end of a sentence about the path.
+  /// What this user may not do, and the command that allows it, worded as the end of a sentence about the path.
   var description: String {
     let (verb, mode) =
       switch kind {
@@ -70,7 +70,7 @@ extension Denial: CustomStringConvertible {
     return "user \(Self.name(geteuid())) may not \(verb) \(thing), which belongs to \(Self.name(owner)); \(remedy)"
   }
 
-  /// The name of a user, or the number of one without a name.
+  /// Returns the name of a user, or the number as text if the user has no name.
   private static func name(_ user: UInt32) -> String {
     var (entry, found) = unsafe (passwd(), nil as UnsafeMutablePointer<passwd>?)
     var text = [CChar](repeating: 0, count: 1 << 14)

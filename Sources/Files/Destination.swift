@@ -3,21 +3,21 @@
 import Glibc
 import SystemPackage
 
-/// Where a result is to be: a folder that is there, and the name of an entry in it.
+/// Where a result will be written: an existing folder, and the name of an entry in it.
 package struct Destination<Failure: FileFailure>: ~Copyable, Sendable {
   /// The folder.
   package let folder: Folder<Failure>
   /// The name of the result in it.
   package let name: String
 
-  /// Finds the place of `path`; a symbolic link is followed to what it names, so that it stays a link.
+  /// Finds the place of `path`. A symbolic link is followed, so that the link stays and its target is replaced.
   package init(_ path: String) throws(Failure) {
     var path = path
     if try Stat.find(path, links: .refused, failingAs: Failure.self)?.type == .symbolicLink {
       let target = unsafe path.withPath { unsafe realpath($0, nil) }
       guard let target = unsafe target else {
         let error = errno
-        // A link of /proc to a pipe, as standard output may be one: it leads somewhere, but to no name.
+        // A link in /proc to a pipe, which standard output may be: it leads somewhere, but not to a name.
         if error == ENOENT, try Stat.find(path, failingAs: Failure.self) != nil { throw Failure(.notRegular(path: path)) }
         throw Failure(.system(path: path, operation: .followLink, Errno(rawValue: error)))
       }
@@ -36,9 +36,9 @@ package struct Destination<Failure: FileFailure>: ~Copyable, Sendable {
     self.name = name
   }
 
-  /// What is there already; nil if nothing is.
+  /// Returns what exists there already, or nil.
   ///
-  /// - Throws: If it is a pipe, a device, or the file that this program prints to: these are not replaced.
+  /// - Throws: If it is a pipe, a device, or the file that this program's standard output goes to: none of these is replaced.
   package func existing() throws(Failure) -> Stat? {
     guard let status = try folder.status(name) else { return nil }
     let output = try? FileDescriptor.standardOutput.stat()

@@ -4,11 +4,11 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// An open regular file that is read and written at given positions, and closed once.
+/// An open regular file, read and written at explicit offsets and closed once.
 ///
-/// Any number of threads may read and write at once. What fails is thrown as the error of the caller's module.
+/// Any number of threads may read and write at once. Errors are thrown as `Failure`, the error type of the caller's module.
 package struct File<Failure: FileFailure>: ~Copyable, Sendable {
-  /// Where it was found.
+  /// The path it was opened by.
   package let path: String
   let owned: OwnedDescriptor
 
@@ -30,12 +30,12 @@ package struct File<Failure: FileFailure>: ~Copyable, Sendable {
     self.path = path
   }
 
-  /// The open file, for calls that are not here.
+  /// The descriptor, for calls that this type does not wrap.
   package var descriptor: FileDescriptor { owned.descriptor }
 
   // MARK: Measuring
 
-  /// What the operating system says of the file.
+  /// Returns the status of the file.
   package func status() throws(Failure) -> Stat {
     try Failure.wrapping(path, .look) { try descriptor.stat() }
   }
@@ -45,15 +45,15 @@ package struct File<Failure: FileFailure>: ~Copyable, Sendable {
 
   // MARK: Reading
 
-  /// Fills `buffer` with the bytes from `offset`; a file that ends before is an error.
+  /// Fills `buffer` with the bytes from `offset`. Throws `cutShort` if the file ends before the buffer is full.
   package func read(_ offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(Failure) {
     let count = try unsafe readAvailable(offset, into: buffer)
     guard count == buffer.count else { throw Failure(.cutShort(path: path, end: offset + count)) }
   }
 
-  /// Puts the bytes from `offset` into `buffer`, as many as there are.
+  /// Reads bytes from `offset` into `buffer`, as many as the file has.
   ///
-  /// - Returns: How many those are.
+  /// - Returns: The number of bytes read.
   package func readAvailable(_ offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
     var filled = 0
     while filled < buffer.count {
@@ -66,7 +66,7 @@ package struct File<Failure: FileFailure>: ~Copyable, Sendable {
     return filled
   }
 
-  /// Extends `bytes`, the file's front part read so far, to `count` bytes, or to all there are if the file is shorter.
+  /// Extends `bytes`, which holds the beginning of the file, to `count` bytes, or to the whole file if it is shorter.
   package func extend(_ bytes: inout [UInt8], to count: Int) throws(Failure) {
     let start = bytes.count
     guard count > start else { return }
@@ -75,7 +75,7 @@ package struct File<Failure: FileFailure>: ~Copyable, Sendable {
     }
   }
 
-  /// All bytes; an error if there are more than `limit`.
+  /// Returns all bytes of the file. Throws `tooLong` if there are more than `limit`.
   package func contents(limit: Int) throws(Failure) -> [UInt8] {
     let size = try byteCount()
     guard size <= limit else { throw Failure(.tooLong(path: path, byteCount: size, limit: limit)) }
@@ -103,25 +103,25 @@ package struct File<Failure: FileFailure>: ~Copyable, Sendable {
     try Failure.wrapping(path, .resize(to: byteCount)) { try descriptor.resize(to: Int64(byteCount)) }
   }
 
-  /// Makes the file `byteCount` bytes long and reserves their space on the disk.
+  /// Makes the file `byteCount` bytes long and reserves disk space for them.
   package func reserve(_ byteCount: Int) throws(Failure) {
     try resize(to: byteCount)
     try Failure.check(cl_reserve(descriptor.rawValue, Int64(byteCount)), path, .reserve(byteCount: byteCount))
   }
 
-  /// Waits until the disk has everything.
+  /// Waits until everything written is on the disk.
   package func synchronize() throws(Failure) {
     try Failure.check(fsync(descriptor.rawValue) == 0 ? 0 : errno, path, .synchronize)
   }
 }
 
 extension FilePermissions {
-  /// Read by everybody, written by the owner.
+  /// Readable by everyone, writable by the owner.
   package static var standard: FilePermissions { [.ownerReadWrite, .groupRead, .otherRead] }
 }
 
 extension Stat {
-  /// What the file at `path` is, or nil if there is none.
+  /// Returns the status of the file at `path`, or nil if there is none.
   package static func find<Failure: FileFailure>(
     _ path: String, links: Links = .followed, failingAs _: Failure.Type
   ) throws(Failure) -> Stat? {
@@ -132,7 +132,7 @@ extension Stat {
     throw Failure(.system(path: path, operation: .look, Errno(rawValue: errno)))
   }
 
-  /// What differs once the file has been written to, or another has taken its place.
+  /// What changes when the file is written to, or when another file takes its place.
   package var identity: FileIdentity {
     FileIdentity(
       device: UInt64(rawValue.st_dev), inode: UInt64(rawValue.st_ino), byteCount: Int(size),
@@ -140,11 +140,12 @@ extension Stat {
   }
 }
 
-/// Which file something was read from, and in what state: size and time of the last writing.
+/// Which file something was read from, and in what state: its size and the time of its last change.
 public struct FileIdentity: Hashable, Sendable {
   let device: UInt64
   let inode: UInt64
+  /// The size of the file in bytes.
   package let byteCount: Int
-  /// Seconds and nanoseconds of the last time it was written to.
+  /// Seconds and nanoseconds of the last modification.
   let modified: [Int]
 }

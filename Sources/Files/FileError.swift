@@ -2,9 +2,9 @@
 
 import SystemPackage
 
-/// Why a file or a folder cannot be used.
+/// The reason why a file or a folder cannot be used.
 ///
-/// `description` is one line for people. A path in it may be made by `String(pathBytes:)`.
+/// `description` is one line for people. A path may be text made by `String(pathBytes:)`.
 public enum FileError: Error, Hashable, Sendable {
   /// The operating system refused an operation.
   case system(path: String, operation: FileOperation, Errno)
@@ -19,7 +19,7 @@ public enum FileError: Error, Hashable, Sendable {
 }
 
 extension FileError {
-  /// Whether something could not be written; else it could not be read or used.
+  /// Whether writing failed; otherwise the file could not be read or used.
   public var isOfWriting: Bool {
     if case .system(_, let operation, _) = self { operation.isWriting } else { false }
   }
@@ -42,14 +42,14 @@ extension FileError: CustomStringConvertible {
 }
 
 extension FileError {
-  /// The system's text of an error; where permission is missing, also whose and for what.
+  /// Returns the system's text for an error; if permission is missing, also which permission, and on which file or folder.
   package static func reason(_ path: String, _ operation: FileOperation, _ error: Errno) -> String {
     guard error == .permissionDenied, let denial = Denial(of: path, operation) else { return error.description }
     return "\(error); \(denial)"
   }
 }
 
-/// An error of a module that works with files: it can say what a `FileError` says.
+/// An error type of a module that works with files, which can wrap a `FileError`.
 package protocol FileFailure: Error {
   init(_ error: FileError)
 }
@@ -59,7 +59,7 @@ extension FileError: FileFailure {
 }
 
 extension FileFailure {
-  /// Runs `body`, whose errors are the operating system's.
+  /// Runs `body`, and turns the error of the operating system into a failure of `operation` at `path`.
   static func wrapping<Result: ~Copyable>(
     _ path: String, _ operation: @autoclosure () -> FileOperation, _ body: () throws -> Result
   ) throws(Self) -> Result {
@@ -70,7 +70,7 @@ extension FileFailure {
     }
   }
 
-  /// Throws if `error`, an errno or 0, is not 0.
+  /// Throws if `error`, which is an errno or 0, is not 0.
   static func check(_ error: CInt, _ path: String, _ operation: @autoclosure () -> FileOperation) throws(Self) {
     guard error == 0 else { throw Self(.system(path: path, operation: operation(), Errno(rawValue: error))) }
   }

@@ -4,29 +4,29 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// An exclusive lock on a file or a folder. It ends with this value, and with the process, however that ends.
+/// An exclusive lock on a file or a folder. The lock ends with this value, or with the process, however that ends.
 package struct FileLock: ~Copyable, Sendable {
   private let owned: OwnedDescriptor
 
-  /// What became of trying to take a lock.
+  /// The outcome of trying to take a lock.
   package enum Attempt: ~Copyable {
     case taken(FileLock)
     /// Another process holds it.
     case held
-    /// The one that was locked is no longer at its path: its holder has removed it in between.
+    /// The locked file is no longer at its path: its previous holder removed it in the meantime.
     case replaced
   }
 
-  /// Tries to lock the file `name` of `folder`, which is made if it is not there; does not wait.
+  /// Tries to lock the file `name` in `folder`, creating it if needed; does not wait.
   ///
-  /// On a filesystem without locks, this one keeps no other process out.
+  /// On a filesystem without locks, this succeeds and keeps no other process out.
   package static func onFile<Failure: FileFailure>(
     _ name: String, in folder: borrowing Folder<Failure>
   ) throws(Failure) -> Attempt {
     try take(try folder.file(name, for: .updating, permissions: .ownerReadWrite).intoDescriptor(), name, folder)
   }
 
-  /// Tries to lock the folder `name` of `folder`; does not wait.
+  /// Tries to lock the folder `name` in `folder`; does not wait.
   package static func onFolder<Failure: FileFailure>(
     _ name: String, in folder: borrowing Folder<Failure>
   ) throws(Failure) -> Attempt {

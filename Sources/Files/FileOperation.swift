@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// What was tried with a file or a folder when the operating system refused.
+/// An operation on a file or a folder that the operating system refused.
 public enum FileOperation: Hashable, Sendable {
   case open, look, list, followLink
   case read(at: Int)
@@ -9,7 +9,7 @@ public enum FileOperation: Hashable, Sendable {
   case resize(to: Int)
   case reserve(byteCount: Int)
 
-  /// Whether something was to be written; else it was to be read.
+  /// Whether the operation writes; otherwise it reads.
   public var isWriting: Bool {
     switch self {
     case .open, .look, .list, .followLink, .read: false
@@ -19,7 +19,7 @@ public enum FileOperation: Hashable, Sendable {
 }
 
 extension FileOperation: CustomStringConvertible {
-  /// As it continues a sentence that begins with the path and "cannot".
+  /// The operation as text that completes "PATH: cannot …".
   public var description: String {
     switch self {
     case .open: "open it"

@@ -2,23 +2,23 @@
 
 import Glibc
 
-/// What a filesystem has, in bytes.
+/// The space of a filesystem, in bytes.
 package struct FilesystemSpace {
-  /// What this user can still take.
+  /// The bytes that this user can still allocate.
   package let free: Int
-  /// All of it.
+  /// The total size.
   package let size: Int
-  /// Bytes of one of its blocks.
+  /// The size of one block.
   package let unit: Int
 
-  /// Asks for the filesystem of `path`; nil if it does not say.
+  /// Asks the filesystem of `path`; nil if it does not say.
   package init?(_ path: String) {
     var status = statvfs()
     guard unsafe statvfs(path, &status) == 0 else { return nil }
     self.init(status)
   }
 
-  /// What the operating system says; nil for filesystems that report no blocks, such as a network's.
+  /// Takes the answer of `statvfs`; nil for filesystems that report no blocks, as some network filesystems do.
   init?(_ status: statvfs) {
     unit = Int(clamping: status.f_frsize)
     guard status.f_blocks > 0, let free = Int(clamping: status.f_bavail).multiplied(by: unit),

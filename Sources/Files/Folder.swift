@@ -4,11 +4,11 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// An open folder, whose entries are opened, made and removed by name: whatever happens to its path in the meantime, they belong to this folder.
+/// An open folder. Its entries are opened, created and removed by name, in this folder even if its path leads elsewhere in the meantime.
 ///
-/// No function follows a symbolic link to get at an entry.
+/// No function follows a symbolic link to reach an entry.
 package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
-  /// Where it was found, or what messages call it instead.
+  /// The path it was opened by, or the name that messages use instead.
   package let path: String
   let owned: OwnedDescriptor
 
@@ -27,17 +27,17 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
     self.path = path
   }
 
-  /// The open folder, for calls that are not here.
+  /// The descriptor, for calls that this type does not wrap.
   package var descriptor: FileDescriptor { owned.descriptor }
 
-  /// The path of the entry `name`.
+  /// Returns the path of the entry `name`.
   package func path(_ name: String) -> String { path.isEmpty ? name : path.hasSuffix("/") ? path + name : path + "/" + name }
 
   // MARK: Entries
 
-  /// The names of all entries, sorted.
+  /// Returns the names of all entries, sorted.
   package func names() throws(Failure) -> [String] {
-    // A descriptor of its own, as reading moves its position and closing it is up to the directory stream.
+    // A separate descriptor: reading moves its position, and the directory stream closes it.
     let copy = unsafe cl_open_at(descriptor.rawValue, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
     guard copy >= 0, let stream = unsafe fdopendir(copy) else {
       throw Failure(.system(path: path, operation: .list, Errno(rawValue: copy < 0 ? -copy : errno)))
@@ -51,7 +51,7 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
     return names.sorted()
   }
 
-  /// What the entry `name` is, or nil if there is none; of a symbolic link, the link itself.
+  /// Returns the status of the entry `name`, or nil if there is none. For a symbolic link it is the status of the link itself.
   package func status(_ name: String) throws(Failure) -> Stat? {
     var status = stat()
     if unsafe name.withPath({ unsafe fstatat(descriptor.rawValue, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0 {
@@ -61,12 +61,12 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
     throw Failure(.system(path: path(name), operation: .look, Errno(rawValue: errno)))
   }
 
-  /// What this folder is.
+  /// Returns the status of this folder.
   package func status() throws(Failure) -> Stat {
     try Failure.wrapping(path, .look) { try descriptor.stat() }
   }
 
-  /// Opens the regular file `name`; messages call it `shownPath`, or else by its own path.
+  /// Opens the regular file `name`; messages call it `shownPath`, or its own path if that is nil.
   package func file(
     _ name: String, for use: FileUse = .reading, permissions: FilePermissions = .standard, shownAs shownPath: String? = nil
   ) throws(Failure) -> File<Failure> {
@@ -79,7 +79,7 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
     }
   }
 
-  /// Opens the folder `name`; messages call it `shownPath`, or else by its own path.
+  /// Opens the folder `name`; messages call it `shownPath`, or its own path if that is nil.
   package func folder(_ name: String, shownAs shownPath: String? = nil) throws(Failure) -> Folder {
     let shown = shownPath ?? path(name)
     do throws(FileError) {
@@ -89,7 +89,7 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
     }
   }
 
-  /// Writes `bytes` to the file `name`, replacing what is in it, down to the disk.
+  /// Writes `bytes` to the file `name`, replacing its content, and waits until they are on the disk.
   package func write(_ bytes: [UInt8], to name: String) throws(Failure) {
     let file = try file(name, for: .updating)
     try file.reserve(bytes.count)
@@ -99,17 +99,17 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
 
   // MARK: Changes
 
-  /// Why this process may not make entries here; nil if it may.
+  /// The error that creating entries here would fail with; nil if this process may create them.
   package var writeRefusal: Errno? {
     unsafe faccessat(descriptor.rawValue, ".", W_OK, AT_EACCESS) == 0 ? nil : Errno(rawValue: errno)
   }
 
-  /// Makes the folder `name`, which must not be there.
+  /// Creates the folder `name`, which must not exist.
   package func makeFolder(_ name: String, permissions: FilePermissions) throws(Failure) {
     try unsafe call(.createFolder, name) { unsafe mkdirat(descriptor.rawValue, $0, permissions.rawValue) }
   }
 
-  /// Removes the entry `name` if there is one: a file, a link, or a folder with all that is in it.
+  /// Removes the entry `name` if it exists: a file, a link, or a folder with everything in it.
   package func remove(_ name: String) throws(Failure) {
     guard let status = try status(name) else { return }
     if status.type == .directory {
@@ -120,20 +120,20 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
     }
   }
 
-  /// Notes that the entry `name` was used now, as the time of its last change; that it cannot be noted is no error.
+  /// Records that the entry `name` was used now, in its modification time. Failing to record it is not an error.
   package func touch(_ name: String) {
     _ = unsafe name.withPath { unsafe utimensat(descriptor.rawValue, $0, nil, AT_SYMLINK_NOFOLLOW) }
   }
 
-  /// Removes all entries but the one called `kept`.
+  /// Removes all entries except the one called `kept`.
   package func removeEntries(except kept: String? = nil) throws(Failure) {
     for name in try names() where name != kept { try remove(name) }
   }
 
-  /// Gives the entry `name` another name in this folder; a file that has that name is replaced.
+  /// Renames the entry `name` within this folder, replacing a file that has the new name.
   package func rename(_ name: String, to newName: String) throws(Failure) { try rename(name, to: newName, in: self) }
 
-  /// Gives the entry `name` a name in the folder `target`; a file that has that name is replaced.
+  /// Moves the entry `name` to `newName` in the folder `target`, replacing a file that has that name.
   package func rename(_ name: String, to newName: String, in target: borrowing Folder) throws(Failure) {
     let (from, to) = (descriptor.rawValue, target.descriptor.rawValue)
     let error = unsafe name.withPath { old in
@@ -142,7 +142,7 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
     try Failure.check(error, target.path(newName), .nameResult)
   }
 
-  /// Swaps two entries in one step.
+  /// Swaps two entries atomically.
   ///
   /// - Returns: false if the filesystem cannot do that.
   package func exchange(_ name: String, with other: String) throws(Failure) -> Bool {
@@ -159,13 +159,13 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
 
   // MARK: The disk
 
-  /// Bytes that the filesystem has free for this user; nil if it does not say.
+  /// The bytes that this user can still allocate on the filesystem; nil if it does not say.
   package var freeByteCount: Int? {
     var status = statvfs()
     return unsafe fstatvfs(descriptor.rawValue, &status) == 0 ? FilesystemSpace(status)?.free : nil
   }
 
-  /// Waits until the disk has the names of all entries, where the filesystem can say so.
+  /// Waits until the names of all entries are on the disk, if the filesystem supports that.
   package func synchronize() throws(Failure) {
     let error = fsync(descriptor.rawValue) == 0 ? 0 : errno
     if error != EINVAL { try Failure.check(error, path, .synchronize) }

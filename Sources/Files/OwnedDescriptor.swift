@@ -4,7 +4,7 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// What a path's last component may be.
+/// What happens if the last component of a path is a symbolic link.
 package enum Links: Sendable {
   /// A symbolic link is followed.
   case followed
@@ -16,9 +16,9 @@ package enum Links: Sendable {
 package enum FileUse: Sendable {
   /// Reading.
   case reading
-  /// Writing a file that is not there yet.
+  /// Writing a file that does not exist yet.
   case creating
-  /// Writing a file that may be there.
+  /// Writing a file that may exist.
   case updating
 
   var flags: CInt {
@@ -30,7 +30,7 @@ package enum FileUse: Sendable {
   }
 }
 
-/// A file descriptor that is closed once, when this value ends.
+/// A file descriptor that is closed when this value ends.
 package struct OwnedDescriptor: ~Copyable, Sendable {
   package let descriptor: FileDescriptor
 
@@ -38,7 +38,7 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
 
   deinit { try? descriptor.close() }
 
-  /// Opens the regular file `name`; neither waits for a pipe nor wakes a device.
+  /// Opens the regular file `name`. It never blocks on a pipe and never triggers a device.
   static func file(
     _ name: String, in folder: CInt, path: String, for use: FileUse, links: Links, permissions: FilePermissions
   ) throws(FileError) -> OwnedDescriptor {
@@ -64,7 +64,7 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
       case .interrupted: continue
       case .tooManySymbolicLinkLevels where links == .refused: throw .link(path: path)
       case .notDirectory where flags & O_DIRECTORY != 0 && links == .refused && isLink(name, in: folder): throw .link(path: path)
-      // A pipe that no process reads, or a socket: these cannot be opened for writing.
+      // A pipe that no process reads, or a socket: neither can be opened for writing.
       case .noSuchAddressOrDevice: throw .notRegular(path: path)
       case let error:
         throw .system(path: path, operation: flags & O_CREAT != 0 ? .create : .open, error)

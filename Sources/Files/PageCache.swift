@@ -4,7 +4,7 @@ import CLinux
 import Glibc
 
 extension File {
-  /// Whether the page cache holds all of the file's first `byteCount` bytes; true if the kernel does not say.
+  /// Returns whether the page cache holds all of the file's first `byteCount` bytes; true if the kernel does not say.
   ///
   /// - Complexity: O(pages).
   package func isCached(_ byteCount: Int) -> Bool {
@@ -12,8 +12,8 @@ extension File {
     return cached < 0 || cached >= byteCount
   }
 
-  /// Drops the file from the page cache, except for pages that a process maps or that wait to be written.
+  /// Drops the file from the page cache, except for pages that a process has mapped or that are still to be written.
   ///
-  /// What is read or written piece by piece is cached in small pages, and a file that is cached so is never mapped in huge ones.
+  /// Reading or writing in pieces fills the cache with small pages, and a file cached in small pages is never mapped in huge ones.
   package func forgetCached() { posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED) }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Paths as text.
+/// The text form of paths.
 ///
-/// A path is bytes, and they need not be UTF-8. In a `String`, a byte that belongs to no well-formed character is the scalar
-/// U+10FF00 + byte, at the end of the last private-use plane, so that every path has exactly one text and gets its bytes back.
+/// A path consists of bytes, which need not be UTF-8. In a `String`, each byte that is not part of a well-formed character becomes the
+/// scalar U+10FF00 + byte, at the end of the last private-use plane. So every path has exactly one text, and that text gives back its
+/// bytes.
 extension String {
   /// The text of a path or an argument that consists of these bytes.
   package init(pathBytes bytes: some Collection<UInt8>) {
@@ -27,32 +28,32 @@ extension String {
     self.init(scalars)
   }
 
-  /// The bytes of the path that this is the text of.
+  /// The bytes of the path that this text stands for.
   package var pathBytes: [UInt8] {
     unicodeScalars.flatMap {
       $0.isPathByte ? [UInt8(truncatingIfNeeded: $0.value)] : Array(UTF8.encode($0) ?? UTF8.encodedReplacementCharacter)
     }
   }
 
-  /// Calls `body` with the path as C takes it.
+  /// Calls `body` with the path as a C string.
   package func withPath<Result: ~Copyable, Failure: Error>(
     _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     let bytes = (pathBytes + [0]).map { CChar(bitPattern: $0) }
     return try unsafe bytes.span.withUnsafeBufferPointer { (buffer) throws(Failure) in
-      // It holds at least the zero at the end.
+      // The array holds at least the terminating zero.
       try unsafe body(buffer.baseAddress.unsafelyUnwrapped)
     }
   }
 
-  /// The text, fit for one line of a message: characters that would drive a terminal or break the line are escaped.
+  /// The text made safe for one line of a message: characters that would control a terminal or break the line are escaped.
   package var oneLine: String {
     var result = ""
     for scalar in unicodeScalars { result += scalar.inOneLine }
     return result
   }
 
-  /// The text between quotation marks, fit for one line, its end left out if it is long.
+  /// The text in quotation marks, safe for one line, shortened to 100 characters.
   package var quoted: String {
     let limit = 100
     return "'" + String(unicodeScalars.prefix(limit)).oneLine + (unicodeScalars.count > limit ? "…'" : "'")

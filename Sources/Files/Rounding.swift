@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 extension Int {
-  /// The least multiple of `unit` that is not below this number.
+  /// Returns the smallest multiple of `unit` that is at least this number.
   ///
   /// - Precondition: `unit` is positive, this number is not negative, and the result fits.
   @inlinable
   package func roundedUp(toMultipleOf unit: Int) -> Int { (self + unit - 1) / unit * unit }
 
-  /// How many pieces of at most `size` make up this number.
+  /// Returns how many pieces of at most `size` this number divides into.
   ///
   /// - Precondition: `size` is positive and this number is not negative.
   @inlinable

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Holds a value that cannot be copied, so that an array or several owners can have it.
+/// A box for a value that cannot be copied, so that arrays and several owners can hold it.
 package final class Shared<Value: ~Copyable & Sendable>: Sendable {
   package let value: Value
 

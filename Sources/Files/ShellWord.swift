@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 extension String {
-  /// The text as one word of a shell's command, whatever it holds: quoted where it must be, and on one line.
+  /// The text as one word of a shell command, on one line, quoted where needed.
   package var shellWord: String {
     let plain = utf8.allSatisfy { byte in
       switch byte {

@@ -4,16 +4,16 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// A file that is read into memory with no second copy left in the page cache.
+/// A file that is read into memory without leaving a second copy in the page cache.
 ///
-/// What is cached already is copied from there; the rest comes straight from the disk into its place (O_DIRECT), or where the
-/// filesystem has no such reads, through the page cache, which is asked to forget it.
+/// Bytes that are cached already are copied from the cache. The rest is read from the disk straight into place (O_DIRECT). On a filesystem
+/// without direct reads it goes through the page cache, which is then asked to drop it.
 package final class UncachedFile<Failure: FileFailure>: Sendable {
   private let cached: File<Failure>
   /// The same file, opened for direct reads; -1 if the filesystem has none.
   private let direct: CInt
 
-  /// What offsets, lengths and addresses of direct reads are multiples of: enough for every disk.
+  /// The unit in bytes that offsets, lengths and addresses of direct reads are multiples of; large enough for every disk.
   private static var directUnit: Int { 4096 }
 
   /// Opens the regular file at `path`.
@@ -22,7 +22,7 @@ package final class UncachedFile<Failure: FileFailure>: Sendable {
     let status = try file.status()
     let direct = unsafe path.withPath { unsafe cl_open_direct($0) }
     cached = file
-    // Another file may have taken its place between the two openings.
+    // Another file may have taken the path between the two calls that open it.
     if direct >= 0, (try? FileDescriptor(rawValue: direct).stat().identity) != status.identity {
       close(direct)
       self.direct = -1
@@ -33,9 +33,9 @@ package final class UncachedFile<Failure: FileFailure>: Sendable {
 
   deinit { if direct >= 0 { close(direct) } }
 
-  /// Fills memory with the file's bytes of `range`.
+  /// Fills memory with the file's bytes in `range`.
   ///
-  /// - Parameter memory: Begins at a page; has room for `range` rounded up to whole pages. `range` begins at a page.
+  /// - Parameter memory: Page-aligned, with room for `range` rounded up to whole pages. `range` begins at a multiple of the page size.
   package func read(_ range: Range<Int>, into memory: UnsafeMutableRawPointer) throws(Failure) {
     var position = range.lowerBound
     while position < range.upperBound {
@@ -44,7 +44,7 @@ package final class UncachedFile<Failure: FileFailure>: Sendable {
       guard count > 0 else { break }
       position += Int(count)
     }
-    // Direct reads begin at a page: the part of it that was cached is read once more.
+    // Direct reads begin at a page, so the cached part of that page is read a second time.
     position = position == range.upperBound ? position : position / Self.directUnit * Self.directUnit
     while position < range.upperBound {
       let count = try unsafe readUncached(position..<range.upperBound, into: memory + (position - range.lowerBound))
@@ -58,7 +58,7 @@ package final class UncachedFile<Failure: FileFailure>: Sendable {
       let whole = range.count.roundedUp(toMultipleOf: Self.directUnit)
       let count = unsafe pread(direct, memory, whole, off_t(range.lowerBound))
       if count > 0 { return min(count, range.count) }
-      // EINVAL: a filesystem that opens files so but does not read them; go on through the page cache.
+      // EINVAL: the filesystem accepts O_DIRECT when opening but not when reading; fall back to the page cache.
       if count < 0, errno != EINVAL, errno != EINTR { try Failure.check(errno, cached.path, .read(at: range.lowerBound)) }
     }
     let file = cached.descriptor.rawValue

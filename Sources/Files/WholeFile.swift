@@ -3,7 +3,8 @@
 import Glibc
 import SystemPackage
 
-/// A file that is written front to back beside its place, and takes its name when it is whole; until then nothing is there.
+/// A file that is written under a temporary name beside its destination, and renamed when complete; until then the destination is
+/// untouched.
 package struct WholeFile<Failure: FileFailure>: ~Copyable, Sendable {
   private let destination: Destination<Failure>
   private let file: File<Failure>
@@ -11,11 +12,11 @@ package struct WholeFile<Failure: FileFailure>: ~Copyable, Sendable {
   private var end = 0
   private var isCommitted = false
 
-  /// Begins a file for `path`; a regular file that is there is replaced at the end, anything else is refused.
+  /// Begins a file for `path`. An existing regular file is replaced by `commit`; anything else there is an error.
   package init(_ path: String) throws(Failure) {
     let destination = try Destination<Failure>(path)
     if try destination.existing()?.type == .directory { throw Failure(.notRegular(path: path)) }
-    // An unused name: a file that is there belongs to somebody else.
+    // Finds an unused name: an existing file belongs to another process.
     var number = 0
     while try destination.folder.status(Self.temporaryName(destination.name, number)) != nil { number += 1 }
     let name = Self.temporaryName(destination.name, number)
@@ -25,7 +26,7 @@ package struct WholeFile<Failure: FileFailure>: ~Copyable, Sendable {
           name, in: destination.folder.descriptor.rawValue, path: path, for: .creating, links: .refused, permissions: .standard),
         path: path)
     } catch .system(_, _, let error) {
-      // Not the hidden file's name, which nobody has heard of.
+      // Report the destination, not the temporary name, which the user has never seen.
       throw Failure(.system(path: path, operation: .writeThere, error))
     } catch {
       throw Failure(error)
@@ -44,7 +45,7 @@ package struct WholeFile<Failure: FileFailure>: ~Copyable, Sendable {
     end += bytes.count
   }
 
-  /// Gives the file its name.
+  /// Renames the file to its destination.
   package consuming func commit() throws(Failure) {
     try file.synchronize()
     try destination.folder.rename(temporaryName, to: destination.name)
@@ -53,7 +54,7 @@ package struct WholeFile<Failure: FileFailure>: ~Copyable, Sendable {
 }
 
 extension WholeFile {
-  /// Writes a file at `path` that holds `text`, or changes nothing.
+  /// Writes `text` to a file at `path`; on failure nothing changes.
   package static func write(_ text: String, to path: String) throws(Failure) {
     var file = try WholeFile(path)
     let bytes = Array(text.utf8)

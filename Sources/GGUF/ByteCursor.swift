@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Why reading a header stopped.
+/// The reason why reading a header stopped.
 enum HeaderStop: Error {
   /// The file breaks a rule.
   case refused(GGUFError)
-  /// The bytes at hand end before the header does: at least so many are needed from the file's start, because of `what` at `offset`.
+  /// The available bytes end before the header does. At least this many bytes from the file's start are needed, because of `what` at
+  /// `offset`.
   case needsBytes(Int, what: String, offset: Int)
 }
 
-/// Limits on what a header may hold. Those on strings, arrays, names and dimensions are llama.cpp's (`ggml/src/gguf.cpp`); the others
-/// bound the memory that a hostile file can make a reader take.
+/// Limits on what a header may hold.
+///
+/// Those on strings, arrays, names and dimensions are llama.cpp's (`ggml/src/gguf.cpp`). The others bound the memory that a hostile file
+/// can make a reader allocate.
 enum GGUFLimits {
   static let stringByteCount = 1 << 30
   static let arrayElements = 1 << 30
@@ -17,20 +20,20 @@ enum GGUFLimits {
   static let dimensions = 4
   static let keys = 1 << 16
   static let tensors = 1 << 18
-  /// Several times the header of a model with the largest vocabulary.
+  /// Several times the header size of a model with the largest known vocabulary.
   static let headerByteCount = 1 << 26
-  /// Headers of all parts with the padding in front of their data: what a pack keeps of them, and its readers hold in memory.
+  /// The headers of all parts including the padding before their data, which a pack keeps and its readers hold in memory.
   static let paddedHeaderByteCount = 1 << 27
-  /// No tensor ends beyond this, so that padding and adding its start cannot overflow.
+  /// No tensor ends beyond this offset, so padding it and adding its start cannot overflow.
   static let dataByteCount = 1 << 62
 }
 
-/// Reads little-endian values from the front part of a file, never past its end.
+/// A reader of little-endian values that never reads past the end of its bytes.
 struct ByteCursor: ~Escapable {
   let bytes: RawSpan
-  /// What errors name.
+  /// The name of the file in errors.
   let file: String
-  /// The whole file's size, at least that of `bytes`.
+  /// The size of the whole file, at least that of `bytes`.
   let fileByteCount: Int
   /// - Invariant: `0...bytes.byteCount`.
   private(set) var offset = 0
@@ -42,12 +45,12 @@ struct ByteCursor: ~Escapable {
     self.fileByteCount = max(0, fileByteCount)
   }
 
-  /// The stop for a defect at `offset`, the current position unless given.
+  /// Returns the stop for a defect at `offset`, by default the current position.
   func refusal(_ defect: GGUFDefect, at offset: Int? = nil) -> HeaderStop {
     .refused(.malformed(file: file, offset: offset ?? self.offset, defect: defect))
   }
 
-  /// Steps over `count` bytes, which is not negative, and returns where they start.
+  /// Steps over `count` bytes (not negative) and returns the offset of the first.
   mutating func skip(_ count: Int, _ what: @autoclosure () -> String) throws(HeaderStop) -> Int {
     guard count <= bytes.byteCount - offset else {
       guard count <= fileByteCount - offset else {
@@ -59,7 +62,7 @@ struct ByteCursor: ~Escapable {
     return offset
   }
 
-  /// Reads an integer of the file's byte order (little endian).
+  /// Reads a little-endian integer, the byte order of the format.
   mutating func integer<Value: FixedWidthInteger & BitwiseCopyable>(
     _: Value.Type = Value.self, of what: @autoclosure () -> String
   ) throws(HeaderStop) -> Value {
@@ -76,7 +79,7 @@ struct ByteCursor: ~Escapable {
     return Int(value)
   }
 
-  /// Reads the count of things that take at least `bytesEach` bytes of the file.
+  /// Reads the number of items that take at least `bytesEach` bytes of the file each.
   mutating func count(_ what: @autoclosure () -> String, bytesEach: Int, limit: Int) throws(HeaderStop) -> Int {
     let start = offset
     let count = try count(what(), limit: Int.max)
@@ -91,7 +94,7 @@ struct ByteCursor: ~Escapable {
     return count
   }
 
-  /// Reads a string: a 64-bit length and that many bytes. Returns where its bytes lie.
+  /// Reads a string, which is a 64-bit length and that many bytes, and returns the range of its bytes.
   mutating func string(_ what: @autoclosure () -> String) throws(HeaderStop) -> Range<Int> {
     let length = try count("the length of \(what())", limit: GGUFLimits.stringByteCount)
     let start = try skip(length, what())
@@ -107,19 +110,19 @@ struct ByteCursor: ~Escapable {
     return text
   }
 
-  /// A copy of the bytes in `range`.
+  /// Returns a copy of the bytes in `range`.
   func copy(_ range: Range<Int>) -> [UInt8] {
     unsafe bytes.extracting(range).withUnsafeBytes { unsafe Array($0) }
   }
 }
 
 extension RawSpan {
-  /// The byte at `index`.
+  /// Returns the byte at `index`.
   func byte(at index: Int) -> UInt8 {
     unsafe unsafeLoad(fromByteOffset: index, as: UInt8.self)
   }
 
-  /// The bytes as text, or nil if they are not UTF-8.
+  /// Returns the bytes as text, or nil if they are not UTF-8.
   func text() -> String? {
     unsafe withUnsafeBytes { buffer in unsafe String(validating: buffer, as: UTF8.self) }
   }

@@ -4,25 +4,25 @@ import Files
 
 /// A rule of the GGUF format that a file breaks.
 ///
-/// The rules are those of ggml's `docs/gguf.md` and of llama.cpp's reader (`ggml/src/gguf.cpp`), and some that keep names usable.
+/// The rules are those of ggml's `docs/gguf.md` and of llama.cpp's reader (`ggml/src/gguf.cpp`), plus a few that keep names usable.
 public enum GGUFDefect: Hashable, Sendable {
   /// The file does not begin with the letters GGUF.
   case magic
-  /// The file is of a version that is not read.
+  /// The file has a version that this reader does not support.
   case version(UInt32)
   /// The file was written for big-endian machines.
   case bigEndian
   /// A count or a length is negative.
   case negative(what: String, value: Int64)
-  /// A count or a length is more than `limit`, which is what `holder` can hold at most.
+  /// A count or a length is more than `limit`, the most that `holder` allows.
   case tooMany(what: String, value: Int64, limit: Int, holder: Holder)
   /// The header is longer than `limit` bytes, because of `what`.
   case longHeader(what: String, limit: Int)
-  /// A key has no name.
+  /// A key's name is empty.
   case emptyKey(index: Int)
   /// A key occurs a second time.
   case duplicateKey(String)
-  /// A value is of no known type.
+  /// The number of a value's type is unknown.
   case valueType(what: String, number: UInt32)
   /// An array holds arrays.
   case nestedArray(key: String)
@@ -34,7 +34,7 @@ public enum GGUFDefect: Hashable, Sendable {
   case alignmentType(MetadataType)
   /// `general.alignment` is not a power of two.
   case alignment(UInt32)
-  /// A tensor has no name.
+  /// A tensor's name is empty.
   case emptyTensorName(index: Int)
   /// A tensor's name is too long.
   case longTensorName(index: Int, byteCount: Int)
@@ -46,20 +46,20 @@ public enum GGUFDefect: Hashable, Sendable {
   case dimension(tensor: String, index: Int, size: Int64)
   /// A tensor's size, or the end of its data, does not fit in 63 bits.
   case overflow(tensor: String)
-  /// A tensor's weight type is not one of ggml's, or no longer.
+  /// The number of a tensor's weight type was removed from ggml or never belonged to it.
   case weightType(tensor: String, number: UInt32)
   /// A row of a tensor is not a whole number of blocks.
   case brokenRow(tensor: String, elements: Int, type: WeightType)
-  /// The rows of a tensor are not a whole number of the groups that its type interleaves.
+  /// The rows of a tensor are not a multiple of the group size that its type interleaves.
   case brokenGroup(tensor: String, rows: Int, type: WeightType)
-  /// A tensor's data does not lie right after that of the tensor before it, which ends at `end`.
+  /// A tensor's data does not directly follow the data of the tensor before it, which ends at `end`.
   case misplaced(tensor: String, offset: Int, end: Int, how: Misplacement)
 
   /// What bounds a count.
   public enum Holder: Hashable, Sendable {
-    /// The file has only so many bytes.
+    /// The file has only this many bytes.
     case file(byteCount: Int)
-    /// The format, or this reader, sets a limit.
+    /// The limit belongs to the format or to this reader.
     case format
   }
 

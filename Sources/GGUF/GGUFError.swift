@@ -2,7 +2,7 @@
 
 import Files
 
-/// Why a GGUF cannot be read or written: what is wrong, in which file, at which byte, and what to do.
+/// The reason why a GGUF cannot be read or written: what is wrong, in which file, at which byte, and what to do.
 ///
 /// `description` is one line for people.
 public enum GGUFError: Error, Hashable, Sendable {
@@ -12,11 +12,11 @@ public enum GGUFError: Error, Hashable, Sendable {
   case folder(path: String, modelCount: Int)
   /// The file's content breaks a rule of the format at `offset` bytes from its start.
   case malformed(file: String, offset: Int, defect: GGUFDefect)
-  /// The file ends before something that begins at `offset` and takes `needed` bytes, of which `left` are there.
+  /// The file ends too early: something that begins at `offset` takes `needed` bytes, and only `left` are there.
   case truncated(file: String, offset: Int, what: String, needed: Int, left: Int)
   /// The parts of a split model do not belong together.
   case split(file: String, defect: SplitDefect)
-  /// What was to be written breaks a rule of the format.
+  /// The content to write breaks a rule of the format.
   case unwritable(problem: String)
 }
 

@@ -1,31 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The head of a GGUF file: its keys and the descriptions of its tensors.
+/// The header of a GGUF file: its keys and the descriptions of its tensors.
 ///
-/// The format is described in ggml's `docs/gguf.md`; versions 2 and 3 are read.
+/// ggml's `docs/gguf.md` describes the format. Versions 2 and 3 are read.
 public struct GGUFHeader: Sendable, Hashable {
   /// The format's version, 2 or 3.
   public let version: Int
-  /// What tensor offsets are multiples of, in bytes; a power of two. As the data shows it, not as `general.alignment` says.
+  /// The multiple in bytes that tensor offsets are padded to; a power of two. It is taken from the offsets, because `general.alignment` can
+  /// be wrong.
   public let alignment: Int
   /// The keys.
   public let metadata: GGUFMetadata
   /// The tensors, in the order of their data.
   public let tensors: [GGUFTensor]
-  /// Bytes up to the end of the last tensor's description, without padding.
+  /// The bytes up to the end of the last tensor's description, without padding.
   public let byteCount: Int
-  /// Where the data section begins, in bytes from the file's start. A file without tensors may end before.
+  /// The start of the data section in bytes from the file's start. A file without tensors may end before it.
   public let dataOffset: Int
-  /// Bytes of the data section up to the end of the last tensor, without the padding after it.
+  /// The bytes of the data section up to the end of the last tensor, without the padding after it.
   public let dataByteCount: Int
 
-  /// Reads the header at the front of `bytes`.
+  /// Parses the header at the front of `bytes`.
   ///
   /// - Parameters:
-  ///   - bytes: The file's beginning; more than the header may follow.
-  ///   - file: What errors call the file.
-  ///   - fileByteCount: The whole file's size, which bounds every count; the size of `bytes` if nil.
-  ///   - siblingAlignment: `general.alignment` of the first part, for the later parts of a split model, which may not have that key.
+  ///   - bytes: The beginning of the file; it may extend beyond the header.
+  ///   - file: The name of the file in errors.
+  ///   - fileByteCount: The size of the whole file, which bounds every count; by default the size of `bytes`.
+  ///   - siblingAlignment: `general.alignment` of the first part, for the later parts of a split model, which may lack that key.
   /// - Throws: `GGUFError.malformed` with the byte offset of what is wrong, or `GGUFError.truncated`.
   /// - Complexity: O(header bytes).
   public static func parse(
@@ -44,6 +45,6 @@ public struct GGUFHeader: Sendable, Hashable {
     }
   }
 
-  /// The alignment that the key `general.alignment` asks for, or nil without it.
+  /// The alignment that the key `general.alignment` declares, or nil if the key is absent.
   public var declaredAlignment: Int? { metadata.integer("general.alignment") }
 }

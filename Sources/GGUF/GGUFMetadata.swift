@@ -9,7 +9,7 @@ public struct GGUFMetadata: Sendable, Hashable {
     /// Its value.
     public let value: MetadataValue
 
-    /// Pairs a key with its value.
+    /// An entry of a key and its value.
     public init(key: String, value: MetadataValue) {
       self.key = key
       self.value = value
@@ -20,10 +20,10 @@ public struct GGUFMetadata: Sendable, Hashable {
   public private(set) var entries: [Entry] = []
   private var indices: [String: Int] = [:]
 
-  /// No keys.
+  /// Metadata without keys.
   public init() {}
 
-  /// The value of `key`; setting one replaces it or appends it, setting nil is ignored.
+  /// The value of `key`. Setting a value replaces or appends it; setting nil does nothing.
   public subscript(_ key: String) -> MetadataValue? {
     get { indices[key].map { entries[$0].value } }
     set {
@@ -37,39 +37,39 @@ public struct GGUFMetadata: Sendable, Hashable {
     }
   }
 
-  /// The string at `key`; nil if absent, of another type, or not UTF-8.
+  /// Returns the string at `key`; nil if absent, of another type, or not UTF-8.
   public func string(_ key: String) -> String? { self[key]?.text }
 
-  /// The integer at `key`, whatever its width; nil if absent or of another type.
+  /// Returns the integer at `key`, whatever its width; nil if absent or of another type.
   public func integer(_ key: String) -> Int? { self[key]?.integer }
 
-  /// The float at `key`; nil if absent or of another type.
+  /// Returns the float at `key`; nil if absent or of another type.
   public func float(_ key: String) -> Float? { self[key]?.float }
 
-  /// The boolean at `key`; nil if absent or of another type.
+  /// Returns the boolean at `key`; nil if absent or of another type.
   public func bool(_ key: String) -> Bool? {
     guard case .bool(let value)? = self[key] else { return nil }
     return value
   }
 
-  /// The array at `key`; nil if absent or of another type.
+  /// Returns the array at `key`; nil if absent or of another type.
   public func array(_ key: String) -> MetadataArray? {
     guard case .array(let value)? = self[key] else { return nil }
     return value
   }
 
-  /// The strings at `key`; nil if absent, of another type, or one is not UTF-8.
+  /// Returns the strings at `key`; nil if absent, of another type, or if one is not UTF-8.
   public func strings(_ key: String) -> [String]? { array(key)?.strings }
 
-  /// The bytes of the strings at `key`; nil if absent or of another type.
+  /// Returns the bytes of the strings at `key`; nil if absent or of another type.
   public func byteStrings(_ key: String) -> ByteStrings? { array(key)?.byteStrings }
 
-  /// The floats at `key`; nil if absent or of another type.
+  /// Returns the floats at `key`; nil if absent or of another type.
   public func floats(_ key: String) -> [Float]? { array(key)?.floats }
 
-  /// The integers at `key`; nil if absent or of another type.
+  /// Returns the integers at `key`; nil if absent or of another type.
   public func integers(_ key: String) -> [Int]? { array(key)?.integers }
 
-  /// The booleans at `key`; nil if absent or of another type.
+  /// Returns the booleans at `key`; nil if absent or of another type.
   public func bools(_ key: String) -> [Bool]? { array(key)?.bools }
 }

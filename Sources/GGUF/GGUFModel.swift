@@ -9,28 +9,28 @@ public struct GGUFModel: Sendable, Hashable {
   public struct Tensor: Sendable, Hashable {
     /// The tensor as its part's header describes it.
     public let info: GGUFTensor
-    /// Index into `parts`.
+    /// The index of its part in `parts`.
     public let part: Int
   }
 
   /// The files, in order; one if the model is not split.
   public let parts: [GGUFPart]
-  /// All tensors: those of the first part, then those of the second, and so on.
+  /// All tensors, part by part in order.
   public let tensors: [Tensor]
 
-  /// The model's keys, which are those of the first part.
+  /// The model's keys: those of the first part.
   public var metadata: GGUFMetadata { parts[0].header.metadata }
 
-  /// The path of the model without the ending of its file: what other files of the same model are named after.
+  /// The path of the model without its file ending or split suffix; the names of other files of the model are derived from it.
   public var basePath: String {
     let path = parts[0].path
     return SplitName(path: path)?.prefix ?? (path.hasSuffix(".gguf") ? String(path.dropLast(5)) : path)
   }
 
-  /// Opens the model to which the file at `path` belongs; any part of a split model will do, and so will a folder with one model.
+  /// Opens the model that the file at `path` belongs to. `path` may be any part of a split model, or a folder that holds one model.
   ///
-  /// Only headers are read. The sizes they promise are checked against the files' sizes.
-  /// - Throws: `GGUFError`: the file cannot be read, is not a GGUF, is cut short, or its other parts are missing or foreign.
+  /// Only headers are read. The sizes they state are checked against the sizes of the files.
+  /// - Throws: `GGUFError` if a file cannot be read, is not a GGUF, is cut short, or if other parts are missing or belong to another model.
   public static func open(_ path: String) throws(GGUFError) -> GGUFModel {
     let path = try file(path)
     let given = try GGUFPart.open(path, siblingAlignment: firstPartAlignment(for: path))
@@ -38,7 +38,7 @@ public struct GGUFModel: Sendable, Hashable {
     return GGUFModel(parts: try model.parts(given: given))
   }
 
-  /// The file to begin with: `path`, or if that is a folder, the model in it.
+  /// Returns the file to begin with: `path`, or if that is a folder, the model in it.
   private static func file(_ path: String) throws(GGUFError) -> String {
     guard try Stat.find(path, failingAs: GGUFError.self)?.type == .directory else { return path }
     let folder = try Folder<GGUFError>(path)
@@ -47,10 +47,10 @@ public struct GGUFModel: Sendable, Hashable {
     return folder.path(models[0])
   }
 
-  /// `general.alignment` of the first part, if by its name the file at `path` is a later one.
+  /// Returns `general.alignment` of the first part if, by its name, the file at `path` is a later part.
   private static func firstPartAlignment(for path: String) -> Int? {
     guard let name = SplitName(path: path), name.number > 0 else { return nil }
-    // A first part that cannot be opened is refused when its turn comes.
+    // If the first part cannot be opened, that is reported when its turn comes.
     return (try? GGUFPart.open(name.path(0)))?.header.declaredAlignment
   }
 

@@ -4,21 +4,21 @@ import Files
 
 /// One file of a model.
 public struct GGUFPart: Sendable, Hashable {
-  /// Where it lies.
+  /// The path of the file.
   public let path: String
-  /// The file's size in bytes.
+  /// The size of the file in bytes.
   public let byteCount: Int
   /// Its header.
   public let header: GGUFHeader
-  /// Which file it was, and in what state: one that differs later has been changed since.
+  /// The file's identity and state when it was opened; a difference later means that it was changed.
   public let identity: FileIdentity
 }
 
 extension GGUFPart {
-  /// Bytes read at first; most headers fit, and of a longer one more is read.
+  /// The number of bytes read first. Most headers fit; for a longer one, more is read.
   private static let firstRead = 1 << 20
 
-  /// Reads the header of the file at `path` and checks that its data is all there.
+  /// Reads the header of the file at `path`, and checks that the file holds all of its data.
   ///
   /// - Parameter siblingAlignment: `general.alignment` of the first part, for the later parts of a split model.
   static func open(_ path: String, siblingAlignment: Int? = nil) throws(GGUFError) -> GGUFPart {
@@ -49,7 +49,7 @@ extension GGUFPart {
           guard count <= GGUFLimits.headerByteCount else {
             throw .malformed(file: file.path, offset: offset, defect: .longHeader(what: what, limit: GGUFLimits.headerByteCount))
           }
-          // A file that becomes shorter while it is read must not keep this loop running.
+          // Without this check, a file that shrinks while it is read would keep this loop running.
           guard bytes.count >= min(wanted, byteCount) else {
             throw .truncated(file: file.path, offset: offset, what: what, needed: count - offset, left: bytes.count - offset)
           }
@@ -59,7 +59,7 @@ extension GGUFPart {
     }
   }
 
-  /// Refuses an alignment that makes more padding in front of the data than a pack can keep.
+  /// Refuses an alignment that needs more padding before the data than a pack can keep.
   private static func checkPadding(of header: GGUFHeader, _ path: String, _ byteCount: Int) throws(HeaderStop) {
     let limit = GGUFLimits.paddedHeaderByteCount
     guard min(header.dataOffset, byteCount) > limit else { return }

@@ -6,15 +6,17 @@ public struct GGUFTensor: ShapedTensor, Sendable, Hashable {
   public let name: String
   /// The type of its elements.
   public let type: WeightType
-  /// Sizes in elements, the fastest-running dimension first; one to four, trailing ones dropped.
+  /// The sizes in elements, fastest-running dimension first; one to four, without trailing ones.
   public let dimensions: [Int]
-  /// Where its data begins, in bytes from the start of the data section.
+  /// The start of its data in bytes from the start of the data section.
   public let offset: Int
-  /// Bytes of its data.
+  /// The size of its data in bytes.
   public let byteCount: Int
 
-  /// Describes a tensor; nil if there are no dimensions, more than four or negative ones, sizes overflow, or a row is not a whole number
-  /// of blocks, or the rows are not whole groups of the type.
+  /// Describes a tensor.
+  ///
+  /// The result is nil if there are no dimensions, more than four, or negative ones; if a size overflows; if a row is not a whole number of
+  /// blocks; or if the rows are not a whole number of the type's groups.
   public init?(name: String, type: WeightType, dimensions: [Int], offset: Int) {
     guard (1...GGUFLimits.dimensions).contains(dimensions.count), dimensions.allSatisfy({ $0 >= 0 }) else { return nil }
     guard let byteCount = type.byteCount(dimensions: dimensions) else { return nil }

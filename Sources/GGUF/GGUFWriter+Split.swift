@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 extension GGUFWriter {
-  /// Writes the model as several files, `PREFIX-00001-of-00003.gguf` and so on, tied together by the keys of gguf-split.
+  /// Writes the model as several files, `PREFIX-00001-of-00003.gguf` and so on, linked by the keys of gguf-split.
   ///
   /// The first file has all keys, the others only those of the split.
   /// - Parameters:
-  ///   - prefix: The files' path up to the hyphen.
-  ///   - tensorCounts: How many tensors each file holds, in order; they add up to all.
-  ///   - data: The data of tensor `index` of all.
-  /// - Returns: The files' paths.
-  /// - Throws: `GGUFError`; files written before the one that failed stay.
+  ///   - prefix: The path of the files up to the hyphen.
+  ///   - tensorCounts: The number of tensors in each file, in order; their sum must be the number of all tensors.
+  ///   - data: Returns the data of a tensor, given its index among all tensors.
+  /// - Returns: The paths of the files.
+  /// - Throws: `GGUFError`. Files that were completed before the error remain.
   @discardableResult
   public func writeSplit(
     prefix: String, tensorCounts: [Int], data: (_ index: Int) -> [UInt8]

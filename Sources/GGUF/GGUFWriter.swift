@@ -3,15 +3,15 @@
 import Files
 import Glibc
 
-/// Writes a GGUF file: header first, then each tensor's data in the order of the header.
+/// A writer of GGUF files: first the header, then each tensor's data in the order of the header.
 public struct GGUFWriter: Sendable {
-  /// A tensor to be written.
+  /// A tensor to write.
   public struct Tensor: Sendable {
     /// Its name, at most 63 bytes.
     public let name: String
     /// The type of its elements.
     public let type: WeightType
-    /// One to four sizes in elements, the fastest-running first.
+    /// One to four sizes in elements, fastest-running first.
     public let dimensions: [Int]
 
     /// Describes a tensor.
@@ -24,38 +24,38 @@ public struct GGUFWriter: Sendable {
 
   /// The format's version, 2 or 3.
   public var version: UInt32 = 3
-  /// The keys; `general.alignment` among them decides the padding.
+  /// The keys. `general.alignment`, if present, decides the padding.
   public var metadata = GGUFMetadata()
   /// The tensors, in the order of their data.
   public var tensors: [Tensor] = []
-  /// Pads to this instead of `general.alignment`, as some writers do (to 32).
+  /// Overrides `general.alignment` for the padding, as some writers do (they always pad to 32).
   public var paddingOverride: Int?
 
-  /// A file without keys and tensors.
+  /// A writer without keys and tensors.
   public init() {}
 
-  /// What the data is padded to: the override, else `general.alignment`, else 32.
+  /// The padding unit in bytes: the override, else `general.alignment`, else 32.
   public var alignment: Int {
     paddingOverride ?? metadata.integer("general.alignment") ?? TensorPlacement.defaultAlignment
   }
 
-  /// The header with the padding after it; the data follows.
+  /// Returns the header including the padding after it; the data follows.
   ///
   /// - Throws: `GGUFError.unwritable` if a reader would refuse the result.
   public func header() throws(GGUFError) -> [UInt8] {
     try encoded().bytes
   }
 
-  /// Bytes of the whole file.
+  /// Returns the size of the whole file in bytes.
   public func fileByteCount() throws(GGUFError) -> Int {
     let (bytes, infos) = try encoded()
     return bytes.count + (infos.last.map { padded($0.offset + $0.byteCount) } ?? 0)
   }
 
-  /// Writes the file at `path`, replacing what is there.
+  /// Writes the file at `path`, replacing an existing one.
   ///
-  /// - Parameter data: The data of tensor `index`, as many bytes as its type and sizes say.
-  /// - Throws: `GGUFError`; no file is left then.
+  /// - Parameter data: Returns the data of tensor `index`, exactly as many bytes as its type and dimensions require.
+  /// - Throws: `GGUFError`. The file is removed then.
   public func write(to path: String, data: (_ index: Int) -> [UInt8]) throws(GGUFError) {
     let (header, infos) = try encoded()
     let file = try File<GGUFError>(path, for: .updating, links: .followed)
@@ -105,7 +105,7 @@ public struct GGUFWriter: Sendable {
     return (bytes, infos)
   }
 
-  /// Where each tensor's data will lie.
+  /// Returns the tensors with the offsets of their data.
   private func layOut() throws(GGUFError) -> [GGUFTensor] {
     var infos: [GGUFTensor] = []
     var end = 0
@@ -122,7 +122,7 @@ public struct GGUFWriter: Sendable {
     return infos
   }
 
-  /// The reader's rules are the writer's.
+  /// Checks the header with the reader, so that the writer obeys the same rules.
   private func checkReadable(_ header: [UInt8], _ infos: [GGUFTensor]) throws(GGUFError) {
     do {
       let read = try unsafe GGUFHeader.parse(header.span.bytes, file: "the header", siblingAlignment: alignment)

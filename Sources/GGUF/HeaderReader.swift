@@ -2,7 +2,7 @@
 
 import Files
 
-/// Reads a GGUF header and refuses whatever breaks the format's rules.
+/// A parser of a GGUF header that refuses whatever breaks the rules of the format.
 struct HeaderReader: ~Escapable {
   private var cursor: ByteCursor
   private let siblingAlignment: Int?
@@ -84,7 +84,7 @@ struct HeaderReader: ~Escapable {
     case .float32: return .float32(Float(bitPattern: try cursor.integer(of: what)))
     case .float64: return .float64(Double(bitPattern: try cursor.integer(of: what)))
     case .bool:
-      // Files with other bytes than 0 and 1 are about, and every reader takes these as true.
+      // Some files hold other bytes than 0 and 1, and every reader treats these as true.
       let start = try cursor.skip(1, what)
       return .bool(cursor.bytes.byte(at: start) != 0)
     case .string: return .string(cursor.copy(try cursor.string(what)))

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// An array of a GGUF's metadata, kept as the bytes it had in the file.
+/// An array of a GGUF's metadata, kept as the bytes it has in the file.
 ///
-/// A vocabulary has hundreds of thousands of strings: they become values only when a caller asks for them.
+/// A vocabulary has hundreds of thousands of strings, so they are decoded only when a caller asks for them.
 public struct MetadataArray: Sendable, Hashable {
-  /// What the elements are; never `array`, since nested arrays are refused.
+  /// The type of the elements; never `array`, because nested arrays are refused.
   public let elementType: MetadataType
-  /// Elements in the array.
+  /// The number of elements.
   public let count: Int
-  /// The elements as in the file; strings with their 64-bit lengths in front.
+  /// The elements as in the file; each string is preceded by its length as 64 bits.
   let bytes: [UInt8]
 
   /// - Precondition: `bytes` holds exactly `count` elements.
@@ -52,10 +52,10 @@ public struct MetadataArray: Sendable, Hashable {
     self.init(elementType: .bool, count: bools.count, bytes: bools.map { $0 ? 1 : 0 })
   }
 
-  /// Every string's bytes in order, without copies; nil if these are not strings.
+  /// The bytes of every string in order, without copies; nil if the elements are not strings.
   public var byteStrings: ByteStrings? { elementType == .string ? ByteStrings(self) : nil }
 
-  /// The strings, or nil if these are not strings or one is not UTF-8.
+  /// The strings; nil if the elements are not strings or one is not UTF-8.
   public var strings: [String]? {
     guard let slices = byteStrings else { return nil }
     var result: [String] = []
@@ -67,7 +67,7 @@ public struct MetadataArray: Sendable, Hashable {
     return result
   }
 
-  /// The elements as floats, or nil if they are not floats.
+  /// The elements as floats; nil if they are not floats.
   public var floats: [Float]? {
     switch elementType {
     case .float32: values(UInt32.self).map { Float(bitPattern: $0) }
@@ -76,7 +76,7 @@ public struct MetadataArray: Sendable, Hashable {
     }
   }
 
-  /// The elements as integers, or nil if they are not integers or one does not fit.
+  /// The elements as integers; nil if they are not integers or one does not fit.
   public var integers: [Int]? {
     switch elementType {
     case .uint8: values(UInt8.self).map { Int($0) }
@@ -92,7 +92,7 @@ public struct MetadataArray: Sendable, Hashable {
     }
   }
 
-  /// The elements as booleans, or nil if they are not booleans.
+  /// The elements as booleans; nil if they are not booleans.
   public var bools: [Bool]? {
     elementType == .bool ? bytes.map { $0 != 0 } : nil
   }
@@ -107,7 +107,7 @@ public struct MetadataArray: Sendable, Hashable {
 }
 
 extension [UInt8] {
-  /// Appends an integer's bytes, least significant first.
+  /// Appends the bytes of an integer, least significant first.
   mutating func append(littleEndian value: some FixedWidthInteger) {
     var rest = value.littleEndian
     unsafe Swift.withUnsafeBytes(of: &rest) { unsafe append(contentsOf: $0) }

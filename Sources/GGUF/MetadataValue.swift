@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The type of a metadata value, with GGUF's number.
+/// The type of a metadata value, numbered as in GGUF.
 public enum MetadataType: UInt32, Sendable, Hashable, CaseIterable {
   case uint8 = 0
   case int8 = 1
@@ -16,7 +16,7 @@ public enum MetadataType: UInt32, Sendable, Hashable, CaseIterable {
   case int64 = 11
   case float64 = 12
 
-  /// Bytes of one value; nil for strings and arrays, whose size varies.
+  /// The size of one value in bytes; nil for strings and arrays, whose size varies.
   public var byteCount: Int? {
     switch self {
     case .uint8, .int8, .bool: 1
@@ -38,14 +38,14 @@ public enum MetadataValue: Sendable, Hashable {
   case int32(Int32)
   case float32(Float)
   case bool(Bool)
-  /// A string's bytes: usually UTF-8, but the format does not promise it.
+  /// The bytes of a string: usually UTF-8, but the format does not guarantee it.
   case string([UInt8])
   case array(MetadataArray)
   case uint64(UInt64)
   case int64(Int64)
   case float64(Double)
 
-  /// A string value.
+  /// Returns a string value of `text`.
   public static func text(_ text: String) -> MetadataValue { .string(Array(text.utf8)) }
 
   /// The value's type.
@@ -67,7 +67,7 @@ public enum MetadataValue: Sendable, Hashable {
     }
   }
 
-  /// The value if it is an integer of any width that fits.
+  /// The value as an integer; nil if it is not an integer or does not fit.
   public var integer: Int? {
     switch self {
     case .uint8(let value): Int(value)
@@ -82,7 +82,7 @@ public enum MetadataValue: Sendable, Hashable {
     }
   }
 
-  /// The value if it is a float of either width.
+  /// The value as a float; nil if it is not a float of either width.
   public var float: Float? {
     switch self {
     case .float32(let value): value
@@ -91,7 +91,7 @@ public enum MetadataValue: Sendable, Hashable {
     }
   }
 
-  /// The value if it is a string in UTF-8.
+  /// The value as text; nil if it is not a string or not UTF-8.
   public var text: String? {
     guard case .string(let bytes) = self else { return nil }
     return String(validating: bytes, as: UTF8.self)

@@ -2,23 +2,23 @@
 
 import Files
 
-/// A tensor as GGUF describes its sizes: the elements of a row, rows, and up to two numbers of stacked matrices.
+/// A tensor with GGUF dimensions: the elements of a row, the rows, and up to two dimensions of stacked matrices.
 public protocol ShapedTensor {
   /// The sizes; at least one.
   var dimensions: [Int] { get }
 }
 
 extension ShapedTensor {
-  /// Elements of one row: the first dimension.
+  /// The elements of one row: the first dimension.
   public var rowElements: Int { dimensions[0] }
-  /// Rows of one matrix: the second dimension, 1 if there is none.
+  /// The rows of one matrix: the second dimension, or 1 if there is none.
   public var rowCount: Int { dimensions.count > 1 ? dimensions[1] : 1 }
-  /// Stacked matrices (experts): the product of the third and fourth dimensions.
+  /// The number of stacked matrices (experts): the product of the third and fourth dimensions.
   public var expertCount: Int { dimensions.dropFirst(2).reduce(1, *) }
 }
 
 extension WeightType {
-  /// Bytes of a tensor with these dimensions; nil if a row is not a whole number of blocks, or on overflow.
+  /// Returns the bytes of a tensor with these dimensions; nil if a row is not a whole number of blocks, or on overflow.
   package func byteCount(dimensions: [Int]) -> Int? {
     dimensions.dropFirst().reduce(byteCount(elements: dimensions[0])) { bytes, size in bytes?.multiplied(by: size) }
   }

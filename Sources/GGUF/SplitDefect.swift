@@ -2,27 +2,27 @@
 
 import Files
 
-/// Why the files of a split model do not make one model. Parts are counted from 0 here and from 1 in messages and file names.
+/// The reason why the files of a split model do not form one model. Parts count from 0 here, and from 1 in messages and file names.
 public enum SplitDefect: Hashable, Sendable {
   /// `split.no` is missing or not below `split.count`.
   case number(count: Int)
-  /// There are more parts than file names can say.
+  /// There are more parts than file names can number.
   case tooManyParts(count: Int, limit: Int)
   /// The file is a part, but its name does not say so.
   case name(number: Int, suffix: String)
-  /// A part is not there.
+  /// The file of a part does not exist.
   case missing(number: Int, count: Int)
-  /// A file's name says that it is one part, its keys that it is another.
+  /// A file's name says that it is one part, its keys say that it is another.
   case swapped(number: Int, count: Int, foundNumber: Int, foundCount: Int)
-  /// A file's name says that it is a part, but it has no keys of one.
+  /// A file's name says that it is a part, but it lacks the keys of a part.
   case noPart(number: Int, count: Int)
   /// A tensor is in two parts.
   case duplicateTensor(String, firstPart: Int)
-  /// A part promises another number of tensors than the first part does.
+  /// A part states a different total number of tensors than the first part does.
   case foreign(number: Int, promised: Int, firstPromised: Int)
-  /// The headers of the parts up to this one are longer than `limit` bytes together.
+  /// The headers of the parts up to this one are together longer than `limit` bytes.
   case longHeaders(number: Int, limit: Int)
-  /// The parts hold another number of tensors than they promise.
+  /// The parts hold a different number of tensors than they state.
   case tensorCount(promised: Int, found: Int)
 }
 

@@ -6,7 +6,7 @@ import Files
 struct SplitModel {
   private let name: SplitName
 
-  /// The model that `part` belongs to; nil if it is not part of a split one.
+  /// Identifies the model that `part` belongs to; nil if `part` is not part of a split model.
   init?(of part: GGUFPart) throws(GGUFError) {
     let keys = part.header.metadata
     guard let count = keys.integer(SplitKey.count), count > 1 else { return nil }
@@ -23,7 +23,7 @@ struct SplitModel {
     try check(part, number: name.number)
   }
 
-  /// All parts in order; `given` is the one that the search began with.
+  /// Returns all parts in order; `given` is the part that the search began with.
   func parts(given: GGUFPart) throws(GGUFError) -> [GGUFPart] {
     var parts: [GGUFPart] = []
     var headerByteCount = 0
@@ -49,7 +49,7 @@ struct SplitModel {
     }
   }
 
-  /// Refuses a file that is not part `number` of this model by its own keys.
+  /// Refuses a file whose own keys do not say that it is part `number` of this model.
   private func check(_ part: GGUFPart, number: Int) throws(GGUFError) {
     let keys = part.header.metadata
     guard let foundCount = keys.integer(SplitKey.count), let foundNumber = keys.integer(SplitKey.number) else {

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Keys that tie the parts of a split model together (llama.cpp's gguf-split).
+/// The keys that link the parts of a split model (from llama.cpp's gguf-split).
 enum SplitKey {
   /// The part's number, from 0.
   static let number = "split.no"
-  /// How many parts there are.
+  /// The number of parts.
   static let count = "split.count"
-  /// Tensors in all parts together.
+  /// The number of tensors in all parts together.
   static let tensorCount = "split.tensors.count"
 }
 
 /// The name of a split model's file: `PREFIX-00001-of-00003.gguf`.
 struct SplitName: Hashable {
-  /// The part before the first hyphen of the ending, including the folder.
+  /// The path, including the folder, up to the hyphen before the part's number.
   let prefix: String
-  /// Which part it is, counted from 0.
+  /// The number of the part, from 0.
   let number: Int
-  /// How many parts there are.
+  /// The number of parts.
   let count: Int
 
-  /// The highest count that the 16-bit key can say.
+  /// The highest count that the 16-bit key can hold.
   static let maximumCount = 65_535
 
   /// Names part `number` of `count`.
@@ -29,7 +29,7 @@ struct SplitName: Hashable {
     self.count = count
   }
 
-  /// Takes a path apart; nil if it does not end as a part's does.
+  /// Splits a path into its fields; nil if it does not end the way a part's path does.
   init?(path: String) {
     let length = Self.suffix(0, of: 1).utf8.count
     guard path.utf8.count >= length else { return nil }
@@ -42,10 +42,10 @@ struct SplitName: Hashable {
     self.init(prefix: String(path.utf8.dropLast(length)) ?? "", number: number - 1, count: count)
   }
 
-  /// The path of part `number`, counted from 0.
+  /// Returns the path of part `number`, counted from 0.
   func path(_ number: Int) -> String { prefix + Self.suffix(number, of: count) }
 
-  /// How the name of part `number`, counted from 0, ends.
+  /// Returns the ending of the file name of part `number`, counted from 0.
   static func suffix(_ number: Int, of count: Int) -> String {
     "-\(fiveDigits(number + 1))-of-\(fiveDigits(count)).gguf"
   }

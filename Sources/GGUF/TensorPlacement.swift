@@ -2,19 +2,19 @@
 
 import Files
 
-/// Follows the tensors' offsets through a file and finds the alignment that its data really has.
+/// Follows the tensors' offsets through a file and finds the alignment that the data really has.
 ///
-/// Tensors lie one after another, each padded to the alignment. That is `general.alignment`, or 32 without that key; but llama.cpp's
-/// own writer and gguf-split set the key and pad to 32 all the same, and gguf-py leaves the key out of all parts of a split model but the
-/// first. So the offsets decide, and where they leave it open, the file's size does.
+/// Tensors lie one after another, each padded to the alignment. Nominally that is `general.alignment`, or 32 without that key. But
+/// llama.cpp's own writer and gguf-split set the key and still pad to 32, and gguf-py writes the key only into the first part of a split
+/// model. So the offsets decide, and where they leave it open, the file's size does.
 struct TensorPlacement {
-  /// The alignments that all tensors so far agree with, the likeliest first; never empty.
+  /// The alignments that fit all tensors so far, likeliest first; never empty.
   private var candidates: [Int]
   private var previousOffset = 0
-  /// Where the last tensor ends, from the start of the data.
+  /// The end of the last tensor, in bytes from the start of the data.
   private(set) var end = 0
 
-  /// The alignment without a key that says otherwise.
+  /// The alignment of files without the key.
   static let defaultAlignment = 32
 
   /// - Parameters:
@@ -27,7 +27,7 @@ struct TensorPlacement {
     }
   }
 
-  /// Takes the next tensor, or says how its offset is wrong.
+  /// Accepts the next tensor, or returns the defect of its offset.
   mutating func place(_ tensor: GGUFTensor) -> GGUFDefect? {
     let fitting = candidates.filter { end.roundedUp(toMultipleOf: $0) == tensor.offset }
     guard !fitting.isEmpty else {
@@ -49,12 +49,12 @@ struct TensorPlacement {
     return tensor.offset % alignment != 0 ? .unaligned(alignment: alignment) : .gap
   }
 
-  /// The alignment of a file whose header has `headerByteCount` bytes.
+  /// Returns the alignment of a file whose header has `headerByteCount` bytes.
   func alignment(headerByteCount: Int, fileByteCount: Int) -> Int {
     let likeliest = candidates[0]
     func dataEnd(_ alignment: Int) -> Int { headerByteCount.roundedUp(toMultipleOf: alignment) + end }
     if dataEnd(likeliest) <= fileByteCount { return likeliest }
-    // Too short for the likeliest: it is cut short, unless it has exactly the size that another alignment gives.
+    // The file is too short for the likeliest alignment. It is cut short, unless its size is exactly what another alignment gives.
     return candidates.dropFirst().first {
       [dataEnd($0), dataEnd($0).roundedUp(toMultipleOf: $0)].contains(fileByteCount)
     } ?? likeliest

@@ -2,8 +2,8 @@
 
 /// The members of a JSON object, in the order in which they were written.
 ///
-/// Names are told apart by their Unicode scalars: `é` written as one scalar is another name than `é` written as two.
-/// (Swift's own `String` takes them for the same.) Looking up a name takes constant time; removing one, linear time.
+/// Names are compared by Unicode scalars: `é` as one scalar and `é` as two are different names, although Swift's `String` treats them as
+/// equal. Looking up a name takes constant time; removing one takes linear time.
 public struct JSONObject: Sendable, Equatable {
   /// A member of the object.
   public typealias Member = (name: String, value: JSONValue)
@@ -15,7 +15,7 @@ public struct JSONObject: Sendable, Equatable {
   /// An object without members.
   public init() {}
 
-  /// The object with these members. Of members with the same name the last value counts, at the first one's place.
+  /// An object with these members. If a name occurs twice, the last value counts, at the place of the first.
   public init(_ members: [(String, JSONValue)]) {
     for (name, value) in members { self[name] = value }
   }
@@ -26,7 +26,7 @@ public struct JSONObject: Sendable, Equatable {
   /// Whether there are no members.
   public var isEmpty: Bool { members.isEmpty }
 
-  /// The value with this name. Setting a new name appends it, setting nil removes it.
+  /// The value with this name. Setting a new name appends it; setting nil removes it.
   public subscript(name: String) -> JSONValue? {
     get { positions[ScalarName(name)].map { members[$0].value } }
     set {
@@ -45,7 +45,7 @@ public struct JSONObject: Sendable, Equatable {
     }
   }
 
-  /// Whether both have the same names with the same values, in any order.
+  /// Returns whether both have the same names with the same values, in any order.
   public static func == (left: JSONObject, right: JSONObject) -> Bool {
     left.count == right.count && left.members.allSatisfy { right[$0.name] == $0.value }
   }
@@ -56,7 +56,7 @@ extension JSONObject: ExpressibleByDictionaryLiteral {
   public init(dictionaryLiteral members: (String, JSONValue)...) { self.init(members) }
 }
 
-/// A string that is equal to another one if their UTF-8 is.
+/// A string that compares and hashes by its UTF-8 bytes.
 struct ScalarName: Hashable, Sendable {
   let text: String
 

@@ -10,7 +10,7 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
   public let column: Int
   /// The offset in the text in bytes, from 0.
   public let offset: Int
-  /// Whether the text is good as far as it goes, and only ends too early.
+  /// Whether the text is valid as far as it goes, and only ends too early.
   public let isTruncated: Bool
 
   /// Line, column, and what is wrong.
@@ -18,27 +18,27 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension JSONValue {
-  /// The nesting that a document may have.
+  /// The deepest nesting that a document may have.
   public static let maximumDepth = 128
 
-  /// Reads a document, strictly by RFC 8259: no comments, no trailing commas, no text after it, no unpaired surrogates.
+  /// Parses a document, strictly by RFC 8259: no comments, no trailing commas, no text after it, no unpaired surrogates.
   ///
-  /// Takes time and memory linear in the text. An integer has to fit 128 bits. Of members with the same name the last counts.
+  /// Takes time and memory linear in the text. An integer must fit 128 bits. If a name occurs twice in an object, the last value counts.
   ///
   /// - Throws: `JSONError` with line and column.
   public init(parsing text: String) throws(JSONError) {
     try self.init(parsing: Array(text.utf8))
   }
 
-  /// Reads a document from UTF-8.
+  /// Parses a document from UTF-8.
   public init(parsing bytes: [UInt8]) throws(JSONError) {
     var parser = JSONParser(bytes: bytes)
     self = try parser.document()
   }
 
-  /// Reads the document that begins at an offset, and says where it ends; what follows is not looked at.
+  /// Parses the document that begins at `start`, and returns the offset of its end. What follows is not examined.
   ///
-  /// White space before it is skipped.
+  /// White space before the document is skipped.
   public static func parsePrefix(of bytes: [UInt8], from start: Int) throws(JSONError) -> (value: JSONValue, end: Int) {
     var parser = JSONParser(bytes: bytes)
     parser.position = start

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Reads a JSON document front to back, one value at a time, and keeps nothing of it: the caller takes the members it knows and skips
-/// the rest.
+/// A reader that walks a JSON document front to back, one value at a time, and keeps nothing: the caller takes the members it knows and
+/// skips the rest.
 ///
-/// For documents that may be large or hostile; `JSONValue` holds a whole one in memory. Strict by RFC 8259, in linear time.
+/// It is for documents that may be large or hostile; `JSONValue` holds a whole document in memory. Strict by RFC 8259, in linear time.
 package struct JSONReader: ~Copyable {
   private var parser: JSONParser
-  /// The fields that lead to the value being read.
+  /// The fields that lead to the current value.
   private var place: [String] = []
 
   /// Reads the document `bytes`, which is one object; see `object`.
@@ -27,8 +27,8 @@ package struct JSONReader: ~Copyable {
   /// Reads an object.
   ///
   /// - Parameters:
-  ///   - fields: Members that must be there, and only once.
-  ///   - member: Called for each member; reads or skips its value.
+  ///   - fields: Members that must occur exactly once.
+  ///   - member: Called for each member; it must read or skip the value.
   package mutating func object(
     requiring fields: [String], _ member: (_ json: inout JSONReader, _ name: String) throws(JSONError) -> Void
   ) throws(JSONError) {
@@ -92,7 +92,7 @@ package struct JSONReader: ~Copyable {
     return try parser.string()
   }
 
-  /// Reads a string that `make` turns into a value; `what` says what it has to be.
+  /// Reads a string and converts it with `make`; `what` names the expected kind in the error message.
   package mutating func value<Value>(_ what: String, _ make: (String) -> Value?) throws(JSONError) -> Value {
     let text = try string()
     guard let value = make(text) else { throw defect("is \"\(text.prefix(100))\", which is not \(what)") }
@@ -131,7 +131,7 @@ package struct JSONReader: ~Copyable {
     guard parser.take(close) else { throw parser.error("a comma or the end of \(kind) is expected") }
   }
 
-  /// What is wrong with the value being read.
+  /// Returns the error for a problem with the current value.
   private func defect(_ problem: String) -> JSONError {
     parser.error(place.isEmpty ? "the document \(problem)" : "the field \(place.joined(separator: ".")) \(problem)")
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Numbers and strings of a JSON text.
+/// Parsing of numbers and strings.
 extension JSONParser {
   mutating func number() throws(JSONError) -> JSONValue {
     let start = position
@@ -28,7 +28,7 @@ extension JSONParser {
       guard let integer = Int128(text) else { throw error("an integer of more than 128 bits", at: start) }
       return .integer(integer)
     }
-    // The grammar was checked above, so a `Double` takes it; too large is infinite.
+    // The grammar was checked above, so `Double` accepts it; a number that is too large becomes infinite.
     guard let number = Double(text) else { throw error("a number is expected", at: start) }
     return .number(number)
   }

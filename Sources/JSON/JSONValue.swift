@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A JSON document (RFC 8259) that keeps what most parsers lose: the order of an object's members, and whether a number was
-/// written as an integer.
+/// A JSON document (RFC 8259) that keeps two things most parsers lose: the order of an object's members, and whether a number was written
+/// as an integer.
 public enum JSONValue: Sendable, Equatable {
   case null
   case bool(Bool)

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 extension JSONValue: CustomStringConvertible {
-  /// The document in one line, with a blank after each comma and colon; characters outside ASCII are written as they are.
+  /// The document on one line, with a space after each comma and colon. Characters outside ASCII are not escaped.
   ///
-  /// A number that JSON cannot write (infinite, not a number) is written as null.
+  /// A number that JSON cannot express (infinite or not a number) is written as null.
   public var description: String {
     var text = ""
     write(to: &text, blank: " ")
     return text
   }
 
-  /// The same without blanks.
+  /// The document on one line, without spaces.
   package var compact: String {
     var text = ""
     write(to: &text, blank: "")

@@ -3,11 +3,12 @@
 import ArgumentParser
 import PackRuntime
 
-/// Where weights are held: by the best rung that this machine allows, or by a given one.
+/// The kind of memory that a user chose: a given one, or the best that this machine allows.
 package struct MemoryChoice: ExpressibleByArgument {
+  /// The best kind of memory that this machine allows.
   package static let auto = MemoryChoice(kind: nil)
 
-  /// The rung; nil for the best.
+  /// The kind of memory; nil for the best.
   package let kind: MemoryKind?
 
   private init(kind: MemoryKind?) { self.kind = kind }

@@ -7,7 +7,7 @@ import Inference
 import PackFormat
 import PackRuntime
 
-/// The pack, and how it is to be run.
+/// The pack, and the options for running it.
 package struct ModelArguments: ParsableArguments {
   @Argument(help: "The pack.", completion: .directory)
   package var pack: String
@@ -42,6 +42,7 @@ package struct ModelArguments: ParsableArguments {
   @Flag(name: .shortAndLong, help: "At a terminal, repeat the notes about this pack that an earlier start has printed.")
   package var verbose = false
 
+  /// The number of teams that share the first node's CPUs, for trying a pack of several nodes on a machine with one.
   @Option(help: .hidden)
   package var teams: Int?
 
@@ -55,7 +56,7 @@ package struct ModelArguments: ParsableArguments {
     if batch < 1 || batch > 4096 { throw ValidationError("--batch must be between 1 and 4096") }
   }
 
-  /// Opens the pack and checks it if asked to.
+  /// Opens the pack, and verifies it if requested.
   package func open() throws -> Pack {
     let pack = try Pack.open(named: pack)
     guard verify else { return pack }
@@ -68,13 +69,13 @@ package struct ModelArguments: ParsableArguments {
     return pack
   }
 
-  /// Places the pack and starts its threads, and says what could not be arranged as it should be.
+  /// Places the pack, starts its threads, and prints the shortcomings of the placement.
   ///
   /// - Parameters:
-  ///   - readsAllLogits: Whether the logits of many positions are read, not those of each sequence's last one alone.
-  ///   - drafts: Whether those of a step with proposed tokens are.
-  ///   - predicts: Whether the model is to propose them itself.
-  ///   - report: Called with what is placed and the total.
+  ///   - readsAllLogits: Whether the logits of many positions are read, not only those of each sequence's last one.
+  ///   - drafts: Whether the logits of a step with proposed tokens are read.
+  ///   - predicts: Whether the model proposes the tokens itself.
+  ///   - report: Called with the bytes placed so far and the total.
   package func session(
     _ pack: Pack, sequences: Int = 1, readsAllLogits: Bool = false, drafts: Bool = false, predicts: Bool = false,
     isQuiet: Bool = false,
@@ -99,7 +100,7 @@ package struct ModelArguments: ParsableArguments {
     return session
   }
 
-  /// Says what the person at the terminal has not read before about this pack; a log gets everything each time.
+  /// Prints the notes that the user has not seen before about this pack. A log gets all notes each time.
   private func say(_ notes: [Note], of pack: Pack) {
     guard Terminal.isInteractive, !verbose, notes.contains(where: \.isLasting) else {
       for note in notes { Terminal.note(note.line) }
@@ -107,7 +108,7 @@ package struct ModelArguments: ParsableArguments {
     }
     let read = LineHistory("notes", of: Terminal.program)
     for note in notes {
-      // A pack that is written again is another one.
+      // A pack that was written again counts as a new one.
       let text = "\(pack.path) \(Digest(of: Array(pack.checksums.text.utf8)).hex): \(note.line)"
       if note.isLasting, read?.texts.contains(text) == true { continue }
       Terminal.note(note.line)

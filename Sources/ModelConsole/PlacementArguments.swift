@@ -5,7 +5,7 @@ import Console
 import PackFormat
 import PackRuntime
 
-/// Where a pack's weights and threads go.
+/// The options for placing a pack's weights and threads.
 package struct PlacementArguments: ParsableArguments {
   @Option(name: .shortAndLong, help: "Threads in all. (default: one for each core)")
   package var threads: Int?
@@ -21,18 +21,18 @@ package struct PlacementArguments: ParsableArguments {
 
   package init() {}
 
-  /// What the threads are to be.
+  /// The options of the team plan.
   package var teamOptions: TeamPlan.Options { TeamPlan.Options(threads: threads, cpus: cpus, nodeMap: mapNodes) }
 
-  /// The teams for a pack.
+  /// Returns the teams for a pack.
   package func teamPlan(_ pack: Pack) throws -> TeamPlan {
     let isSharded = pack.manifest.placement == .shard
     return try TeamPlan(Topology.read(), nodeCount: isSharded ? pack.manifest.nodeCount : nil, options: teamOptions)
   }
 
-  /// How the weights are to be placed; with a progress line unless it `isQuiet`.
+  /// Returns the options for placing the weights, with a progress line unless `isQuiet`.
   ///
-  /// - Parameter report: Also called with what is placed and the total.
+  /// - Parameter report: Also called with the bytes placed so far and the total.
   package func memoryOptions(
     _ kind: MemoryKind?, isQuiet: Bool = false, report: (@Sendable (_ done: Int, _ total: Int) -> Void)? = nil
   ) -> MemoryOptions {

@@ -3,7 +3,7 @@
 import PackRuntime
 
 extension Remedy {
-  /// The option or the command that does it; nil if there is none.
+  /// The option or command for the remedy; nil if there is none.
   fileprivate var command: String? {
     switch self {
     case .mapNodes: "--map-nodes"
@@ -35,6 +35,6 @@ extension Remediable {
 }
 
 extension RuntimeOption {
-  /// The option of a program.
+  /// The option's name on the command line.
   package var flag: String { self == .nodeMap ? "--map-nodes" : "--\(rawValue)" }
 }

@@ -2,15 +2,16 @@
 
 import Files
 
-/// Reads a blob's content, compressed or not, at any place; any number of threads may read at once.
+/// A reader of a blob's content at any offset, compressed or not. Any number of threads may read at once.
 public struct BlobReader: ~Copyable, Sendable {
-  /// The blob's file.
+  /// The path of the blob's file.
   public var path: String { file.path }
-  /// Bytes of content.
+  /// The size of the content in bytes.
   public let byteCount: Int
   private let file: File<PackError>
   private let map: BlobStorage.Map?
-  /// Whether reading is what brings the file into the page cache, in small pages, which would keep it from being mapped in huge ones.
+  /// Whether reading brings the file into the page cache. That would fill it with small pages, and the file could not be mapped in huge
+  /// ones.
   private let bringsIntoCache: Bool
 
   /// Opens blob `index` of `pack`.
@@ -25,13 +26,13 @@ public struct BlobReader: ~Copyable, Sendable {
 
   deinit { if bringsIntoCache { file.forgetCached() } }
 
-  /// Whether the file holds something other than the content.
+  /// Whether the file is compressed, so that it does not hold the content as it is.
   public var isCompressed: Bool { map != nil }
 
   /// Fills `buffer` with the content from `offset`.
   ///
-  /// - Parameter codec: The calling thread's own. A frame of which a part is wanted is unpacked whole, so ask for `ranges`.
-  /// - Precondition: `offset` and the buffer's end lie within the content.
+  /// - Parameter codec: The calling thread's own. A frame is unpacked whole even if only a part is wanted, so divide the work by `ranges`.
+  /// - Precondition: `offset` and the end of the buffer lie within the content.
   public func read(
     _ offset: Int, into buffer: UnsafeMutableRawBufferPointer, _ codec: inout FrameCodec
   ) throws(PackError) {
@@ -55,7 +56,7 @@ public struct BlobReader: ~Copyable, Sendable {
     }
   }
 
-  /// The bytes of the file that hold the content in `range`: of frames, all that some of it lies in.
+  /// Returns the bytes of the file that hold the content in `range`; for compressed content, every frame that overlaps it.
   func storedRange(of range: Range<Int>) -> Range<Int> {
     guard let map, !range.isEmpty else { return range }
     func place(_ offset: Int, isEnd: Bool) -> Int {
@@ -97,7 +98,7 @@ public struct BlobReader: ~Copyable, Sendable {
     }
   }
 
-  /// Cuts the content into ranges of about `size` bytes at the borders of frames, so that no frame is unpacked twice.
+  /// Divides the content into ranges of about `size` bytes at frame boundaries, so that no frame is unpacked twice.
   public func ranges(ofAbout size: Int) -> [Range<Int>] {
     guard let map else {
       return stride(from: 0, to: byteCount, by: max(size, 1)).map { $0..<min(byteCount, $0 + max(size, 1)) }

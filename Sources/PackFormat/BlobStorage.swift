@@ -2,9 +2,9 @@
 
 import Files
 
-/// How a compressed blob's content lies in its file: as segments, one after another, in the content and in the file alike.
+/// How a compressed blob's content is stored in its file: as segments, in the same order in the content and in the file.
 public struct BlobStorage: Sendable, Hashable {
-  /// Bytes of content in a frame; the last frame of a segment may hold fewer.
+  /// The content bytes in a frame; the last frame of a segment may hold fewer.
   public var frameByteCount: Int
   /// The segments, in order.
   public var segments: [Segment]
@@ -15,16 +15,16 @@ public struct BlobStorage: Sendable, Hashable {
     self.segments = segments
   }
 
-  /// Sizes of frames that readers accept: what they hold in memory for each thread.
+  /// The frame sizes that readers accept, in bytes; each thread holds a frame in memory.
   public static let frameByteCounts = 4096...(1 << 26)
 
   /// A run of content that is stored in one way: a slice of a tensor, or what lies between such slices.
   public struct Segment: Sendable, Hashable {
-    /// Bytes of content.
+    /// The content bytes.
     public var byteCount: Int
-    /// What was done to it.
+    /// How the content is encoded.
     public var encoding: Encoding
-    /// Bytes in the file of each frame; empty where there are no frames.
+    /// The size of each frame in the file, in bytes; empty for encodings without frames.
     public var frames: [Int]
 
     /// Describes a segment.
@@ -34,7 +34,7 @@ public struct BlobStorage: Sendable, Hashable {
       self.frames = frames
     }
 
-    /// Bytes in the file; nil on overflow.
+    /// The bytes in the file; nil on overflow.
     public var storedByteCount: Int? {
       switch encoding {
       case .zero: 0
@@ -44,22 +44,22 @@ public struct BlobStorage: Sendable, Hashable {
     }
   }
 
-  /// What was done to a segment's content.
+  /// How a segment's content is encoded.
   public enum Encoding: String, Sendable, Hashable, CaseIterable {
-    /// Nothing: the file holds the content.
+    /// Not at all: the file holds the content.
     case raw
-    /// The content is zeros, and the file holds none of it.
+    /// The content is all zeros, and the file holds none of it.
     case zero
-    /// Each frame is a zstd frame.
+    /// Each frame of content becomes a zstd frame.
     case zstd
-    /// Each frame's bytes are put into two planes, those at even offsets and those at odd ones, then it is a zstd frame.
+    /// The bytes of each frame are split into two planes, those at even offsets and those at odd ones, and then become a zstd frame.
     case zstd2
     /// The same with four planes.
     case zstd4
     /// The same with eight planes.
     case zstd8
 
-    /// Planes that a frame's bytes are put into: 1 if they stay in order; 0 without frames.
+    /// The number of planes that a frame's bytes are split into: 1 if they stay in order, 0 for encodings without frames.
     public var planeCount: Int {
       switch self {
       case .raw, .zero: 0
@@ -73,22 +73,22 @@ public struct BlobStorage: Sendable, Hashable {
 }
 
 extension BlobStorage {
-  /// Where everything lies, computed once; nil if sizes overflow or do not fit together.
+  /// The places of all segments and frames, computed once; nil if sizes overflow or are inconsistent.
   struct Map: Sendable {
-    /// A segment with its places.
+    /// A segment and its places in the content and in the file.
     struct Entry: Sendable {
       let content: Range<Int>
       let stored: Range<Int>
       let encoding: Encoding
-      /// Where each frame begins in the file, and then where the last one ends.
+      /// The offset of each frame in the file, followed by the end of the last one.
       let frames: [Int]
     }
 
     let entries: [Entry]
     let frameByteCount: Int
-    /// Bytes of content.
+    /// The size of the content in bytes.
     let byteCount: Int
-    /// Bytes of the file.
+    /// The size of the file in bytes.
     let storedByteCount: Int
 
     init?(_ storage: BlobStorage) {
@@ -108,7 +108,7 @@ extension BlobStorage {
       storedByteCount = stored
     }
 
-    /// The index of the entry that holds the content at `offset`.
+    /// Returns the index of the entry that holds the content at `offset`.
     func entry(at offset: Int) -> Int { entries.partitioningIndex { $0.content.upperBound > offset } }
 
     private static func entry(_ segment: Segment, _ content: Int, _ stored: Int, _ frameByteCount: Int) -> Entry? {
@@ -124,6 +124,6 @@ extension BlobStorage {
 }
 
 extension PackManifest.Blob {
-  /// Bytes of the file: of the content, unless it is compressed.
+  /// The size of the file in bytes: that of the content, unless it is compressed.
   public var storedByteCount: Int { storage.flatMap { BlobStorage.Map($0)?.storedByteCount } ?? byteCount }
 }

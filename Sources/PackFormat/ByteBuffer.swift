@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A piece of memory that one thread fills again and again: aligned to pages, so that files may be read into it past the page cache.
+/// Memory that one thread fills again and again, page-aligned so that direct reads can fill it.
 ///
-/// - Invariant: `base` owns `capacity` initialised bytes, freed once; spans handed out do not outlive a call.
+/// - Invariant: `base` owns `capacity` initialised bytes, freed once; buffers and spans handed out are not used after the call that they
+///   were made for.
 @safe public struct ByteBuffer: ~Copyable {
   private var base: UnsafeMutableRawPointer
-  /// Bytes it holds.
+  /// The size in bytes.
   public private(set) var capacity: Int
 
-  /// Zeroed memory of `capacity` bytes.
+  /// Allocates `capacity` bytes of zeros.
   public init(capacity: Int) {
     self.capacity = max(capacity, 1)
     unsafe base = .allocate(byteCount: self.capacity, alignment: 4096)
@@ -17,7 +18,7 @@
 
   deinit { unsafe base.deallocate() }
 
-  /// Makes room for `count` bytes; what was in it is lost where it must grow.
+  /// Makes room for at least `count` bytes. If the buffer has to grow, its content is lost.
   public mutating func reserve(_ count: Int) {
     guard count > capacity else { return }
     unsafe base.deallocate()
@@ -26,13 +27,13 @@
     unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: count)
   }
 
-  /// The first `count` bytes, for which it makes room; valid until the next call that makes room, and as long as the buffer lives.
+  /// Returns the first `count` bytes, growing the buffer if needed. They stay valid until the next call that makes room.
   public mutating func bytes(_ count: Int) -> UnsafeMutableRawBufferPointer {
     reserve(count)
     return unsafe UnsafeMutableRawBufferPointer(start: base, count: count)
   }
 
-  /// The first `count` bytes, to be filled.
+  /// Calls `body` with the first `count` bytes, for writing.
   public mutating func withMutableBytes<Result, Failure: Error>(
     _ count: Int, _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -40,7 +41,7 @@
     return try unsafe body(UnsafeMutableRawBufferPointer(start: base, count: count))
   }
 
-  /// The first `count` bytes, to be read.
+  /// Calls `body` with the first `count` bytes, for reading.
   public func withBytes<Result, Failure: Error>(
     _ count: Int, _ body: (RawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The file `checksums.xxh3`: the digest of every other file of the pack, in the form that `xxhsum -c` reads.
+/// The content of `checksums.xxh3`: the digest of every other file of the pack, in the format that `xxhsum -c` reads.
 public struct Checksums: Sendable, Hashable {
   /// The file's name within a pack.
   public static let fileName = "checksums.xxh3"
-  /// The most bytes that it has: a line of at most 290 bytes for each of at most 1024 blobs and three other files.
+  /// The largest size in bytes: a line of at most 290 bytes for each of at most 1024 blobs and three other files.
   static let byteCountLimit = 290 * 1027
 
   /// Digests by file name.
@@ -13,12 +13,12 @@ public struct Checksums: Sendable, Hashable {
   /// A list of digests.
   public init(_ digests: [String: Digest]) { self.digests = digests }
 
-  /// The file's text: one line a file, sorted by name.
+  /// The text of the file: one line per file, sorted by name.
   public var text: String {
     digests.sorted { $0.key < $1.key }.map { "\($0.value.hex)  \($0.key)\n" }.joined()
   }
 
-  /// Reads the file's text; `file` is what errors call it.
+  /// Parses the text of the file; errors call it `file`.
   public init(text: String, file: String) throws(PackError) {
     digests = [:]
     for (index, line) in text.split(separator: "\n").enumerated() {

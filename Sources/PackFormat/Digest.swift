@@ -4,8 +4,8 @@ import CXXHash
 
 /// An XXH3 digest of 128 bits.
 ///
-/// It finds accidents; it does not protect against somebody who changes a file on purpose. The text is the canonical form that
-/// `xxhsum -H2` prints: 32 hexadecimal digits, most significant first.
+/// It detects accidental damage, but not deliberate changes. Its text is the canonical form that `xxhsum -H2` prints: 32 hexadecimal
+/// digits, most significant first.
 public struct Digest: Sendable, Hashable {
   private let high: UInt64
   private let low: UInt64
@@ -15,19 +15,19 @@ public struct Digest: Sendable, Hashable {
     low = hash.low64
   }
 
-  /// The digest of `bytes`.
+  /// Computes the digest of `bytes`.
   ///
-  /// - Complexity: O(bytes), at about the speed of memory.
+  /// - Complexity: O(bytes), close to the speed of memory.
   public init(of bytes: RawSpan) {
     self = unsafe bytes.withUnsafeBytes { unsafe Digest(XXH3_128bits($0.baseAddress, $0.count)) }
   }
 
-  /// The digest of `bytes`.
+  /// Computes the digest of `bytes`.
   public init(of bytes: [UInt8]) {
     self = unsafe Digest(of: bytes.span.bytes)
   }
 
-  /// The digest written as 32 hexadecimal digits; nil for anything else.
+  /// The digest that 32 hexadecimal digits denote; nil for any other text.
   public init?(hex: String) {
     guard hex.utf8.count == 32, hex.utf8.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }),
       let high = UInt64(hex.prefix(16), radix: 16), let low = UInt64(hex.suffix(16), radix: 16)
@@ -36,7 +36,7 @@ public struct Digest: Sendable, Hashable {
     self.low = low
   }
 
-  /// 32 hexadecimal digits.
+  /// The 32 hexadecimal digits.
   public var hex: String { Self.digits(high) + Self.digits(low) }
 
   private static func digits(_ value: UInt64) -> String {
@@ -45,15 +45,15 @@ public struct Digest: Sendable, Hashable {
   }
 }
 
-/// Computes a digest of bytes that come piece by piece.
+/// A digest computed over bytes that arrive piece by piece.
 ///
 /// - Invariant: `state` is a live XXH3 state, owned here and freed once.
 @safe public struct DigestStream: ~Copyable {
   private let state: OpaquePointer
 
-  /// A stream that has seen nothing yet.
+  /// A stream that has seen no bytes.
   ///
-  /// - Throws: `PackError.noMemory`; it takes half a kilobyte.
+  /// - Throws: `PackError.noMemory` if the state of half a kilobyte cannot be allocated.
   public init() throws(PackError) {
     guard let state = unsafe XXH3_createState(), unsafe XXH3_128bits_reset(state) == XXH_OK else {
       throw .noMemory(purpose: "checksums")

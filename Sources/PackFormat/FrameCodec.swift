@@ -2,9 +2,9 @@
 
 import CZstd
 
-/// Packs and unpacks the frames of compressed blobs; one for each thread.
+/// A codec for the frames of compressed blobs. Each thread has its own.
 ///
-/// - Invariant: the contexts were made by libzstd, are owned by this value alone and freed once.
+/// - Invariant: libzstd made the contexts, this value alone owns them, and they are freed once.
 @safe public struct FrameCodec: ~Copyable {
   private let compressor: OpaquePointer
   private let decompressor: OpaquePointer
@@ -12,7 +12,7 @@ import CZstd
   private var stored = ByteBuffer(capacity: 0)
   private var content = ByteBuffer(capacity: 0)
 
-  /// A codec.
+  /// Creates a codec.
   ///
   /// - Throws: `PackError.noMemory`.
   public init() throws(PackError) {
@@ -30,12 +30,12 @@ import CZstd
     unsafe ZSTD_freeDCtx(decompressor)
   }
 
-  /// Levels of compression that libzstd knows.
+  /// The compression levels that libzstd supports.
   public static var levels: ClosedRange<Int> { 1...Int(ZSTD_maxCLevel()) }
 
-  /// Turns a frame's content into what is stored, at the front of `target`.
+  /// Compresses the content of a frame, and puts the result at the front of `target`.
   ///
-  /// - Returns: How many bytes that are; nil if libzstd refuses.
+  /// - Returns: The size of the result in bytes; nil if libzstd fails.
   public mutating func pack(
     _ content: UnsafeRawBufferPointer, planeCount: Int, level: Int, into target: inout ByteBuffer
   ) -> Int? {
@@ -52,9 +52,9 @@ import CZstd
     return ZSTD_isError(size) == 0 ? size : nil
   }
 
-  /// Unpacks a frame into `target`, filling it; `read` provides what is stored.
+  /// Unpacks a frame into `target`, which it must fill exactly; `read` provides the stored bytes.
   ///
-  /// - Returns: false if the stored bytes are not a zstd frame of exactly that content size.
+  /// - Returns: false if the stored bytes are not a zstd frame with exactly that much content.
   mutating func unpack<Failure: Error>(
     storedByteCount: Int, planeCount: Int, into target: UnsafeMutableRawBufferPointer,
     read: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
@@ -76,12 +76,13 @@ import CZstd
     }
   }
 
-  /// Memory for a frame of which only a part is wanted; it stays valid until the next call.
+  /// Returns memory for a whole frame of which only a part is wanted. It stays valid until the next call.
   mutating func frameBuffer(_ count: Int) -> UnsafeMutableRawBufferPointer {
     unsafe content.bytes(count)
   }
 
-  /// Plane p holds the bytes at offsets p, p + n, p + 2n …; bytes that fill no round of n follow as they are.
+  /// Splits bytes into `count` planes: plane p holds the bytes at offsets p, p + count, p + 2·count and so on. The rest, less than `count`
+  /// bytes, follows unchanged.
   static func split(_ content: UnsafeRawBufferPointer, _ count: Int, into planes: UnsafeMutableRawBufferPointer) {
     guard count > 1 else { return unsafe planes.copyMemory(from: content) }
     let length = content.count / count
@@ -91,7 +92,7 @@ import CZstd
     for index in length * count..<content.count { unsafe planes[index] = unsafe content[index] }
   }
 
-  /// The inverse of `split`.
+  /// Puts the planes made by `split` back together.
   static func join(_ planes: UnsafeRawBufferPointer, _ count: Int, into content: UnsafeMutableRawBufferPointer) {
     guard count > 1 else { return unsafe content.copyMemory(from: planes) }
     let length = content.count / count

@@ -4,7 +4,8 @@ import Files
 import GGUF
 
 extension Layout {
-  /// Bytes of `rows` rows of `elements` elements of `type` in this layout; nil if the layout does not hold such rows, or on overflow.
+  /// Returns the bytes of `rows` rows of `elements` elements of `type` in this layout; nil if the layout cannot hold such rows, or on
+  /// overflow.
   public func byteCount(type: WeightType, elements: Int, rows: Int) -> Int? {
     guard rows >= 0, let rowBytes = type.byteCount(elements: elements) else { return nil }
     if self == .gguf { return rowBytes.multiplied(by: rows) }

@@ -10,12 +10,12 @@ import WeightTypes
 public enum Layout: String, Sendable, Hashable, CaseIterable {
   /// Rows one after another, as in the GGUF.
   case gguf
-  /// Groups of 16 rows; along K, units of four bytes, so that a 64-byte line holds one unit of each row.
+  /// Groups of 16 rows. Along K, units of four bytes are interleaved, so that a 64-byte line holds one unit of each row.
   case r16k4
-  /// Groups of 16 rows; along K, single values: 16 two-byte values of one column lie together. F16 and BF16.
+  /// Groups of 16 rows. Along K, single two-byte values (F16, BF16) are interleaved: the 16 values of one column lie together.
   case r16k1
 
-  /// Rows in one group of the 16-row layouts.
+  /// The rows in one group of the 16-row layouts.
   public static let groupRows = 16
 }
 
@@ -24,13 +24,13 @@ public enum Layout: String, Sendable, Hashable, CaseIterable {
 /// A field of `byteCount` bytes is cut into units of `unitBits`; unit 0 of rows 0 to 15 come first, then unit 1, and so on.
 /// Half-byte units count from the low half of a byte upward, in the source block and in the layout alike.
 public struct InterleavedField: Sendable, Hashable {
-  /// Position of the field in the source block (of a row's header, in the row), in bytes.
+  /// The offset of the field in bytes, from the start of the source block; for a row's header, from the start of the row.
   public let offset: Int
-  /// Size of the field in the source block, in bytes.
+  /// The size of the field in the source block, in bytes.
   public let byteCount: Int
-  /// Size of what is interleaved: 4, 8, 16 or 32 bits.
+  /// The size of an interleaved unit in bits: 4, 8, 16 or 32.
   public let unitBits: Int
-  /// What every byte is combined with by exclusive or, so that kernels find unsigned values.
+  /// The mask that every byte is combined with by exclusive or, so that kernels find unsigned values.
   public let flippedBits: UInt8
 
   /// A row's header: one number.
@@ -51,48 +51,49 @@ public struct InterleavedField: Sendable, Hashable {
   }
 }
 
-/// The 16-row form of a weight type: what the head of a tile holds, and what its body holds.
+/// The 16-row form of a weight type: the fields in the head of a tile and those in its body.
 ///
-/// Sixteen rows of K elements become a *row group*: a run of tiles. A tile covers `tileBlocks` consecutive blocks of each row
-/// (fewer in the last one). In front of the first tile are the rows' headers, if the type has such, padded with zeros to 64 bytes. In a tile
-/// first come the heads of its blocks (scales, mins), padded with zeros to a multiple of 64 bytes, then
-/// their bodies (quants). Both are made of interleaved fields. A row group is a multiple of 64 bytes.
+/// Sixteen rows of K elements become a *row group*, which is a sequence of tiles. A tile covers `tileBlocks` consecutive blocks of each
+/// row; the last tile may cover fewer. If the type has row headers, those of the 16 rows come before the first tile, padded with zeros to
+/// 64 bytes. A tile begins with the heads of its blocks (scales, mins), padded with zeros to a multiple of 64 bytes. The bodies of the
+/// blocks (quants) follow. Heads and bodies both consist of interleaved fields. The size of a row group is a multiple of 64 bytes.
 public struct InterleavedForm: Sendable, Hashable {
-  /// The weight type; its rows are those of its base.
+  /// The weight type; for a type that interleaves rows, the form holds the rows of its base type.
   public let type: WeightType
-  /// The layout that this form is.
+  /// The layout that this form belongs to.
   public let layout: Layout
-  /// The version of the layouts in which the type got this form; packs of older versions have the type in layout `gguf`.
+  /// The layout version that introduced this form. Packs of older versions store the type in layout `gguf`.
   public let layoutVersion: Int
-  /// Blocks of a row in one tile.
+  /// The blocks of one row in a tile.
   public let tileBlocks: Int
-  /// The headers of rows; nil where they have none.
+  /// The header of a row; nil if the type has none.
   public let rowHeader: InterleavedField?
-  /// Fields of a block's head, in order.
+  /// The fields of a block's head, in order.
   public let head: [InterleavedField]
-  /// Fields of a block's body, in order.
+  /// The fields of a block's body, in order.
   public let body: [InterleavedField]
 
-  /// Bytes of 16 rows' headers, with their padding.
+  /// The bytes of the headers of 16 rows, including padding.
   public var rowHeadersByteCount: Int { (Layout.groupRows * (rowHeader?.byteCount ?? 0)).roundedUp(toMultipleOf: 64) }
-  /// Bytes that 16 rows' heads of one block take.
+  /// The bytes of one block's heads for 16 rows.
   public var headByteCount: Int { Layout.groupRows * head.reduce(0) { $0 + $1.byteCount } }
-  /// Bytes that 16 rows' bodies of one block take.
+  /// The bytes of one block's bodies for 16 rows.
   public var bodyByteCount: Int { Layout.groupRows * body.reduce(0) { $0 + $1.byteCount } }
 
-  /// Bytes of a row group whose rows have `blocks` blocks, or nil on overflow.
+  /// Returns the bytes of a row group whose rows have `blocks` blocks, or nil on overflow.
   public func groupByteCount(blocks: Int) -> Int? {
     guard blocks >= 0 else { return nil }
     let (tiles, rest) = blocks.quotientAndRemainder(dividingBy: tileBlocks)
     return tiles.multiplied(by: tileByteCount(blocks: tileBlocks))?.adding(tileByteCount(blocks: rest) + rowHeadersByteCount)
   }
 
-  /// Bytes of a tile that covers `blocks` blocks (at most `tileBlocks`).
+  /// Returns the bytes of a tile that covers `blocks` blocks, at most `tileBlocks`.
   public func tileByteCount(blocks: Int) -> Int {
     (blocks * headByteCount).roundedUp(toMultipleOf: 64) + (blocks * bodyByteCount).roundedUp(toMultipleOf: 64)
   }
 
-  /// The 16-row form of `type`, or nil where it has none and stays in layout `gguf`. A type that interleaves rows has that of its base.
+  /// Describes the 16-row form of `type`; nil if it has none and stays in layout `gguf`. A type that interleaves rows has the form of its
+  /// base.
   public init?(_ type: WeightType) {
     let facts = type.base.facts
     guard let layout = Layout(facts), layout != .gguf else { return nil }
@@ -107,7 +108,7 @@ public struct InterleavedForm: Sendable, Hashable {
 }
 
 extension Layout {
-  /// The layout that a type's row names.
+  /// The layout that the table's row of a type names.
   fileprivate init?(_ facts: wt_facts) {
     switch wt_layout(UInt32(facts.layout)) {
     case WT_LAYOUT_GGUF: self = .gguf

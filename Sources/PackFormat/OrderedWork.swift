@@ -4,9 +4,9 @@ import CLinux
 import Dispatch
 import Glibc
 
-/// Runs pieces of work on several threads, and finishes them in order.
+/// Runs pieces of work on several threads, and finishes the pieces in order.
 ///
-/// For pieces that are independent but for one step, such as hashing a file front to back while its chunks are made in parallel.
+/// It suits pieces that are independent except for one step, such as hashing a file front to back while its chunks are made in parallel.
 public struct OrderedWork: Sendable {
   /// How many pieces there are.
   public let count: Int
@@ -92,7 +92,7 @@ public struct OrderedWork: Sendable {
     return body()
   }
 
-  /// The next piece, or nil if there is none or one has failed.
+  /// Takes the next piece; nil if there is none or a piece has failed.
   func begin() -> Int? {
     locked {
       guard error == nil, begun < count else { return nil }

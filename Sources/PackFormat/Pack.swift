@@ -5,36 +5,36 @@ import GGUF
 import Glibc
 import SystemPackage
 
-/// A pack that has been opened: everything in it is validated but the weights' digests.
+/// An opened pack, in which everything except the digests of the weights has been validated.
 ///
-/// What holds for every value of this type: the manifest agrees with the source's header, every blob has the size that the manifest
-/// says, every slice lies within its blob and overlaps no other, and every row of every tensor is in exactly one slice.
+/// For every value of this type: the manifest agrees with the source's headers, every blob has the size that the manifest states, every
+/// slice lies within its blob and overlaps no other slice, and every row of every tensor is in exactly one slice.
 public struct Pack: Sendable {
-  /// Names of the files that every pack has beside its blobs.
+  /// The names of the files that a pack has beside its blobs.
   public enum FileName {
     /// The manifest.
     public static let manifest = "pack.json"
-    /// The headers of the source's parts, one after another, each with the padding after it.
+    /// The headers of the source's parts in order, each with the padding after it.
     public static let header = "header.gguf"
-    /// The source's padding, where it is not all zero.
+    /// The source's padding; present only if it is not all zero.
     public static let gaps = "gaps.bin"
   }
 
-  /// The folder.
+  /// The path of the folder.
   public let path: String
   /// What `pack.json` says.
   public let manifest: PackManifest
   /// The headers of the source's parts.
   public let headers: [GGUFHeader]
-  /// The digest of every file.
+  /// The digests of all files.
   public let checksums: Checksums
-  /// Which files were found, and in what state, by name.
+  /// The identity and state of each file when it was opened, by name.
   let identities: [String: FileIdentity]
 
   /// The model's keys.
   public var metadata: GGUFMetadata { headers[0].metadata }
 
-  /// The folder's path from the root, without links; as it was given if the folder has gone.
+  /// The absolute path of the folder with links resolved; the path as given if the folder no longer exists.
   package var wholePath: String {
     let resolved: String? = unsafe path.withPath { path in
       guard let resolved = unsafe realpath(path, nil) else { return nil }
@@ -44,15 +44,15 @@ public struct Pack: Sendable {
     return resolved ?? path
   }
 
-  /// The path of blob `index`.
+  /// Returns the path of blob `index`.
   public func blobPath(_ index: Int) -> String { path + "/" + manifest.blobs[index].file }
 
   /// Opens the pack in the folder at `path`.
   ///
-  /// Reads the manifest, the source's header and the list of digests, and checks the digests of the first two; `PackVerifier` checks
-  /// the blobs.
-  /// - Throws: `PackError` that names the file and what is wrong with it.
-  /// - Complexity: O(tensors), not O(weights).
+  /// Reads the manifest, the source's headers and the list of digests, and checks the digests of the first two. `PackVerifier` checks the
+  /// blobs.
+  /// - Throws: `PackError`, which names the file and what is wrong with it.
+  /// - Complexity: O(tensors), independent of the size of the weights.
   public static func open(_ path: String) throws(PackError) -> Pack {
     let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     try checkFolder(path)
@@ -67,16 +67,16 @@ public struct Pack: Sendable {
     return Pack(path: path, manifest: pack.manifest, headers: pack.headers, checksums: checksums, identities: identities)
   }
 
-  /// Throws if a file of the pack has been changed or replaced since the pack was opened.
+  /// Throws if a file of the pack was changed or replaced since the pack was opened.
   package func checkUnchanged() throws(PackError) {
     for (name, identity) in identities.sorted(by: { $0.key < $1.key }) {
       try identity.check(path + "/" + name)
     }
   }
 
-  /// What the files that describe a pack say, validated; whether the other files are there is not looked at.
+  /// Returns the validated content of the files that describe a pack; does not look at whether the other files exist.
   ///
-  /// - Parameter header: Called for the bytes of `header.gguf` once the manifest is known to be of a version that is read.
+  /// - Parameter header: Returns the bytes of `header.gguf`; called once the manifest is known to have a supported version.
   static func parse(
     _ path: String, manifest bytes: [UInt8], _ checksums: Checksums, header: () throws(PackError) -> [UInt8]
   ) throws(PackError) -> Pack {
@@ -89,7 +89,7 @@ public struct Pack: Sendable {
     return Pack(path: path, manifest: manifest, headers: headers, checksums: checksums, identities: [:])
   }
 
-  /// Says of a path that leads to something else what it is, rather than which file is missing in it.
+  /// Throws if `path` is not a pack's folder, with an error about what is there instead of a missing file in it.
   private static func checkFolder(_ path: String) throws(PackError) {
     let status = try Stat.find(path, failingAs: PackError.self)
     if let status, status.type == .directory {
@@ -98,7 +98,7 @@ public struct Pack: Sendable {
       }
       throw .invalid(file: path, problem: "this folder is not a pack: it has no \(FileName.manifest)")
     }
-    // What people type for a pack: the model's name, or that of its GGUF.
+    // Users often type the model's name, or that of its GGUF, for the pack.
     let name = path.hasSuffix(".gguf") ? String(path.dropLast(5)) : path
     if try Stat.find(name + ".pack", failingAs: PackError.self)?.type == .directory {
       throw .invalid(file: path, problem: "this is not a pack; did you mean \(name).pack?")
@@ -107,7 +107,7 @@ public struct Pack: Sendable {
     throw .invalid(file: path, problem: "this is a file, and a pack is a folder; convert the model to make one")
   }
 
-  /// The most that is read into memory of a manifest or a header: enough for a hundred thousand tensors.
+  /// The largest manifest or header that is read into memory, in bytes: enough for a hundred thousand tensors.
   private static let fileByteCountLimit = 1 << 28
 
   private static func contents(_ name: String, of path: String, _ checksums: Checksums) throws(PackError) -> [UInt8] {

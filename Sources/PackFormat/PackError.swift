@@ -4,30 +4,31 @@ import Files
 import GGUF
 import SystemPackage
 
-/// Why a pack cannot be read, written or trusted.
+/// The reason why a pack cannot be read, written or trusted.
 ///
 /// `description` is one line for people.
 public enum PackError: Error, Hashable, Sendable {
   /// A file or a folder cannot be used.
   case file(FileError)
-  /// Something of the pack is not what its own rules or its own manifest say.
+  /// Part of the pack contradicts the rules of the format or the manifest.
   case invalid(file: String, problem: String)
-  /// The filesystem of a result has room for `free` bytes, and it takes more.
+  /// The result needs more space than the `free` bytes that its filesystem has left.
   case noSpace(path: String, needed: Int, free: Int)
-  /// A result's name is taken, by what may be replaced.
+  /// The result's path is taken by something that may be replaced.
   case exists(path: String)
-  /// The pack is of a version that this program does not know.
+  /// The pack has a version that this program does not support.
   case version(file: String, field: String, found: Int, known: Int)
-  /// The bytes of a file do not have the digest that the pack promises; `chunk` is the number of the damaged chunk, from 0, and
-  /// `range` the bytes it covers, where the file is divided into chunks.
+  /// The bytes of a file do not match the digest in the pack.
+  ///
+  /// If the file is divided into chunks, `chunk` is the number of the damaged one, from 0, and `range` the bytes that it covers.
   case damaged(file: String, chunk: Int?, range: Range<Int>)
-  /// A file was changed or replaced while it was read.
+  /// A file was changed or replaced while it was being read.
   case changed(file: String)
-  /// The caller no longer wants the work done.
+  /// The caller stopped the work.
   case interrupted
-  /// The header of the source, kept in the pack, is not readable.
+  /// The source's header in the pack cannot be parsed.
   case header(GGUFError)
-  /// There is not enough memory for what `purpose` names.
+  /// There is not enough memory for `purpose`.
   case noMemory(purpose: String)
 }
 
@@ -36,7 +37,7 @@ extension PackError: FileFailure {
 }
 
 extension FileIdentity {
-  /// Throws if the file at `path` is no longer this one, in this state.
+  /// Throws if the file at `path` is no longer this file in this state.
   package func check(_ path: String) throws(PackError) {
     guard try Stat.find(path, failingAs: PackError.self)?.identity == self else { throw .changed(file: path) }
   }

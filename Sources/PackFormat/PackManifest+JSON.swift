@@ -3,16 +3,16 @@
 import GGUF
 import JSON
 
-// `pack.json`, read and written. A field that is added needs a line in both halves, and a row in docs/FORMAT.md.
+// Reading and writing `pack.json`. A new field needs a line in both halves of this file and a row in docs/FORMAT.md.
 
 // MARK: Reading
 
 extension PackManifest {
-  /// Reads the document `bytes`, in memory for what is known of it; `file` is what errors call it.
+  /// Parses the document `bytes`, keeping only the known fields; errors call it `file`.
   init(json bytes: [UInt8], file: String) throws(PackError) {
     var versions: [String: Int] = [:]
     do throws(JSONError) {
-      // The versions first, so that a manifest from the future is refused for its version and not for a missing field.
+      // Check the versions first, so that a manifest from a newer program is refused for its version and not for a missing field.
       try JSONReader.document(bytes, requiring: ["formatVersion", "layoutVersion"]) { (json, name) throws(JSONError) in
         if name == "formatVersion" || name == "layoutVersion" { versions[name] = try json.integer() } else { try json.skip() }
       }
@@ -166,7 +166,7 @@ extension TensorSlice {
 // MARK: Writing
 
 extension PackManifest {
-  /// The manifest as the JSON document of `pack.json`: members in the order of their names, without white space.
+  /// The manifest as the JSON text of `pack.json`: members sorted by name, without white space.
   package var json: [UInt8] {
     let document: JSONValue = [
       "alignment": .int(alignment), "blobs": .array(blobs.map(\.json)), "chunkByteCount": .int(chunkByteCount),

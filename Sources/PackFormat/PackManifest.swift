@@ -2,33 +2,34 @@
 
 import GGUF
 
-/// What `pack.json` says: where every row of every tensor lies, and what digests the blobs have.
+/// The content of `pack.json`: where every row of every tensor lies, and the digests of the blobs.
 ///
-/// Byte counts and offsets are in bytes. `docs/FORMAT.md` describes every field.
+/// Sizes and offsets are in bytes. `docs/FORMAT.md` describes every field.
 public struct PackManifest: Sendable, Hashable {
-  /// The version of the pack's structure that this program writes and reads.
+  /// The version of the pack's structure that this program reads and writes.
   public static let currentFormatVersion = 1
-  /// The newest version of the layouts' bit order that this program writes and reads; it reads all older ones, too.
+  /// The newest version of the layouts' bit order that this program writes; it reads this version and all older ones.
   public static let currentLayoutVersion = 2
 
-  /// Bytes of the source, beyond the size of its tensors, that may be zeros which no file of the pack holds.
+  /// The most bytes that the source may have beyond its tensors without a file in the pack that holds them: they are then taken to be
+  /// zeros.
   package static let impliedZeroLimit = 1 << 26
 
-  /// How weights are divided over nodes.
+  /// How the weights are distributed over the nodes.
   public enum Placement: String, Sendable, Hashable, CaseIterable {
-    /// Each weight's rows are divided over the nodes; one copy in all.
+    /// The rows of each weight are divided over the nodes; there is one copy in all.
     case shard
-    /// Every node has a replica of everything.
+    /// Every node has a copy of all weights.
     case mirror
   }
 
   /// One file of the source.
   public struct SourcePart: Sendable, Hashable {
-    /// Its file name, without folders.
+    /// The file name, without folders.
     public var name: String
-    /// Its size.
+    /// The size of the file in bytes.
     public var byteCount: Int
-    /// Bytes in front of its data section, padding included: what it contributes to `header.gguf`.
+    /// The bytes before its data section, including padding: its contribution to `header.gguf`.
     public var headerByteCount: Int
 
     /// Describes a part.
@@ -41,17 +42,17 @@ public struct PackManifest: Sendable, Hashable {
 
   /// A file of weights.
   public struct Blob: Sendable, Hashable {
-    /// Its file name within the pack.
+    /// The file name within the pack.
     public var file: String
-    /// Bytes of its content, which is what is mapped; the file's size unless it is compressed.
+    /// The size of the content in bytes. The content is what is mapped; it has the size of the file unless the file is compressed.
     public var byteCount: Int
-    /// The node it is for; nil for the one blob of a mirror that all nodes replicate.
+    /// The node it belongs to; nil for the single blob of a mirror, which all nodes replicate.
     public var node: Int?
-    /// The digest of the file as it lies on the disk, which the list of digests repeats.
+    /// The digest of the file as stored on disk; the list of digests repeats it.
     public var digest: Digest
-    /// The digest of every chunk of `chunkByteCount` bytes of content, in order; the last chunk may be shorter.
+    /// The digests of the chunks of `chunkByteCount` content bytes, in order; the last chunk may be shorter.
     public var chunks: [Digest]
-    /// How the content lies in the file, if it is compressed; nil if the file is the content.
+    /// How the content is stored if the file is compressed; nil if the file is the content.
     public var storage: BlobStorage?
 
     /// Describes a blob.
@@ -65,33 +66,35 @@ public struct PackManifest: Sendable, Hashable {
     }
   }
 
-  /// Version of the pack's structure.
+  /// The version of the pack's structure.
   public var formatVersion: Int
-  /// Version of the layouts' bit order.
+  /// The version of the layouts' bit order.
   public var layoutVersion: Int
   /// The program that wrote the pack.
   public var writer: String
-  /// How weights are divided.
+  /// How the weights are distributed.
   public var placement: Placement
-  /// How many nodes the pack is for.
+  /// The number of nodes that the pack is made for.
   public var nodeCount: Int
-  /// Whether a mirror has a file for each node instead of one for all.
+  /// Whether a mirror has one file per node instead of one for all nodes.
   public var copies: Bool
-  /// What blobs are aligned to; a power of two.
+  /// The alignment of blobs in bytes; a power of two.
   public var alignment: Int
-  /// Bytes of the blobs that share a digest.
+  /// The bytes of a chunk, the part of a blob that has a digest of its own.
   public var chunkByteCount: Int
-  /// The source's files.
+  /// The files of the source.
   public var source: [SourcePart]
-  /// Bytes in `gaps.bin`: the source's padding between tensors and after the last one. 0 if these are all zero, and no such file.
+  /// The bytes in `gaps.bin`: the source's padding between tensors and after the last one. 0 if all padding is zero; the file does not
+  /// exist then.
   public var gapByteCount: Int
   /// The files of weights.
   public var blobs: [Blob]
   /// The tensors, in the source's order.
   public var tensors: [PackTensor]
 
-  /// The lowest version of the layouts that has all forms in which these tensors are stored, so that a pack without new ones can be read
-  /// by older programs.
+  /// Returns the lowest layout version that has every form in which these tensors are stored.
+  ///
+  /// Writing the lowest version lets older programs read packs that use no new form.
   static func layoutVersion(of tensors: [PackTensor]) -> Int {
     tensors.reduce(1) { version, tensor in
       guard let form = InterleavedForm(tensor.type), tensor.slices.contains(where: { $0.layout == form.layout }) else {
@@ -101,7 +104,7 @@ public struct PackManifest: Sendable, Hashable {
     }
   }
 
-  /// A manifest of the current format version, and of the lowest version of the layouts that the tensors need.
+  /// A manifest of the current format version and of the lowest layout version that the tensors need.
   public init(
     writer: String, placement: Placement, nodeCount: Int, copies: Bool, alignment: Int, chunkByteCount: Int, source: [SourcePart],
     gapByteCount: Int, blobs: [Blob], tensors: [PackTensor]

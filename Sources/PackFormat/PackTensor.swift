@@ -3,17 +3,17 @@
 import Files
 import GGUF
 
-/// A tensor of a pack: what it is, and where its rows lie.
+/// A tensor of a pack: its name, type and dimensions, and where its rows lie.
 public struct PackTensor: ShapedTensor, Sendable, Hashable {
   /// The tensor's name in the GGUF.
   public var name: String
   /// The type of its elements.
   public var type: WeightType
-  /// Sizes in elements, the fastest-running first; one to four.
+  /// The sizes in elements, fastest-running dimension first; one to four.
   public var dimensions: [Int]
-  /// Index of the source part that holds it.
+  /// The index of the source part that holds it.
   public var part: Int
-  /// Where its rows lie, in ascending order of rows: each row exactly once; none if it has no elements.
+  /// The places of its rows in ascending order, each row exactly once; empty if the tensor has no elements.
   public var slices: [TensorSlice]
 
   /// Describes a tensor.
@@ -25,27 +25,27 @@ public struct PackTensor: ShapedTensor, Sendable, Hashable {
     self.slices = slices
   }
 
-  /// Whether it has any data: sizes of 0 mark a feature in some files.
+  /// Whether it has any data. In some files a dimension of 0 only marks a feature.
   public var hasElements: Bool { !dimensions.contains(0) }
-  /// Bytes of its data in the GGUF; nil if a row is not whole blocks, or on overflow.
+  /// The size of its data in the GGUF in bytes; nil if a row is not a whole number of blocks, or on overflow.
   package var byteCount: Int? { type.byteCount(dimensions: dimensions) }
 }
 
-/// Consecutive rows of a tensor in one blob: the same rows of every expert.
+/// Consecutive rows of a tensor in one blob. For stacked experts, the same rows of every expert.
 public struct TensorSlice: Sendable, Hashable {
-  /// Index of the blob.
+  /// The index of the blob.
   public var blob: Int
   /// The layout of the rows.
   public var layout: Layout
-  /// Where the first expert's rows begin in the blob, in bytes.
+  /// The start of the first expert's rows in the blob, in bytes.
   public var offset: Int
-  /// Bytes of one expert's rows.
+  /// The bytes of one expert's rows.
   public var byteCount: Int
-  /// Bytes from one expert's rows to the next one's; 0 where there is one expert.
+  /// The bytes from the start of one expert's rows to the start of the next; 0 if there is one expert.
   public var expertStride: Int
   /// The first row.
   public var rowBegin: Int
-  /// How many rows; a multiple of 16 in the 16-row layouts.
+  /// The number of rows; a multiple of 16 in the 16-row layouts.
   public var rowCount: Int
 
   /// Describes a slice.
@@ -59,7 +59,7 @@ public struct TensorSlice: Sendable, Hashable {
     self.rowCount = rowCount
   }
 
-  /// The bytes of the blob from the first expert's first to the last one's last; nil on overflow.
+  /// Returns the bytes of the blob from the start of the first expert's rows to the end of the last one's; nil on overflow.
   public func extent(expertCount: Int) -> Range<Int>? {
     guard let size = expertStride.multiplied(by: expertCount - 1)?.adding(byteCount), size >= 0,
       let end = offset.adding(size), offset >= 0

@@ -3,7 +3,7 @@
 import Files
 import GGUF
 
-/// Checks a manifest against itself, the source's headers and the files, and refuses every contradiction.
+/// Checks a manifest for consistency with itself, with the source's headers and with the files, and refuses every contradiction.
 struct PackValidator {
   let path: String
   let manifest: PackManifest
@@ -19,7 +19,7 @@ struct PackValidator {
 
   // MARK: Fields
 
-  /// The limits of single fields.
+  /// Checks the limits of single fields.
   func checkFields() throws(PackError) {
     let manifest = manifest
     try require((1...1024).contains(manifest.nodeCount), "nodeCount is \(manifest.nodeCount), not 1 to 1024")
@@ -58,7 +58,7 @@ struct PackValidator {
     }
   }
 
-  /// Whether a name stays within its folder.
+  /// Returns whether a name is a plain file name, which cannot lead out of its folder.
   static func isFileName(_ name: String) -> Bool {
     !name.isEmpty && name != "." && name != ".." && name.utf8.count <= 255 && !name.utf8.contains(UInt8(ascii: "/"))
       && !name.utf8.contains { $0 < 0x20 }
@@ -66,7 +66,7 @@ struct PackValidator {
 
   // MARK: Tensors
 
-  /// The tensors against the source's headers, and every slice against its blob and its tensor.
+  /// Checks the tensors against the source's headers, and every slice against its blob and its tensor.
   func check(_ headers: [GGUFHeader]) throws(PackError) {
     let described = headers.indices.flatMap { part in headers[part].tensors.map { (part, $0) } }
     try require(
@@ -82,13 +82,15 @@ struct PackValidator {
     try checkZeros(headers)
   }
 
-  /// Refuses blobs and gaps that stand for far more zeros than tensors can leave between them: otherwise, some kilobytes could stand for terabytes.
+  /// Refuses blobs and gaps that stand for far more zeros than can lie between tensors.
+  ///
+  /// Without this limit, a manifest of a few kilobytes could stand for terabytes.
   private func checkZeros(_ headers: [GGUFHeader]) throws(PackError) {
     var allowed = [Int](repeating: 0, count: manifest.blobs.count)
     for tensor in manifest.tensors {
       for slice in tensor.slices {
-        // Twice what it holds, a page for each expert, and the unit it is aligned to. None of this overflows: a blob's size was
-        // compared with the number of its digests.
+        // Allow twice the slice's size, a page per expert, and one alignment unit. None of this overflows, because the blob's size was
+        // already compared with the number of its digests.
         let (experts, unit) = (tensor.expertCount, min(manifest.alignment, Self.paddingUnit))
         allowed[slice.blob] += experts * (2 * slice.byteCount + 4096) + unit
       }
@@ -101,7 +103,7 @@ struct PackValidator {
     try checkParts(headers)
   }
 
-  /// The files of the source against their headers.
+  /// Checks the files of the source against their headers.
   private func checkParts(_ headers: [GGUFHeader]) throws(PackError) {
     var zeros = 0
     for (part, header) in zip(manifest.source, headers) {
@@ -117,7 +119,7 @@ struct PackValidator {
     }
   }
 
-  /// What slices may be aligned to at the cost of zeros, in bytes: a huge page.
+  /// The largest alignment of slices that zeros may fill, in bytes: a huge page.
   private static let paddingUnit = 2 << 20
 
   private func check(_ tensor: PackTensor) throws(PackError) {
@@ -138,7 +140,7 @@ struct PackValidator {
         "\(name) is in layout \(slice.layout.rawValue), which \(tensor.type.name) has since layoutVersion \(since), and layoutVersion is \(manifest.layoutVersion)"
       )
       let bytes = slice.layout.byteCount(type: tensor.type, elements: tensor.rowElements, rows: slice.rowCount)
-      // Kernels start at whole groups of rows, in plain rows too.
+      // Kernels start at whole row groups, for plain rows too.
       try require(
         slice.rowBegin % Layout.groupRows == 0,
         "\(name) begins at row \(slice.rowBegin), which is not a multiple of \(Layout.groupRows)")
@@ -174,9 +176,9 @@ struct PackValidator {
 
   // MARK: Files
 
-  /// The list of digests and the sizes of the files.
+  /// Checks the list of digests and the sizes of the files.
   ///
-  /// - Returns: Which files they are, by name.
+  /// - Returns: The identities of the files, by name.
   func checkFiles() throws(PackError) -> [String: FileIdentity] {
     var expected: Set<String> = [Pack.FileName.manifest, Pack.FileName.header]
     if manifest.gapByteCount > 0 { expected.insert(Pack.FileName.gaps) }

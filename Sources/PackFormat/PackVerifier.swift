@@ -4,33 +4,32 @@ import Files
 
 /// Reads a whole pack and checks it against its digests.
 public struct PackVerifier: Sendable {
-  /// The pack, whose manifest and header have been checked already.
+  /// The pack to check; its manifest and headers have been validated.
   public let pack: Pack
-  /// Threads that read and hash.
+  /// The number of threads that read and hash.
   public var threads = OrderedWork.availableThreads
 
-  /// Bytes that are read at a time: they are hashed while they are still in the cache.
+  /// The bytes read at a time: few enough to be hashed while they are still in the cache.
   private static let pieceByteCount = 1 << 18
-  /// The same for compressed content: many frames, but not a chunk of any size that a manifest may ask for.
+  /// The same for compressed content: many frames at a time, but bounded, because a manifest may ask for chunks of any size.
   private static let compressedPieceByteCount = 1 << 23
 
   /// A verifier of `pack`.
   public init(_ pack: Pack) { self.pack = pack }
 
-  /// Bytes that `run` checks: the blobs' content and, of compressed ones, the files too.
+  /// The bytes that `run` checks: the content of the blobs and, for compressed blobs, their files as well.
   public var byteCount: Int {
     pack.manifest.blobs.reduce(pack.manifest.gapByteCount) { sum, blob in
       sum + blob.byteCount + (blob.storage.flatMap { BlobStorage.Map($0)?.storedByteCount } ?? 0)
     }
   }
 
-  /// Reads every blob, and checks the digest of each chunk; of a compressed blob that of its file too.
+  /// Reads every blob and checks the digest of each chunk; for a compressed blob, the digest of its file as well.
   ///
-  /// The digest of a plain blob's file needs no check of its own: it is in the manifest, which has been checked, beside the
-  /// digests of the chunks that make up the file.
-  /// - Parameter progress: Called with the bytes read since the last call, on any thread, one call at a time; what it throws ends
+  /// For a plain blob, the chunks make up the whole file, so its file digest needs no separate check.
+  /// - Parameter progress: Called with the bytes read since the last call, on any thread, one call at a time. An error that it throws ends
   ///   the run.
-  /// - Returns: What is damaged, in order: a `PackError.damaged` for each chunk or file.
+  /// - Returns: The damage found, in order: a `PackError.damaged` for each chunk or file.
   /// - Throws: `PackError` if a file cannot be read.
   public func run(progress: (Int) throws(PackError) -> Void = { _ in }) throws(PackError) -> [PackError] {
     var damage: [PackError] = []
@@ -40,7 +39,7 @@ public struct PackVerifier: Sendable {
       damage += chunks
       guard let map = blob.storage.flatMap({ BlobStorage.Map($0) }) else { continue }
       let file = try check(file: blob.file, byteCount: map.storedByteCount, digest: blob.digest, progress)
-      // The chunks say more about the place. Bits that unpacking does not look at are found by the file's digest alone.
+      // The chunks locate the damage better. Only the file's digest catches bits that unpacking ignores.
       if chunks.isEmpty { damage += file }
     }
     if pack.manifest.gapByteCount > 0, let digest = pack.checksums.digests[Pack.FileName.gaps] {
@@ -57,7 +56,7 @@ public struct PackVerifier: Sendable {
     init() throws(PackError) { codec = try FrameCodec() }
   }
 
-  /// The chunks of a blob's content.
+  /// Checks the chunks of a blob's content and returns the damaged ones.
   private func check(blob index: Int, _ progress: (Int) throws(PackError) -> Void) throws(PackError) -> [PackError] {
     let blob = pack.manifest.blobs[index]
     let reader = try BlobReader(pack, blob: index)
@@ -73,7 +72,7 @@ public struct PackVerifier: Sendable {
       do throws(PackError) {
         state.digest = try Self.digest(of: reader, range(chunk), &state)
       } catch {
-        // Frames that do not unpack are damage of this chunk; there may be more.
+        // A frame that cannot be unpacked is damage of this chunk. Go on, because other chunks may be damaged too.
         guard case .invalid = error, reader.isCompressed else { throw error }
         state.digest = nil
       }
@@ -90,7 +89,7 @@ public struct PackVerifier: Sendable {
     of reader: borrowing BlobReader, _ range: Range<Int>, _ state: inout Reader
   ) throws(PackError) -> Digest {
     var stream = try DigestStream()
-    // Frames are unpacked whole: a piece holds many, so that few are unpacked twice.
+    // Frames are unpacked whole. A piece spans many of them, so that few are unpacked twice.
     let step = reader.isCompressed ? compressedPieceByteCount : pieceByteCount
     for start in stride(from: range.lowerBound, to: range.upperBound, by: max(step, 1)) {
       let count = min(step, range.upperBound - start)
@@ -100,7 +99,7 @@ public struct PackVerifier: Sendable {
     return stream.digest
   }
 
-  /// A file as it lies on the disk.
+  /// Checks a file as stored on disk and returns its damage.
   private func check(
     file name: String, byteCount: Int, digest: Digest, _ progress: (Int) throws(PackError) -> Void
   ) throws(PackError) -> [PackError] {

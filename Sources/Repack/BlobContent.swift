@@ -2,7 +2,7 @@
 
 import PackFormat
 
-/// What makes a blob's content, any range of it, on any thread.
+/// A producer of a blob's content, for any range and on any thread.
 protocol BlobContent: AnyObject, Sendable {
   /// Fills `buffer` with the content in `range`.
   ///
@@ -11,7 +11,7 @@ protocol BlobContent: AnyObject, Sendable {
   func fill(_ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, _ scratch: inout Scratch) throws(PackError)
 }
 
-/// The content of a blob that exists, as it is.
+/// The content of an existing blob, unchanged.
 final class ExistingContent: BlobContent {
   private let reader: BlobReader
 

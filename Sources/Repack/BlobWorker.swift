@@ -2,11 +2,11 @@
 
 import PackFormat
 
-/// What a thread that writes a blob keeps.
+/// The buffers and results of a thread that writes a blob.
 struct BlobWorker: ~Copyable {
   var content = ByteBuffer(capacity: 0)
   var stored = ByteBuffer(capacity: 0)
-  /// Bytes of `stored`.
+  /// The bytes of `stored` that are in use.
   var storedByteCount = 0
   var digest: Digest?
   var scratch: Scratch
@@ -14,7 +14,7 @@ struct BlobWorker: ~Copyable {
   init() throws(PackError) { scratch = try Scratch() }
 }
 
-/// A blob that has been written.
+/// The digests and storage of a blob that has been written.
 struct WrittenBlob {
   /// The digests of the content's chunks.
   var chunks: [Digest]

@@ -2,7 +2,7 @@
 
 import PackFormat
 
-/// The digests of chunks, from content that comes in pieces of any size.
+/// The digests of chunks, computed over content that arrives in pieces of any size.
 struct ChunkDigests: ~Copyable {
   private let chunkByteCount: Int
   private var stream: DigestStream?
@@ -11,7 +11,7 @@ struct ChunkDigests: ~Copyable {
 
   init(chunkByteCount: Int) { self.chunkByteCount = chunkByteCount }
 
-  /// Takes in the next bytes.
+  /// Adds the next bytes.
   mutating func update(_ bytes: RawSpan) throws(PackError) {
     var start = 0
     while start < bytes.byteCount {
@@ -30,7 +30,7 @@ struct ChunkDigests: ~Copyable {
     filled = 0
   }
 
-  /// The digests of all chunks, the last one's too.
+  /// Returns the digests of all chunks, including the last one, which may be shorter.
   consuming func finish() -> [Digest] {
     if filled > 0 { close() }
     return digests

@@ -3,30 +3,30 @@
 import Files
 import PackFormat
 
-/// Writes a blob as zstd frames: each slice of a tensor only if that saves at least 3 % of it.
+/// Writes a blob as zstd frames. A slice of a tensor is compressed only if that saves at least 3 % of it.
 struct CompressedBlobWriter {
   let chunkByteCount: Int
   let threads: Int
-  /// libzstd's level.
+  /// The compression level of libzstd.
   let level: Int
-  /// What an interrupted run has written already, by section; if there is nothing, the file is written from its start.
+  /// The sections that an interrupted run has written; if it is empty, the file is written from its start.
   let written: [Int: Journal.WrittenSection]
 
-  /// Bytes of content in a frame: large enough for zstd to find what there is, small enough to be unpacked by the dozen at once.
+  /// The content bytes in a frame: large enough to compress well, small enough that dozens can be unpacked at once.
   static let frameByteCount = 1 << 20
-  /// What must be saved, in percent.
+  /// The saving in percent below which a section is stored as it is.
   static let leastSaving = 3
 
-  /// Writes `file`, down to the disk.
+  /// Writes `file` and waits until it is on the disk.
   ///
   /// - Parameters:
-  ///   - note: Called for each section that is stored, with what a later run must know to resume after it; nil if that is not wanted.
-  ///   - finished: Called with the bytes of content that are done since the last call.
+  ///   - note: Called for each stored section with what a later run needs to resume after it; nil if that is not wanted.
+  ///   - finished: Called with the content bytes done since the last call.
   func write(
     _ content: some BlobContent, sections: [BlobSection], to file: borrowing File<PackError>,
     note: ((Int, Journal.WrittenSection) throws(PackError) -> Void)?, finished: (Int) throws(PackError) -> Void
   ) throws(PackError) -> WrittenBlob {
-    // How large it becomes is not known before; the folder's free space has been checked for the content as it is.
+    // The final size is not known yet. The free space has been checked against the size of the uncompressed content.
     if written.isEmpty { try file.resize(to: 0) }
     var digests = ChunkDigests(chunkByteCount: chunkByteCount)
     var segments: [BlobStorage.Segment] = []
@@ -34,7 +34,7 @@ struct CompressedBlobWriter {
     for (index, section) in sections.enumerated() {
       let start = end
       if let segment = try earlier(index, section, in: file, at: start) {
-        // The content is hashed all the same: chunks have their digests across sections.
+        // The content must still be hashed, because chunks extend across sections.
         _ = try pass(section, of: content, packing: false, to: file, at: start, &digests, finished)
         end += segment.storedByteCount ?? 0
         segments.append(segment)
@@ -47,7 +47,7 @@ struct CompressedBlobWriter {
         try note(index, .init(encoding: segment.encoding, frames: segment.frames, digest: try file.digest(start..<end)))
       }
     }
-    // A slice that did not shrink enough was overwritten; what it left after the end is cut off.
+    // A slice that did not shrink enough was overwritten; cut off what its frames left beyond the end.
     try file.resize(to: end)
     try file.synchronize()
     return WrittenBlob(
@@ -55,7 +55,7 @@ struct CompressedBlobWriter {
       storage: BlobStorage(frameByteCount: Self.frameByteCount, segments: segments))
   }
 
-  /// What a run before has stored of a section, if it is still there, whole.
+  /// Returns what an earlier run has stored of a section, if it is still there and intact.
   private func earlier(
     _ index: Int, _ section: BlobSection, in file: borrowing File<PackError>, at start: Int
   ) throws(PackError) -> BlobStorage.Segment? {
@@ -66,7 +66,7 @@ struct CompressedBlobWriter {
       found.frames.count == frameCount, found.frames.allSatisfy({ $0 > 0 }),
       let size = segment.storedByteCount, size <= 2 * section.range.count + Self.frameByteCount
     else { return nil }
-    // What was noted may be cut off again by what ended the run.
+    // The event that ended the earlier run may also have cut off data that the journal lists.
     guard try file.byteCount() >= start + size else { return nil }
     return try file.digest(start..<start + size) == found.digest ? segment : nil
   }
@@ -104,7 +104,7 @@ struct CompressedBlobWriter {
     }
   }
 
-  /// Whether the first, the middle and the last frame shrink at all: spares the work where there is nothing to gain.
+  /// Returns whether the first, the middle and the last frame shrink at all, which avoids packing a section that does not compress.
   private func promises(_ section: BlobSection, of content: some BlobContent) throws(PackError) -> Bool {
     let frames = Self.frames(of: section)
     guard frames.count > 3 else { return true }
@@ -117,7 +117,7 @@ struct CompressedBlobWriter {
     return stored * 100 <= plain * 99
   }
 
-  /// Packs one frame into the worker's memory.
+  /// Packs one frame into the worker's memory, and returns its size in bytes.
   private func pack(
     _ frame: Range<Int>, of content: some BlobContent, _ planeCount: Int, _ worker: inout BlobWorker
   ) throws(PackError) -> Int {
@@ -131,7 +131,7 @@ struct CompressedBlobWriter {
     return count
   }
 
-  /// Hashes the section's content and, if `packs`, writes its frames; returns their sizes.
+  /// Hashes the section's content and, if `packs` is true, writes its frames. Returns their sizes.
   private func pass(
     _ section: BlobSection, of content: some BlobContent, packing packs: Bool,
     to file: borrowing File<PackError>, at start: Int,
@@ -163,7 +163,7 @@ struct CompressedBlobWriter {
     return sizes
   }
 
-  /// Writes the section as it is.
+  /// Writes the section uncompressed.
   private func copy(
     _ section: BlobSection, of content: some BlobContent, to file: borrowing File<PackError>, at start: Int,
     _ finished: (Int) throws(PackError) -> Void
@@ -177,7 +177,7 @@ struct CompressedBlobWriter {
       try unsafe content.fill(frames[index], into: bytes, &worker.scratch)
       try unsafe file.write(UnsafeRawBufferPointer(bytes), at: start + frames[index].lowerBound - section.range.lowerBound)
     } finish: { (_, _) throws(PackError) in
-      // Its bytes have been counted by the pass before.
+      // The previous pass has already counted these bytes.
       try finished(0)
     }
   }

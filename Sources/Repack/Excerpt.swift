@@ -3,9 +3,9 @@
 import Files
 import PackFormat
 
-/// Ranges of files, one after another, that go into a pack as they are: headers, and what lies between tensors.
+/// Ranges of files, one after another, that go into a pack unchanged: headers, and what lies between tensors.
 ///
-/// They are read a piece at a time, so that memory does not grow with them.
+/// They are read one piece at a time, so memory does not grow with their size.
 struct Excerpt: Sendable {
   /// Consecutive bytes of a file.
   struct Piece: Sendable {
@@ -13,15 +13,15 @@ struct Excerpt: Sendable {
     let range: Range<Int>
   }
 
-  /// The pieces, in order; those of a file stand together.
+  /// The pieces in order; those of one file are consecutive.
   let pieces: [Piece]
 
   private static let bufferByteCount = 1 << 20
 
-  /// Bytes in all.
+  /// The total size in bytes.
   var byteCount: Int { pieces.reduce(0) { $0 + $1.range.count } }
 
-  /// Hands out everything, in order.
+  /// Passes all bytes to `body`, in order.
   private func read(_ body: (RawSpan) throws(PackError) -> Void) throws(PackError) {
     var buffer = ByteBuffer(capacity: Self.bufferByteCount)
     var index = 0
@@ -39,9 +39,9 @@ struct Excerpt: Sendable {
     }
   }
 
-  /// Whether all of it is zero.
+  /// Returns whether all bytes are zero.
   ///
-  /// - Parameter check: Called now and then; what it throws ends the reading.
+  /// - Parameter check: Called from time to time; an error that it throws stops the reading.
   func isZero(_ check: () throws(PackError) -> Void) throws(PackError) -> Bool {
     var isZero = true
     try read { (bytes) throws(PackError) in
@@ -51,14 +51,14 @@ struct Excerpt: Sendable {
     return isZero
   }
 
-  /// The digest of all of it.
+  /// Returns the digest of all bytes.
   func digest() throws(PackError) -> Digest {
     try digest { (_, _) throws(PackError) in }
   }
 
-  /// Writes it to the file `name` of `folder`, down to the disk, and returns its digest.
+  /// Writes all bytes to the file `name` in `folder`, waits until they are on the disk, and returns their digest.
   ///
-  /// - Parameter check: Called now and then; what it throws ends the copying.
+  /// - Parameter check: Called from time to time; an error that it throws stops the copying.
   func copy(
     to name: String, in folder: borrowing Folder<PackError>, _ check: () throws(PackError) -> Void
   ) throws(PackError) -> Digest {

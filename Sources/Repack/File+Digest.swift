@@ -4,7 +4,7 @@ import Files
 import PackFormat
 
 extension File<PackError> {
-  /// The digest of the bytes in `range`, which are read for it.
+  /// Reads the bytes in `range` and returns their digest.
   func digest(_ range: Range<Int>) throws(PackError) -> Digest {
     var stream = try DigestStream()
     var buffer = ByteBuffer(capacity: 1 << 20)

@@ -3,44 +3,44 @@
 import Files
 import PackFormat
 
-/// Row groups in two forms: the one that is read, and the one that is made of it.
+/// The sizes of row groups in two forms: the form that is read, and the form that is made from it.
 struct GroupConversion {
-  /// Bytes of a group as it is read.
+  /// The bytes of a group in the form that is read.
   let sourceByteCount: Int
-  /// Bytes of a group as it is made.
+  /// The bytes of a group in the form that is made.
   let byteCount: Int
 
-  /// The groups in which bytes `range` of what is made lie.
+  /// Returns the groups that overlap bytes `range` of the form that is made.
   func groups(in range: Range<Int>) -> Range<Int> {
     range.lowerBound / byteCount..<(range.upperBound - 1) / byteCount + 1
   }
 }
 
-/// Memory in which a thread converts groups.
+/// The memory in which a thread converts row groups.
 struct GroupBuffers: ~Copyable {
   private var sources = ByteBuffer(capacity: 0)
   private var border = ByteBuffer(capacity: 0)
 
-  /// Memory for a conversion, valid until the next call.
+  /// Returns memory for a conversion, valid until the next call.
   ///
-  /// - Parameter count: How many groups are read at a time; at least one is.
+  /// - Parameter count: The number of groups to read at a time; values below 1 count as 1.
   mutating func memory(for range: Range<Int>, _ conversion: GroupConversion, groups count: Int) -> Memory {
     let batch = min(max(1, count), conversion.groups(in: range).count)
     return unsafe Memory(
       sources: sources.bytes(batch * conversion.sourceByteCount), border: border.bytes(conversion.byteCount))
   }
 
-  /// - Invariant: `sources` holds whole groups as they are read, `border` one group as it is made.
+  /// - Invariant: `sources` holds whole groups in the form that is read, `border` one group in the form that is made.
   @unsafe struct Memory {
     fileprivate let sources: UnsafeMutableRawBufferPointer
     fileprivate let border: UnsafeMutableRawBufferPointer
 
-    /// Makes bytes `range` of a run of groups.
+    /// Makes bytes `range` of a sequence of groups.
     ///
     /// - Parameters:
-    ///   - target: As large as `range`, which is not empty.
-    ///   - read: Fills memory with groups as they are read, from that byte of their run.
-    ///   - convert: Makes one group.
+    ///   - target: The result; as large as `range`, which is not empty.
+    ///   - read: Fills memory with groups in the form that is read, starting at the given byte of their sequence.
+    ///   - convert: Converts one group.
     func forEachGroup(
       of conversion: GroupConversion, in range: Range<Int>, into target: UnsafeMutableRawBufferPointer,
       read: (Int, UnsafeMutableRawBufferPointer) throws(PackError) -> Void,
@@ -60,7 +60,7 @@ struct GroupBuffers: ~Copyable {
           if wanted == whole {
             unsafe convert(source, part)
           } else {
-            // The border of the range cuts through this group: make all of it, keep a part.
+            // The range ends inside this group: make the whole group, and keep the wanted part.
             unsafe convert(source, border)
             unsafe part.copyMemory(from: UnsafeRawBufferPointer(border[bytes: wanted.relative(to: whole.lowerBound)]))
           }

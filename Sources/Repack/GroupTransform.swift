@@ -5,25 +5,25 @@ import Files
 import GGUF
 import PackFormat
 
-/// Turns 16 rows into a row group of a 16-row layout, and back.
+/// Converts 16 rows to a row group of a 16-row layout, and back.
 ///
-/// Rows that their type interleaves are first put back in order: the form is that of the type's base.
+/// If the type interleaves rows, they are first put back in order, because the form is that of the type's base.
 struct GroupTransform: Sendable {
   let form: InterleavedForm
-  /// Blocks of a row.
+  /// The number of blocks in a row.
   let blocks: Int
-  /// Bytes of a row in the GGUF.
+  /// The bytes of a row in the GGUF.
   let rowByteCount: Int
-  /// Bytes of a row group.
+  /// The bytes of a row group.
   let groupByteCount: Int
-  /// Bytes of its rows in the GGUF.
+  /// The bytes of the group's 16 rows in the GGUF.
   var plainByteCount: Int { Layout.groupRows * rowByteCount }
-  /// From rows to row groups.
+  /// The conversion from rows to row groups.
   var making: GroupConversion { GroupConversion(sourceByteCount: plainByteCount, byteCount: groupByteCount) }
-  /// From row groups to rows.
+  /// The conversion from row groups to rows.
   var undoing: GroupConversion { GroupConversion(sourceByteCount: groupByteCount, byteCount: plainByteCount) }
 
-  /// For rows of `elements` elements of `type`; nil if the type has no 16-row form or the size overflows.
+  /// A transform of rows of `elements` elements of `type`; nil if the type has no 16-row form or the size overflows.
   init?(type: WeightType, elements: Int) {
     guard let form = InterleavedForm(type), let row = type.byteCount(elements: elements),
       let group = form.groupByteCount(blocks: elements / type.blockElements)
@@ -34,14 +34,14 @@ struct GroupTransform: Sendable {
     groupByteCount = group
   }
 
-  /// Where a field of consecutive blocks begins: in a row, and in the row group.
+  /// The offsets of a field: in a row, and in the row group.
   private struct Place {
     let field: InterleavedField
     let row: Int
     let group: Int
   }
 
-  /// Calls `body` for every field of every block; zeroing the padding of the heads is left to the caller.
+  /// Calls `body` for every field of every block. The padding after the heads is not visited; the caller zeroes it.
   private func forEachField(_ body: (Place) -> Void) {
     let (block, header) = (form.type.blockByteCount, form.type.rowHeaderByteCount)
     if let field = form.rowHeader { body(Place(field: field, row: 0, group: 0)) }
@@ -66,7 +66,7 @@ struct GroupTransform: Sendable {
     }
   }
 
-  /// Makes a row group of 16 rows.
+  /// Interleaves 16 rows into a row group.
   ///
   /// - Precondition: `rows` has 16 × `rowByteCount` bytes, `group` has `groupByteCount`.
   func interleave(_ rows: UnsafeRawBufferPointer, into group: UnsafeMutableRawBufferPointer) {
@@ -93,7 +93,7 @@ struct GroupTransform: Sendable {
     }
   }
 
-  /// Makes 16 rows of a row group.
+  /// Separates a row group into its 16 rows.
   ///
   /// - Precondition: `group` has `groupByteCount` bytes, `rows` has 16 × `rowByteCount`.
   func separate(_ group: UnsafeRawBufferPointer, into rows: UnsafeMutableRawBufferPointer) {

@@ -3,12 +3,12 @@
 import Files
 import PackFormat
 
-/// What a run has written so far, in a file beside it, so that an interrupted run can be resumed.
+/// A record of what a run has written so far, kept in a file beside the result, so that an interrupted run can be resumed.
 ///
-/// The first line says what is being written, from what. Every other one names a blob, a chunk and its digest; or, of a compressed
-/// blob, a section, the digest of what is stored of it, its encoding and the sizes of its frames (`-` where there are none).
+/// The first line identifies what is being written, and from what. Every other line names a blob, a chunk and its digest; or, for a
+/// compressed blob, a section, the digest of its stored bytes, its encoding and the sizes of its frames (`-` if there are none).
 final class Journal {
-  /// What a run before has done, by blob.
+  /// The work of an earlier run, by blob.
   struct Progress {
     var chunks: [Int: [Int: Digest]] = [:]
     var sections: [Int: [Int: WrittenSection]] = [:]
@@ -16,7 +16,7 @@ final class Journal {
     var isEmpty: Bool { chunks.isEmpty && sections.isEmpty }
   }
 
-  /// A section of a compressed blob: how it was stored, and the digest of that.
+  /// A section of a compressed blob: how it was stored, and the digest of the stored bytes.
   struct WrittenSection: Hashable {
     let encoding: BlobStorage.Encoding
     let frames: [Int]
@@ -31,12 +31,12 @@ final class Journal {
   /// Bytes written so far.
   private var end: Int
 
-  /// Most bytes of a journal that are read: those of a pack of some terabytes.
+  /// The largest journal that is read, in bytes; it suffices for a pack of several terabytes.
   private static let byteCountLimit = 1 << 28
 
-  /// Opens the journal in `folder`, or begins one if there is none or it is of something other than `purpose`.
+  /// Opens the journal in `folder`. Begins a new one if there is none, or if it belongs to something other than `purpose`.
   init(in folder: borrowing Folder<PackError>, purpose: Digest) throws(PackError) {
-    // Whatever else has that name was not left by a run before.
+    // An entry with this name that is not a regular file does not come from an earlier run.
     if let found = try folder.status(Self.fileName), found.type != .regular { try folder.remove(Self.fileName) }
     file = try folder.file(Self.fileName, for: .updating, permissions: .ownerReadWrite)
     let bytes = try file.contents(limit: Self.byteCountLimit)
@@ -49,7 +49,7 @@ final class Journal {
     }
   }
 
-  /// The last line may be cut short, by whatever ended the run; digests tell.
+  /// Parses a journal. Its last line may be cut short where the run ended; the digests reveal that.
   private static func parse(_ bytes: [UInt8], _ purpose: Digest) -> Progress {
     let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
     var written = Progress()
@@ -68,13 +68,13 @@ final class Journal {
     return written
   }
 
-  /// Notes a section.
+  /// Records a section.
   func note(blob: Int, section: Int, _ written: WrittenSection) throws(PackError) {
     let frames = written.frames.isEmpty ? "-" : written.frames.map(String.init).joined(separator: ",")
     try append("\(blob) \(section) \(written.digest.hex) \(written.encoding.rawValue) \(frames)\n")
   }
 
-  /// Notes a chunk.
+  /// Records a chunk.
   func note(blob: Int, chunk: Int, _ digest: Digest) throws(PackError) {
     try append("\(blob) \(chunk) \(digest.hex)\n")
   }

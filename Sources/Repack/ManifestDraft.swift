@@ -3,14 +3,14 @@
 import GGUF
 import PackFormat
 
-/// What a pack will be like, before any weight is written: what a plan says, or a pack that is stored in another way.
+/// A manifest before any weight is written, derived from a plan or from a pack that is being stored in another way.
 struct ManifestDraft: Sendable {
-  /// A file of weights to be written.
+  /// A file of weights to write.
   struct Blob: Sendable {
     let file: String
     let node: Int?
     let byteCount: Int
-    /// What the tensors' slices call the blob whose content it has.
+    /// The index by which the tensors' slices refer to this content.
     let content: Int
   }
 
@@ -22,7 +22,7 @@ struct ManifestDraft: Sendable {
   let tensors: [PackTensor]
   let blobs: [Blob]
 
-  /// What `plan` says.
+  /// The draft of a pack made by `plan`.
   init(_ plan: PackPlan, chunkByteCount: Int) {
     let options = plan.options
     placement = options.placement
@@ -41,7 +41,7 @@ struct ManifestDraft: Sendable {
     }
   }
 
-  /// What `manifest` says.
+  /// The draft of a pack with the content of `manifest`.
   init(_ manifest: PackManifest) {
     placement = manifest.placement
     nodeCount = manifest.nodeCount
@@ -55,10 +55,10 @@ struct ManifestDraft: Sendable {
     }
   }
 
-  /// Bytes of all blobs' content.
+  /// The content of all blobs in bytes.
   var byteCount: Int { blobs.reduce(0) { $0 + $1.byteCount } }
 
-  /// The manifest, with the blobs as they were written.
+  /// Returns the final manifest, which describes the blobs as they were written.
   func manifest(
     writer: String, source: [PackManifest.SourcePart], gapByteCount: Int, blobs written: [WrittenBlob]
   ) -> PackManifest {
@@ -70,7 +70,7 @@ struct ManifestDraft: Sendable {
       }, tensors: tensors)
   }
 
-  /// The content of blob `content` in runs that may be compressed apart: slices, and the zeros between them.
+  /// Divides the content of blob `content` into ranges that can be compressed separately: slices, and the zeros between them.
   func sections(of content: Int) -> [BlobSection] {
     var sections: [BlobSection] = []
     var end = 0
@@ -89,7 +89,8 @@ struct ManifestDraft: Sendable {
     return sections
   }
 
-  /// Bytes of one value, where values are stored as such: exponents compress, and mantissas do not.
+  /// Returns the bytes of one value for types that store plain values, whose exponents compress when separated from the mantissas;
+  /// otherwise 1.
   private static func planeCount(_ type: WeightType) -> Int {
     type.isScalar ? type.blockByteCount : 1
   }

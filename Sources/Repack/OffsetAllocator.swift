@@ -2,30 +2,30 @@
 
 import Files
 
-/// Gives the slices of one blob their places.
+/// Assigns places to the slices of one blob.
 ///
-/// A slice of at least one alignment unit begins at a multiple of the unit, and smaller ones fill the gaps between such slices. Where
-/// that would cost more than the pack may grow, slices begin at smaller powers of two instead, which take a 64th of each at most.
+/// A slice of at least one alignment unit begins at a multiple of the unit, and smaller slices fill the gaps between such slices. If that
+/// would make the pack grow too much, slices begin at smaller powers of two instead, which cost at most a 64th of each slice.
 struct OffsetAllocator {
   /// A slice that needs a place.
   struct Request {
-    /// Bytes from the first expert's rows to the end of the last one's.
+    /// The bytes from the start of the first expert's rows to the end of the last one's.
     let extent: Int
     let isStacked: Bool
   }
 
-  /// What a pack may grow by for the sake of alignment: a 64th, which leaves room below 2 % for everything else.
+  /// The limit on growth for alignment, as a divisor: a 64th, which leaves room below 2 % for everything else.
   static let growthDivisor = 64
-  /// What the smallest slices are aligned to: a cache line.
+  /// The alignment of the smallest slices: a cache line.
   static let smallestAlignment = 64
-  /// What each expert of a stacked tensor is aligned to: a page, so that it can be bound, moved or pinned alone.
+  /// The alignment of each expert of a stacked tensor: a page, so that it can be bound, moved or pinned alone.
   static let pageByteCount = 4096
-  /// Gaps that are remembered: the last ones, so that neighbours in use stay neighbours.
+  /// The number of gaps that are remembered. Only the latest ones are, so that tensors used one after another stay close together.
   private static let gapLimit = 32
 
   let alignment: Int
 
-  /// The offsets of `requests`, in their order, and where the last of them ends; nil on overflow.
+  /// Returns the offsets of `requests` in order and the end of the last one; nil on overflow.
   func places(of requests: [Request]) -> (offsets: [Int], end: Int)? {
     let total = requests.reduce(0) { sum, request in sum?.adding(request.extent + Self.pageByteCount) }
     guard let total, total < Int.max / 4 else { return nil }
@@ -35,7 +35,7 @@ struct OffsetAllocator {
     return loose(requests)
   }
 
-  /// Large slices on units, one after another; small ones in the first gap that holds them.
+  /// Places large slices on whole units, one after another, and small ones in the first gap that holds them.
   private func fill(_ requests: [Request]) -> (offsets: [Int], end: Int) {
     var gaps: [Range<Int>] = []
     var offsets: [Int] = []
@@ -63,7 +63,7 @@ struct OffsetAllocator {
     return (offsets, end)
   }
 
-  /// Each slice at a multiple of the largest power of two that is no more than a 64th of it.
+  /// Places each slice at a multiple of the largest power of two that is at most a 64th of its size.
   private func loose(_ requests: [Request]) -> (offsets: [Int], end: Int) {
     var offsets: [Int] = []
     var end = 0

@@ -4,36 +4,36 @@ import Files
 import GGUF
 import PackFormat
 
-/// Writes a pack: of a model, or of another pack, for other nodes or in another storage.
+/// Writes a pack from a model, or from another pack for a different number of nodes or in another storage.
 ///
-/// The blobs are made chunk by chunk on all CPUs: read, interleave, hash and write overlap, and memory holds a chunk and the rows
-/// that it is made of for each thread, whatever the model's size.
+/// The blobs are made chunk by chunk on all CPUs, so that reading, interleaving, hashing and writing overlap. Whatever the model's size,
+/// memory holds one chunk per thread and the rows that it is made from.
 public struct PackConverter: Sendable {
   private let source: any PackSource
   private let draft: ManifestDraft
-  /// What the manifest calls the writer.
+  /// The name of the writer in the manifest.
   public var writer = "ggufpack"
-  /// Threads that work: as many as 512 MiB of memory allow, unless set.
+  /// The number of working threads. The default is as many as fit in 512 MiB of memory.
   public var threads: Int
-  /// libzstd's level with which blobs are compressed; nil stores them as they are.
+  /// The libzstd level for compressing blobs; nil stores them uncompressed.
   public var compressionLevel: Int?
-  /// Resumes what an interrupted run has left, and keeps what is done if this run is interrupted.
+  /// Whether to resume what an interrupted run has left, and to keep the finished work if this run is interrupted.
   public var resumes = false
 
-  /// Bytes of a blob that share a digest, and that one thread makes at a time.
+  /// The content bytes that share a digest, which one thread makes at a time.
   static let chunkByteCount = 8 << 20
 
-  /// A converter of `model` as `plan` says.
+  /// A converter of `model` that follows `plan`.
   public init(_ model: GGUFModel, plan: PackPlan) {
     self.init(ModelSource(model: model), ManifestDraft(plan, chunkByteCount: Self.chunkByteCount))
   }
 
-  /// A converter of `pack`, without its source, as `plan` says.
+  /// A converter of `pack` that follows `plan`; the original GGUF is not needed.
   public init(_ pack: Pack, plan: PackPlan) {
     self.init(PackRows(pack: pack), ManifestDraft(plan, chunkByteCount: Self.chunkByteCount))
   }
 
-  /// A converter of `pack` that keeps the content of its blobs, and stores it compressed or as it is.
+  /// A converter of `pack` that keeps the content of its blobs and only changes whether it is stored compressed.
   public init(storing pack: Pack) {
     self.init(PackBlobs(pack: pack), ManifestDraft(pack.manifest))
   }
@@ -44,17 +44,18 @@ public struct PackConverter: Sendable {
     threads = Scratch.threads(for: draft.tensors)
   }
 
-  /// Bytes of blobs that `run` makes.
+  /// The bytes of blob content that `run` makes.
   public var byteCount: Int { draft.byteCount }
 
   /// Writes the pack to the folder `path`.
   ///
   /// - Parameters:
-  ///   - replacing: Whether a pack that is there is replaced, in one step at the end.
-  ///   - progress: Called with the bytes written since the last call, on any thread, one call at a time; what it throws ends the run.
-  ///   - prepare: Called once it is certain that the pack can be written there, before the source's weights are read; what it throws
-  ///     ends the run.
-  /// - Throws: `PackError`; then nothing is left of the pack, unless it `resumes`.
+  ///   - replacing: Whether an existing pack is replaced, atomically at the end.
+  ///   - progress: Called with the bytes written since the last call, on any thread, one call at a time. An error that it throws ends the
+  /// run.
+  ///   - prepare: Called once it is certain that the pack can be written there, before the source's weights are read. An error that it
+  /// throws ends the run.
+  /// - Throws: `PackError`. Nothing of the pack remains then, unless `resumes` is set.
   public func run(
     to path: String, replacing: Bool = false, progress: (Int) throws(PackError) -> Void = { _ in },
     prepare: () throws(PackError) -> Void = {}
@@ -68,7 +69,7 @@ public struct PackConverter: Sendable {
     if journal?.written.isEmpty ?? false { try staging.folder.removeEntries(except: Journal.fileName) }
     func check() throws(PackError) { try progress(0) }
     var digests = [Pack.FileName.header: try header.copy(to: Pack.FileName.header, in: staging.folder, check)]
-    // Zeros get no file of their own, unless there are more of them than a reader accepts without one.
+    // All-zero gaps get no file, unless there are more zeros than a reader accepts without one.
     let data = draft.tensors.reduce(0) { $0 + ($1.byteCount ?? 0) }
     let keepsGaps = gaps.byteCount - data > PackManifest.impliedZeroLimit ? true : !(try gaps.isZero(check))
     if keepsGaps {
@@ -87,7 +88,7 @@ public struct PackConverter: Sendable {
     digests[Pack.FileName.manifest] = Digest(of: manifest)
     try staging.folder.write(manifest, to: Pack.FileName.manifest)
     try staging.folder.write(Array(Checksums(digests).text.utf8), to: Checksums.fileName)
-    // A pack of two states of a file would be a pack of neither.
+    // If a source file changed during the run, the pack would mix two states of it.
     try source.checkUnchanged()
     try staging.commit(removing: [Journal.fileName])
   }
@@ -117,7 +118,7 @@ public struct PackConverter: Sendable {
       content, sections: draft.sections(of: blob.content), to: file, note: journal == nil ? nil : note, finished: progress)
   }
 
-  /// What a journal must agree on: the draft, the source, and how it is stored.
+  /// Returns the digest of everything that a journal must agree on: the draft, the source, and the storage.
   private func purpose(_ header: Excerpt) throws(PackError) -> Digest {
     let nothing = WrittenBlob(chunks: [], digest: Digest(of: []), storage: nil)
     let manifest = draft.manifest(

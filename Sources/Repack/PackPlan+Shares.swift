@@ -3,23 +3,23 @@
 import PackFormat
 
 extension PackPlan {
-  /// What one file of the pack holds.
+  /// The content of one file of the pack.
   public struct Share: Sendable, Hashable {
-    /// The file.
+    /// The file's name.
     public let file: String
-    /// The node it is for; nil for all.
+    /// The node it is for; nil if it is for all nodes.
     public let node: Int?
-    /// Bytes in all.
+    /// The size in bytes.
     public let byteCount: Int
-    /// Tensors of which it holds rows.
+    /// The number of tensors that have rows in it.
     public let tensorCount: Int
-    /// Rows, of all experts.
+    /// The number of rows, over all experts.
     public let rowCount: Int
-    /// Bytes that hold no weights.
+    /// The bytes that hold no weights.
     public let paddingByteCount: Int
   }
 
-  /// What each file of weights would hold.
+  /// The content of each file of weights in this plan.
   ///
   /// - Complexity: O(slices × files).
   public var shares: [Share] {

@@ -4,33 +4,33 @@ import Files
 import GGUF
 import PackFormat
 
-/// What a pack is to be like.
+/// The properties of a pack to make.
 public struct PackOptions: Sendable, Hashable {
-  /// For how many nodes; 1 to 1024.
+  /// The number of nodes, 1 to 1024.
   public var nodeCount = 1
-  /// How weights are divided over the nodes.
+  /// How the weights are distributed over the nodes.
   public var placement = PackManifest.Placement.shard
-  /// Whether a mirror gets a file for each node.
+  /// Whether a mirror has a file for each node.
   public var copies = false
-  /// What blobs are aligned to, in bytes; a power of two from 4096 to 2^30.
+  /// The alignment of blobs in bytes; a power of two from 4096 to 2^30.
   public var alignment = 2 << 20
 
-  /// One node, 2 MiB.
+  /// Options for one node and an alignment of 2 MiB.
   public init() {}
 }
 
-/// Which rows go to which blob, at which offset.
+/// The assignment of rows to blobs and offsets.
 public struct PackPlan: Sendable {
-  /// What was asked for.
+  /// The options that the plan was made for.
   public let options: PackOptions
-  /// The tensors, in the source's order, with their slices.
+  /// The tensors in the source's order, with their slices.
   public let tensors: [PackTensor]
-  /// The size of each distinct blob: one for each node, or one for a mirror however many copies of it are written.
+  /// The size of each distinct blob in bytes: one per node, or a single one for a mirror, however many copies are written.
   public let blobByteCounts: [Int]
 
   /// Plans the pack of a model.
   ///
-  /// - Parameter tensors: Name, type, sizes and part of each; slices are ignored.
+  /// - Parameter tensors: The name, type, dimensions and part of each tensor; slices are ignored.
   /// - Throws: `PackError.invalid` if sizes overflow.
   /// - Complexity: O(tensors × nodes).
   public init(tensors: [PackTensor], options: PackOptions) throws(PackError) {
@@ -44,7 +44,7 @@ public struct PackPlan: Sendable {
         planned[tensor].slices.indices.filter { planned[tensor].slices[$0].blob == blob }.map { (tensor, $0) }
       }
       let requests = places.map { tensor, slice in
-        // `slices(of:)` has found that it does not overflow.
+        // `slices(of:)` has checked that this does not overflow.
         let experts = planned[tensor].expertCount
         return OffsetAllocator.Request(
           extent: planned[tensor].slices[slice].extent(expertCount: experts)?.count ?? 0, isStacked: experts > 1)
@@ -53,7 +53,7 @@ public struct PackPlan: Sendable {
         throw .invalid(file: "the model", problem: "with its tensors a blob would have more than 2^61 bytes")
       }
       for ((tensor, slice), offset) in zip(places, offsets) { planned[tensor].slices[slice].offset = offset }
-      // Blobs end on a page, so that mapping one whole needs no special case.
+      // A blob ends on a page boundary, so that mapping a whole one needs no special case.
       sizes.append(end.roundedUp(toMultipleOf: OffsetAllocator.pageByteCount))
     }
     self.options = options
@@ -69,12 +69,14 @@ public struct PackPlan: Sendable {
       }, options: options)
   }
 
-  /// The rows that each blob holds: 16-row groups divided evenly; of a single row, as norms and biases are, all on node 0.
+  /// Returns the rows of each blob. Whole 16-row groups are divided evenly; a tensor with a single row, such as a norm or a bias, goes to
+  /// node 0.
   private static func shares(of tensor: PackTensor, _ options: PackOptions) -> [(blob: Int, rows: Range<Int>)] {
     guard options.placement == .shard, tensor.rowCount > 1 else { return [(0, 0..<tensor.rowCount)] }
     let groups = tensor.rowCount.pieceCount(of: Layout.groupRows)
     let nodes = options.nodeCount
-    // Written so that groups × nodes cannot overflow: nodes is at most 1024, and a count of rows was once a count of bytes / 2^10.
+    // Dividing first avoids overflow: quotient × node is at most `groups`, and remainder × node is less than 2^20, because a pack has at
+    // most 1024 nodes.
     func border(_ node: Int) -> Int {
       let (quotient, remainder) = groups.quotientAndRemainder(dividingBy: nodes)
       return min(tensor.rowCount, (quotient * node + remainder * node / nodes) * Layout.groupRows)
@@ -82,7 +84,7 @@ public struct PackPlan: Sendable {
     return (0..<nodes).map { ($0, border($0)..<border($0 + 1)) }.filter { !$0.1.isEmpty }
   }
 
-  /// Whole groups in the type's 16-row layout, the rest as it was.
+  /// Divides rows into whole groups, which get the type's 16-row layout, and the rest, which keeps its layout.
   private static func layouts(of tensor: PackTensor, rows: Range<Int>) -> [(Layout, Range<Int>)] {
     guard let form = InterleavedForm(tensor.type), tensor.dimensions.count > 1,
       let group = form.groupByteCount(blocks: tensor.rowElements / tensor.type.blockElements), group <= groupByteLimit,
@@ -93,12 +95,12 @@ public struct PackPlan: Sendable {
     return [(form.layout, rows.lowerBound..<middle), (.gguf, middle..<rows.upperBound)].filter { !$0.1.isEmpty }
   }
 
-  /// A row group that is larger stays as it was: 16 rows must fit into memory several times over.
+  /// The largest row group in bytes. Rows with larger groups keep their layout, because 16 rows must fit into memory several times.
   private static let groupByteLimit = 8 << 20
-  /// What a tensor may grow by in a 16-row layout, in percent.
+  /// The most that a tensor may grow in a 16-row layout, in percent.
   private static let growthPercent = 3
 
-  /// The slices of `tensor` on all nodes, without their places.
+  /// Returns the slices of `tensor` on all nodes, without their offsets.
   private static func slices(of tensor: PackTensor, _ options: PackOptions) throws(PackError) -> [TensorSlice] {
     guard tensor.hasElements else { return [] }
     var slices: [TensorSlice] = []
@@ -107,7 +109,7 @@ public struct PackPlan: Sendable {
         let experts = tensor.expertCount
         guard let bytes = layout.byteCount(type: tensor.type, elements: tensor.rowElements, rows: rows.count), bytes < Int.max / 8
         else { throw tooLarge(tensor) }
-        // An expert of less than a page would grow manifold; it begins on a cache line.
+        // Page alignment would make a small expert many times larger, so one of less than a page begins on a cache line.
         let unit = bytes < OffsetAllocator.pageByteCount ? OffsetAllocator.smallestAlignment : OffsetAllocator.pageByteCount
         let slice = TensorSlice(
           blob: blob, layout: layout, offset: 0, byteCount: bytes,

@@ -5,14 +5,14 @@ import GGUF
 import Glibc
 import PackFormat
 
-/// Gives back the GGUF that a pack was made from, bit for bit.
+/// Restores the GGUF that a pack was made from, bit for bit.
 public struct PackRestorer: Sendable {
   /// The pack.
   public let pack: Pack
-  /// Threads that work.
+  /// The number of working threads.
   public var threads: Int
 
-  /// Bytes of a file that one thread makes at a time.
+  /// The bytes of a file that one thread makes at a time.
   private static let pieceByteCount = 4 << 20
 
   /// A restorer of `pack`'s source.
@@ -21,20 +21,21 @@ public struct PackRestorer: Sendable {
     threads = Scratch.threads(for: pack.manifest.tensors)
   }
 
-  /// Bytes of all files of the source.
+  /// The bytes of all files of the source.
   public var byteCount: Int { pack.manifest.source.reduce(0) { $0 + $1.byteCount } }
 
-  /// Whether the source was split, so that a folder is restored.
+  /// Whether the source was split, so that the result is a folder.
   public var isSplit: Bool { pack.manifest.source.count > 1 }
 
-  /// Writes the source: a file at `path`, or a folder of files with their old names if it was split.
+  /// Writes the source to `path`: one file, or if it was split, a folder of files with their original names.
   ///
-  /// The pack's digests are not checked here; `PackVerifier` does that.
+  /// The digests of the pack are not checked here; `PackVerifier` does that.
   /// - Parameters:
-  ///   - replacing: Whether what is there is replaced, in one step at the end.
+  ///   - replacing: Whether an existing result is replaced, atomically at the end.
   ///   - progress: Called with the bytes written since the last call, on any thread, one call at a time.
-  ///   - prepare: Called once it is certain that the files can be written there, before weights are read; what it throws ends the run.
-  /// - Throws: `PackError`; then nothing is left of the files.
+  ///   - prepare: Called once it is certain that the files can be written there, before weights are read. An error that it throws ends the
+  /// run.
+  /// - Throws: `PackError`. Nothing of the files remains then.
   public func run(
     to path: String, replacing: Bool = false, progress: (Int) throws(PackError) -> Void = { _ in },
     prepare: () throws(PackError) -> Void = {}
@@ -62,7 +63,7 @@ public struct PackRestorer: Sendable {
   /// - Parameters:
   ///   - model: The files.
   ///   - progress: Called with the bytes compared since the last call, on any thread, one call at a time.
-  /// - Throws: `PackError.invalid` with the file and the first byte that differs.
+  /// - Throws: `PackError.invalid` with the file and the offset of the first byte that differs.
   public func compare(with model: GGUFModel, progress: (Int) throws(PackError) -> Void = { _ in }) throws(PackError) {
     let paths = model.parts.map(\.path)
     guard paths.count == pack.manifest.source.count else {
@@ -101,7 +102,7 @@ public struct PackRestorer: Sendable {
     var scratch: Scratch
   }
 
-  /// Makes part `part` piece by piece on all threads; `work` gets each piece on any of them, `finish` in order.
+  /// Makes part `part` piece by piece on all threads. `work` gets each piece on any thread; `finish` gets their ranges in order.
   private func forEachPiece(
     of part: Int, _ filler: borrowing SourceFiller,
     work: @Sendable (Range<Int>, UnsafeMutableRawBufferPointer) throws(PackError) -> Void,
@@ -125,7 +126,7 @@ public struct PackRestorer: Sendable {
 }
 
 extension UnsafeMutableRawBufferPointer {
-  /// Whether the first `count` bytes of both are the same.
+  /// Returns whether the first `count` bytes of both are equal.
   fileprivate func elementsEqual(_ other: UnsafeMutableRawBufferPointer, upTo count: Int) -> Bool {
     guard let mine = baseAddress, let theirs = other.baseAddress else { return count == 0 }
     return unsafe memcmp(mine, theirs, count) == 0

@@ -4,23 +4,23 @@ import Files
 import GGUF
 import PackFormat
 
-/// What a pack is made of.
+/// The source that a pack is made from.
 protocol PackSource: Sendable {
-  /// What becomes `header.gguf`.
+  /// The bytes of `header.gguf`.
   var header: Excerpt { get }
-  /// What becomes `gaps.bin`, unless it is all zero.
+  /// The bytes of `gaps.bin`, which is written unless they are all zero.
   var gaps: Excerpt { get }
-  /// The files of the model that it is or was made from.
+  /// The files of the GGUF that the pack is made from, directly or through another pack.
   var parts: [PackManifest.SourcePart] { get }
-  /// What tells this source from one with the same headers.
+  /// Text that distinguishes this source from another one with the same headers.
   var identity: String { get }
-  /// The content of blob `index` of `draft`.
+  /// Returns the content of blob `index` of `draft`.
   func content(of index: Int, _ draft: ManifestDraft) throws(PackError) -> any BlobContent
-  /// Throws if a file has been changed since the source was opened.
+  /// Throws if a file was changed since the source was opened.
   func checkUnchanged() throws(PackError)
 }
 
-/// A model.
+/// A model in GGUF files.
 struct ModelSource: PackSource {
   let model: GGUFModel
 
@@ -49,11 +49,11 @@ struct ModelSource: PackSource {
 }
 
 extension GGUFPart {
-  /// Bytes in front of the data section; a file without tensors may end before it begins.
+  /// The bytes before the data section. A file without tensors may end before the data section begins.
   fileprivate var headerByteCount: Int { min(header.dataOffset, byteCount) }
 }
 
-/// A pack, whose headers and gaps are kept.
+/// An existing pack, whose headers and gaps are kept.
 protocol ExistingPack: PackSource {
   var pack: Pack { get }
 }
@@ -62,7 +62,7 @@ extension ExistingPack {
   var header: Excerpt { excerpt(Pack.FileName.header, byteCount: parts.reduce(0) { $0 + $1.headerByteCount }) }
   var gaps: Excerpt { excerpt(Pack.FileName.gaps, byteCount: pack.manifest.gapByteCount) }
   var parts: [PackManifest.SourcePart] { pack.manifest.source }
-  // The manifest has the digests of all weights.
+  // The manifest contains the digests of all weights, so its digest identifies them.
   var identity: String { pack.checksums.digests[Pack.FileName.manifest]?.hex ?? "" }
 
   func checkUnchanged() throws(PackError) { try pack.checkUnchanged() }

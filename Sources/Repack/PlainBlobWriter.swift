@@ -3,17 +3,17 @@
 import Files
 import PackFormat
 
-/// Writes a blob as it is: the file is the content.
+/// Writes a blob uncompressed: the file is the content.
 struct PlainBlobWriter {
   let byteCount: Int
   let chunkByteCount: Int
   let threads: Int
-  /// Digests of chunks that an interrupted run has written; each is read again, and made again if it is not as it was.
+  /// The digests of chunks that an interrupted run has written. Each chunk is read again, and made again if its digest differs.
   let written: [Int: Digest]
 
-  /// Writes `file`, down to the disk.
+  /// Writes `file` and waits until it is on the disk.
   ///
-  /// - Parameter finished: Called with each chunk's number, digest and size, in order.
+  /// - Parameter finished: Called with each chunk's number, digest and size in bytes, in order.
   func write(
     _ content: some BlobContent, to file: borrowing File<PackError>, finished: (Int, Digest, Int) throws(PackError) -> Void
   ) throws(PackError) -> WrittenBlob {
@@ -45,7 +45,7 @@ struct PlainBlobWriter {
       try finished(index, digest, count)
     }
     try file.synchronize()
-    // So that the next start maps it in huge pages.
+    // Cached pages are small; without them, the next start can map the file in huge pages.
     file.forgetCached()
     return WrittenBlob(chunks: chunks, digest: whole.digest, storage: nil)
   }

@@ -4,7 +4,7 @@ import Files
 import GGUF
 import PackFormat
 
-/// The content of a blob, made of the rows that it holds.
+/// The content of a blob, made from the rows of tensors.
 final class RowContent: BlobContent {
   /// One slice of a tensor.
   private struct Piece: Sendable {
@@ -14,15 +14,15 @@ final class RowContent: BlobContent {
     let rowCount: Int
     let expertCount: Int
     let transform: GroupTransform?
-    /// Where it lies in the blob.
+    /// The bytes of the blob that it covers.
     let extent: Range<Int>
   }
 
   private let source: any TensorSource
-  /// By offset.
+  /// The slices of the blob, sorted by offset.
   private let pieces: [Piece]
 
-  /// For blob `blob` of `tensors`.
+  /// The content of blob `blob` of `tensors`.
   init(_ source: any TensorSource, tensors: [PackTensor], blob: Int) {
     self.source = source
     pieces = tensors.indices.flatMap { index in
@@ -39,14 +39,14 @@ final class RowContent: BlobContent {
     }.sorted { $0.slice.offset < $1.slice.offset }
   }
 
-  /// Fills `buffer` with the content in `range`; what no slice covers is zero.
+  /// Fills `buffer` with the content in `range`; bytes that no slice covers are zero.
   func fill(_ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, _ scratch: inout Scratch) throws(PackError) {
     var filled = range.lowerBound
     func clear(to end: Int) {
       guard end > filled else { return }
       unsafe buffer[bytes: (filled..<end).relative(to: range.lowerBound)].clear()
     }
-    // Pieces do not overlap, so their ends ascend as their beginnings do.
+    // Pieces do not overlap, so their ends are sorted as their starts are.
     for piece in pieces[pieces.partitioningIndex { $0.extent.upperBound > range.lowerBound }...] {
       guard piece.slice.offset < range.upperBound else { break }
       for expert in experts(of: piece, in: range) {

@@ -4,16 +4,16 @@ import Files
 import GGUF
 import PackFormat
 
-/// Makes any range of a source file's bytes from a pack: header, tensors, and what lies between them.
+/// Makes any range of a source file from a pack: header, tensors, and what lies between them.
 struct SourceFiller: ~Copyable, Sendable {
-  /// A run of the file's bytes.
+  /// A range of the file's bytes that has one origin.
   private struct Piece: Sendable {
     enum Origin: Sendable {
-      /// From that place of `header.gguf`.
+      /// Bytes of `header.gguf` from this offset.
       case header(Int)
-      /// From that place of `gaps.bin`; zeros if there is no such file.
+      /// Bytes of `gaps.bin` from this offset; zeros if the file does not exist.
       case gap(Int)
-      /// The data of that tensor of the manifest.
+      /// The data of the tensor with this index in the manifest.
       case tensor(Int)
     }
 
@@ -24,7 +24,7 @@ struct SourceFiller: ~Copyable, Sendable {
   private let tensors: PackTensors
   private let header: File<PackError>
   private let gaps: File<PackError>?
-  /// For each part, in order and without holes.
+  /// The pieces of each part, in order and without holes.
   private let parts: [[Piece]]
 
   init(_ pack: Pack) throws(PackError) {

@@ -4,9 +4,9 @@ import GGUF
 
 /// The source's bytes that belong neither to a header nor to a tensor: padding between tensors, and what follows the last one.
 ///
-/// Nearly always zeros, but a restored file must be equal to the last bit.
+/// They are nearly always zeros, but a restored file must be identical to the last bit.
 enum SourceGaps {
-  /// The gaps of all parts of `model`, one after another.
+  /// Returns the gaps of all parts of `model`, one after another.
   static func excerpt(of model: GGUFModel) -> Excerpt {
     Excerpt(
       pieces: model.parts.flatMap { part in
@@ -14,7 +14,7 @@ enum SourceGaps {
       })
   }
 
-  /// The gaps of a file of `byteCount` bytes with `header`, in its order.
+  /// Returns the gaps of a file of `byteCount` bytes with `header`, in order.
   static func ranges(of header: GGUFHeader, byteCount: Int) -> [Range<Int>] {
     var end = min(header.dataOffset, byteCount)
     var ranges: [Range<Int>] = []

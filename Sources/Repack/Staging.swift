@@ -5,23 +5,24 @@ import Glibc
 import PackFormat
 import SystemPackage
 
-/// A hidden folder beside the result, where it is written before it takes the result's name in one step.
+/// A hidden folder beside the destination, in which a result is written before it takes its name atomically.
 ///
-/// While it lives, a lock on a file beside it keeps other runs for the same result from beginning. The kernel drops the lock with the
-/// process: what a killed run leaves is removed by the next one. Dropping a staging that was not committed removes it.
+/// While this value lives, a lock on a file beside the destination keeps other runs from writing the same result. The kernel drops the lock
+/// when the process ends, so the next run can remove what a killed run leaves. Dropping a staging that was not committed removes the
+/// folder.
 struct Staging: ~Copyable {
-  /// Where the result will be.
+  /// The path of the result.
   let destination: String
-  /// Where it is written. Messages call it by the result's path, as nobody has heard of the hidden folder.
+  /// The hidden folder. Messages use the result's path instead, because users do not know the hidden folder.
   let folder: Folder<PackError>
   private let lock: WriterLock
   private let name: String
   private let result: Result
   private var isCommitted = false
-  /// Whether the folder stays if it is dropped without being committed, so that a later run can resume.
+  /// Whether the folder is kept if this value is dropped without a commit, so that a later run can resume.
   var keepsUnfinished = false
 
-  /// What the result is: what gets its name, and what it may replace.
+  /// The kind of the result, which decides what gets its name and what it may replace.
   enum Result: Hashable {
     /// A pack: the folder itself.
     case pack
@@ -34,7 +35,7 @@ struct Staging: ~Copyable {
     var kind: String { self == .pack ? "a pack is a folder" : isFolder ? "the result is a folder" : "the result is a file" }
   }
 
-  /// Makes the folder for a result at `destination`, which must not exist unless `replacing`.
+  /// Creates the folder for a result at `destination`, which must not exist unless `replacing` is set.
   init(for destination: String, _ result: Result, replacing: Bool, resuming: Bool = false) throws(PackError) {
     let place = try Self.place(destination)
     try Self.check(place, result, replacing)
@@ -43,7 +44,7 @@ struct Staging: ~Copyable {
       try WriterLock(Self.hidden(name) + ".lock", at: place, of: destination)
     }
     try Self.naming(destination, .replace) { () throws(PackError) in try Self.recover(name, in: lock.folder) }
-    // Another run may have finished since.
+    // Another run may have finished between the first check and taking the lock.
     try Self.check(Self.place(destination), result, replacing)
     folder = try Self.create(Self.hidden(name), in: lock.folder, keeping: resuming, shownAs: destination)
     self.lock = lock
@@ -56,7 +57,7 @@ struct Staging: ~Copyable {
     if !isCommitted && !keepsUnfinished { try? lock.folder.remove(Self.hidden(name)) }
   }
 
-  /// Runs `body`, which works on hidden files; where the system refuses something, that is said of the result.
+  /// Runs `body`, which works on hidden files, and reports errors of the system with the path of the result.
   private static func naming<Value: ~Copyable>(
     _ destination: String, _ operation: FileOperation, _ body: () throws(PackError) -> Value
   ) throws(PackError) -> Value {
@@ -78,14 +79,14 @@ struct Staging: ~Copyable {
     }
   }
 
-  /// Refuses to replace anything but an earlier result: replacing with a mistyped path must not cost anybody a folder.
+  /// Refuses to replace anything except an earlier result, so that a mistyped path cannot cost a user a folder.
   private static func check(
     _ place: borrowing Destination<PackError>, _ result: Result, _ replacing: Bool
   ) throws(PackError) {
     guard let status = try place.existing() else { return }
     let path = place.folder.path(place.name)
     guard replacing else {
-      // For a user who may not write there, neither another name nor replacing it would help.
+      // If the user may not write there, neither another name nor replacing it would help.
       if let error = place.folder.writeRefusal { throw .file(.system(path: path, operation: .writeThere, error)) }
       throw .exists(path: path)
     }
@@ -100,7 +101,7 @@ struct Staging: ~Copyable {
     guard isOurs else { throw .invalid(file: path, problem: "this folder holds other things; it is not replaced") }
   }
 
-  /// Puts right what a run that was killed between the two steps of replacing a folder has left.
+  /// Repairs what a run leaves that was killed between the two steps of replacing a folder.
   private static func recover(_ name: String, in parent: borrowing Folder<PackError>) throws(PackError) {
     guard try parent.status(replaced(name)) != nil else { return }
     if try parent.status(name) == nil {
@@ -110,13 +111,14 @@ struct Staging: ~Copyable {
     }
   }
 
-  /// Makes the folder; first removes what a run before has left, unless `keeping` it. Where another user has left it and it cannot be
-  /// removed, the hidden name is said: it is what has to go.
+  /// Creates the folder, after removing what an earlier run has left there unless it is to be kept.
+  ///
+  /// If another user left it and it cannot be removed, the error names the hidden folder, because that has to go.
   private static func create(
     _ name: String, in parent: borrowing Folder<PackError>, keeping: Bool, shownAs destination: String
   ) throws(PackError) -> Folder<PackError> {
     if let found = try parent.status(name) {
-      // Somebody else may write to the folder of the result, and have put something there.
+      // Other users may have permission to write in the parent folder, and may have put something there.
       let isOurs = found.type == .directory && found.userID.rawValue == geteuid() && found.rawValue.st_mode & 0o022 == 0
       if !keeping || !isOurs { try parent.remove(name) }
     }
@@ -128,19 +130,19 @@ struct Staging: ~Copyable {
     return try parent.folder(name, shownAs: destination)
   }
 
-  /// Opens a file to be written, which is the result or belongs to it.
+  /// Creates a file for writing, which is the result or part of it.
   func file(_ name: String) throws(PackError) -> File<PackError> {
     try folder.file(name, for: .creating, shownAs: result == .file(name) ? destination : nil)
   }
 
-  /// Gives the result its name: from here on it is there, whole, or it is not there at all.
+  /// Publishes the result under its name. It appears complete or not at all.
   ///
   /// - Parameter names: Files of the folder that are not part of the result.
   consuming func commit(removing names: [String] = []) throws(PackError) {
     for name in names { try folder.remove(name) }
     try folder.synchronize()
     try publish()
-    // What was replaced, or the empty folder of a file.
+    // This removes a replaced folder, or the empty folder of a single file.
     try Self.naming(destination, .replace) { () throws(PackError) in try lock.folder.remove(Self.hidden(name)) }
     isCommitted = true
     try lock.folder.synchronize()
@@ -153,7 +155,7 @@ struct Staging: ~Copyable {
     } else if try lock.folder.status(name) == nil {
       try lock.folder.rename(hidden, to: name)
     } else if try !lock.folder.exchange(hidden, with: name) {
-      // A filesystem that cannot swap two folders in one step does it in two; `recover` repairs what a crash between them leaves.
+      // Some filesystems cannot swap two folders atomically. Then it takes two steps, and `recover` repairs a crash between them.
       try Self.naming(destination, .replace) { () throws(PackError) in
         try lock.folder.rename(name, to: Self.replaced(name))
         try lock.folder.rename(hidden, to: name)
@@ -162,7 +164,7 @@ struct Staging: ~Copyable {
     }
   }
 
-  /// Refuses to begin what the filesystem has no room for; what an interrupted run has left there counts as room.
+  /// Throws if the filesystem has too little room for the result. What an interrupted run left there counts as room.
   func requireSpace(_ byteCount: Int) throws(PackError) {
     guard let free = folder.freeByteCount else { return }
     var room = free

@@ -4,9 +4,9 @@ import Files
 import GGUF
 import PackFormat
 
-/// Where tensors' bytes come from, as they are in the GGUF: a GGUF, or a pack whose layouts are undone.
+/// A source of tensor data as in the GGUF: GGUF files, or a pack whose layouts are undone.
 protocol TensorSource: AnyObject, Sendable {
-  /// Fills `buffer` with the data of tensor `tensor` from byte `offset` of it.
+  /// Fills `buffer` with the data of tensor `tensor`, starting at its byte `offset`.
   ///
   /// - Parameter scratch: The calling thread's own.
   /// - Precondition: The range lies within the tensor's data.
@@ -38,7 +38,7 @@ final class GGUFTensors: TensorSource {
   }
 }
 
-/// A pack whose layouts are undone.
+/// A pack, whose layouts are undone.
 final class PackTensors: TensorSource {
   private let tensors: [PackTensor]
   private let transforms: [GroupTransform?]
@@ -79,12 +79,12 @@ final class PackTensors: TensorSource {
     }
   }
 
-  /// Reads the row groups at `place` that hold bytes `wanted` of their rows, and puts these bytes into `buffer`.
+  /// Reads the row groups at `place` that hold bytes `wanted` of their rows, and copies these bytes into `buffer`.
   private func separate(
     _ blob: Shared<BlobReader>, _ place: Int, _ transform: GroupTransform, _ wanted: Range<Int>,
     into buffer: UnsafeMutableRawBufferPointer, _ scratch: inout Scratch
   ) throws(PackError) {
-    // Compressed content is unpacked in frames; smaller reads would unpack the same frame again and again.
+    // Compressed content is unpacked frame by frame, so small reads would unpack the same frame repeatedly.
     let groups = blob.value.isCompressed ? Int.max : Scratch.batchByteCount / transform.groupByteCount
     let memory = unsafe scratch.undoing.memory(for: wanted, transform.undoing, groups: groups)
     try unsafe memory.forEachGroup(of: transform.undoing, in: wanted, into: buffer) { (offset, bytes) throws(PackError) in

@@ -2,16 +2,16 @@
 
 import PackFormat
 
-/// The order in which decoding reads tensors: what comes before the layers, layer after layer, what comes after them.
+/// The order in which decoding reads tensors: those before the layers, layer by layer, then those after the layers.
 ///
-/// It decides which weights are neighbours on the disk, and nothing else: tensors with names that are not here come last in their layer.
+/// It only decides which weights are neighbours on disk. Tensors with unlisted names come last in their layer.
 struct UseOrder: Comparable {
   private let layer: Int
   private let step: Int
-  /// The place in the source decides between tensors of which nothing is known.
+  /// The position in the source, which orders tensors that are otherwise equal.
   private let index: Int
 
-  /// For tensor number `index` of the source.
+  /// The order of tensor number `index` of the source.
   init(_ name: String, index: Int) {
     let fields = name.split(separator: ".", omittingEmptySubsequences: false)
     if fields.count > 2, fields[0] == "blk", let number = Int(fields[1]), number >= 0, number < Int.max {
@@ -20,13 +20,13 @@ struct UseOrder: Comparable {
       step = Self.steps.firstIndex { part.hasPrefix($0) } ?? Self.steps.count
     } else {
       layer = name.hasPrefix("output") ? Int.max : -1
-      // The norm before the matrix.
+      // The output norm is used before the output matrix.
       step = name.hasPrefix("output_norm") ? 0 : 1
     }
     self.index = index
   }
 
-  /// Beginnings of the names within a layer; a longer one comes before those that it begins with.
+  /// Prefixes of the names within a layer, in the order of use. A longer prefix comes before the shorter ones that it begins with.
   static let steps = [
     "attn_res_score", "hc_attn", "attn_norm", "attn_qkv", "attn_q_a", "attn_q_b", "attn_q", "attn_kv", "attn_k", "attn_v",
     "attn_gate", "attn_sinks", "shortconv", "ssm_in", "ssm_ba", "ssm_beta", "ssm_alpha", "ssm_f", "ssm_g", "ssm_conv1d", "ssm_dt",

@@ -3,18 +3,19 @@
 import Files
 import PackFormat
 
-/// What one run at a time holds while it writes a result: a lock on an empty file beside it, which is removed with this value.
+/// A lock that one run at a time holds while it writes a result: on an empty file beside the result, which is removed with this value.
 ///
-/// Not on the folder that is written: it takes the result's name at the end, and network filesystems lock no folders.
+/// The lock is not on the folder that is written, because that folder takes the result's name at the end, and because network filesystems
+/// do not lock folders.
 struct WriterLock: ~Copyable {
   /// The folder of the lock and of the result.
   let folder: Folder<PackError>
   private let name: String
   private let lock: FileLock
 
-  /// Takes the lock on the file `name` of `folder`, which is made unless a killed run has left it.
+  /// Takes the lock on the file `name` in `folder`, creating the file unless a killed run has left it.
   ///
-  /// - Throws: `PackError` if another run holds it.
+  /// - Throws: `PackError` if another run holds the lock.
   init(_ name: String, at place: borrowing Destination<PackError>, of destination: String) throws(PackError) {
     let folder = try Folder<PackError>(place.folder.path)
     let lock = try Self.take(name, folder, destination)
@@ -23,7 +24,7 @@ struct WriterLock: ~Copyable {
     self.name = name
   }
 
-  // Before the lock is let go: a run that has opened the file in the meantime sees that it is no longer the one at this path.
+  // The file is removed before the lock is released. A run that opened it in the meantime finds that it is no longer at this path.
   deinit { try? folder.remove(name) }
 
   private static func take(
@@ -33,7 +34,7 @@ struct WriterLock: ~Copyable {
       switch try FileLock.onFile(name, in: folder) {
       case .taken(let lock): return lock
       case .held: throw .invalid(file: destination, problem: "another run is writing it; wait for it, or stop it")
-      // Its holder has removed it: once more, with a new one.
+      // The previous holder has removed the file: try again with a new one.
       case .replaced: continue
       }
     }

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// What would help where something cannot be done, or costs speed.
+/// An action that would help if something cannot be done or costs speed.
 ///
-/// `description` is in words. A program adds what it calls the same: an option, or a command.
+/// `description` is in words. A program adds its own name for the remedy: an option or a command.
 public enum Remedy: Hashable, Sendable {
-  // What a user may ask for.
+  // What a user can ask for.
   case mapNodes, spill, threads(Int), memory(MemoryKind), otherPlace
   case shorterContext, contextOf(Int), longerContext, smallerBatch, fewerSequences, smallerCache, shorterPrompt
-  // What may be done with the pack.
+  // What can be done with the pack.
   case convert(nodes: Int), copyForEachNode, decompress, pin, pinAgain, unpin
-  // What may be done with the machine.
+  // What can be done with the machine.
   case freeMemory, reserveHugePages, raiseLimit, dropFromCache
   /// Enlarge the filesystem at `path` to `mebibytes` MiB.
   case enlarge(path: String, mebibytes: Int)
 }
 
 extension Remedy: CustomStringConvertible {
-  /// In one line.
+  /// The remedy on one line.
   public var description: String {
     switch self {
     case .mapNodes: "map the pack's nodes elsewhere"
@@ -46,21 +46,21 @@ extension Remedy: CustomStringConvertible {
   }
 }
 
-/// Something that is wrong or worse than it could be, and what would help. `description` is one line for people.
+/// A problem together with its remedies. `description` is one line for people.
 public protocol Remediable: CustomStringConvertible {
-  /// What is wrong, without a full stop.
+  /// What is wrong, without a full stop at the end.
   var problem: String { get }
-  /// What would help; any one of them.
+  /// The remedies, any one of which would help.
   var remedies: [Remedy] { get }
 }
 
 extension Remediable {
-  /// In one line.
+  /// The problem and the remedies on one line.
   public var description: String { line { _ in nil } }
 
-  /// The problem and the remedies in one line.
+  /// Returns the problem and the remedies on one line.
   ///
-  /// - Parameter name: What the program calls a remedy, such as an option; nil if it has no name for it.
+  /// - Parameter name: Returns the program's own name for a remedy, such as an option; nil if it has none.
   public func line(naming name: (Remedy) -> String?) -> String {
     var choices = remedies.map { remedy in "\(remedy)\(name(remedy).map { " (\($0))" } ?? "")" }
     guard let last = choices.popLast() else { return problem }
@@ -68,26 +68,26 @@ extension Remediable {
   }
 }
 
-/// Something that is not as it should be, and does not keep the pack from running.
+/// A shortcoming that does not keep the pack from running.
 public struct Note: Remediable, Hashable, Sendable {
-  /// What it is.
+  /// What is not as it should be.
   public let problem: String
   /// What would change it.
   public let remedies: [Remedy]
-  /// Whether it is so at each start of this pack on this machine, costs nothing, and need not be said again to the same person.
+  /// Whether it holds at each start of this pack on this machine, costs nothing, and need not be repeated to the same user.
   public private(set) var isLasting = false
 
-  /// A note in one line.
+  /// A note with its remedies.
   public init(_ problem: String, _ remedies: Remedy...) { self.init(problem, remedies) }
 
-  /// A note in one line about what is so at each start.
+  /// Returns a note about something that holds at each start.
   static func lasting(_ problem: String) -> Note {
     var note = Note(problem)
     note.isLasting = true
     return note
   }
 
-  /// A note in one line.
+  /// A note with its remedies.
   public init(_ problem: String, _ remedies: [Remedy]) {
     self.problem = problem
     self.remedies = remedies

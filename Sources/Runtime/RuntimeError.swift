@@ -3,31 +3,31 @@
 import Files
 import PackFormat
 
-/// Why a pack cannot be placed in memory or run; `description` is one line for people.
+/// The reason why a pack cannot be placed in memory or run. `description` is one line for people.
 public enum RuntimeError: Error, Hashable, Sendable {
-  /// The operating system refused: `operation` names what was tried, `reason` is its own text.
+  /// The operating system refused `operation`; `reason` is its own text.
   case system(operation: String, reason: String)
-  /// A file could not be used; if `isWriting`, it was to be written.
+  /// A file could not be used; with `isWriting`, it could not be written.
   case file(path: String, operation: String, reason: String, isWriting: Bool = false)
   /// The pack itself cannot be used.
   case pack(PackError)
-  /// What was asked for cannot be: the value that was given, why not, and what would do.
+  /// An option is impossible: the value that was given, the problem with it, and what would work instead.
   case badOption(RuntimeOption, value: String, problem: String, remedies: [Remedy] = [])
-  /// Some nodes have too little free memory for what is to lie on them.
+  /// Some nodes have too little free memory for what should lie on them.
   case shortage([NodeShortage])
-  /// The cgroup at `path` leaves this process too few bytes; `activations` of those needed are for KV cache and activations.
+  /// The cgroup at `path` leaves this process too little memory; `activations` of the needed bytes are for KV cache and activations.
   case memoryLimit(path: String, needed: Int, free: Int, activations: Int = 0)
   /// Some nodes have too few free huge pages.
   case hugePageShortage([NodeShortage])
-  /// The filesystem in memory at `path`, which is `size` bytes large, has too little room left for replicas.
+  /// The filesystem in memory at `path`, with a size of `size` bytes, has too little room left for replicas.
   case filesystemShortage(path: String, needed: Int, free: Int, size: Int)
-  /// The caller that asked for the work no longer wants it.
+  /// The caller stopped the work.
   case interrupted
   /// Pinned replicas cannot be used.
   case staleReplica(path: String, problem: String)
 }
 
-/// What a caller may ask for.
+/// The options that an error can name.
 public enum RuntimeOption: String, Sendable {
   case threads, cpus, nodeMap = "node map", memory, place, teams
 }
@@ -55,9 +55,9 @@ extension RuntimeError: Remediable {
   public var remedies: [Remedy] {
     switch self {
     case .badOption(_, _, _, let remedies): remedies
-    // What the weights alone have room for needs no other place for them.
+    // If there is room for the weights alone, they need not go elsewhere; smaller activations help.
     case .shortage(let nodes) where nodes.allSatisfy({ $0.activations >= $0.missing }): [.freeMemory] + Self.smallerActivations
-    // Other nodes help only where they are, and have room.
+    // Other nodes help only if they exist and have room.
     case .shortage(let nodes) where nodes.allSatisfy({ $0.elsewhere >= nodes.reduce(0) { $0 + $1.missing } }):
       [.freeMemory, .mapNodes, .spill]
     case .shortage: [.freeMemory]

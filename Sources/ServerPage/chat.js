@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The conversations: their list, the open one, and the answers under way.
+// The conversations: their list, the open one, and the answers in progress.
 
 const part = (id) => document.getElementById(id);
 const served = { name: "", facts: undefined };
-/** Answers under way, by the id of their conversation. A conversation that is answered lives here, not in the store. */
+/** Answers in progress, by the id of their conversation. A conversation that is being answered lives here, not in the store. */
 const running = new Map();
 let open = freshConversation();
-/** Whether the log follows the end of the answer: until the person scrolls up. */
+/** Whether the log scrolls along with the answer; scrolling up stops that. */
 let follows = true;
 
 function freshConversation() {
@@ -43,7 +43,7 @@ function openConversation(conversation) {
   part("box").focus();
 }
 
-/** Removes a conversation on the second press: nothing brings it back. */
+/** Removes a conversation on the second click, because it cannot be restored. */
 function removeConversation(event, conversation) {
   const button = event.currentTarget;
   if (button.dataset.sure !== "yes") {
@@ -88,7 +88,7 @@ function showControls() {
   part("stop").hidden = !isRunning;
 }
 
-/** The element of a message. It keeps its parts, so that a growing answer is not made again for each token. */
+/** The element of a message. It keeps its parts, so that a growing answer is not rebuilt for each token. */
 function turnElement(message) {
   if (message.role === "tool") return undefined;
   if (message.role === "user") {
@@ -158,7 +158,7 @@ function costLine(message) {
 
 function showCalls(element, isUnderWay) {
   const { message, parts } = element;
-  // What the person types into a result must not be made again while it is typed.
+  // A result field must not be rebuilt while the user types into it.
   const key = JSON.stringify([message.calls, isUnderWay, open.messages.length]);
   if (element.shownCalls === key) return;
   element.shownCalls = key;
@@ -208,7 +208,7 @@ async function answer() {
     if (error.status === 401) openSettings(error.message);
   }
   delete message.progress;
-  // A conversation that was removed in the meantime stays away.
+  // A conversation that was removed in the meantime must not come back.
   if (running.get(conversation.id)?.message !== message) return;
   running.delete(conversation.id);
   keep(conversation);
@@ -256,7 +256,7 @@ function giveResult(message, call, content) {
   }
 }
 
-/** Puts a message back into the box, in a copy of the conversation up to it: the one that there is stays as it is. */
+/** Puts a message back into the input box, in a copy of the conversation up to it; the original stays unchanged. */
 function editAgain(message) {
   const copy = freshConversation();
   copy.messages = structuredClone(open.messages.slice(0, open.messages.indexOf(message)));

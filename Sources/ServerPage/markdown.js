@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 "use strict";
 
-// Markdown as nodes. A text of the model only ever becomes the content of text nodes: no HTML is made from a string, and the page's
-// headers (Trusted Types) would refuse it.
+// Markdown as DOM nodes. The model's text only ever becomes the content of text nodes. No HTML is made from a string; the page's headers
+// (Trusted Types) would refuse it.
 
-/** An element with these properties and children; children that are texts become text nodes. */
+/** An element with these properties and children; children that are strings become text nodes. */
 function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -18,7 +18,7 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** The address of a link, if it is of a kind that is safe to follow. */
+/** The address of a link, if its scheme is safe to follow. */
 function safeAddress(text) {
   try {
     const url = new URL(text);
@@ -31,7 +31,7 @@ function link(address, children) {
   return href ? [make("a", { href, target: "_blank", rel: "noopener noreferrer" }, children)] : children;
 }
 
-/** What a paragraph is made of, the rules in the order in which they are tried at a place. */
+/** The parts of a paragraph: rules in the order in which they are tried at each position. */
 const inlineRules = [
   [/^\\([!-/:-@[-`{-~])/, (match) => [match[1]]],
   [/^(`+)(?!`)([\s\S]*?[^`])\1(?!`)/, (match) => [make("code", {}, match[2].replace(/^ (.*\S.*) $/, "$1"))]],
@@ -53,7 +53,7 @@ function inline(text, depth = 0) {
   let plain = "";
   for (let at = 0; at < text.length;) {
     const character = text[at];
-    // A word is not looked at again inside, so `snake_case_names` stay as they are, and the time does not grow with the square.
+    // A word is taken whole, so `snake_case_names` stay as they are and the time does not grow quadratically.
     const word = /\w/.test(character) ? /^(?:(?!https?:\/\/)\w)+/.exec(text.slice(at, at + 200)) : null;
     if (word) {
       plain += word[0];
@@ -89,7 +89,7 @@ const rule = /^ {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$/;
 const item = /^( *)([-*+]|\d{1,9}[.)])( +|$)/;
 const tableRule = /^ *\|?(?: *:?-+:? *\|)+ *:?-*:? *$/;
 
-/** The blocks of a text, each with its kind and its lines. A later line never changes a block but the last. */
+/** The blocks of a text, each with its kind and its lines. A later line never changes any block but the last. */
 function blocks(text) {
   const lines = text.replace(/\r\n?/g, "\n").replace(/\t/g, "    ").split("\n");
   const found = [];
@@ -138,7 +138,7 @@ function startsBlock(lines, at) {
     || (lines[at].includes("|") && tableRule.test(lines[at + 1] ?? ""));
 }
 
-/** Where the list that starts at a line ends: at a line without indent that is not an item of the same kind. */
+/** The end of the list that starts at a line: the first line without indent that is not an item of the same kind. */
 function endOfList(lines, start) {
   const [, indent, mark] = item.exec(lines[start]);
   const isOrdered = /\d/.test(mark);
@@ -160,7 +160,7 @@ function endOfList(lines, start) {
   return at;
 }
 
-/** The items of a list: each one's lines without its mark and indent. */
+/** The items of a list: the lines of each without marker and indent. */
 function items(text) {
   const lines = text.split("\n");
   const base = item.exec(lines[0])[1].length;
@@ -169,7 +169,7 @@ function items(text) {
   for (const line of lines) {
     const match = item.exec(line);
     if (match && match[1].length <= base + 1) {
-      // A mark with nothing after it counts one space.
+      // A marker with nothing after it counts one space.
       width = match[1].length + match[2].length + Math.min(Math.max(match[3].length, 1), 4);
       found.push([line.slice(Math.min(width, match[0].length))]);
     } else {
@@ -205,7 +205,7 @@ function node(block, depth = 0) {
   }
 }
 
-/** An item: one that is a paragraph and lists is set tight. */
+/** A list item; one that consists of a paragraph and lists is set without extra space. */
 function listItem(text, depth) {
   const parts = depth < 8 ? blocks(text) : [{ kind: "paragraph", text }];
   const isTight = parts.filter((part) => part.kind === "paragraph").length <= 1;
@@ -222,7 +222,7 @@ function markdown(text, depth = 0) {
   return depth < 8 ? blocks(text).map((block) => node(block, depth)) : [make("p", {}, text)];
 }
 
-/** Shows a text in Markdown in an element that may show its beginning already: only what has changed is made again. */
+/** Shows a Markdown text in an element that may already show its beginning; only what has changed is rebuilt. */
 function showMarkdown(element, text) {
   const wanted = blocks(text);
   const shown = element.shownBlocks ?? [];
@@ -240,7 +240,7 @@ async function copyText(text, button) {
   setTimeout(() => { button.textContent = label; }, 1500);
 }
 
-/** Browsers give the clipboard only to https and to pages of this machine itself; elsewhere the older way may do. */
+/** Browsers allow the clipboard only on https and on pages of this machine; elsewhere the older way may work. */
 async function copied(text) {
   try {
     await navigator.clipboard.writeText(text);

@@ -13,7 +13,7 @@ static const unsigned char style[] = {
 #embed "page.css"
 };
 
-// Each uses what those before it declare.
+// The order matters: each script uses declarations of those before it.
 static const unsigned char script[] = {
 #embed "markdown.js"
     ,

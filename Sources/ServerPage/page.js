@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// What holds the page together: the views, the theme, the settings, the keyboard, and how the server is.
+// The frame of the page: the views, the theme, the settings, the keyboard, and the state of the server.
 
 function showView(name) {
   for (const view of ["chat", "server"]) {
@@ -91,7 +91,7 @@ function pressedInBox(event) {
   send();
 }
 
-/** The arrows go from tab to tab, as they do elsewhere. */
+/** The arrow keys move between tabs, as is usual. */
 function pressedInTabs(event) {
   if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
   const name = part("chat").hidden ? "chat" : "server";
@@ -103,7 +103,7 @@ function pressedInTabs(event) {
 
 let healthTimer;
 
-/** Asks until the model is there, then learns what it is; after that, now and then whether it is still there. */
+/** Polls until the model is loaded and then reads its properties; after that, checks from time to time that it is still there. */
 async function watchHealth() {
   clearTimeout(healthTimer);
   let next = 15_000;
@@ -154,12 +154,12 @@ function start() {
   document.addEventListener("keydown", pressed);
   const log = part("log");
   log.addEventListener("scroll", () => { follows = log.scrollHeight - log.scrollTop - log.clientHeight < 40; });
-  // Another tab has changed something.
+  // Another tab has changed the storage.
   window.addEventListener("storage", (event) => {
     if (event.key?.startsWith(conversationPrefix)) showList();
     if (event.key === "packserve.theme") setTheme(store.read("packserve.theme") ?? "auto");
   });
-  // What is there of answers under way is kept.
+  // Keep what there is of answers in progress.
   window.addEventListener("pagehide", () => {
     for (const { conversation, message } of running.values()) {
       store.save({ ...conversation, messages: conversation.messages.map((other) => other === message ? { ...other, finish: "stopped" } : other) });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The second view: where the weights are, and what the server is doing. It shows what /props, /placement, /slots and /metrics tell, and
+// The second view: where the weights are, and what the server is doing. It shows what /props, /placement, /slots and /metrics report, and
 // leaves out what they do not.
 
 const byteText = (byteCount) => {
@@ -50,7 +50,8 @@ async function refresh() {
   showPanels();
 }
 
-/** Asks the kernel where all pages are: more work than counters, so it is done when the view opens, and when somebody asks. */
+/** Asks the kernel where all pages are. This is more work than reading counters, so it happens only when the view opens or the user asks.
+    */
 async function refreshPlacement() {
   try {
     view.placement = await (await ask("placement")).json();
@@ -59,13 +60,13 @@ async function refreshPlacement() {
   showPanels();
 }
 
-/** A server that has no such address, or does not show it, is not broken. */
+/** A server without such an address, or one that does not show it, is not broken. */
 function ignoreAbsent(error) {
   if ([403, 404, 501].includes(error.status)) return undefined;
   throw error;
 }
 
-/** The counters of a text as Prometheus reads it. */
+/** Parses counters in the Prometheus text format. */
 function readMetrics(text) {
   const values = new Map();
   for (const line of text.split("\n")) {
@@ -77,18 +78,18 @@ function readMetrics(text) {
   return values;
 }
 
-/** What a counter is now; undefined if the server does not have it. */
+/** The current value of a counter; undefined if the server does not have it. */
 function metric(...names) {
   const values = view.samples.at(-1)?.values;
   return names.map((name) => values?.get(name)).find((value) => value !== undefined);
 }
 
-/** Tokens written up to a sample. */
+/** The tokens written up to a sample. */
 function writtenTokens({ values }) {
   return (values.get("llamacpp:n_decode_total") ?? 0) * (values.get("llamacpp:n_busy_slots_per_decode") ?? 0);
 }
 
-/** How much a count grew in each second between samples. */
+/** The growth of a count per second, for each pair of successive samples. */
 function rates(value) {
   return view.samples.slice(1).map((sample, index) => {
     const before = view.samples[index];
@@ -143,7 +144,7 @@ function rate(value) { return value === undefined || Number.isNaN(value) ? "–"
 
 function figure(value, label) { return make("div", {}, make("div", { class: "big" }, rate(value)), make("div", { class: "soft small" }, label)); }
 
-/** A line of rates over two minutes. */
+/** A line chart of rates over two minutes. */
 function curve(points, label) {
   const shape = (name, attributes) => {
     const element = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -187,7 +188,7 @@ function cachePanel() {
       /bytes/.test(name) ? byteText(value) : value.toLocaleString("en", { maximumFractionDigits: 2 })])) : undefined);
 }
 
-/** A bar of parts, and what they are. */
+/** A stacked bar with a legend. */
 function stack(parts, label) {
   const present = parts.filter(([, value]) => value > 0);
   const all = sum(present.map(([, value]) => value));
@@ -228,7 +229,7 @@ function nodePart(node, blobs, sequences) {
       + `${percent(sum(kept.map((memory) => memory.localPages)), sum(kept.map((memory) => memory.localPages + memory.otherPages)))} on this node`) : undefined);
 }
 
-/** What each node reads of its weights now, beside what its threads read at most; then how fast all threads read all memory. */
+/** The current rate at which each node reads its weights, beside its measured maximum; then the measured rates of all pairs of nodes. */
 function bandwidthPanel() {
   const measured = view.placement?.bandwidth ?? [];
   const nodes = (view.placement?.reading ?? []).map((node) => readingPart(node, measured));

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// What the browser keeps: each conversation under a name of its own, so that two tabs do not overwrite each other's, and the settings.
-// A conversation: {id, title, changed, messages}. A message: {role, content}, and of an answer {reasoning, calls, usage, timings,
-// finish, problem}, of a tool's result {callID, name}.
+// What the browser stores: the settings, and each conversation under a key of its own, so that two tabs do not overwrite each other's
+// conversations. A conversation is {id, title, changed, messages}. A message is {role, content}; an answer also has {reasoning, calls,
+// usage, timings, finish, problem}, a tool's result {callID, name}.
 
 const conversationPrefix = "packserve.conversation.";
 
 const store = {
-  /** What is kept under a name; undefined if nothing is, or nothing that can be read. */
+  /** The value stored under a name; undefined if there is none or it cannot be parsed. */
   read(name) {
     try { return JSON.parse(localStorage.getItem(name) ?? "null") ?? undefined; } catch { return undefined; }
   },
-  /** Keeps a value. Tells the person if the browser has no room. */
+  /** Stores a value, and tells the user if the browser has no room. */
   write(name, value) {
     try {
       localStorage.setItem(name, JSON.stringify(value));
@@ -23,7 +23,7 @@ const store = {
   },
   remove(name) { try { localStorage.removeItem(name); } catch { /* It kept nothing. */ } },
 
-  /** All conversations, the one changed last first. */
+  /** All conversations, the most recently changed first. */
   conversations() {
     const found = [];
     try {
@@ -52,7 +52,7 @@ class ServerProblem extends Error {
   }
 }
 
-/** Asks the server. Throws a ServerProblem if it does not answer with success. */
+/** Sends a request to the server. Throws a ServerProblem if the answer is not a success. */
 async function ask(path, options = {}) {
   const headers = new Headers(options.headers);
   if (store.key()) headers.set("authorization", `Bearer ${store.key()}`);
@@ -73,7 +73,7 @@ async function ask(path, options = {}) {
 
 const banners = new Map();
 
-/** Shows a line above everything; an empty one takes it away again. */
+/** Shows a line above everything; an empty one removes it. */
 function showBanner(kind, ...content) {
   if (content.length > 0 && content[0]) banners.set(kind, content);
   else banners.delete(kind);

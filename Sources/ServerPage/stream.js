@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// An answer as it comes over the network.
+// An answer that arrives as a stream.
 
-/** The body of a request for the next answer of a conversation. */
+/** The body of the request for a conversation's next answer. */
 function requestBody(conversation, settings) {
   const messages = [];
   if (settings.system) messages.push({ role: "system", content: settings.system });
@@ -47,11 +47,11 @@ async function* serverSentEvents(response) {
   } finally { reader.cancel().catch(() => {}); }
 }
 
-/** Fills a message with what the server answers, and calls `changed` after each part of it. */
+/** Fills a message with the server's answer, and calls `changed` after each part. */
 async function receiveAnswer(conversation, message, signal, changed) {
   const response = await ask("v1/chat/completions", {
     method: "POST", signal,
-    // Balancers send a conversation by this header to the replica that knows its beginning.
+    // By this header, balancers send a conversation to the replica that has its beginning cached.
     headers: { "content-type": "application/json", "x-conversation-id": conversation.id },
     body: JSON.stringify(requestBody({ messages: conversation.messages.filter((other) => other !== message) }, store.settings())),
   });

@@ -30,7 +30,7 @@ const char *wt_name(uint32_t number) {
   _Static_assert(elements == 1 || elements % 32 == 0, #name ": blocks are cut into runs of 32"); \
   _Static_assert(elements >= 1 && bytes >= 1, #name ": a block has elements and bytes");
 
-// Every byte of a block is in exactly one field, so that a layout only permutes.
+// Every byte of a block is in exactly one field, so that a layout is only a permutation.
 #undef WT_FIELDS
 #undef WT_FIELD
 #undef WT_FLIPPED
@@ -44,7 +44,7 @@ const char *wt_name(uint32_t number) {
   _Static_assert((tile) >= 1, #name ": a tile has blocks");                                    \
   _Static_assert((since) >= 1, #name ": versions of the layouts begin with 1");
 
-// Slices of a matrix begin at multiples of 16 rows, which must not cut a group.
+// Slices of a matrix begin at multiples of 16 rows, which must not divide a group.
 #define CHECK_GROUPED(name, number, elements, bytes, header, since, base, rows) \
   CHECK_BLOCK(name, number, elements, bytes, header)                            \
   _Static_assert((rows) > 1 && 16 % (rows) == 0, #name ": 16 rows are whole groups");

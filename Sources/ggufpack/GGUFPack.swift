@@ -4,7 +4,7 @@ import ArgumentParser
 import Console
 import Glibc
 
-/// The program: its subcommands and its version.
+/// The program, with its subcommands and version.
 @main
 struct GGUFPack: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -6,7 +6,7 @@ import JSON
 import PackFormat
 
 extension Pack {
-  /// What is in the pack, for programs.
+  /// Returns the description of the pack for programs.
   func document(listsTensors: Bool) -> JSONObject {
     var document = JSONObject()
     document.set("pack", path)
@@ -28,9 +28,9 @@ extension Pack {
 }
 
 extension PackManifest {
-  /// Bytes of a blob that are weights; the others are padding.
+  /// Returns the bytes of a blob that are weights; the others are padding.
   func usedByteCount(of blob: Int) -> Int {
-    // Every copy of a mirror holds the slices of the first.
+    // Every copy of a mirror has the slices of the first.
     let holder = placement == .mirror ? 0 : blob
     return tensors.reduce(0) { sum, tensor in
       sum + tensor.slices.filter { $0.blob == holder }.reduce(0) { $0 + $1.byteCount * tensor.expertCount }

@@ -17,7 +17,7 @@ struct Alignment: CustomStringConvertible {
 
   private init(byteCount: Int) { self.byteCount = byteCount }
 
-  /// Reads what a user writes.
+  /// Parses what a user writes.
   init(_ argument: String) throws {
     guard let bytes = ByteSize(argument: argument)?.byteCount, bytes.isPowerOfTwo, (4096...(1 << 30)).contains(bytes) else {
       throw ValidationError("write a power of two from 4096 to 1G, such as 64K, 2M or 1G")

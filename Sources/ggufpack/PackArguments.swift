@@ -7,7 +7,7 @@ import PackFormat
 import PackRuntime
 import Repack
 
-/// What a pack is to be like, for every command that lays one out.
+/// The layout options of every command that writes a new layout.
 struct PackShapeArguments: ParsableArguments {
   @Option(help: "How many NUMA nodes the pack is for, 1 to 1024. (default: as many as this machine has)")
   var nodes: Int?
@@ -31,7 +31,7 @@ struct PackShapeArguments: ParsableArguments {
     guard !copies || placement == .mirror else { throw ValidationError("--copies goes with --placement mirror.") }
   }
 
-  /// What was asked for, and where nothing was, what fits this machine: the nodes whose CPUs and memory this process may use.
+  /// The options that were given, with defaults that fit this machine: the nodes whose CPUs and memory this process may use.
   var options: PackOptions {
     var options = PackOptions()
     options.nodeCount = nodes ?? min(max(Topology.read().usableNodes.count, 1), 1024)
@@ -43,16 +43,16 @@ struct PackShapeArguments: ParsableArguments {
 }
 
 extension PackShapeArguments {
-  /// What a line about the pack's nodes says in addition where nobody has asked for their number.
+  /// The addition to a line about the pack's nodes if the user did not choose their number.
   var choice: String { nodes == nil ? " (as many as this machine has; --nodes makes a pack for another number)" : "" }
 }
 
-/// Refuses `-`, which is standard output elsewhere: what is written takes its name when it is whole.
+/// Refuses `-`, which means standard output elsewhere: a result gets its name only when it is complete.
 func checkOutput(_ output: String?) throws {
   if output == "-" { throw ValidationError("--output -: this cannot be written to standard output; name a file or a folder") }
 }
 
-/// Options of every command that writes something.
+/// The options of every command that writes something.
 struct WritingArguments: ParsableArguments {
   @Flag(help: "Replace the output if it exists.")
   var force = false
@@ -61,7 +61,7 @@ struct WritingArguments: ParsableArguments {
   var quiet = false
 }
 
-/// Options of every command that writes a pack.
+/// The options of every command that writes a pack.
 struct PackWritingArguments: ParsableArguments {
   @OptionGroup var writing: WritingArguments
 
@@ -84,11 +84,11 @@ struct PackWritingArguments: ParsableArguments {
     }
   }
 
-  /// What zstd itself takes by default.
+  /// The default level of zstd itself.
   static let standardLevel = 3
 }
 
-/// Writes a pack with `converter`, with progress, and says what it has become.
+/// Writes a pack with `converter`, shows progress, and prints a summary.
 func write(
   _ converter: PackConverter, to target: String, level: Int?, resumes: Bool, replaces: Bool, isQuiet: Bool,
   verifying source: Pack? = nil, choice: String = ""
@@ -109,14 +109,14 @@ func write(
   if !isQuiet { Output.print(line: try summary(of: target, choice)) }
 }
 
-/// What is left of a pack that was not finished, and how to resume.
+/// Returns the message about a pack that was not finished, and how to resume it.
 private func interruption(of target: String, resumes: Bool) -> String {
   resumes
     ? "\(target): interrupted; what is done is kept, and the same command resumes the run"
     : "\(target): interrupted; nothing is left of it. A run with --resume can be resumed"
 }
 
-/// Writes a pack with `converter` as the arguments say.
+/// Writes a pack with `converter` and the given arguments.
 func write(
   _ converter: PackConverter, to target: String, _ arguments: PackWritingArguments, verifying source: Pack? = nil,
   choice: String
@@ -126,7 +126,7 @@ func write(
     isQuiet: arguments.writing.quiet, verifying: source, choice: choice)
 }
 
-/// One line about a pack that was just written.
+/// Returns one line about a pack that was just written.
 private func summary(of path: String, _ choice: String) throws -> String {
   let manifest = try Pack.open(path).manifest
   let content = manifest.blobs.reduce(0) { $0 + $1.byteCount }

@@ -10,7 +10,7 @@ struct WeightSum: CustomStringConvertible {
   var layout: String
   var tensorCount = 0
   var byteCount = 0
-  /// Bytes in the files, of a compressed pack.
+  /// The bytes in the files, if the pack is compressed.
   var storedByteCount: Int?
 
   var description: String {
@@ -18,7 +18,7 @@ struct WeightSum: CustomStringConvertible {
     return "\(type) in \(layout): \(Count(tensorCount, "tensor")), \(ByteCount(byteCount))\(stored)"
   }
 
-  /// The sums of a pack, the largest first.
+  /// Returns the sums of a pack, largest first.
   static func byType(_ manifest: PackManifest) -> [WeightSum] {
     let stored = storedByteCounts(manifest)
     var sums: [String: WeightSum] = [:]
@@ -29,7 +29,7 @@ struct WeightSum: CustomStringConvertible {
       sum.tensorCount += 1
       for slice in tensor.slices {
         sum.byteCount += slice.byteCount * tensor.expertCount
-        // A segment begins where a slice does.
+        // A segment begins at the start of each slice.
         if let bytes = stored[slice.blob]?[slice.offset] { sum.storedByteCount = (sum.storedByteCount ?? 0) + bytes }
       }
       sums[name] = sum
@@ -37,7 +37,7 @@ struct WeightSum: CustomStringConvertible {
     return sums.sorted { ($0.value.byteCount, $1.key) > ($1.value.byteCount, $0.key) }.map(\.value)
   }
 
-  /// The stored bytes of each segment, by blob and by the segment's offset in the content.
+  /// Returns the stored bytes of each segment, by blob and by the segment's offset in the content.
   private static func storedByteCounts(_ manifest: PackManifest) -> [Int: [Int: Int]] {
     var result: [Int: [Int: Int]] = [:]
     for (index, blob) in manifest.blobs.enumerated() {
@@ -52,7 +52,7 @@ struct WeightSum: CustomStringConvertible {
 }
 
 extension WeightSum {
-  /// The same for programs.
+  /// The sum for programs.
   var json: JSONObject {
     var json = JSONObject()
     json.set("type", type)

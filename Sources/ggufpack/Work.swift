@@ -4,10 +4,10 @@ import ArgumentParser
 import Console
 import PackFormat
 
-/// Runs a long work on `total` bytes, with a progress line called `label`.
+/// Runs long work on `total` bytes, with a progress line called `label`.
 ///
-/// - Parameter body: Does the work; calls `advance` with the bytes done since the last call, which throws `PackError.interrupted`
-///   once a signal asks the program to end.
+/// - Parameter body: Does the work. It calls `advance` with the bytes done since the last call, which throws `PackError.interrupted` once a
+///   signal asks the program to end.
 func withProgress<Result, Failure: Error>(
   _ label: String, total: Int, isQuiet: Bool,
   _ body: (_ advance: (_ bytes: Int) throws(PackError) -> Void) throws(Failure) -> Result
@@ -20,9 +20,9 @@ func withProgress<Result, Failure: Error>(
   }
 }
 
-/// Checks every byte of `pack` before something is made of it: damage must not travel on.
+/// Checks every byte of `pack` before something is made from it, so that damage does not spread.
 ///
-/// - Throws: The last damage; the others are said before.
+/// - Throws: The last damage found; the earlier ones are printed before.
 func verifyFirst(_ pack: Pack, isQuiet: Bool) throws(PackError) {
   let verifier = PackVerifier(pack)
   let damage = try withProgress("verifying", total: verifier.byteCount, isQuiet: isQuiet) { (advance) throws(PackError) in

@@ -5,7 +5,7 @@ import Doctor
 import Files
 import JSON
 
-/// What a process did, as people and programs read it.
+/// The activity of a process, formatted for people and programs.
 struct ActivityText {
   private let process: WatchedProcess
   private let activity: Activity
@@ -14,7 +14,7 @@ struct ActivityText {
 
   // MARK: Lines
 
-  /// The lines, none wider than `columns` where the table can be made that narrow: the least important columns are left out first.
+  /// Returns the lines. If the table is wider than `columns`, the least important columns are left out first.
   func lines(columns: Int, isUTF8: Bool) -> [String] {
     let name = process.pack.flatMap { $0.split(separator: "/").last.map(String.init) }
     var head = [[name, "\(process.program) \(process.id)"].compactMap { $0 }.joined(separator: ": ")]
@@ -28,7 +28,7 @@ struct ActivityText {
     return Self.wrap(head, columns) + table(columns, isUTF8)
   }
 
-  /// Parts separated by commas, in as many lines as they need.
+  /// Joins parts with commas, in as many lines as they need.
   private static func wrap(_ parts: [String], _ columns: Int) -> [String] {
     var lines: [String] = []
     for part in parts.map(\.oneLine) {
@@ -46,7 +46,7 @@ struct ActivityText {
     var cell: @Sendable (Activity.Node) -> String?
   }
 
-  /// The most important one first.
+  /// The columns, most important first.
   private static let columns: [Column] = [
     Column(title: "node") { "\($0.id)" },
     Column(title: "tok/s") { $0.tokensPerSecond.map { Decimal($0, 1).description } },
@@ -58,7 +58,7 @@ struct ActivityText {
   ]
 
   private func table(_ columns: Int, _ isUTF8: Bool) -> [String] {
-    // A column of which nothing is known is left out.
+    // A column without any known value is left out.
     let known = Self.columns.filter { column in activity.nodes.contains { column.cell($0) != nil } }
     var lines: [String] = []
     for count in stride(from: known.count, to: 0, by: -1) {
@@ -69,14 +69,14 @@ struct ActivityText {
     }
     let width = min(30, columns - (lines.map(\.count).max() ?? 0) - 5)
     guard width >= 8, lines.count == activity.nodes.count + 1 else { return lines }
-    // What is left of the line shows how busy each node is.
+    // The rest of the line shows how busy each node is.
     return [lines[0]]
       + zip(lines.dropFirst(), activity.nodes).map { "\($0)  [\(Bar(part: $1.busyPercent / 100).text(width, isUTF8: isUTF8))]" }
   }
 
   // MARK: JSON
 
-  /// The same for programs; what is not known is left out.
+  /// The activity as a JSON document; unknown values are left out.
   var document: JSONObject {
     var document = JSONObject()
     document.set("schemaVersion", 1)

@@ -4,41 +4,41 @@ import ChatTemplates
 import Generation
 import Inference
 
-/// What packrun reports about prompts and their answers, to people or to programs.
+/// A report about prompts and their answers, for people or for programs.
 protocol AnswerReport {
-  /// Prompts of so many tokens are about to be read.
+  /// Announces that prompts of this many tokens in all will be read.
   func begin(promptTokens: Int)
 
-  /// A token of the only answer with the text that became complete with it; no token with text that was held back until the end.
+  /// Adds a token of the only answer, with the text that it completes. Text that was held back until the end comes without a token.
   func add(_ token: Int32?, _ text: String)
 
-  /// The only answer has ended. `endsLine`: whether its last line has still to be ended.
+  /// Ends the only answer; `endsLine` tells whether its last line still needs a line end.
   func end(_ result: GenerationResult, endsLine: Bool)
 
-  /// What the only answer means, where it is a turn of a conversation.
+  /// Adds the meaning of the only answer if it is a turn of a conversation.
   func add(_ turn: Turn)
 
-  /// Whether programs read it, rather than people.
+  /// Whether the report is for programs rather than people.
   var isForPrograms: Bool { get }
 
-  /// One of several answers has ended; its prompt was `prompt`.
+  /// Adds one of several answers, which has ended, with its prompt.
   func add(_ answer: BatchGenerator.Answer, to prompt: String)
 
-  /// All answers have ended.
+  /// Ends the report of several answers.
   func end(_ batch: BatchResult)
 }
 
-/// What several answers took.
+/// The totals of several answers.
 struct BatchResult {
-  /// How many prompts were answered.
+  /// The number of prompts that were answered.
   var prompts: Int
-  /// Tokens of all answers.
+  /// The tokens of all answers.
   var tokens: Int
-  /// How many prompts were answered at a time.
+  /// The number of prompts that were answered at a time.
   var parallel: Int
-  /// Seconds for all of them.
+  /// The seconds for all answers.
   var seconds: Double
 
-  /// Tokens per second, of all answers together.
+  /// The tokens per second of all answers together.
   var rate: Double { seconds > 0 ? Double(tokens) / seconds : 0 }
 }

@@ -10,12 +10,12 @@ import Inference
 import JSON
 import PackFormat
 
-/// How the results of a benchmark are printed.
+/// The formats for the results of a benchmark.
 enum BenchFormat: String, CaseIterable, ExpressibleByArgument {
   case md, csv, json, jsonl
 }
 
-/// What a benchmark measured, and of what.
+/// The results of a benchmark, and what it measured.
 struct BenchReport {
   let session: Session
   let tests: [Test]
@@ -32,7 +32,7 @@ struct BenchReport {
     session.pack.manifest.tensors.reduce(0) { $0 + $1.dimensions.reduce(1, *) }
   }
 
-  /// The types that at least a twentieth of the weights has, the most common one first: `Q4_K 61 %, Q6_K 37 %`.
+  /// The types of at least a twentieth of the weights, most common first: `Q4_K 61 %, Q6_K 37 %`.
   private var types: String {
     var byteCounts: [String: Int] = [:]
     for tensor in session.pack.manifest.tensors {
@@ -56,9 +56,9 @@ struct BenchReport {
       tests: tests.map(roofline.bar))
   }
 
-  /// A table as llama-bench prints it, and below it what each test reached of what the machine gives.
+  /// Returns a table in the form of llama-bench, followed by what each test reached compared with the machine's limits.
   ///
-  /// - Parameter columns: Of the terminal; nil: it may be as wide as it likes.
+  /// - Parameter columns: The width of the terminal; nil means no limit.
   func table(columns: Int?) -> [String] {
     var table = Table([
       ("model", .left), ("types", .left), ("size", .right), ("params", .right), ("kernels", .left), ("kv", .left),
@@ -76,7 +76,7 @@ struct BenchReport {
     return (isNarrow ? table.records : table.markdown) + roofline.lines(tests)
   }
 
-  /// What is the same for all tests.
+  /// The fields that are the same for all tests.
   private var setup: JSONObject {
     var setup = JSONObject()
     setup.set("model", name)
@@ -100,7 +100,7 @@ struct BenchReport {
     return json
   }
 
-  /// One document.
+  /// The results as one document.
   var document: JSONObject {
     var document = setup
     document.set("tests", tests.map(json))
@@ -108,7 +108,7 @@ struct BenchReport {
     return document
   }
 
-  /// An object for each test, which repeats what is the same for all.
+  /// The results as one object per test, each with the fields that are the same for all.
   var events: [JSONObject] {
     tests.map { test in
       var event = setup
@@ -118,7 +118,7 @@ struct BenchReport {
     }
   }
 
-  /// A line of names, and one for each test (RFC 4180); the samples are left out.
+  /// The results as comma-separated values (RFC 4180), a header line and a line per test, without the samples.
   var csv: String {
     let names = [
       "model", "architecture", "types", "byteCount", "parameters", "kernels", "kv", "memory", "nodes", "threads", "depth",

@@ -8,7 +8,7 @@ import ModelConsole
 import PackFormat
 import Tokenization
 
-/// How tokens are proposed, so that one step may yield several.
+/// The options for proposing tokens, so that one step can yield several.
 struct DraftArguments: ParsableArguments {
   @Option(
     help: """
@@ -17,17 +17,17 @@ struct DraftArguments: ParsableArguments {
       """)
   var draft: String?
 
-  /// Whether some are to be proposed.
+  /// Whether tokens are proposed.
   var isGiven: Bool { draft != nil }
 
-  /// Whether the model is to propose them itself.
+  /// Whether the model itself proposes them.
   var isOwn: Bool { draft == "mtp" }
 
   func validate() throws {
     if let draft, draft.isEmpty { throw ValidationError("--draft: give ngram, mtp or a pack") }
   }
 
-  /// Opens the pack that is named, if there is one, and finds out whether its vocabulary is that of another model.
+  /// Opens the draft pack if one is named, and checks that its vocabulary is that of the other model.
   func open(_ tokenizer: Tokenizer) throws -> Pack? {
     guard let draft, !isOwn, draft != "ngram" else { return nil }
     let small = try Pack.open(named: draft)
@@ -35,9 +35,9 @@ struct DraftArguments: ParsableArguments {
     return small
   }
 
-  /// What proposes tokens for the model of `session`; nil if nothing is to.
+  /// Returns what proposes tokens for the model of `session`; nil if nothing does.
   ///
-  /// - Parameter pack: What `open` gave.
+  /// - Parameter pack: The result of `open`.
   func drafter(_ pack: Pack?, for session: Session) throws -> Drafter? {
     guard let draft else { return nil }
     let source: Drafter.Source

@@ -5,7 +5,7 @@ import Console
 import Grammar
 import JSON
 
-/// What an answer may be.
+/// The options that constrain an answer.
 struct GrammarArguments: ParsableArguments {
   @Option(
     help:
@@ -17,14 +17,14 @@ struct GrammarArguments: ParsableArguments {
     help: "Let the model write only what the grammar in this file allows, in llama.cpp's GBNF.", completion: .file())
   var grammar: String?
 
-  /// Whether one is given.
+  /// Whether one of the options is given.
   var isGiven: Bool { jsonSchema != nil || grammar != nil }
 
   func validate() throws {
     if jsonSchema != nil, grammar != nil { throw ValidationError("give --json-schema or --grammar, not both") }
   }
 
-  /// The grammar that is given; nil if an answer may be anything.
+  /// Compiles the given grammar; nil if the answer is free.
   func compiled() throws -> Grammar? {
     guard let path = jsonSchema ?? grammar else { return nil }
     let name = path == "-" ? "standard input" : path

@@ -9,7 +9,7 @@ import JSON
 import ModelConsole
 import PackRuntime
 
-/// A line of JSON for each event.
+/// A report with one line of JSON per event.
 struct JSONReport: AnswerReport {
   let session: Session
 
@@ -33,7 +33,7 @@ struct JSONReport: AnswerReport {
 
   var isForPrograms: Bool { true }
 
-  /// A turn of a conversation gets no answer, and why.
+  /// Reports why a turn of a conversation gets no answer.
   func add(problem: String) {
     var event = JSONObject()
     event.set("event", "error")

@@ -6,9 +6,9 @@ import ModelConsole
 import PackRuntime
 
 extension PlacementReport {
-  /// The report as people read it.
+  /// Returns the report in lines for people.
   ///
-  /// - Parameter columns: Of the terminal; nil: lines may be as long as they like.
+  /// - Parameter columns: The width of the terminal; nil means no limit.
   func text(columns: Int?) -> [String] {
     let choice = reason.map { "\(memory) (\($0.line))" } ?? memory
     var lines = ["memory: \(choice), pages counted by \(isFromNumaMaps ? "/proc/self/numa_maps" : "move_pages")"]

@@ -8,7 +8,7 @@ import JSON
 import ModelConsole
 import PackRuntime
 
-/// What a benchmark reached, beside what this machine's memory and its multiplying units give at most.
+/// A benchmark's results compared with the limits of this machine's memory and multiplying units.
 struct Roofline {
   private let cost: TokenCost
   private let memory: MemoryYardstick?
@@ -20,7 +20,7 @@ struct Roofline {
   /// Measures the limits with the session's threads.
   init(_ session: Session, sequences: Int, depth: Int) {
     cost = TokenCost(session)
-    // Without room for the memory that is read, there is no limit to compare with.
+    // If there is no room for the measurement, there is no limit to compare with.
     memory = try? MemoryYardstick(session.teams)
     multiplying = MultiplyYardstick(session.teams)
     self.sequences = sequences
@@ -28,7 +28,10 @@ struct Roofline {
     self.depth = depth
   }
 
-  /// 10^9 bytes per second that a test of generating read; nil where experts of several tokens are chosen, as they may be the same.
+  /// Returns the reading rate of a generation test in 10^9 bytes per second.
+  ///
+  /// It is nil for a prompt, and if experts are chosen for several tokens at a time: the same experts may be chosen, and are then read only
+  /// once.
   private func gigabytesPerSecond(_ test: Test) -> Double? {
     guard !test.isPrompt, sequences == 1 || !cost.choosesExperts else { return nil }
     let cache = cost.cacheByteCount(after: Double(depth) + Double(test.tokens) / 2)
@@ -40,7 +43,7 @@ struct Roofline {
     test.isPrompt ? test.rate.mean * Double(cost.multiplyAdds) / 1e9 : nil
   }
 
-  /// A line for each test.
+  /// Returns a line for each test.
   func lines(_ tests: [Test]) -> [String] {
     tests.compactMap { test in
       if let rate = gigaMultiplyAddsPerSecond(test) {
@@ -59,7 +62,7 @@ struct Roofline {
     }
   }
 
-  /// A test as the picture of a benchmark shows it.
+  /// Returns a test in the form for the picture of a benchmark.
   func bar(_ test: Test) -> BenchPicture.Test {
     test.isPrompt
       ? BenchPicture.Test(
@@ -70,7 +73,7 @@ struct Roofline {
         limit: memory?.gigabytesPerSecond, unit: "GB/s", source: "memory")
   }
 
-  /// Adds to a test's document what it reached.
+  /// Adds what a test reached to its document.
   func add(_ test: Test, to json: inout JSONObject) {
     if let rate = gigabytesPerSecond(test) {
       json.set("gigabytesPerSecond", rate)
@@ -82,7 +85,7 @@ struct Roofline {
     }
   }
 
-  /// The limits, and what a token takes, as a document.
+  /// The limits, and the work per token, as a document.
   var limits: JSONObject {
     var json = JSONObject()
     json.set("weightByteCountPerToken", cost.weightByteCount)

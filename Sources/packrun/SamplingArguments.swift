@@ -5,7 +5,7 @@ import Files
 import Generation
 import Glibc
 
-/// How tokens are chosen.
+/// The options for choosing tokens.
 struct SamplingArguments: ParsableArguments {
   private static let standard = SamplingOptions()
 
@@ -38,10 +38,10 @@ struct SamplingArguments: ParsableArguments {
   @Option(name: .shortAndLong, help: "Generate at most this many tokens; with -1, the model or the context ends the answer.")
   var number = -1
 
-  /// The most tokens of an answer; nil for no limit.
+  /// The most tokens of an answer; nil if there is no limit.
   var maximumTokens: Int? { number < 0 ? nil : number }
 
-  /// The options, for a context that holds so many tokens.
+  /// Returns the options for a context of `contextLength` tokens.
   func options(contextLength: Int) -> SamplingOptions {
     SamplingOptions(
       temperature: max(temperature, 0), topK: max(topK, 0), topP: topP, minP: minP, repetitionPenalty: repetitionPenalty,
@@ -60,7 +60,7 @@ struct SamplingArguments: ParsableArguments {
   }
 }
 
-/// Where the random numbers begin: a number, or wherever chance will have it.
+/// The start of the random numbers: a given number or a random one.
 struct Seed: ExpressibleByArgument {
   static let random = Seed(value: nil)
 

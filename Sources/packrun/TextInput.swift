@@ -5,27 +5,27 @@ import Files
 import Glibc
 import SystemPackage
 
-/// Texts from files and standard input.
+/// Reads texts from files and standard input.
 enum TextInput {
-  /// No text is longer: no context holds it, and what has no end would be read until memory ends.
+  /// The limit on the length of a text. No context holds more, and endless input must not be read until memory runs out.
   static let limit = ByteCount(limitByteCount)
   static let limitByteCount = 64 << 20
   private static let pieceByteCount = 1 << 16
 
-  /// The text of a file, which must be UTF-8; `-` is standard input.
+  /// Returns the text of a file, which must be UTF-8; `-` reads standard input.
   static func read(_ path: String) throws -> String {
     try decode(bytes(path), path == "-" ? "standard input" : path)
   }
 
-  /// The text of a file as a prompt: without the line end that editors and `echo` put at the end.
+  /// Returns the text of a file as a prompt, without the line end that editors and `echo` add at the end.
   static func prompt(_ path: String) throws -> String {
     let text = try read(path)
     return text.last == "\n" || text.last == "\r\n" ? String(text.dropLast()) : text
   }
 
-  /// Token ids, separated by commas or white space; `-` reads them from standard input.
+  /// Returns token ids that are separated by commas or white space; `-` reads them from standard input.
   ///
-  /// - Parameter limit: What the ids must be less than; nil where that shows later.
+  /// - Parameter limit: The bound that the ids must be below; nil if they are checked later.
   static func tokenIDs(_ list: String, below limit: Int? = nil) throws -> [Int32] {
     let list = list == "-" ? try read(list) : list
     return try list.split { $0 == "," || $0.isWhitespace }.map { word in
@@ -37,7 +37,7 @@ enum TextInput {
     }
   }
 
-  /// All bytes of a file.
+  /// Returns all bytes of a file.
   static func bytes(_ path: String) throws -> [UInt8] {
     guard path != "-" else {
       return try drain("standard input") { () throws(Errno) in try StandardStream.input.read(upTo: pieceByteCount) }
@@ -52,7 +52,7 @@ enum TextInput {
     return try drain(path) { () throws(Errno) in try read(file) }
   }
 
-  /// The text that consists of these bytes.
+  /// Decodes UTF-8, and throws if the bytes are not UTF-8.
   static func decode(_ bytes: [UInt8], _ name: String) throws -> String {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw Failure("\(name): not UTF-8 at byte \(validPrefix(bytes)); convert it, for example with iconv")
@@ -60,7 +60,7 @@ enum TextInput {
     return text
   }
 
-  /// The text with the escapes of `-e` replaced by what they stand for; other backslashes stay.
+  /// Replaces the escapes that `-e` enables; other backslashes stay.
   static func unescape(_ bytes: [UInt8]) -> [UInt8] {
     let named: [UInt8: UInt8] = [
       UInt8(ascii: "n"): 0x0A, UInt8(ascii: "r"): 0x0D, UInt8(ascii: "t"): 0x09, UInt8(ascii: "\\"): 0x5C, UInt8(ascii: "\""): 0x22,
@@ -84,14 +84,14 @@ enum TextInput {
     return result
   }
 
-  /// How many bytes at the beginning are well-formed.
+  /// Returns the length of the longest well-formed beginning, in bytes.
   private static func validPrefix(_ bytes: [UInt8]) -> Int {
     var (decoder, iterator, count) = (UTF8(), bytes.makeIterator(), 0)
     while case .scalarValue(let scalar) = decoder.decode(&iterator) { count += UTF8.width(scalar) }
     return count
   }
 
-  /// All that `read` gives, a piece at a time, up to the first empty one.
+  /// Reads with `read` until it returns no bytes, and returns everything.
   private static func drain(_ name: String, _ read: () throws(Errno) -> [UInt8]) throws -> [UInt8] {
     var all: [UInt8] = []
     while true {

@@ -8,10 +8,10 @@ import Inference
 import ModelConsole
 import PackRuntime
 
-/// Answers on standard output as they come; what they took, on standard error.
+/// A report that prints answers on standard output as they arrive, and statistics on standard error.
 struct TextReport: AnswerReport {
   let session: Session
-  /// Whether nothing is told but the answer and what ends it too early.
+  /// Whether to print only the answer and what ended it too early.
   let isQuiet: Bool
 
   func begin(promptTokens: Int) {}
@@ -36,10 +36,11 @@ struct TextReport: AnswerReport {
         + "\(Count(session.teams.threadCount, "thread")), \(session.model.kernelsName)")
   }
 
-  /// Tokens per second, after their number; nothing where there is nothing to measure, as with an answer of one token.
+  /// Returns the tokens per second in the form that follows their number; empty if there is nothing to measure, as for an answer of one
+  /// token.
   private static func rate(_ rate: Double) -> String { rate > 0 ? ", \(Decimal(rate, 1))/s" : "" }
 
-  /// What the grammar took for each token; empty without one.
+  /// Returns the time that the grammar took per token; empty without a grammar.
   private func maskText(_ result: GenerationResult) -> String {
     guard result.constraintSeconds > 0 else { return "" }
     return ", grammar \(Decimal(1000 * result.constraintSeconds / Double(max(result.tokens.count, 1)), 2)) ms/token"
@@ -63,7 +64,7 @@ struct TextReport: AnswerReport {
         + "\(batch.parallel) × \(Count(session.model.contextLength, "token"))")
   }
 
-  /// What the nodes had to do with each other.
+  /// Prints where the KV cache and activations lie, and how many bytes crossed between nodes.
   private func noteNodes(_ result: GenerationResult) {
     let placements = session.model.placements
     let local = placements.reduce(0) { $0 + $1.localPages }
@@ -79,13 +80,13 @@ struct TextReport: AnswerReport {
   }
 }
 
-/// Says that an answer ended because its context was full.
+/// Prints that an answer ended because its context was full.
 func noteFullContext(_ session: Session) {
   Terminal.note("the context of \(Count(session.model.contextLength, "token")) is full; a larger --ctx holds more")
 }
 
 extension GenerationResult {
-  /// What came of proposed tokens; empty if there were none to be.
+  /// The result of proposing tokens; empty if none were to be proposed.
   var draftText: String {
     guard let draft else { return "" }
     return ", draft \(Decimal(draft.acceptedPerStep, 2)) accepted per step (\(draft.accepted) of \(draft.proposed))"

@@ -2,12 +2,12 @@
 
 import Console
 
-/// What a person types at the terminal, or what comes through a pipe, a turn at a time.
+/// A reader of turns that a person types at the terminal, or that come through a pipe.
 ///
-/// Made before the weights are read, so that a long text pasted in the meantime arrives whole.
+/// It is created before the weights are read, so that a long text pasted in the meantime arrives completely.
 struct TurnReader: ~Copyable {
   private let terminal = UnbufferedTerminal()
-  /// Where a person can edit what they write; nil where the terminal cannot show it, and in a pipe.
+  /// The editor for a person's text; nil in a pipe, or if the terminal cannot display it.
   private var editor: LineEditor?
   private let history: LineHistory?
   private var promptText = ""
@@ -16,7 +16,7 @@ struct TurnReader: ~Copyable {
 
   /// - Parameters:
   ///   - edits: Whether a person at a terminal gets a line editor.
-  ///   - history: What they have written before; it is added to.
+  ///   - history: The person's earlier texts, to which new ones are added.
   init(edits: Bool = false, history: @autoclosure () -> LineHistory? = nil) {
     guard edits, terminal != nil, StandardStream.output.isTerminal, Terminal.canMoveCursor else {
       self.history = nil
@@ -32,11 +32,11 @@ struct TurnReader: ~Copyable {
     case end
   }
 
-  /// The next turn that is not empty; nil at the end of the input. A line that ends with a backslash continues in the next one.
+  /// Returns the next turn that is not empty; nil at the end of the input. A line that ends with a backslash continues on the next one.
   ///
-  /// Ctrl-C at the prompt says how to leave; the next one leaves, and so does one right after the one that stopped an answer (see
+  /// Ctrl-C at the prompt says how to leave, and a second one leaves. Ctrl-C right after one that stopped an answer leaves too (see
   /// `Interrupt`).
-  /// - Throws: `Failure` for a line that is too long, and for one of a pipe that is not UTF-8; a person at a terminal is asked again.
+  /// - Throws: `Failure` for a line that is too long, or for one from a pipe that is not UTF-8. A person at a terminal is asked again.
   mutating func next() throws -> String? {
     var turn = ""
     prompt("> ")
@@ -83,7 +83,7 @@ struct TurnReader: ~Copyable {
     if isAtTerminal, editor == nil { Output.write(text) }
   }
 
-  /// A line without its end.
+  /// Returns a line without its line end.
   private mutating func readLine() throws -> Line {
     if editor != nil { return try readEditedText() }
     if terminal != nil { return try readTypedLine() }
@@ -128,7 +128,7 @@ struct TurnReader: ~Copyable {
 
   private mutating func readEditedText() throws -> Line {
     terminal?.resume()
-    // Until the program ends: what is pasted while an answer is written is one turn, too.
+    // Pastes stay marked until the program ends, so that text pasted during an answer is one turn too.
     terminal?.bracketPastes()
     editor?.begin(prompt: promptText, columns: Terminal.columns, rows: Terminal.rows)
     while true {
@@ -153,7 +153,7 @@ struct TurnReader: ~Copyable {
     throw Failure("line \(lineNumber + 1): it is longer than \(TextInput.limit); give a part of it")
   }
 
-  /// Reads what there is into `pending`, which is empty. A signal that asks for it discards everything.
+  /// Reads what is available into `pending`, which must be empty. Returns `interrupted` if a watched signal arrives.
   private mutating func fill() throws -> Line {
     while true {
       do {
@@ -162,7 +162,7 @@ struct TurnReader: ~Copyable {
       } catch .interrupted {
         if Interrupt.isRequested { return .interrupted }
       } catch {
-        // What a terminal says once it has been closed.
+        // A terminal that was closed reports this error.
         if terminal != nil, error == .ioError { return .end }
         throw Failure.system("standard input", "read it", errno: error.rawValue)
       }

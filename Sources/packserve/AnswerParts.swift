@@ -2,14 +2,15 @@
 
 import Serving
 
-/// What a response is made of: the events of all its answers, and a tick where nothing has come for a while.
+/// A part of a response: an event of one of its answers, or a tick if there has been no event for a while.
 enum AnswerPart: Sendable {
   case event(AnswerEvent, answer: Int)
   case tick
 }
 
-/// The events of several answers in one stream, which ends when all of them have ended. Nobody computes them any more once the stream
-/// is dropped.
+/// Merges the events of several answers into one stream, which ends when all of them have ended.
+///
+/// Dropping the stream cancels the answers.
 func merge(_ answers: [AsyncStream<AnswerEvent>], tickSeconds: Int = 5) -> AsyncStream<AnswerPart> {
   let (parts, continuation) = AsyncStream.makeStream(of: AnswerPart.self)
   let task = Task {

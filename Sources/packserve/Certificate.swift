@@ -4,11 +4,11 @@ import Console
 import Files
 import NIOSSL
 
-/// Reads what TLS needs, before the model is loaded.
+/// Reads the files for TLS before the model is loaded.
 enum Certificate {
   /// - Parameters:
-  ///   - chain: A file in PEM with the server's certificate, then those that lead to a root.
-  ///   - key: A file in PEM with the private key of the first.
+  ///   - chain: A PEM file with the server's certificate, followed by those that lead to a root.
+  ///   - key: A PEM file with the private key of the server's certificate.
   static func configuration(chain: String, key: String) throws -> TLSConfiguration {
     let certificates: [NIOSSLCertificate]
     do { certificates = try NIOSSLCertificate.fromPEMBytes(bytes(chain)) } catch let error as NIOSSLError {

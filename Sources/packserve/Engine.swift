@@ -13,15 +13,15 @@ import Serving
 import Synchronization
 import Tokenization
 
-/// The model and the thread that owns it.
+/// The model, and the thread that owns it.
 final class Engine: Sendable {
-  /// What is there once the model is loaded.
+  /// The parts that exist once the model is loaded.
   struct Ready: Sendable {
     let pack: ServedPack
     let scheduler: Scheduler
     let placement: PlacementProbe
 
-    /// What each node has read of its weights so far.
+    /// The weights that each node has read so far.
     var traffic: [WeightTraffic] { WeightTraffic.all(placement.stepReadings, scheduler.times) }
   }
 
@@ -35,11 +35,11 @@ final class Engine: Sendable {
   private let isDraining = Atomic<Bool>(false)
   private let ended = DispatchSemaphore(value: 0)
 
-  /// Loads the model on a thread of its own, and answers requests there until `end`.
+  /// Loads the model on a thread of its own, which answers requests until `end`.
   ///
   /// - Parameters:
-  ///   - store: Where prefixes of prompts outlive the server.
-  ///   - spare: The CPUs for everything that the model's teams do not do.
+  ///   - store: The store in which prefixes of prompts outlive the server.
+  ///   - spare: The CPUs for everything except the model's teams.
   func start(
     _ arguments: ServedModelArguments, _ pack: Pack, _ tokenizer: Tokenizer, _ store: PrefixStore?, _ spare: SpareCPUs
   ) {
@@ -49,7 +49,7 @@ final class Engine: Sendable {
         let session = try arguments.session(pack) { [self] done, total in
           state.withLock { if case .loading = $0 { $0 = .loading(done: done, total: total) } }
         }
-        // Not before: the teams find their CPUs by what this thread may use.
+        // This must come after the teams have started, because they choose their CPUs from those that this thread may use.
         _ = spare.bindThisThread()
         try checkVocabulary(tokenizer, session)
         for note in session.notes { Terminal.note(note.line) }
@@ -79,33 +79,33 @@ final class Engine: Sendable {
     }
   }
 
-  /// Waits until the model's thread has ended, with all that it keeps on disk written.
+  /// Waits until the model's thread has ended and has written everything that it keeps on disk.
   func waitUntilEnded() {
     if case .ready = state.withLock({ $0 }) { ended.wait() }
   }
 
-  /// The model; an error while it is not there.
+  /// Returns the model; throws while it is not loaded.
   func ready() throws(InterfaceError) -> Ready {
     guard case .ready(let ready) = state.withLock({ $0 }) else { throw .loading }
     if isDraining.load(ordering: .relaxed) { throw .serving(.closing) }
     return ready
   }
 
-  /// The part of the weights that is placed, while they are; nil otherwise.
+  /// The placed part of the weights during placement, 0 to 1; nil at other times.
   var progress: Double? {
     guard case .loading(let done, let total) = state.withLock({ $0 }) else { return nil }
     return total > 0 ? Double(done) / Double(total) : 0
   }
 
-  /// Why the server cannot go on; nil if it can.
+  /// The reason why the server cannot continue; nil if it can.
   var failure: Failure? {
     if case .failed(let failure) = state.withLock({ $0 }) { failure } else { nil }
   }
 
-  /// Ends with an error.
+  /// Stops the engine with an error.
   func fail(_ failure: Failure) { state.withLock { $0 = .failed(failure) } }
 
-  /// Takes no more requests, and waits until those that there are have been answered, for so many seconds at most.
+  /// Accepts no more requests, and waits for the current ones to be answered, for at most `seconds`.
   func drain(seconds: Int) async {
     isDraining.store(true, ordering: .relaxed)
     guard case .ready(let ready) = state.withLock({ $0 }) else { return }
@@ -113,20 +113,20 @@ final class Engine: Sendable {
     let end = ContinuousClock.now + .seconds(seconds)
     while ready.scheduler.unfinishedCount > 0, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(20)) }
     ready.scheduler.end()
-    // The last events reach the clients.
+    // Leave time for the last events to reach the clients.
     while ready.scheduler.unfinishedCount > 0 { try? await Task.sleep(for: .milliseconds(20)) }
     try? await Task.sleep(for: .milliseconds(100))
   }
 }
 
-/// Asks the kernel where the weights are.
+/// Queries the kernel for the places of the weights.
 ///
-/// - Invariant: of the session it uses only what does not change once the weights are placed, so any thread may ask.
+/// - Invariant: it uses only those parts of the session that do not change once the weights are placed, so any thread may call it.
 struct PlacementProbe: @unchecked Sendable {
   private let session: Session
-  /// What a step of each model reads, by node.
+  /// The weights that a step of each model reads, by node.
   let stepReadings: [[StepReading]]
-  /// Measured before the first request, as it takes all threads.
+  /// The bandwidths, measured before the first request because that takes all threads.
   private let bandwidth: [PlacementReport.Bandwidth]
 
   init(_ session: Session) {
@@ -135,7 +135,7 @@ struct PlacementProbe: @unchecked Sendable {
     bandwidth = session.weights.measuredBandwidth(session.teams)
   }
 
-  /// Where each node's weights are, by the kernel's count at this moment.
+  /// Returns the nodes of the weights as a document, counted by the kernel at this moment.
   func document() -> JSONObject {
     var report = session.weights.placementReport(session.teams, measuring: false)
     report.bandwidth = bandwidth

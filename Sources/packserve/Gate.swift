@@ -6,12 +6,12 @@ import JSON
 import NIOCore
 import Serving
 
-/// Turns errors into answers, and lets nobody in without a key.
+/// Middleware that turns errors into responses and refuses requests without a key.
 struct Gate: RouterMiddleware {
   typealias Context = BasicRequestContext
 
   private let keys: [[UInt8]]
-  /// What anybody may ask: browsers cannot send a key for the page, which tells nothing and asks for the key itself.
+  /// Paths that need no key. Browsers cannot send a key for the page, which reveals nothing and asks for the key itself.
   private static let open = ["/", "/health", "/ready"]
 
   init(keys: [String]) { self.keys = keys.map { Array($0.utf8) } }
@@ -36,11 +36,11 @@ struct Gate: RouterMiddleware {
     given = given.lowercased().hasPrefix("bearer ") ? String(given.dropFirst(7)) : ""
     if given.isEmpty, let name = HTTPField.Name("x-api-key") { given = request.headers[name] ?? "" }
     let bytes = Array(given.utf8)
-    // All keys are compared, so that the time does not tell which one is nearly right.
+    // Every key is compared, so that the time does not reveal a partial match.
     return keys.reduce(false) { isSame($1, bytes) || $0 }
   }
 
-  /// Compares in a time that depends on the length of what was given alone.
+  /// Compares two keys in a time that depends only on the length of `given`.
   private func isSame(_ key: [UInt8], _ given: [UInt8]) -> Bool {
     var difference = UInt8(key.count == given.count ? 0 : 1)
     for (index, byte) in given.enumerated() { difference |= byte ^ key[index % key.count] }
@@ -49,13 +49,13 @@ struct Gate: RouterMiddleware {
 }
 
 extension Response {
-  /// A document.
+  /// A response with a JSON document.
   init(_ document: JSONValue, status: HTTPResponse.Status = .ok) {
     self.init(
       status: status, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(string: document.compact)))
   }
 
-  /// An error, in the form of the interface that the request is meant for.
+  /// A response with an error, in the form of the interface that the request addressed.
   init(_ error: InterfaceError, to request: Request, status: HTTPResponse.Status? = nil) {
     let document = request.uri.path.hasPrefix("/v1/messages") ? error.anthropic : error.openAI
     self.init(document, status: status ?? HTTPResponse.Status(code: error.status))

@@ -6,15 +6,15 @@ import Glibc
 import JSON
 import Logging
 
-/// How lines about the server's work are written.
+/// The formats of log lines.
 enum LogFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
   /// For people: `packserve: answered method=POST path=/v1/chat/completions status=200`.
   case text
-  /// For programs: a JSON object a line.
+  /// For programs: one JSON object per line.
   case json
 }
 
-/// Writes what swift-log is given to standard error, in the form that is wanted.
+/// A swift-log handler that writes to standard error in the chosen format.
 struct LogLine: LogHandler {
   let format: LogFormat
   var metadata: Logger.Metadata = [:]
@@ -40,7 +40,7 @@ struct LogLine: LogHandler {
     }
   }
 
-  /// A line as a JSON object.
+  /// Returns a line as a JSON object.
   static func json(
     _ level: Logger.Level, _ message: String, _ metadata: [(key: String, value: Logger.Metadata.Value)] = []
   ) -> String {
@@ -49,7 +49,7 @@ struct LogLine: LogHandler {
     return JSONValue.object(document).compact
   }
 
-  /// A value with spaces stands in quotes, so that a line can be cut at its spaces.
+  /// Quotes a value that contains spaces, so that a line can be split at spaces.
   private static func quoted(_ text: String) -> String {
     text.isEmpty || text.contains(where: \.isWhitespace) ? "\"\(text)\"" : text
   }
@@ -65,7 +65,7 @@ struct LogLine: LogHandler {
     }
   }
 
-  /// The time as RFC 3339 writes it, in UTC.
+  /// Returns the time in RFC 3339 format, in UTC.
   private static func time() -> String {
     var now = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &now)

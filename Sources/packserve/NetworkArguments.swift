@@ -5,7 +5,7 @@ import Console
 import Files
 import Glibc
 
-/// Where the server listens, whom it answers, and how it ends.
+/// The options for the server's address, access and shutdown.
 struct NetworkArguments: ParsableArguments {
   @Option(help: "The address to listen on; 0.0.0.0 for all addresses of this machine.")
   var host = "127.0.0.1"
@@ -74,10 +74,10 @@ struct NetworkArguments: ParsableArguments {
     return range.lowerBound > text.startIndex && !host.isEmpty && !host.contains { "/?#*".contains($0) || $0.isWhitespace }
   }
 
-  /// Whether only programs of this machine can reach the server.
+  /// Whether only programs on this machine can reach the server.
   var isLocal: Bool { host == "localhost" || host == "::1" || OriginGate.isLoopback(host) }
 
-  /// The keys that open the server; empty if it is open.
+  /// Returns the accepted keys; empty if no key is needed.
   func keys() throws -> [String] {
     if let apiKey {
       guard !apiKey.isEmpty else { throw ValidationError("--api-key: the key is empty") }

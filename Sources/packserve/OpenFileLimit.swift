@@ -2,14 +2,14 @@
 
 import Glibc
 
-/// How many files and connections this process may have open.
+/// The limit on the files and connections that this process may have open.
 enum OpenFileLimit {
-  /// Files that are open whatever the connections are: the pack's, the pipes of event loops.
+  /// The open files other than connections: the pack's files, and the pipes of event loops.
   private static let others = 256
 
-  /// Raises the limit as far as `connections` need it and the system allows it.
+  /// Raises the limit as far as `connections` need it and the system allows.
   ///
-  /// - Returns: How many connections there is room for, if they are fewer.
+  /// - Returns: The number of connections that fit, if that is less than `connections`; otherwise nil.
   static func raise(for connections: Int) -> Int? {
     var limit = rlimit()
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }

@@ -4,16 +4,16 @@ import HTTPTypes
 import Hummingbird
 import JSON
 
-/// Lets only those pages in browsers use the server that may: its own, and those of the origins that are named.
+/// Middleware that admits requests from browsers only if the page is the server's own or from a listed origin.
 ///
-/// A browser tells the origin of the page with each request that could do something. Without this gate, any page that somebody looks at
-/// could make a server at 127.0.0.1 work. Programs outside browsers send no origin.
+/// A browser sends the page's origin with each request that could have an effect. Without this gate, any page that a user visits could make
+/// a server at 127.0.0.1 work. Programs other than browsers send no origin.
 struct OriginGate: RouterMiddleware {
   typealias Context = BasicRequestContext
 
-  /// Origins such as `https://chat.example.com`; `*` for all.
+  /// The admitted origins, such as `https://chat.example.com`; `*` admits all.
   let allowed: [String]
-  /// Whether the server listens at this machine's own address only.
+  /// Whether the server listens only at this machine's own address.
   let isLocal: Bool
 
   func handle(
@@ -40,8 +40,9 @@ struct OriginGate: RouterMiddleware {
     return response
   }
 
-  /// Whether a page is the server's own. The name of a server at 127.0.0.1 must be one of this machine's: the owner of a name may let
-  /// it point to 127.0.0.1.
+  /// Returns whether a page is the server's own.
+  ///
+  /// A server at 127.0.0.1 must be addressed by a name of this machine, because anyone can let a name of theirs point to 127.0.0.1.
   private func isOwn(_ origin: String, _ request: Request) -> Bool {
     guard let authority = request.head.authority, origin == "http://\(authority)" || origin == "https://\(authority)" else {
       return false
@@ -51,13 +52,13 @@ struct OriginGate: RouterMiddleware {
     return host == "localhost" || host == "[::1]" || Self.isLoopback(host)
   }
 
-  /// Whether a host is an address that only this machine has: 127.0.0.0/8.
+  /// Returns whether a host is in 127.0.0.0/8, the addresses that only this machine has.
   static func isLoopback(_ host: some StringProtocol) -> Bool {
     let parts = host.split(separator: ".", omittingEmptySubsequences: false)
     return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
   }
 
-  /// What a browser asks before it lets a page of another origin send more than a form could.
+  /// Answers the preflight request, which a browser sends before a page of another origin may send more than a form could.
   private func preflight(_ request: Request, _ origin: String) -> Response {
     var headers: HTTPFields = [
       .accessControlAllowOrigin: origin, .accessControlAllowMethods: "GET, POST", .accessControlMaxAge: "600",

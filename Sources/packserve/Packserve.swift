@@ -8,7 +8,7 @@ import PackFormat
 import PackRuntime
 import Tokenization
 
-/// The program: it serves one pack over HTTP.
+/// The program, which serves one pack over HTTP.
 @main
 struct Packserve: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -32,7 +32,7 @@ struct Packserve: ParsableCommand {
 
   func run() throws {
     let pack = try model.model.open()
-    // Anything wrong with the input shows before the weights are read.
+    // A fault in the input must show before the weights are read.
     let tokenizer = try Tokenizer(metadata: pack.metadata)
     let keys = try network.keys()
     let certificate = try network.cert.map { try Certificate.configuration(chain: $0, key: network.key ?? "") }
@@ -45,7 +45,7 @@ struct Packserve: ParsableCommand {
     Interrupt.watch([SIGINT, SIGTERM])
     let engine = Engine()
     engine.start(model, pack, tokenizer, store, spare)
-    // All threads that are started from here on get the same CPUs.
+    // All threads started from here on inherit these CPUs.
     if spare.cpus.isEmpty {
       Terminal.note("no CPU is left for HTTP, so it takes time from the threads that compute; use fewer --threads to leave one")
     } else if let refusal = spare.bindThisThread() {

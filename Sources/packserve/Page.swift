@@ -5,11 +5,11 @@ import Hummingbird
 import NIOCore
 import ServerPage
 
-/// The page at `/`: one answer with all that it needs, so it works without a network, and under headers that allow nothing else.
+/// The page at `/`: a single response with everything it needs, so that it works without a network, under headers that permit nothing else.
 enum Page {
-  /// The page, cut where a nonce belongs.
+  /// The page, divided at the places for a nonce.
   private static let parts: [Substring] = {
-    // Markup first: the script may have these words in it.
+    // Split the markup before the script is inserted, because the script may contain these words.
     let markup = unsafe text(server_page_markup()).split(separator: "@NONCE@", omittingEmptySubsequences: false)
     return markup.map { part in
       guard let place = ["@STYLE@", "@SCRIPT@"].first(where: part.contains), let range = part.firstRange(of: place) else {
@@ -24,7 +24,7 @@ enum Page {
     unsafe String(decoding: UnsafeBufferPointer(start: text.bytes, count: text.length), as: UTF8.self)
   }
 
-  /// The page, with a nonce of its own.
+  /// Returns the page with a fresh nonce.
   static func response() -> Response {
     let nonce = (0..<2).map { _ in String(UInt64.random(in: .min ... .max), radix: 36) }.joined()
     let policy = [

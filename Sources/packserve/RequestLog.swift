@@ -4,17 +4,18 @@ import HTTPTypes
 import Hummingbird
 import Logging
 
-/// Writes a line for each request once its answer is sent, and gives the answer the id that is in that line. What was asked and
-/// answered is in no line.
+/// Middleware that logs each request once its response is sent, and puts the id in that line into the response.
+///
+/// The content of requests and responses is never logged.
 struct RequestLog: RouterMiddleware {
   typealias Context = BasicRequestContext
 
-  /// The id of the request that a task works for.
+  /// The id of the request that the current task works on.
   @TaskLocal static var id = ""
 
   let logger: Logger
 
-  /// What is asked again and again by those who watch the server.
+  /// The paths that monitoring asks for repeatedly.
   private static let quiet = ["/health", "/ready", "/metrics", "/slots"]
 
   func handle(
@@ -25,7 +26,7 @@ struct RequestLog: RouterMiddleware {
     if let name = HTTPField.Name("x-request-id") { response.headers[name] = context.id }
     let level: Logger.Level = Self.quiet.contains(request.uri.path) && response.status.code < 400 ? .debug : .info
     guard logger.logLevel <= level else { return response }
-    // A path may be whatever a client makes up.
+    // A client can make up any path, so it is shortened.
     let (method, path) = (request.method.rawValue, String(request.uri.path.prefix(200)))
     let (status, body) = (response.status.code, response.body)
     @Sendable func note(_ outcome: Logger.Message) {

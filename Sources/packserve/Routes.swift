@@ -7,7 +7,7 @@ import Logging
 import NIOCore
 import Serving
 
-/// What is answered at which address.
+/// The addresses and their handlers.
 struct Routes: Sendable {
   private let engine: Engine
   private let arguments: NetworkArguments
@@ -41,7 +41,7 @@ struct Routes: Sendable {
     return router
   }
 
-  /// Answers 405 (RFC 9110, section 15.5.6) where there is something at an address, but not for the method.
+  /// Answers 405 (RFC 9110, section 15.5.6) if an address exists, but not for the method.
   private func refuseOtherMethods(_ router: Router<BasicRequestContext>) {
     let methods: [HTTPRequest.Method] = [.get, .head, .query, .post, .put, .patch, .delete, .options, .trace, .connect]
     let routes = Dictionary(grouping: router.routes, by: \.path.description)
@@ -65,7 +65,7 @@ struct Routes: Sendable {
   ) async throws -> Response {
     var response: Response
     do {
-      // A client that leaves before the whole answer is there takes the request with it.
+      // If the client leaves before the whole response is ready, its request is cancelled.
       response = try await request.body.consumeWithCancellationOnInboundClose { body in
         let ready = try engine.ready()
         let asked = try read(try await document(body), ready.pack)
@@ -75,12 +75,12 @@ struct Routes: Sendable {
     } catch let error as InterfaceError {
       response = Response(error, to: request)
     }
-    // A connection that was watched for its end cannot carry another request: Hummingbird closes it, and the client is told.
+    // Watching a connection for its end uses it up: Hummingbird closes it, so the client must be told.
     response.headers[.connection] = "close"
     return response
   }
 
-  /// The body as a document.
+  /// Returns the body as a document.
   private func document(_ body: RequestBody) async throws -> JSONValue {
     var bytes: [UInt8] = []
     for try await part in body {
@@ -104,7 +104,7 @@ struct Routes: Sendable {
   private func whole(_ asked: InterfaceRequest, _ scheduler: Scheduler) async throws -> Response {
     var encoder = asked.encoder
     let count = asked.requests.count
-    // A long list goes through the queue in parts, so that others get their turn in between.
+    // A long list goes through the queue in parts, so that other requests get their turn in between.
     let most = asked.isList ? scheduler.slots.count : count
     for start in stride(from: 0, to: count, by: most) {
       for await part in merge(try submit(asked.requests[start..<min(start + most, count)], scheduler)) {
@@ -119,7 +119,7 @@ struct Routes: Sendable {
 
   private func stream(_ answers: [AsyncStream<AnswerEvent>], _ asked: InterfaceRequest) -> Response {
     var headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-cache"]
-    // nginx would collect the events.
+    // Without this header, nginx would buffer the events.
     if let name = HTTPField.Name("x-accel-buffering") { headers[name] = "no" }
     let body = ResponseBody { writer in
       var encoder = asked.encoder

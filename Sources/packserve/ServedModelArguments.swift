@@ -11,7 +11,7 @@ import PackFormat
 import PackRuntime
 import Serving
 
-/// The pack, and how it is served.
+/// The pack, and the options for serving it.
 struct ServedModelArguments: ParsableArguments {
   @OptionGroup var model: ModelArguments
 
@@ -59,7 +59,7 @@ struct ServedModelArguments: ParsableArguments {
     if !(1...99).contains(promptPercent) { throw ValidationError("--prefill-share must be between 1 and 99") }
   }
 
-  /// The folder of the prompts' beginnings; nil if none is wanted.
+  /// Returns the store for the beginnings of prompts; nil if it is turned off.
   func store(_ pack: Pack) throws(FileError) -> PrefixStore? {
     guard let cacheFolder else { return nil }
     return try PrefixStore(cacheFolder, limit: cacheSize.byteCount, pack: pack.digest) { Terminal.note($0) }
@@ -77,21 +77,21 @@ struct ServedModelArguments: ParsableArguments {
 
   /// Places the pack and starts its threads.
   ///
-  /// - Parameter progress: Called with what is placed and the total.
+  /// - Parameter progress: Called with the bytes placed so far and the total.
   func session(_ pack: Pack, progress: @escaping @Sendable (Int, Int) -> Void) throws(ModelError) -> Session {
     try model.session(pack, sequences: parallel, isQuiet: true, report: progress)
   }
 
-  /// How embeddings are made; or why none are.
+  /// Returns how embeddings are made, or the error to answer if they are not available.
   func pooling(_ pack: Pack) -> Result<Pooling, InterfaceError> {
     if let pooling { return .success(pooling) }
     return Result { () throws(InterfaceError) in try Pooling(pack.metadata) }
   }
 
-  /// The CPUs that the threads which compute leave to everything else.
+  /// Returns the CPUs that the computing threads leave to everything else.
   func spareCPUs(_ pack: Pack) throws -> SpareCPUs { SpareCPUs(try model.placement.teamPlan(pack), Topology.read()) }
 
-  /// What clients call the model: never a path.
+  /// Returns the name that clients use for the model; never a path.
   func name(_ pack: Pack) -> String {
     if let alias { return alias }
     let folder = pack.path.split(separator: "/").last.map(String.init) ?? "model"
@@ -102,6 +102,6 @@ struct ServedModelArguments: ParsableArguments {
 extension Pooling: ExpressibleByArgument {}
 
 extension Pack {
-  /// What covers every byte of the weights.
+  /// A digest that covers every byte of the weights.
   var digest: Digest { Digest(of: Array(checksums.text.utf8)) }
 }

@@ -11,19 +11,19 @@ import NIOSSL
 import ServiceLifecycle
 import Serving
 
-/// The HTTP side: listens, and ends when it is asked to.
+/// The HTTP server, which listens until it is asked to end.
 struct Server {
   private let engine: Engine
   private let arguments: NetworkArguments
   private let keys: [String]
-  /// What TLS needs; nil: answers are not encrypted.
+  /// The configuration of TLS; nil if connections are not encrypted.
   private let certificate: TLSConfiguration?
 
   init(_ engine: Engine, _ arguments: NetworkArguments, keys: [String], certificate: TLSConfiguration?) {
     (self.engine, self.arguments, self.keys, self.certificate) = (engine, arguments, keys, certificate)
   }
 
-  /// How connections are handled: with limits on what a client may send and how long it may take.
+  /// Returns how connections are handled: with limits on what a client may send and how long it may take.
   private func connections() throws -> HTTPServerBuilder {
     let patience = TimeAmount.seconds(Int64(arguments.clientSeconds))
     let plain = HTTPServerBuilder.http1(
@@ -34,7 +34,7 @@ struct Server {
     return try .tls(plain, tlsConfiguration: certificate)
   }
 
-  /// Serves until a signal comes or the engine fails. What goes wrong is the engine's failure.
+  /// Serves until a signal arrives or the engine fails. An error of the server becomes the engine's failure.
   func run() async {
     let log = Logger(label: "packserve") { [format = arguments.logFormat] _ in LogLine(format) }
     var logger = log
@@ -61,14 +61,14 @@ struct Server {
       ], logger: logger)
     services.maximumGracefulShutdownDuration = .seconds(3)
     do { try await ServiceGroup(configuration: services).run() } catch {
-      // Once the server is to end, connections that do not close are cut.
+      // When the server is to end, connections that do not close are cut.
       guard !Interrupt.isRequested, engine.failure == nil else { return }
       engine.fail(Failure("\(host):\(arguments.port): cannot listen: \(error)", exitCode: .failed))
     }
   }
 }
 
-/// Waits for the signal that ends the server, and lets the answers under way end.
+/// Waits for the signal that ends the server, and lets the current answers finish.
 private struct Ending: Service {
   let engine: Engine
   let drainSeconds: Int

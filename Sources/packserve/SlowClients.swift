@@ -3,10 +3,10 @@
 import NIOCore
 import NIOHTTPTypes
 
-/// Closes the connection of a client that is too slow: its request is not whole in time, or it takes nothing of what is ready for it.
+/// Closes the connection of a client that is too slow: its request is not complete in time, or it does not read its response.
 ///
-/// Without it, a client that stops in the middle keeps its connection, and the memory that belongs to it, for as long as it likes.
-/// Clients that send nothing at all between two requests are left to Hummingbird's idle timeout.
+/// Otherwise, a client that stops in the middle would hold its connection, and the memory that belongs to it, indefinitely. Clients that
+/// send nothing between two requests are handled by Hummingbird's idle timeout.
 final class SlowClients: ChannelDuplexHandler, RemovableChannelHandler {
   typealias InboundIn = HTTPRequestPart
   typealias InboundOut = HTTPRequestPart
@@ -14,11 +14,11 @@ final class SlowClients: ChannelDuplexHandler, RemovableChannelHandler {
   typealias OutboundOut = HTTPResponsePart
 
   private let patience: TimeAmount
-  /// When the request that is not whole yet must be; nil: there is none. Each 64 KiB get a second more.
+  /// The time by which the current request must be complete; nil if there is none. Every 64 KiB extend it by a second.
   private var requestEnd: NIODeadline?
-  /// Parts of answers that the socket has not taken yet.
+  /// The parts of responses that the socket has not taken yet.
   private var waitingParts = 0
-  /// When the socket took one, or got the first.
+  /// The time when the socket last took a part, or got the first one.
   private var lastProgress = NIODeadline.now()
   private var check: Scheduled<Void>?
 

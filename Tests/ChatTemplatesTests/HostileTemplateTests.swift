@@ -4,10 +4,10 @@ import ChatTemplates
 import JSON
 import Testing
 
-/// Templates that try to take all the time, memory or stack there is: each ends in an error of one line.
+/// Templates that try to use up time, memory or stack: each ends in an error of one line.
 ///
-/// The bounds count steps and characters, so that they do not depend on the machine; the defaults are such that each of these
-/// takes less than a second in a release build. Debug builds are many times slower, and get a part of them.
+/// The bounds count steps and characters, so they do not depend on the machine. With the defaults, each of these takes less than a second
+/// in a release build. Debug builds are many times slower, and get only some of them.
 struct HostileTemplateTests {
   private static func nested(_ open: String, _ close: String, around middle: String, _ depth: Int) -> String {
     String(repeating: open, count: depth) + middle + String(repeating: close, count: depth)

@@ -4,7 +4,7 @@ import ChatTemplates
 import JSON
 import Testing
 
-/// What the template wrote is told from what came with the request, whatever the template does to it.
+/// Text that the template wrote is distinguished from text of the request, whatever the template does to it.
 struct InputMarkTests {
   /// Renders with `x` as input, and shows input in brackets of its own.
   private static func marked(_ source: String, _ x: JSONValue = "<in>") throws -> String {
@@ -73,7 +73,7 @@ struct InputMarkTests {
         ],
         date: Oracles.date)
     }
-    // Some templates refuse: that they need tools, for one.
+    // Some templates refuse the request, for example because they need tools.
     guard case .success(let pieces) = result else { return }
     #expect(pieces.contains { !$0.isTemplate && $0.text.contains(mark) })
     #expect(!pieces.contains { $0.isTemplate && $0.text.contains(mark) })

@@ -12,7 +12,7 @@ extension TemplateOracles {
 
   static func json(_ file: String) throws -> JSONValue { try JSONValue(parsing: text(file)) }
 
-  /// 26 July 2024, a Friday: the present of all oracles.
+  /// 26 July 2024, a Friday: the present time for all oracles.
   static let date = TemplateDate(year: 2024, month: 7, day: 26, hour: 14, minute: 5, second: 9)
 }
 

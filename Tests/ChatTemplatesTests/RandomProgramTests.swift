@@ -5,10 +5,10 @@ import Foundation
 import JSON
 import Testing
 
-/// Random programs against Jinja2 itself.
+/// Random programs, compared with Jinja2 itself.
 @Suite(.enabled(if: Jinja2.isInstalled, Jinja2.absence))
 struct RandomProgramTests {
-  /// GGUFPACK_SEED is the first seed, for runs over more programs than these.
+  /// GGUFPACK_SEED sets the first seed, for runs over other programs than these.
   static let seeds: [Int] = {
     let first = ProcessInfo.processInfo.environment["GGUFPACK_SEED"].flatMap(Int.init) ?? 1
     return Array(first..<first + 4)
@@ -40,7 +40,7 @@ struct RandomProgramTests {
     #expect(unsupported < lines.count / 50)
   }
 
-  /// The sort of error that an exception of Python's is here.
+  /// Returns the kind of error that corresponds to an exception in Python.
   private static func kind(_ oracle: JSONValue) -> JinjaError.Kind? {
     switch oracle["kind"]?.string {
     case "TemplateSyntaxError": .syntax
@@ -66,7 +66,7 @@ enum Jinja2 {
 
   static let absence: Comment = "Python has no jinja2 of 3.1.5 or newer; scripts/fetch-python-packages installs it"
 
-  /// Programs and their results, one JSON object in a line; the first line is their context.
+  /// Returns programs and their results, one JSON object per line; the first line is their context.
   static func programs(seed: Int, count: Int) throws -> [String] {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     return try run(root.appending(path: "JinjaPrograms/make-programs").path, "\(seed)", "\(count)")

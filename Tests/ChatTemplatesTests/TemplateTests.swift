@@ -4,7 +4,7 @@ import ChatTemplates
 import JSON
 import Testing
 
-/// The templates of models' authors, against what Jinja2 makes of them.
+/// The templates of models' authors, compared with Jinja2's results.
 @Suite(.enabled(if: Oracles.folder != nil, Oracles.absence))
 struct TemplateTests {
   @Test(arguments: Oracles.templates)
@@ -34,7 +34,7 @@ struct TemplateTests {
     }
   }
 
-  /// Holds a result against what an oracle says: the text, or the error with its message and its line.
+  /// Compares a result with an oracle: the text, or the error with its message and line.
   private static func expect(_ result: Result<String, JinjaError>, _ oracle: JSONObject, _ name: Comment) {
     if let expected = oracle["expected"]?.string {
       guard case .success(let text) = result else {
@@ -55,7 +55,7 @@ struct TemplateTests {
     if kind == "raise_exception" {
       #expect(error.position.line == line, name)
     } else {
-      // Within an expression of several lines Python names one of them, this engine that of the operator.
+      // For an expression over several lines Python names one of the lines, this engine that of the operator.
       #expect(abs(error.position.line - line) <= 1, name)
     }
   }

@@ -4,7 +4,7 @@ import ChatTemplates
 import JSON
 import Testing
 
-/// What models write, against what it means.
+/// Texts that models write, compared with their meaning.
 @Suite(.enabled(if: Oracles.folder != nil, Oracles.absence))
 struct TurnOracleTests {
   struct Case: Sendable, CustomTestStringConvertible {
@@ -38,7 +38,7 @@ struct TurnOracleTests {
       #expect(Self.trimmed(turn.reasoning) == Self.trimmed(oracle.oracle["reasoning_content"]?.string), oracle.name)
       let content = Self.trimmed(oracle.oracle["content"]?.string)
       if oracle.oracle["incomplete"] == true {
-        // Whether the text of a call that is cut off shows is free; here it does.
+        // The text of a call that was cut off may or may not be shown; here it is.
         #expect(Self.trimmed(turn.content).hasPrefix(content), oracle.name)
       } else {
         #expect(Self.trimmed(turn.content) == content, oracle.name)
@@ -74,7 +74,7 @@ struct TurnOracleTests {
   }
 }
 
-/// Turns that no oracle has.
+/// Turns that the oracles do not have.
 struct TurnTests {
   private static let marks = [
     "<think>", "</think>", "<tool_call>", "</tool_call>", "{\"name\": \"f\", \"arguments\": {\"a\": [1, \"</tool_call>\"]}}", "{",
@@ -85,7 +85,7 @@ struct TurnTests {
     "functools[", "<|tools_prefix|>", "[{\"f\": {}}]", "<invoke name=\"f\">", "<minimax:tool_call>", "</minimax:tool_call>",
   ]
 
-  /// What a parser makes of bytes in pieces of at most some length.
+  /// Returns what a parser makes of bytes that arrive in pieces of limited length.
   private static func turn(_ bytes: [UInt8], _ format: TurnFormat, longest: Int, _ random: inout SplitMix) -> Turn {
     var parser = TurnParser(format: format)
     var turn = Turn()

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Console
 
-/// A program with a standard command.
+/// A program with a default command.
 private struct Runner: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "runner", subcommands: [Run.self, Check.self], defaultSubcommand: Run.self)
@@ -36,13 +36,13 @@ struct CommandLineTests {
   }
 
   @Test(
-    "How many letters two words differ in",
+    "The distance of two words is the number of letters that differ",
     arguments: [("", "", 0), ("run", "rnu", 1), ("convert", "convrt", 1), ("chat", "chta", 1), ("a", "bcd", 3), ("verify", "", 6)])
   func distance(a: String, b: String, count: Int) {
     #expect(Spelling.distance(a, b) == count && Spelling.distance(b, a) == count)
   }
 
-  @Test("Nothing is near to everything")
+  @Test("No name is suggested for a word that is not close to any")
   func nearest() {
     #expect(Spelling.nearest(to: "rnu", among: ["run", "chat"]) == "run")
     #expect(Spelling.nearest(to: "model", among: ["run", "chat"]) == nil)
@@ -50,7 +50,7 @@ struct CommandLineTests {
   }
 
   @Test(
-    "A mistyped command is named with the nearest one, and a file is not a command",
+    "A mistyped command is reported with the nearest one, and a file is not taken for a command",
     arguments: [(["rnu", "x"], "'rnu'"), (["chekc"], "'chekc'"), (["help", "chck"], "'chck'"), (["help", "zzz"], "'zzz'")])
   func commands(words: [String], word: String) {
     let failure = #expect(throws: Failure.self) { try CommandLineWords(words, of: Runner.self).checkCommand() }
@@ -60,7 +60,7 @@ struct CommandLineTests {
     }
   }
 
-  @Test("What comes after an option that takes a value is its value")
+  @Test("The word after an option that takes a value is its value")
   func values() {
     func joined(_ words: [String]) -> [String]? { CommandLineWords(words, of: Runner.self).joiningValues }
     #expect(joined(["x", "-n", "-1"]) == ["x", "-n=-1"])
@@ -71,7 +71,7 @@ struct CommandLineTests {
     #expect(joined(["x", "-p", "-"]) == nil)
   }
 
-  @Test("Names that neighbouring programs use are translated, and what is not needed is left out")
+  @Test("Names from similar programs are translated, and options that are not needed are left out")
   func synonyms() throws {
     #expect(try translated(["x", "-c", "5"]) == ["x", "--cache", "5"])
     #expect(try translated(["x", "-c=5", "-ub", "512", "--old", "--json"]) == ["x", "--cache", "5", "--json"])
@@ -82,7 +82,7 @@ struct CommandLineTests {
     #expect(try translated(["x", "-j", "-ub", "-1", "-ub", "--json"]) == ["x", "--json", "--json"])
   }
 
-  @Test("A model that is named by an option is the first argument, wherever the option stands")
+  @Test("A model given by an option becomes the first argument, wherever the option stands")
   func argument() throws {
     #expect(try translated(["-m", "x"]) == ["x"])
     #expect(try translated(["-p", "hi", "-m", "x"]) == ["x", "-p", "hi"])
@@ -90,26 +90,26 @@ struct CommandLineTests {
     #expect(throws: Failure.self) { try translated(["-m"]) }
   }
 
-  @Test("A word after an option that may have a value is left alone unless it is one")
+  @Test("A word after an option with an optional value is left alone unless it can be the value")
   func optionalValue() throws {
     #expect(try translated(["-fa", "x"]) == ["x"])
     #expect(try translated(["-fa", "on", "x", "-fa"]) == ["x"])
   }
 
-  @Test("Two options that are one here must have the same value")
+  @Test("Two options that mean the same option here must have the same value")
   func sharedValue() throws {
     #expect(try translated(["x", "-ck", "5", "-cv", "5"]) == ["x", "--cache", "5", "--cache", "5"])
     let failure = #expect(throws: Failure.self) { try translated(["x", "-ck", "5", "-cv", "6"]) }
     #expect(failure?.problem == "-ck 5 and -cv 6: both are --cache here, which has one value")
   }
 
-  @Test("What cannot be left out is refused by name, with what to do instead", arguments: [["x", "-hf", "y"], ["-hf=y", "x"]])
+  @Test("An option that cannot be ignored is refused, with what to do instead", arguments: [["x", "-hf", "y"], ["-hf=y", "x"]])
   func refused(words: [String]) {
     let failure = #expect(throws: Failure.self) { _ = try translated(words) }
     #expect(failure?.problem == "-hf: not here; do that" && failure?.exitCode == .wrongUsage)
   }
 
-  @Test("Several letters after one dash are one unknown option, not the help", arguments: ["-hx", "-json", "-ctk"])
+  @Test("Several letters after one dash are an unknown option, not the help", arguments: ["-hx", "-json", "-ctk"])
   func severalLetters(word: String) {
     let failure = #expect(throws: Failure.self) { _ = try translated(["x", word, "y"]) }
     #expect(failure?.problem.contains("'\(word)'") == true && failure?.exitCode == .wrongUsage)

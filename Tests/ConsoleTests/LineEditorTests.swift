@@ -5,7 +5,7 @@ import Testing
 
 @testable import Console
 
-/// What a terminal shows of the bytes that an editor gives: only the sequences that it uses.
+/// A terminal that understands only the sequences that an editor uses.
 private struct Screen {
   let columns: Int
   var lines: [[Character]] = [[]]
@@ -59,7 +59,7 @@ private struct Screen {
     }
     while lines[row].count < column { lines[row].append(" ") }
     lines[row].append(character)
-    // A wide character's second column.
+    // The second column of a wide character.
     if width == 2 { lines[row].append("\u{0}") }
     column += width
   }
@@ -68,7 +68,7 @@ private struct Screen {
 }
 
 struct LineEditorTests {
-  /// What an editor makes of keys in pieces of some length, and what a terminal of some columns shows in the end.
+  /// Feeds keys to an editor in pieces of some length, and returns its text and what a terminal of some columns shows at the end.
   private func type(_ keys: String, columns: Int = 40, piece: Int = .max, history: [String] = []) -> (text: String, screen: Screen)
   {
     var editor = LineEditor(history: history)
@@ -119,11 +119,11 @@ struct LineEditorTests {
     }
   }
 
-  @Test("The arrows go back to earlier texts, and forward to the one being written")
+  @Test("The arrow keys go back to earlier texts, and forward to the text being written")
   func history() {
     let history = ["first", "second\nline"]
     #expect(type("new" + Self.up, history: history).text == "second\nline")
-    // Within a text of several lines, the arrow first goes to its first line.
+    // In a text of several lines, the arrow first goes to its first line.
     #expect(type("new" + Self.up + Self.up, history: history).text == "second\nline")
     #expect(type("new" + Self.up + Self.up + Self.up, history: history).text == "first")
     #expect(type("new" + Self.up + "\u{1}" + Self.up + Self.up, history: history).text == "first")
@@ -134,11 +134,11 @@ struct LineEditorTests {
   private static let search = "\u{12}"
 
   @Test(
-    "Ctrl-R looks for an earlier text, the latest first; other keys go on with what was found, Ctrl-G with what was there before",
+    "Ctrl-R searches earlier texts, latest first; other keys keep what was found, Ctrl-G restores what was there before",
     arguments: [
       ("new" + search + "fix", "write the fix", "search: fix > write the fix"),
       ("new" + search + "fix" + search, "fix\nthe bug", "search: fix > fix\n  the bug"),
-      // The oldest is the last one, and the same text is not found twice.
+      // The search ends at the oldest text, and does not find the same text twice.
       (search + "fix" + search + search, "fix\nthe bug", "not found: fix > fix\n  the bug"),
       (search + "zebra" + search, "", "not found: zebra > "), (search + "po" + left + "!", "a! poem", "> a! poem"),
       (search + "poe\u{5}s", "a poems", "> a poems"), ("new" + search + "fix\u{7}s", "news", "> news"),
@@ -154,7 +154,7 @@ struct LineEditorTests {
     }
   }
 
-  @Test("What is looked for may be longer than a row")
+  @Test("The search text may be longer than a row")
   func longSearch() {
     let long = String(repeating: "long ", count: 9)
     let (text, screen) = type(Self.search + long, columns: 12, history: [long])
@@ -162,7 +162,7 @@ struct LineEditorTests {
     #expect(screen.lines.allSatisfy { $0.count <= 12 } && screen.lines.joined().count { $0 == "g" } == 18)
   }
 
-  @Test("Enter ends the text, Ctrl-D the input where there is no text; what follows stays")
+  @Test("Enter ends the text, Ctrl-D ends the input if there is no text, and the keys after them remain")
   func ends() {
     var editor = LineEditor()
     editor.begin(prompt: "> ", columns: 80, rows: 24)
@@ -173,7 +173,7 @@ struct LineEditorTests {
     #expect(editor.take(&keys) == .input && keys.count == 1)
   }
 
-  @Test("Of a text that is higher than the screen, the rows around the cursor are shown")
+  @Test("A text that is higher than the screen shows the rows around the cursor")
   func high() {
     var editor = LineEditor()
     editor.begin(prompt: "> ", columns: 20, rows: 5)
@@ -183,7 +183,7 @@ struct LineEditorTests {
     #expect(output.contains("30") && output.contains("27") && !output.contains("25"))
   }
 
-  @Test("The history is kept in a file for its owner alone; line ends and backslashes are kept")
+  @Test("The history is kept in a file that only its owner can read, including line ends and backslashes")
   func file() throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "history-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -198,7 +198,7 @@ struct LineEditorTests {
     for number in 0...2 * LineHistory.limit { history.append("\(number)") }
     #expect(LineHistory(path)?.texts.count == LineHistory.limit)
     #expect(LineHistory(path)?.texts.last == "\(2 * LineHistory.limit)")
-    // A file of others' that a link leads to is not touched.
+    // A link to another user's file does not cause that file to be touched.
     let link = folder.appending(path: "link").path
     try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: path)
     #expect(LineHistory(link) == nil)

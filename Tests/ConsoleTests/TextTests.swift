@@ -6,7 +6,7 @@ import Testing
 
 @testable import Console
 
-@Suite("How numbers and tables are written")
+@Suite("Numbers and tables as text")
 struct TextTests {
   @Test(
     "Bytes are written in the largest binary unit that they fill, with one decimal",
@@ -18,13 +18,13 @@ struct TextTests {
     #expect(ByteCount(count).description == text)
   }
 
-  @Test("One thing is singular, and none are many", arguments: [(0, "0 blobs"), (1, "1 blob"), (2, "2 blobs")])
+  @Test("A count of one is singular, and all others are plural", arguments: [(0, "0 blobs"), (1, "1 blob"), (2, "2 blobs")])
   func counts(count: Int, text: String) {
     #expect(Count(count, "blob").description == text)
   }
 
   @Test(
-    "A number is rounded to its decimals, and keeps them",
+    "A number is rounded to its decimals and always shows them",
     arguments: [
       (0.0, 2, "0.00"), (1.005, 1, "1.0"), (0.05, 1, "0.1"), (-0.04, 1, "0.0"), (-1.5, 1, "-1.5"), (99.996, 2, "100.00"),
       (7.5, 0, "8"),
@@ -44,15 +44,15 @@ struct TextTests {
   }
 
   @Test(
-    "A long line breaks between words: blanks fill the row, and the next one is indented",
+    "A long line breaks between words: blanks fill the row, and the next row is indented",
     arguments: [
       ("short", "short"), ("aaaaaaaaa bbbbbbbbbb", "aaaaaaaaa bbbbbbbbbb"),
       ("aaaaaaaaa bbbbbbbbbbb c", "aaaaaaaaa             bbbbbbbbbbb c"),
       ("     # changes: nothing at all", "     # changes:            nothing at   " + "       all"),
-      // What is quoted stays one word; an apostrophe quotes nothing.
+      // Quoted text stays one word; an apostrophe does not quote.
       ("it's there: rm 'a b c d'", "it's there: rm        'a b c d'"),
       ("x /a/path/that/is/longer/than/a/row y", "x /a/path/that/is/longer/than/a/row y"),
-      // A character that takes two columns.
+      // Characters that take two columns.
       ("日本日本日本日本 ab cd", "日本日本日本日本 ab   cd"),
       ("a bbbbbbbbbbbbbbbbbb ccc", "a bbbbbbbbbbbbbbbbbb  ccc"),
     ])
@@ -62,13 +62,13 @@ struct TextTests {
   }
 
   @Test(
-    "A bar never leaves its width",
+    "A bar stays within its width",
     arguments: [(-1.0, "    "), (0, "    "), (0.5, "##  "), (1, "####"), (7, "####"), (.nan, "    ")])
   func bar(part: Double, text: String) {
     #expect(Bar(part: part).text(4, isUTF8: false) == text)
   }
 
-  @Test("A column is as wide as its widest cell, and numbers end at its right edge")
+  @Test("A column is as wide as its widest cell, and numbers are aligned right")
   func table() {
     var table = Table([("name", .left), ("count", .right)])
     table.append(["a", "1"])
@@ -80,7 +80,7 @@ struct TextTests {
       ])
   }
 
-  @Test("JSON has its keys sorted, at every depth, indented or in one line")
+  @Test("JSON is written with its keys sorted at every depth, indented or on one line")
   func json() {
     var inner = JSONObject()
     inner.set("b", 1)

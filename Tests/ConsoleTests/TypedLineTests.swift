@@ -4,9 +4,9 @@ import Testing
 
 @testable import Console
 
-@Suite("A line that is typed at a terminal")
+@Suite("Lines typed at a terminal")
 struct TypedLineTests {
-  /// The line that these keys make, what ended it, and the keys left.
+  /// Returns the line that these keys make, what ended it, and the keys that are left.
   private func type(_ keys: [UInt8]) -> (text: String, end: TypedLine.End?, rest: [UInt8]) {
     var (line, rest) = (TypedLine(), keys[...])
     let end = line.take(&rest)
@@ -14,7 +14,7 @@ struct TypedLineTests {
   }
 
   @Test(
-    "Keys that edit remove what they name, and other control keys do nothing",
+    "Editing keys remove what they name, and other control keys do nothing",
     arguments: [
       ("abc\u{7F}\n", "ab"), ("ab\u{8}\u{8}\u{8}c\n", "c"), ("größe\u{7F}\u{7F}\u{7F}\r", "gr"), ("日本\u{7F}\n", "日"),
       ("e\u{301}x\u{7F}\u{7F}\n", ""),
@@ -26,7 +26,7 @@ struct TypedLineTests {
     #expect(typed.text == text && typed.end == .line && typed.rest.isEmpty)
   }
 
-  @Test("What comes after the line's end is left for the next line, and Ctrl-D ends the input at the beginning of a line only")
+  @Test("Keys after the end of a line are left for the next one, and Ctrl-D ends the input only at the beginning of a line")
   func ends() {
     let typed = type(Array("first\nsecond".utf8))
     #expect(typed.text == "first" && typed.end == .line && typed.rest == Array("second".utf8))
@@ -34,7 +34,7 @@ struct TypedLineTests {
     #expect(type(Array("open".utf8)).end == nil)
   }
 
-  @Test("A line may be as long as the person likes, and come in pieces of any size", arguments: [1, 3, 7, 100_000])
+  @Test("A line may have any length and arrive in pieces of any size", arguments: [1, 3, 7, 100_000])
   func pieces(size: Int) {
     let text = String(repeating: "wörter und 日本 ", count: 5000)
     var (line, keys, echo) = (TypedLine(), Array((text + "\n").utf8)[...], [UInt8]())
@@ -50,7 +50,7 @@ struct TypedLineTests {
     #expect(end == .line && line.bytes == Array(text.utf8) && echo == Array((text + "\n").utf8))
   }
 
-  @Test("The terminal shows no control characters, and as many columns are wiped as were written")
+  @Test("The terminal shows no control characters, and removing text erases as many columns as were written")
   func echo() {
     var line = TypedLine()
     var keys = Array("a\tö日\u{9B}\u{1B}[2J\u{7F}\u{7F}\u{7F}\u{7F}".utf8)[...]

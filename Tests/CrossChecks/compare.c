@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Compares every table of kernels that this CPU runs with the portable one, bit for bit: the 16-row products, the
-// quantisation of activations, and (operations.c) all else. A program in plain C, so that it runs where Swift's tests do not:
+// Compares every table of kernels that this CPU can run with the portable one, bit for bit: the 16-row products, the quantisation of
+// activations and, in operations.c, everything else. It is a program in plain C, so that it runs where Swift's tests cannot:
 // cross-compiled, under an emulator (scripts/check-neon).
 #include <stdint.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 static const struct {
   uint32_t type;
   const char *name;
-  int block, block_bytes, extra;  // extra: bytes of 16 rows' padding in a tile, at most
+  int block, block_bytes, extra;  // extra: the most bytes of padding of 16 rows in a tile
 } types[] = {
   {WT_Q4_0, "Q4_0", 32, 18, 128},   {WT_Q4_1, "Q4_1", 32, 20, 128},   {WT_Q5_0, "Q5_0", 32, 22, 128},
   {WT_Q5_1, "Q5_1", 32, 24, 128},   {WT_Q8_0, "Q8_0", 32, 34, 128},   {WT_Q2_K, "Q2_K", 256, 84, 128},
@@ -55,7 +55,7 @@ static void fail(const char *what, const char *table, const char *type, int k, i
   failures++;
 }
 
-// Whether two runs of numbers have the same bits, all NaNs being one.
+// Returns whether two runs of numbers have the same bits; all NaNs count as equal.
 static int same(const float *a, const float *b, int count) {
   for (int i = 0; i < count; i++) {
     if (memcmp(&a[i], &b[i], 4) != 0 && !(a[i] != a[i] && b[i] != b[i])) return 0;
@@ -78,7 +78,7 @@ static void compare_products(const ck_table *table, const ck_table *portable, in
   uint8_t *weights = aligned_alloc(64, (bytes + 63) / 64 * 64);
   if (weights == NULL) exit(1);
   for (size_t i = 0; i < bytes; i++) weights[i] = (uint8_t)(random_bits() >> 32);
-  // The upper bytes of halves without their highest exponent bit: numbers below 2.
+  // The upper bytes of halves, with the highest exponent bit cleared, make numbers below 2.
   for (size_t i = 1; i < bytes && !unbounded; i += 2) weights[i] &= 0xbf;
 
   const int counts[] = {1, 2, 3, 4, 5, 8, 9, 17, most_columns};

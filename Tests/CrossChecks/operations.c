@@ -25,7 +25,7 @@ static const struct {
   {WT_IQ5_KS_R4, 256, 168}, {WT_Q8_0_R8, 32, 34},  {WT_IQ3_K_R4, 256, 110},
 };
 
-// Inputs of all operations, made once.
+// The inputs of all operations, made once.
 static float a[n], b[n], x[columns * row];
 static uint16_t halves[n];
 static uint8_t weights[rows * row * 8];
@@ -42,7 +42,7 @@ static void fill_inputs(void) {
   for (size_t i = 0; i < sizeof weights; i++) weights[i] = (uint8_t)(rand() >> 8);
 }
 
-// What a table makes of the inputs, one operation after another.
+// The results of a table for these inputs, one operation after another.
 typedef struct {
   float floats[24][2 * n];
   uint16_t halves[n];
@@ -99,7 +99,7 @@ static void run_attention(const ck_table *t, results *r) {
   t->attention(&attention);
 }
 
-// Differences in bits, all NaNs being one.
+// Returns the number of elements whose bits differ; all NaNs count as equal.
 static int differences(const char *what, const char *table, const float *found, const float *expected, size_t count) {
   for (size_t i = 0; i < count; i++) {
     if (memcmp(&found[i], &expected[i], sizeof *found) == 0 || (found[i] != found[i] && expected[i] != expected[i])) continue;

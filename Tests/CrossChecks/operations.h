@@ -5,7 +5,7 @@
 
 #include "CKernels.h"
 
-// Number of operations whose results of the two tables differ; prints each.
+// Prints the operations whose results differ between the two tables, and returns their number.
 int compare_operations(const ck_table *table, const ck_table *portable);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// AMX tiles in plain C, as Intel's manual describes them. Whatever the manual forbids ends the program: a shape that an instruction
-// does not take would end it on a real CPU, too.
+// AMX tiles in plain C, as described in Intel's manual. Anything that the manual forbids ends the program: a shape that an instruction does
+// not accept would end it on a real CPU too.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,7 @@ static inline void amx_store(int tile, void *to, size_t stride) {
   }
 }
 
-// sums += a * b, of signed and unsigned bytes, four at a time.
+// sums += a * b for signed and unsigned bytes, four at a time.
 static inline void amx_dot_signed_unsigned(int sums, int a, int b) {
   amx_require(sums != a && sums != b && a != b && amx.rows[a] != 0 && amx.rows[b] != 0 && amx.rows[sums] == amx.rows[a]);
   amx_require(amx.row_bytes[a] == 4 * amx.rows[b] && amx.row_bytes[sums] == amx.row_bytes[b] && amx.row_bytes[a] % 4 == 0);

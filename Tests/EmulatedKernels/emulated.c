@@ -32,7 +32,7 @@ __attribute__((constructor)) static void fill_tables(void) {
   for (int i = 0; i < count; i++) {
     tables[i] = *ck_select("portable");
     tables[i].name = kernels[i].name;
-    // Without this, a kernel that a file forgets to enter would be compared with itself.
+    // Otherwise a kernel that a file forgets to enter would be compared with itself.
     memset(tables[i].matmul16, 0, sizeof tables[i].matmul16);
     for (int f = 0; f < 2 && kernels[i].fill[f] != NULL; f++) kernels[i].fill[f](&tables[i]);
   }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Intrinsics by SIMDe instead of the compiler's, for the bodies of the kernels. None of its shortcuts to native instructions.
+// Intrinsics by SIMDe instead of the compiler's, for the bodies of the kernels, without its shortcuts to native instructions.
 #define SIMDE_NO_NATIVE 1
 #define SIMDE_ENABLE_NATIVE_ALIASES 1
 #include <simde/x86/avx512.h>
 
-// Vectors are passed between functions of one file only.
+// Vectors are passed only between functions of one file.
 #pragma clang diagnostic ignored "-Wpsabi"
 
-// What would declare the compiler's own.
+// Prevents the header with the compiler's own intrinsics.
 #define __IMMINTRIN_H
 
-// Mistaken or missing in SIMDe 0.7.4.
+// Wrong or missing in SIMDe 0.7.4.
 #undef _mm512_madd_epi16
 #define _mm512_madd_epi16 simde_mm512_madd_epi16
 #define _mm256_dpbusd_avx_epi32 simde_mm256_dpbusd_epi32
@@ -23,10 +23,10 @@ static inline simde__m512i emulated_mulhi_epu16(simde__m512i a, simde__m512i b) 
 }
 #define _mm512_mulhi_epu16 emulated_mulhi_epu16
 
-// The registers that this keeps sums in are not there.
+// The registers for which this orders the sums do not exist here.
 #define ONE_AFTER_THE_OTHER(sum) (void)0
 
-// Conversions of halves without instructions: V16_HALF of each kernel comes too late to name any.
+// Conversion of halves without instructions. V16_HALF of each kernel is defined too late to select any.
 #define V16_HALF 0
 #include "ground/v16.h"
 #undef V16_HALF

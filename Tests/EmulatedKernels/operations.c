@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The layer operations as AVX-512 computes them, that is, with its number of accumulators, in the base instruction set. They name
-// few instructions (conversions of halves, a table of 16 values), so nothing is left to emulate.
+// The layer operations as AVX-512 computes them, with its number of accumulators, in the base instruction set. They name few instructions
+// (conversions of halves, a table of 16 values), so nothing else needs emulation.
 #include "EmulatedKernels.h"
 
 #define OPS_WIDE 1

@@ -16,7 +16,7 @@ struct FolderTests {
     try body(folder)
   }
 
-  @Test("Removing a folder removes what is in it, and nothing that a link in it leads to")
+  @Test("Removing a folder removes its content, but nothing that a link in it leads to")
   func removing() throws {
     try withTemporaryFolder { path in
       let folder = try TestFolder(path)
@@ -38,7 +38,7 @@ struct FolderTests {
   }
 
   @Test(
-    "A pipe, a device, a socket, a folder or a link in a file's place is refused without waiting",
+    "A pipe, a device, a socket, a folder or a link in place of a file is refused without waiting",
     arguments: [FileUse.reading, .updating])
   func irregular(use: FileUse) throws {
     try withTemporaryFolder { path in
@@ -57,7 +57,7 @@ struct FolderTests {
     }
   }
 
-  @Test("Names that are not UTF-8 are listed and opened")
+  @Test("Names that are not UTF-8 can be listed and opened")
   func bytes() throws {
     try withTemporaryFolder { path in
       let folder = try TestFolder(path)
@@ -69,7 +69,7 @@ struct FolderTests {
     }
   }
 
-  @Test("One process at a time has a lock, and a lock on what was removed is noticed")
+  @Test("Only one process at a time gets a lock, and a lock on a file that was removed is noticed")
   func locks() throws {
     try withTemporaryFolder { path in
       let folder = try TestFolder(path)
@@ -113,7 +113,7 @@ struct FolderTests {
     }
   }
 
-  @Test("Rounding and searching", arguments: 0..<70)
+  @Test("Numbers are rounded up, divided into pieces, searched and tested for powers of two correctly", arguments: 0..<70)
   func numbers(number: Int) {
     #expect(number.roundedUp(toMultipleOf: 16) % 16 == 0 && number.roundedUp(toMultipleOf: 16) - number < 16)
     #expect(number.pieceCount(of: 16) == number.roundedUp(toMultipleOf: 16) / 16)

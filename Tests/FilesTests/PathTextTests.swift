@@ -11,7 +11,7 @@ struct PathTextTests {
     [0x66, 0xf0, 0x9f, 0x66], Array("\u{10ff80}\u{10ffff}".utf8), Array("\u{10ff7f}".utf8), Array(0x01...0xff),
   ]
 
-  @Test("Every path has a text that gives its bytes back", arguments: paths)
+  @Test("Every path has a text that gives back its bytes", arguments: paths)
   func roundTrip(bytes: [UInt8]) {
     let text = String(pathBytes: bytes)
     #expect(text.pathBytes == bytes)
@@ -22,13 +22,13 @@ struct PathTextTests {
     bytes.indices.allSatisfy { UInt8(bitPattern: path[$0]) == bytes[$0] } && path[bytes.count] == 0
   }
 
-  @Test("No two paths have one text")
+  @Test("No two paths have the same text")
   func distinct() {
     #expect(Set(Self.paths.map { String(pathBytes: $0) }).count == Self.paths.count)
   }
 
   @Test(
-    "A text in a message stays on its line and drives no terminal",
+    "A text in a message stays on its line and does not control the terminal",
     arguments: [
       ("plain", "plain"), ("a\nb", "a\\u{a}b"), ("\u{1b}[31mred\u{7}", "\\u{1b}[31mred\\u{7}"), ("\u{9b}1m", "\\u{9b}1m"),
       ("a\u{202e}b", "a\\u{202e}b"), ("a\u{2028}b", "a\\u{2028}b"), ("naïve 模型 🙂", "naïve 模型 🙂"),

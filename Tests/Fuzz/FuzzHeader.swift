@@ -2,9 +2,9 @@
 
 import GGUF
 
-/// What libFuzzer calls with each input: reads it as a GGUF header. Built and run by `scripts/fuzz`.
+/// Reads each input from libFuzzer as a GGUF header. Built and run by `scripts/fuzz`.
 ///
-/// - Precondition: `bytes` points at `count` readable bytes, which libFuzzer promises.
+/// - Precondition: `bytes` points to `count` readable bytes, as libFuzzer guarantees.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzHeader(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
   let input = UnsafeRawBufferPointer(start: bytes, count: count)

@@ -9,7 +9,7 @@ import Tokenization
 
 @Suite("Hostile keys of a GGUF")
 struct KeyFuzzTests {
-  /// The keys of the fixtures, of small vocabularies, and where there are oracles, of models with prediction layers.
+  /// Returns the keys of the fixtures, of small vocabularies and, if there are oracles, of models with prediction layers.
   private static func seeds() throws -> [GGUFMetadata] {
     let tiny = SharedOracles.folder(holding: "README.md").map { folder in
       ["step35", "glm-dsa", "qwen35moe"].map { folder.appending(path: "tiny/\($0)-5.F16.gguf").path }
@@ -18,7 +18,7 @@ struct KeyFuzzTests {
       + [SmallVocabulary.sentencePiece(), SmallVocabulary.byteLevel()]
   }
 
-  @Test("A key of another type, size or value is refused in one line, or taken for what it says")
+  @Test("A key with another type, size or value is refused in one line, or accepted for what it says")
   func keys() throws {
     let seeds = try Self.seeds()
     var random = SplitMix64(seed: 20_261_129)
@@ -45,11 +45,11 @@ struct KeyFuzzTests {
     #expect(tokenizers > Fuzzing.iterations / 100 && tokenizers < Fuzzing.iterations)
   }
 
-  /// What is written of any keys is read as the same keys.
+  /// Checks that written keys are read back as the same keys.
   private static func checkRoundTrip(_ metadata: GGUFMetadata) throws {
     var writer = GGUFWriter()
     writer.metadata = metadata
-    // A writer refuses only what its reader would: an alignment that cannot be.
+    // A writer refuses only what its reader would refuse: an impossible alignment.
     guard let header = try? writer.header() else { return }
     let read = try GGUFHeader.parse(header.span.bytes, file: "written").metadata
     #expect(read.entries.map(\.key) == metadata.entries.map(\.key))
@@ -65,7 +65,7 @@ struct KeyFuzzTests {
         result[entry.key] = entry.value
         continue
       }
-      // A key may be missing, too.
+      // A key may be missing too.
       if random.next(below: 8) > 0 { result[entry.key] = value(like: entry.value, &random) }
     }
     return result
@@ -94,7 +94,7 @@ struct KeyFuzzTests {
     }
   }
 
-  /// An array of another element type, or with more, fewer or other elements.
+  /// Returns an array with another element type, or with more, fewer or other elements.
   private static func array(like old: MetadataValue, _ random: inout SplitMix64) -> MetadataArray {
     guard case .array(let array) = old else {
       return random.pick([

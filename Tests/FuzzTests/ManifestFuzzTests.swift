@@ -43,7 +43,7 @@ struct ManifestFuzzTests {
     return paths
   }
 
-  @Test("Whatever a manifest says, it is refused in one line, or the pack comes back as the model it claims to be")
+  @Test("A manifest with any content is refused in one line, or the pack restores the model that it claims to be")
   func manifests() throws {
     try Fuzzing.withTemporaryFolder { folder in
       let packs = try Self.makePacks(in: folder)
@@ -68,13 +68,13 @@ struct ManifestFuzzTests {
           if !Fuzzing.isOneLine(error.description) { Issue.record("iteration \(iteration): more than one line: \(error)") }
         }
       }
-      // A mutator that is always refused, or never, tests little.
+      // A mutator whose results are always refused, or never, tests little.
       #expect(
         accepted > Fuzzing.iterations / 200 && accepted < Fuzzing.iterations / 2, "\(accepted) of \(Fuzzing.iterations) accepted")
     }
   }
 
-  /// Does what programs do with a pack that they have opened.
+  /// Does what programs do with an opened pack.
   private static func use(_ pack: Pack, in folder: String) throws {
     var rows = [[Bool]](repeating: [], count: pack.manifest.tensors.count)
     for (index, tensor) in pack.manifest.tensors.enumerated() where tensor.hasElements {
@@ -102,7 +102,7 @@ struct ManifestFuzzTests {
     try converter.run(to: folder + "/repacked.pack", replacing: true)
   }
 
-  /// The document with one value replaced, removed or repeated.
+  /// Returns the document with one value replaced, removed or repeated.
   private static func changed(_ value: JSONValue, _ random: inout SplitMix64) -> JSONValue {
     switch value {
     case .object(let object) where object.count > 0 && random.next(below: 20) > 0:

@@ -28,7 +28,7 @@ struct PrefixFuzzTests {
     return try PrefixHeader(Array(bytes.prefix(count)), fileByteCount: fileByteCount)
   }
 
-  @Test("A header is read as it was written")
+  @Test("A header is read back as it was written")
   func whole() throws {
     var random = SplitMix64(seed: 1)
     for _ in 0..<100 {
@@ -38,7 +38,7 @@ struct PrefixFuzzTests {
     }
   }
 
-  @Test("Damaged headers are refused in one line; with numbers at the edges and a good digest, too")
+  @Test("Damaged headers are refused in one line, also with extreme numbers and a matching digest")
   func damaged() {
     var random = SplitMix64(seed: 2)
     var (refused, read) = (0, 0)
@@ -54,7 +54,7 @@ struct PrefixFuzzTests {
         }
       }
       if random.next(below: 4) == 0 { bytes.removeLast(random.next(below: bytes.count)) }
-      // A digest that fits lets the reader come to the numbers.
+      // A matching digest lets the reader reach the numbers.
       if random.next(below: 2) == 0, bytes.count > 40 {
         bytes.replaceSubrange(8..<40, with: Digest(of: Array(bytes[40...])).hex.utf8)
       }

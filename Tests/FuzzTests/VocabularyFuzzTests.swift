@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Hostile vocabularies")
 struct VocabularyFuzzTests {
-  @Test("Damaged vocabularies are refused in one line or work; nothing traps", arguments: [false, true])
+  @Test("Damaged vocabularies work or are refused in one line, and nothing traps", arguments: [false, true])
   func damaged(byteLevel: Bool) {
     var random = SplitMix64(seed: byteLevel ? 3 : 4)
     let whole = byteLevel ? SmallVocabulary.byteLevel() : SmallVocabulary.sentencePiece()
@@ -30,7 +30,7 @@ struct VocabularyFuzzTests {
     #expect((1..<cases).contains(refused))
   }
 
-  /// A copy in which one to three keys are missing, of another type, shorter, or full of other values.
+  /// Returns a copy in which one to three keys are missing, of another type, shorter, or full of other values.
   private static func mutated(_ whole: GGUFMetadata, _ random: inout SplitMix64) -> GGUFMetadata {
     var metadata = GGUFMetadata()
     let victims = Set(
@@ -83,7 +83,7 @@ struct VocabularyFuzzTests {
     return parts
   }
 
-  /// The same by trying every token at every place.
+  /// Returns the parts by trying every token at every position.
   private func expected(_ tokens: [(String, TokenKind)], _ text: String, parsingControl: Bool) -> [SpecialTokens.Part] {
     let (bytes, texts) = (Array(text.utf8), tokens.map { Array($0.0.utf8) })
     var (parts, begin, index): ([SpecialTokens.Part], Int, Int) = ([], 0, 0)
@@ -104,7 +104,7 @@ struct VocabularyFuzzTests {
     return begin < bytes.count ? parts + [.text(begin..<bytes.count)] : parts
   }
 
-  @Test("Random tokens are found where trying each of them finds them") func random() throws {
+  @Test("Random tokens are found exactly where trying each of them finds them") func random() throws {
     var random = SplitMix64(seed: 31)
     func word(_ most: Int) -> String {
       String((0..<Int.random(in: 0...most, using: &random)).map { _ in "abé".randomElement(using: &random) ?? "a" })
@@ -116,7 +116,7 @@ struct VocabularyFuzzTests {
       let special = try special(tokens)
       let text = word(30)
       for control in [true, false] {
-        // A text of which the lowest id is not special is left out, as is its equal.
+        // Texts whose lowest id is not special are left out, as are duplicates of them.
         guard tokens.allSatisfy({ token in tokens.first { $0.0 == token.0 }?.1 == token.1 }) else { continue }
         if parts(special, text, parsingControl: control) != expected(tokens, text, parsingControl: control) {
           Issue.record("\(tokens) in \(text)")

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Alignment")
 struct AlignmentTests {
-  /// Two tensors of 20 and 136 bytes, keys that make the header end well before its padding does.
+  /// Two tensors of 20 and 136 bytes, with keys that make the header end well before its padding does.
   private func sample(declared: UInt32?, padding: Int?) -> GGUFWriter {
     var writer = GGUFWriter()
     if let declared { writer.metadata["general.alignment"] = .uint32(declared) }
@@ -18,7 +18,7 @@ struct AlignmentTests {
 
   private func data(_ index: Int) -> [UInt8] { [UInt8](repeating: UInt8(index + 1), count: index == 0 ? 20 : 136) }
 
-  /// The tensors' bytes as the header says they lie in the file.
+  /// Returns the bytes of the tensors at the places that the header gives.
   private func contents(of path: String, _ model: GGUFModel) throws -> [[UInt8]] {
     let file = try Data(contentsOf: URL(filePath: path))
     return model.tensors.map { tensor in
@@ -28,7 +28,7 @@ struct AlignmentTests {
   }
 
   @Test(
-    "Data is found wherever the writer padded it to, whatever the key says",
+    "Data is found where the writer padded it to, whatever the key says",
     arguments: [nil, 1, 8, 32, 64, 4096] as [UInt32?], [nil, 32] as [Int?])
   func padding(declared: UInt32?, padding: Int?) throws {
     try withTemporaryFolder { folder in
@@ -40,7 +40,7 @@ struct AlignmentTests {
     }
   }
 
-  @Test("Where the offsets fit both paddings, the file's size tells them apart", arguments: [32, 4096], [true, false])
+  @Test("If the offsets fit both paddings, the file's size distinguishes them", arguments: [32, 4096], [true, false])
   func single(padding: Int, padsEnd: Bool) throws {
     try withTemporaryFolder { folder in
       let path = "\(folder)/model.gguf"
@@ -54,7 +54,7 @@ struct AlignmentTests {
     }
   }
 
-  @Test("A file that is cut short is not taken for one with the other padding")
+  @Test("A file that is cut short is not mistaken for one with the other padding")
   func cutShort() throws {
     try withTemporaryFolder { folder in
       let path = "\(folder)/model.gguf"

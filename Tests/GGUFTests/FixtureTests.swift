@@ -30,7 +30,7 @@ struct FixtureTests {
     }
   }
 
-  @Test("One file has every weight type, in numbers of rows that leave some over")
+  @Test("One file has every weight type, with numbers of rows that leave a remainder")
   func everyType() throws {
     let model = try GGUFModel.open("\(fixturesFolder)/every-type.gguf")
     #expect(Set(model.tensors.map(\.info.type)) == Set(WeightType.allCases))

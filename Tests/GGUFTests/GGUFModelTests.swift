@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Opening models")
 struct GGUFModelTests {
-  /// A file in a temporary folder that goes when the test ends.
+  /// Runs `body` with a temporary folder that is removed afterwards.
   private func withFolder(_ body: (String) throws -> Void) throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "gguf-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -29,7 +29,7 @@ struct GGUFModelTests {
     return writer
   }
 
-  @Test("What the writer writes the reader reads", arguments: [UInt32(2), 3])
+  @Test("The reader reads what the writer writes", arguments: [UInt32(2), 3])
   func roundTrip(version: UInt32) throws {
     try withFolder { folder in
       var writer = sample
@@ -82,7 +82,7 @@ struct GGUFModelTests {
   }
 
   @Test(
-    "A tensor without elements is read, whatever lies after it",
+    "A tensor without elements is read, whatever follows it",
     arguments: [[0], [0, 3], [4, 0], [32, 2, 0], [0, 0, 0, 0]] as [[Int64]], [0, 1])
   func withoutElements(dimensions: [Int64], place: UInt64) throws {
     try withFolder { folder in
@@ -100,7 +100,7 @@ struct GGUFModelTests {
     }
   }
 
-  @Test("A folder is opened as the one model in it, in one file or in parts")
+  @Test("Opening a folder opens the one model in it, whether in one file or in parts")
   func folders() throws {
     try withFolder { folder in
       #expect(throws: GGUFError.folder(path: folder, modelCount: 0)) { try GGUFModel.open(folder) }

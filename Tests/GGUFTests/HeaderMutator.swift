@@ -2,12 +2,12 @@
 
 import GGUF
 
-/// Damages files in reproducible ways: the ways of transmission errors, and of people who know where the sizes are.
+/// Damages files in reproducible ways: as transmission errors do, and as people do who know where the sizes are.
 struct HeaderMutator {
   private var state: UInt64
   private let seeds: [[UInt8]]
 
-  /// Integers at the edges of what readers compute with.
+  /// Integers at the limits of what readers compute with.
   private static let edges: [UInt64] = [
     0, 1, 2, 31, 32, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 1 << 30, 1 << 31 - 1, 1 << 31, 1 << 32 - 1, 1 << 32, 1 << 61,
     1 << 62 - 1, 1 << 62, 1 << 63 - 1, 1 << 63, .max - 31, .max - 7, .max,
@@ -28,7 +28,7 @@ struct HeaderMutator {
 
   mutating func random(below limit: Int) -> Int { Int(random() % UInt64(max(1, limit))) }
 
-  /// One of the seeds with one to four mutations.
+  /// Returns one of the seeds with one to four mutations.
   mutating func next() -> [UInt8] {
     var bytes = seeds[random(below: seeds.count)]
     for _ in 0...random(below: 4) { mutate(&bytes) }

@@ -7,17 +7,17 @@ import Testing
 
 @Suite("Damaged headers")
 struct MutationTests {
-  /// GGUFPACK_FUZZ_ITERATIONS, or what a debug build does in a few seconds.
+  /// GGUFPACK_FUZZ_ITERATIONS, or the number that a debug build manages in a few seconds.
   private static let iterations = ProcessInfo.processInfo.environment["GGUFPACK_FUZZ_ITERATIONS"].flatMap { Int($0) } ?? 20_000
 
-  @Test("No damage makes the reader trap: it refuses in one line, or what it accepts is sound")
+  @Test("Damage never makes the reader trap: it refuses in one line, or what it accepts is sound")
   func mutations() throws {
     let seeds = try Self.seeds()
     var mutator = HeaderMutator(seed: 20_261_124, seeds: seeds)
     var accepted = 0
     for iteration in 0..<Self.iterations {
       let bytes = mutator.next()
-      // Most damage is cut off by the file's end unless the file seems to go on after the header.
+      // Most damage would be caught by the end of the file if the file did not seem to continue after the header.
       let size = iteration % 2 == 0 ? bytes.count : bytes.count + mutator.random(below: 1 << 40)
       do {
         let header = try GGUFHeader.parse(bytes.span.bytes, file: "damaged", fileByteCount: size)
@@ -27,11 +27,11 @@ struct MutationTests {
         if let flaw = Self.flaw(in: error, bytes) { Issue.record("iteration \(iteration): \(flaw): \(error)") }
       }
     }
-    // A mutator that is always refused at once, or never, tests little.
+    // A mutator whose results are always refused, or never, tests little.
     #expect(accepted > Self.iterations / 100 && accepted < Self.iterations / 2, "\(accepted) of \(Self.iterations) accepted")
   }
 
-  /// The heads of small files: all value types, tensors of all weight types, a vocabulary, a part of a split model.
+  /// Returns the headers of small files: all value types, tensors of all weight types, a vocabulary, a part of a split model.
   private static func seeds() throws -> [[UInt8]] {
     var seeds = [try everyValueType().header()]
     for name in ["every-type", "vocabulary-only", "llama-split-00002-of-00002"] {
@@ -55,7 +55,7 @@ struct MutationTests {
     return writer
   }
 
-  /// What an accepted header gets wrong.
+  /// Returns what is wrong with an accepted header.
   private static func flaw(in header: GGUFHeader, _ bytes: [UInt8]) -> String? {
     if header.byteCount > bytes.count { return "the header is longer than the bytes" }
     if header.dataOffset < header.byteCount || header.dataOffset % header.alignment != 0 {
@@ -73,7 +73,7 @@ struct MutationTests {
     if end != header.dataByteCount { return "the data's size is wrong" }
     for entry in header.metadata.entries {
       guard case .array(let array) = entry.value else { continue }
-      // The arrays decode on demand: that must not trap either.
+      // The arrays are decoded on demand, which must not trap either.
       let strings = array.byteStrings.map { Array($0) }
       let count = strings?.count ?? array.integers?.count ?? array.floats?.count ?? array.bools?.count ?? array.count
       if count != array.count { return "\(entry.key) has \(count) of \(array.count) elements" }
@@ -81,7 +81,7 @@ struct MutationTests {
     return nil
   }
 
-  /// What is wrong with a refusal.
+  /// Returns what is wrong with a refusal.
   private static func flaw(in error: GGUFError, _ bytes: [UInt8]) -> String? {
     if error.description.contains(where: \.isNewline) { return "more than one line" }
     switch error {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// A GGUF put together field by field, right or wrong, as the writer would never do it.
+/// A GGUF assembled field by field, right or wrong, as the writer would never do it.
 struct RawGGUF {
   private(set) var bytes: [UInt8] = []
-  /// Where the field that a test is about begins.
+  /// The offset of the field that a test is about.
   private(set) var mark = 0
 
-  /// A header of version 3 that promises so many tensors and keys.
+  /// A header of version 3 that announces this many tensors and keys.
   init(tensors: Int64 = 0, keys: Int64 = 0) {
     raw(Array("GGUF".utf8))
     integer(UInt32(3))
@@ -14,10 +14,10 @@ struct RawGGUF {
     integer(keys)
   }
 
-  /// These bytes and nothing else.
+  /// A file with just these bytes.
   init(bytes: [UInt8]) { self.bytes = bytes }
 
-  /// Says that the next field is the one that the error must name.
+  /// Marks the next field as the one that the error must name.
   mutating func here() { mark = bytes.count }
 
   mutating func raw(_ more: [UInt8]) { bytes += more }
@@ -33,7 +33,7 @@ struct RawGGUF {
     raw(text)
   }
 
-  /// A key of a value type given by number; its value follows.
+  /// Adds a key with the number of its value type; its value follows.
   mutating func key(_ name: String, type: UInt32) {
     string(name)
     integer(type)
@@ -44,7 +44,7 @@ struct RawGGUF {
     integer(value)
   }
 
-  /// A tensor's description; F32 unless said otherwise.
+  /// Adds a tensor's description; F32 unless a type is given.
   mutating func tensor(_ name: String, _ dimensions: [Int64], type: UInt32 = 0, offset: UInt64 = 0) {
     string(name)
     integer(UInt32(dimensions.count))

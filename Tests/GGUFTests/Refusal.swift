@@ -2,10 +2,10 @@
 
 import Testing
 
-/// A bad file, and what must be said about it.
+/// A bad file, and the message that it must get.
 struct Refusal: Sendable, CustomTestStringConvertible {
   let testDescription: String
-  /// What the message says after the place, to the letter.
+  /// The exact text of the message after the place.
   let message: String
   let file: RawGGUF
 
@@ -382,7 +382,7 @@ extension Refusal {
     }
   }
 
-  /// A tensor of `count` floats at a wrong offset, after others of so many bytes.
+  /// Returns a tensor of `count` floats at a wrong offset, after others with the given sizes in bytes.
   private static func misplaced(
     _ description: String, _ count: Int64, _ before: [UInt64], at offset: UInt64, _ message: String
   ) -> Refusal {

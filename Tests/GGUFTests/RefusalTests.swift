@@ -8,7 +8,7 @@ import Testing
 @Suite("Bad files")
 struct RefusalTests {
   @Test(
-    "A bad file is refused in one line: the file, the byte, what is wrong, what to do",
+    "A bad file is refused in one line with the file, the byte, what is wrong and what to do",
     arguments: Refusal.ofStart + Refusal.ofKeys + Refusal.ofTensors)
   func refused(_ refusal: Refusal) throws {
     try withTemporaryFolder { folder in
@@ -19,7 +19,7 @@ struct RefusalTests {
     }
   }
 
-  @Test("No header that is cut short is taken for a whole one")
+  @Test("A header that is cut short is never mistaken for a whole one")
   func everyPrefix() throws {
     let bytes = try [UInt8](Data(contentsOf: URL(filePath: "\(fixturesFolder)/every-type.gguf")))
     let header = try GGUFHeader.parse(bytes.span.bytes, file: "whole")
@@ -40,7 +40,7 @@ struct RefusalTests {
     }
   }
 
-  @Test("Anything but a regular file is refused without waiting for it")
+  @Test("Anything except a regular file is refused without waiting for it")
   func noFile() throws {
     try withTemporaryFolder { folder in
       let pipe = "\(folder)/pipe.gguf"
@@ -91,7 +91,7 @@ struct RefusalTests {
 }
 
 extension Refusal {
-  /// The advice for a type that is not known yet.
+  /// The advice for an unknown type.
   static let newer =
     "a newer ggml or another program made it: update this program, or quantise the model to a type of llama.cpp"
 }

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Large files")
 struct SizeTests {
-  @Test("Tensors over 4 GiB, and offsets beyond them, are read as they are")
+  @Test("Tensors over 4 GiB, and offsets beyond them, are read correctly")
   func largeTensors() throws {
     try withTemporaryFolder { folder in
       let path = "\(folder)/large.gguf"
@@ -17,7 +17,7 @@ struct SizeTests {
         .init(name: "experts", type: .q4_K, dimensions: [8192, 4096, 300]),
         .init(name: "last", type: .f32, dimensions: [3]),
       ]
-      // The data is not written: it reads as zeros.
+      // The data is not written; it reads as zeros.
       try Data(writer.header()).write(to: URL(filePath: path))
       #expect(truncate(path, off_t(try writer.fileByteCount())) == 0)
       let model = try GGUFModel.open(path)
@@ -33,7 +33,7 @@ struct SizeTests {
     }
   }
 
-  @Test("A vocabulary of 262144 tokens is read quickly, whatever bytes its tokens hold")
+  @Test("A vocabulary of 262144 tokens is read quickly, whatever bytes its tokens have")
   func largeVocabulary() throws {
     try withTemporaryFolder { folder in
       let path = "\(folder)/vocabulary.gguf"

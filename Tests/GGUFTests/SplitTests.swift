@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Split models")
 struct SplitTests {
-  /// Three parts with 1, 0 and 2 tensors.
+  /// Writes three parts with 1, 0 and 2 tensors.
   private func writeSample(
     in folder: String, name: String = "model", prefix: String = "t", alignment: UInt32? = nil, tensors: Int = 3
   ) throws -> [String] {
@@ -29,7 +29,7 @@ struct SplitTests {
     try FileManager.default.moveItem(atPath: from, toPath: to)
   }
 
-  @Test("Any part leads to all of them", arguments: 0..<3, [nil, 4096] as [UInt32?])
+  @Test("Opening any part finds all of them", arguments: 0..<3, [nil, 4096] as [UInt32?])
   func anyPart(number: Int, alignment: UInt32?) throws {
     try withTemporaryFolder { folder in
       let paths = try writeSample(in: folder, alignment: alignment)
@@ -39,7 +39,7 @@ struct SplitTests {
       #expect(model.tensors.map(\.info.name) == ["t.0", "t.1", "t.2"])
       #expect(model.tensors.map(\.part) == [0, 2, 2])
       #expect(model.metadata.string("general.architecture") == "llama")
-      // The later parts do not have the alignment key, but are padded all the same.
+      // The later parts lack the alignment key, but are padded all the same.
       #expect(model.parts.allSatisfy { $0.header.dataOffset % Int(alignment ?? 32) == 0 })
       for tensor in model.tensors {
         let part = model.parts[tensor.part]
@@ -81,7 +81,7 @@ struct SplitTests {
     }
   }
 
-  @Test("A part of another model is named: it promises another number of tensors, or has a tensor twice")
+  @Test("A part of another model is named: its tensor count differs, or one of its tensors occurs twice")
   func foreign() throws {
     try withTemporaryFolder { folder in
       let paths = try writeSample(in: folder)
@@ -102,7 +102,7 @@ struct SplitTests {
     }
   }
 
-  @Test("Parts that hold another number of tensors than all of them promise are refused")
+  @Test("Parts are refused if their tensors are not as many as they state")
   func tensorCount() throws {
     try withTemporaryFolder { folder in
       let paths = try writeSample(in: folder)
@@ -117,7 +117,7 @@ struct SplitTests {
     }
   }
 
-  @Test("A whole model under the name of a part is named")
+  @Test("A whole model named like a part is named")
   func wholeModel() throws {
     try withTemporaryFolder { folder in
       let paths = try writeSample(in: folder)
@@ -131,7 +131,7 @@ struct SplitTests {
     }
   }
 
-  @Test("A renamed part is told its name")
+  @Test("A renamed part is reported with the name that it must have")
   func renamed() throws {
     try withTemporaryFolder { folder in
       let paths = try writeSample(in: folder)
@@ -143,7 +143,7 @@ struct SplitTests {
     }
   }
 
-  @Test("A part that does not say which one it is, or counts too many, is refused")
+  @Test("A part is refused if it does not say which one it is, or gives an impossible count")
   func badKeys() throws {
     try withTemporaryFolder { folder in
       let path = "\(folder)/model-00001-of-00003.gguf"

@@ -2,7 +2,7 @@
 
 import Foundation
 
-/// Runs `body` with the path of an empty folder that goes when it returns.
+/// Runs `body` with the path of an empty folder that is removed afterwards.
 func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
   let folder = FileManager.default.temporaryDirectory.appending(path: "gguf-\(UUID().uuidString)").path
   try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

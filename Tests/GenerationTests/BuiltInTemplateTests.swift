@@ -25,7 +25,7 @@ struct BuiltInTemplateTests {
   }
 
   @Test(
-    "A conversation is written as the model's authors do",
+    "A conversation is written as the model's authors write it",
     arguments: [
       (
         "chatml",
@@ -68,7 +68,7 @@ struct BuiltInTemplateTests {
   }
 
   @Test(
-    "Without a system's turn, some models are told what they are",
+    "Without a system turn, some models are told what they are",
     arguments: [
       ("chatml", "<|im_start|>user\nHi"),
       (
@@ -97,7 +97,7 @@ struct BuiltInTemplateTests {
     #expect(prompt.hasSuffix("<|im_start|>assistant\nHello!<|im_end|>\n"))
   }
 
-  @Test("What there is no text for is refused by name")
+  @Test("Content for which a template has no text is refused by name")
   func unsupported() throws {
     func complaint(_ name: String, _ request: ChatRequest) -> String? {
       #expect(throws: ChatTemplateError.self) { try Self.template(name).render(request) }?.description
@@ -109,7 +109,7 @@ struct BuiltInTemplateTests {
     #expect(complaint("gemma", ChatRequest(messages: [Self.turns[0]]))?.contains("without a user's") == true)
   }
 
-  @Test("Names that nobody knows are refused with those that are known, the model's own ones first")
+  @Test("Unknown names are refused with a list of the known ones, the model's own first")
   func names() throws {
     let names =
       "chatml, deepseek-r1, deepseek2, deepseek3, deepseek3.1, gemma, glm4, harmony, kimi-k2, llama3, llama3.1, "
@@ -125,7 +125,7 @@ struct BuiltInTemplateTests {
     #expect(try rag.render(ChatRequest(messages: [Self.turns[1]])).map(\.text) == ["Hi", "!"])
   }
 
-  @Test("Where a model has no template, its vocabulary tells one")
+  @Test("If a model has no template, its vocabulary determines one")
   func guessed() throws {
     var metadata = SmallVocabulary.sentencePiece()
     let plain = #expect(throws: ChatTemplateError.self) {
@@ -139,13 +139,13 @@ struct BuiltInTemplateTests {
     #expect(guess.builtInName == "gemma")
   }
 
-  /// A built-in template, and an authors' one that writes plain conversations in the same way.
+  /// A built-in template, and an authors' template that writes plain conversations in the same way.
   struct Pair: Sendable, CustomTestStringConvertible {
     var name: String
     var oracle: String
-    /// Whether conversations without and with a system's turn are the same, and those with one that have several questions.
+    /// Whether the results are the same: for conversations without a system turn, with one, and with one and several questions.
     var isSame = (plain: true, system: true, longSystem: true)
-    /// What the authors' program writes in addition.
+    /// Text that only the authors' program writes.
     var extra: String?
 
     var testDescription: String { "\(name) and \(oracle)" }
@@ -154,19 +154,19 @@ struct BuiltInTemplateTests {
   private static let pairs = [
     Pair(name: "chatml", oracle: "Qwen3-0.6B"), Pair(name: "qwen2.5", oracle: "Qwen2.5-7B-Instruct"),
     Pair(name: "llama3", oracle: "Llama-3-8B-Instruct"), Pair(name: "llama3.1", oracle: "Llama-3.1-8B-Instruct"),
-    // Refuses a system's turn.
+    // It refuses a system turn.
     Pair(name: "gemma", oracle: "gemma-2-2b-it", isSame: (true, false, false)),
     Pair(name: "mistral-v1", oracle: "Mistral-7B-Instruct-v0.2"),
-    // Puts the system's text in front of the last question.
+    // It puts the system text before the last question.
     Pair(name: "mistral-v3-tekken", oracle: "Mistral-Nemo-Instruct-2407", isSame: (true, true, false)),
     Pair(name: "mistral-v7", oracle: "Mistral-Large-Instruct-2411"),
-    // These two have a system's turn of their own.
+    // These two have a system turn of their own.
     Pair(name: "mistral-v7-tekken", oracle: "Mistral-Small-3.2-24B", isSame: (false, true, true)),
     Pair(name: "kimi-k2", oracle: "Kimi-K2-Instruct", isSame: (false, true, true)),
     Pair(name: "deepseek2", oracle: "DeepSeek-V2"), Pair(name: "deepseek3", oracle: "DeepSeek-V3"),
-    // The oracle's is edited; DeepSeek's own has the closing mark alone.
+    // The oracle was edited; DeepSeek's own template has only the closing mark.
     Pair(name: "deepseek3.1", oracle: "DeepSeek-V3.1", extra: "<think>"),
-    // The oracle closes the thinking that the built-in template lets the model begin.
+    // The oracle closes the thinking, which the built-in template lets the model begin.
     Pair(name: "deepseek-r1", oracle: "DeepSeek-R1-Distill-Qwen-32B", extra: "</think>"),
     Pair(name: "glm4", oracle: "GLM-4-9b-chat"),
     Pair(name: "minimax-m2", oracle: "MiniMax-M2"),

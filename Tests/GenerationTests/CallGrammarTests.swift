@@ -19,7 +19,7 @@ struct CallGrammarTests {
     (oracle["models"]?.array ?? []).first { $0["model"]?.string == model }?["cases"]?.array ?? []
   }
 
-  /// The functions of the oracle, strict or not.
+  /// Returns the functions of the oracle, strict or not.
   private static func tools(strict: Bool) -> JSONValue {
     .array(
       (oracle["tools"]?.array ?? []).map { tool in
@@ -30,7 +30,7 @@ struct CallGrammarTests {
       })
   }
 
-  /// The grammar of the answer to a prompt that ends so.
+  /// Returns the grammar of the answer to a prompt that ends with the given text.
   private func grammar(
     _ template: ChatTemplate, _ tokenizer: Tokenizer, _ tools: JSONValue, _ choice: ToolChoice, content: Grammar? = nil,
     promptEnd: String, many: Bool = true
@@ -42,7 +42,7 @@ struct CallGrammarTests {
     return try Grammar(language.turn(after: promptEnd), controlTokens: Set(shown.map(tokenizer.text)))
   }
 
-  @Test("What models write when they decide is within the grammar of their answers", arguments: models)
+  @Test("What models write by their own decision is within the grammar of their answers", arguments: models)
   func oracles(model: String) throws {
     let (template, tokenizer) = try Oracles.model(model)
     let vocabulary = AnswerConstraint.Vocabulary(tokenizer)
@@ -69,7 +69,7 @@ struct CallGrammarTests {
     }
   }
 
-  /// Writes what masks allow, and closes what is open once it is long; nil if it does not come to an end.
+  /// Writes what the masks allow, and closes what is open once it is long; nil if it does not end.
   private func random(_ constraint: AnswerConstraint, _ tokenizer: Tokenizer, seed: UInt64) -> String? {
     var random = TestSupport.SplitMix64(seed: seed)
     var stream = TokenStream(tokenizer, showsControl: true)
@@ -81,7 +81,7 @@ struct CallGrammarTests {
       constraint.apply(to: &logits)
       let allowed = logits.indices.filter { logits[$0] > -.infinity }
       guard !allowed.isEmpty else { return nil }
-      // Once it is long, what closes comes first; a mark comes letter by letter.
+      // Once the text is long, closing characters come first; a mark is written letter by letter.
       let closing = step > 60 ? allowed.filter { "\"}])<".utf8.contains(tokenizer.bytes(of: Int32($0)).first ?? 0) } : []
       let choices = closing.isEmpty ? allowed : closing
       let token = Int32(choices[Int(random.next() % UInt64(choices.count))])
@@ -92,14 +92,14 @@ struct CallGrammarTests {
   }
 
   @Test(
-    "Random tokens within the grammar of a forced call are calls whose arguments jsonschema validates",
+    "Random tokens within the grammar of a forced call are calls whose arguments jsonschema accepts",
     .enabled(if: PythonValidator.isInstalled, Comment(rawValue: PythonValidator.absence)), arguments: models)
   func forced(model: String) throws {
     let (template, tokenizer) = try Oracles.model(model)
     let vocabulary = AnswerConstraint.Vocabulary(tokenizer)
     let item = try #require(Self.cases(model).first)
     let given = item["prompt_end"]?.string ?? ""
-    // Random thoughts hardly ever come to their end.
+    // Random thinking hardly ever ends.
     let isThinking = template.turnFormat.isReasoning(after: given)
     let end = isThinking ? given + (template.turnFormat.reasoningClosing ?? "") : given
     let schema: JSONValue = [
@@ -115,7 +115,7 @@ struct CallGrammarTests {
     do {
       allowed = try grammar(template, tokenizer, tools, .required, promptEnd: end)
     } catch let error as ChatTemplateError {
-      // Refused by name, never ignored.
+      // It is refused by name, never ignored.
       #expect("\(error)".contains(template.turnFormat.name) && template.turnFormat.name == "gemma4", "\(error)")
       return
     }
@@ -137,7 +137,7 @@ struct CallGrammarTests {
     #expect(complaints.isEmpty, "\(complaints.prefix(3))")
   }
 
-  @Test("For gpt-oss, a grammar counts in the final channel alone")
+  @Test("For gpt-oss, a grammar applies only in the final channel")
   func harmony() throws {
     let (template, tokenizer) = try Oracles.model("gpt-oss-120b")
     let allowed = try #require(

@@ -10,11 +10,11 @@ import Testing
 @testable import Tokenization
 
 struct ConversationTests {
-  /// A model's sequence without a model: the tokens that it would hold.
+  /// The tokens that a model's sequence would hold, without a model.
   private struct Sequence {
     var cache = CachedSequence()
     var held: [Int32] = []
-    /// How many tokens were computed in all.
+    /// The number of tokens computed in all.
     var computed = 0
 
     mutating func read(_ prompt: [Int32]) {
@@ -38,7 +38,7 @@ struct ConversationTests {
   private static let texts = ["I am well. 12 times!\n\nhello world", "é", "a <b> c\n"]
 
   @Test(
-    "Two turns with what is computed already are the fresh prompt of the whole conversation",
+    "Two turns on top of what is computed already equal the fresh prompt of the whole conversation",
     .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: Oracles.templates)
   func reuse(name: String) throws {
     let (template, tokenizer) = try Oracles.model(name)
@@ -50,7 +50,7 @@ struct ConversationTests {
       var sequence = Sequence()
       sequence.read(first.tokens)
       #expect(sequence.held == first.tokens)
-      // The model's tokens are cut as the tokenizer cuts its text.
+      // Divide the model's tokens as the tokenizer divides its text.
       let marks = template.turnFormat.name == "gpt-oss" ? ("", "") : ("<think>\nWell.\n</think>\n\n", "")
       let output = (thinks ? marks.0 : "") + text
       let answer = tokenizer.encode(output, addSpecial: false, parseSpecial: true) + [end]
@@ -65,17 +65,17 @@ struct ConversationTests {
       #expect(sequence.held == second.tokens)
       let fresh = try Conversation(template, tokenizer, conversation.request).prompt()
       #expect(second.tokens == fresh.tokens, "\(name): \(tokenizer.decode(second.tokens, showsControl: true))")
-      // At least the question is not computed again.
+      // At least the first question is not computed again.
       #expect(sequence.computed < first.tokens.count + second.tokens.count)
     }
   }
 
-  @Test("A reply stays in the model's own tokens where the text is the same, however it was cut")
+  @Test("A reply keeps the model's own tokens if the text is the same, however it was divided")
   func ownTokens() throws {
     var (conversation, tokenizer) = try Self.chatML()
     conversation.append("user", "hello")
     let first = try conversation.prompt()
-    // A letter a token, where the tokenizer has one for the word.
+    // One token per letter, where the tokenizer has one for the whole word.
     let own = "hello".utf8.flatMap { tokenizer.encode(bytes: [$0], addSpecial: false, parseSpecial: false) }
     #expect(tokenizer.encode("hello", addSpecial: false, parseSpecial: false).count == 1)
     var turn = Turn()
@@ -85,7 +85,7 @@ struct ConversationTests {
     #expect(try conversation.prompt().tokens.starts(with: first.tokens + own + [tokenizer.endOfText!]))
   }
 
-  @Test("A call stays as the model wrote it, where the template would write the same call otherwise")
+  @Test("A call stays as the model wrote it if the template would write the same call differently")
   func ownCall() throws {
     var (conversation, tokenizer) = try Self.chatML()
     conversation.append("user", "hello")
@@ -116,7 +116,7 @@ struct ConversationTests {
     #expect(!tokenizer.decode(second.tokens, showsControl: true).contains("well"))
   }
 
-  /// Qwen's form, with calls written as `tojson` writes them and earlier thinking left out.
+  /// Returns Qwen's template, with calls written by `tojson` and earlier thinking left out.
   private static func chatML() throws -> (Conversation, Tokenizer) {
     let source = """
       {% for m in messages %}<|im_start|>{{ m.role }}
@@ -131,7 +131,7 @@ struct ConversationTests {
     return (Conversation(try ChatTemplate(source: source), tokenizer), tokenizer)
   }
 
-  @Test("The earliest turns can be dropped up to the last one of the user, but not the system's")
+  @Test("The earliest turns can be dropped up to the user's last one, but never the system turn")
   func dropping() throws {
     var (conversation, _) = try Self.chatML()
     conversation.setSystem("Be kind.")
@@ -150,7 +150,7 @@ struct ConversationTests {
 
 struct PromptEncodingTests {
   @Test(
-    "What a message says never becomes a special token, for every template", .enabled(if: Oracles.folder != nil, Oracles.absence),
+    "A message's content never becomes a special token, in any template", .enabled(if: Oracles.folder != nil, Oracles.absence),
     arguments: Oracles.templates)
   func injection(name: String) throws {
     let (template, tokenizer) = try Oracles.model(name)
@@ -165,7 +165,7 @@ struct PromptEncodingTests {
   }
 
   @Test(
-    "Without the text of a special token in a message, the tokens are those of the whole text",
+    "If a message does not contain the text of a special token, the tokens are those of the whole text",
     .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: Oracles.templates)
   func wholeText(name: String) throws {
     let (template, tokenizer) = try Oracles.model(name)
@@ -178,7 +178,7 @@ struct PromptEncodingTests {
     #expect(prompt.tokens == whole)
   }
 
-  @Test("A user-defined token that the template writes is not a token in a message; one that it does not write is text")
+  @Test("A user-defined token that the template writes is not a token within a message; one that it does not write is")
   func userDefined() throws {
     let metadata = SmallVocabulary.sentencePiece()
     let tokenizer = try Tokenizer(metadata: metadata)
@@ -194,7 +194,7 @@ struct PromptEncodingTests {
   }
 
   @Test(
-    "The begin-of-text token is there once, whether the template or the tokenizer asks for it", arguments: [true, false, nil],
+    "The begin-of-text token occurs once, whether the template or the tokenizer adds it", arguments: [true, false, nil],
     [true, false])
   func beginOfTextOnce(adds: Bool?, writes: Bool) throws {
     var metadata = SmallVocabulary.sentencePiece()
@@ -204,11 +204,11 @@ struct PromptEncodingTests {
     var conversation = Conversation(try ChatTemplate(nil, metadata: metadata, tokenizer: tokenizer), tokenizer)
     conversation.append("user", "hello <s>")
     let tokens = try conversation.prompt().tokens
-    // SentencePiece vocabularies ask for it unless the file says otherwise.
+    // SentencePiece vocabularies add it unless the file says otherwise.
     #expect(tokens.count { $0 == tokenizer.beginOfText } == (writes || adds != false ? 1 : 0))
   }
 
-  @Test("A template longer than any real one is refused, and so is a request with members that nobody reads")
+  @Test("A template longer than any real one is refused, and so is a request with unknown members")
   func refused() throws {
     let long = #expect(throws: ChatTemplateError.self) {
       try ChatTemplate(source: "<|im_start|>" + String(repeating: "{{ a }}", count: 500_000))
@@ -228,7 +228,7 @@ struct PromptEncodingTests {
     #expect(throws: ChatTemplateError.refused("no 0")) { try refusal.render(ChatRequest(messages: [])) }
   }
 
-  @Test("The template for tools counts where there are tools")
+  @Test("The template for tools applies if there are tools")
   func toolTemplate() throws {
     var metadata = SmallVocabulary.sentencePiece()
     metadata["tokenizer.chat_template"] = .text("plain")

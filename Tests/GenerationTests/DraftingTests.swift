@@ -14,7 +14,7 @@ struct DraftingTests {
     return draft
   }
 
-  @Test("What followed the last three tokens before is foreseen, from where they came last")
+  @Test("The drafter predicts what followed the last three tokens at their latest earlier occurrence")
   func follows() {
     #expect(foreseen([1, 2, 3, 4, 5, 9, 1, 2, 3], 2) == [4, 5])
     #expect(foreseen([1, 2, 3, 4, 9, 1, 2, 3, 7, 9, 1, 2, 3], 1) == [7])
@@ -24,13 +24,13 @@ struct DraftingTests {
     #expect(foreseen([1, 2, 3, 1, 2, 3], 0) == [])
   }
 
-  @Test("A text that repeats itself at once is foreseen beyond its end")
+  @Test("A text that repeats itself immediately is predicted beyond its end")
   func overlaps() {
     #expect(foreseen([8, 1, 2, 1, 2, 1, 2], 5) == [1, 2, 1, 2, 1])
     #expect(foreseen([5, 5, 5, 5], 3) == [5, 5, 5])
   }
 
-  @Test("A text longer than its room is forgotten, and the rest foreseen from what came after")
+  @Test("A text longer than its buffer is forgotten, and predictions use what came after it")
   func forgets() {
     let first = [Int32](0..<20)
     let (same, other): ([Int32], [Int32]) = ([0, 1, 2], [7, 8, 9, 6, 7, 8, 9])
@@ -38,7 +38,7 @@ struct DraftingTests {
     #expect(foreseen(first + other, 1, capacity: 20) == [6])
   }
 
-  @Test("What is foreseen is what a search for the last occurrence finds")
+  @Test("The prediction equals what a search for the last occurrence finds")
   func search() {
     var random = SplitMix64(seed: 5)
     var (text, tokens) = (RepeatedText(capacity: 4000), [Int32]())
@@ -56,7 +56,7 @@ struct DraftingTests {
     }
   }
 
-  @Test("Proposals grow while they come true, and pause while they do not")
+  @Test("Proposals grow while they are accepted, and pause while they are not")
   func length() {
     var length = DraftLength()
     for _ in 0..<5 {
@@ -67,7 +67,7 @@ struct DraftingTests {
     #expect(length.next() == DraftLength.most)
     length.note(proposed: 15, accepted: 4)
     #expect(length.next() == 5)
-    // Failures: of 1000 steps hardly any has proposals.
+    // With failures only, hardly any of 1000 steps has proposals.
     var tries = 0
     for _ in 0..<1000 {
       let proposed = length.next()

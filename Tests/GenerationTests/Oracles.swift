@@ -14,7 +14,7 @@ typealias Oracles = TemplateOracles
 extension TemplateOracles {
   static let absence = Comment(rawValue: absenceText)
 
-  /// A template with a small vocabulary that has its model's special tokens.
+  /// Returns a template, and a small vocabulary with its model's special tokens.
   static func model(_ name: String) throws -> (template: ChatTemplate, tokenizer: Tokenizer) {
     let source = try text(name + ".jinja")
     let cases = try JSONValue(parsing: text(name + ".json")).array ?? []
@@ -31,11 +31,11 @@ extension TemplateOracles {
     return (template, tokenizer)
   }
 
-  /// A request without turns, with what some templates do not do without.
+  /// Returns a request without turns that has everything some templates require.
   static func request(_ name: String) throws -> ChatRequest {
     var request = ChatRequest(messages: [])
     if ["Firefunction-v2", "Hermes-2-Pro-tool_use", "Command-R-plus-tool_use"].contains(name) {
-      // A case that the template does not refuse has tools in the form that it wants.
+      // A case that the template does not refuse has tools in the form that it expects.
       let cases = try JSONValue(parsing: text(name + ".json")).array ?? []
       request.tools = try #require(cases.first { $0["expected"] != nil && $0["tools"] != nil })["tools"]
       request.variables = ["functions": "[]", "datetime": "now"]

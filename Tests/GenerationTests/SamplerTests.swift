@@ -17,7 +17,7 @@ struct SamplerTests {
     #expect((0..<1000).allSatisfy { _ in (0..<1).contains(random.uniform()) })
   }
 
-  @Test("Greedy takes the greatest logit, the lowest id among equals, and ignores NaN")
+  @Test("Greedy sampling takes the greatest logit, the lowest id among equals, and ignores NaN")
   func greedy() {
     var sampler = Sampler(.greedy, vocabularySize: 5)
     #expect(sampler.sample([1, 3, 2, 3, .nan].span) == 1)
@@ -41,7 +41,7 @@ struct SamplerTests {
     var sampler = Sampler(options, vocabularySize: 4)
     let drawn = (0..<2000).compactMap { _ in sampler.sample(logits.span) }
     #expect(Set(drawn) == Set(expected))
-    // Among those left, the frequencies are the probabilities.
+    // Among the tokens left, the frequencies match the probabilities.
     let total = expected.reduce(0) { $0 + [0.15, 0.45, 0.05, 0.35][Int($1)] }
     for token in expected {
       let share = Double(drawn.count { $0 == token }) / 2000
@@ -49,7 +49,7 @@ struct SamplerTests {
     }
   }
 
-  @Test("Presence and frequency count the answer's tokens, not the prompt's; biases add to logits or forbid")
+  @Test("Presence and frequency penalties count the answer's tokens, not the prompt's; biases are added to logits or forbid tokens")
   func countsAndBiases() {
     var options = SamplingOptions(temperature: 0)
     options.presencePenalty = 1
@@ -81,7 +81,7 @@ struct SamplerTests {
     #expect(abs(share(1) - 0.7311) < 0.03 && abs(share(0.25) - 0.9820) < 0.02 && abs(share(4) - 0.5622) < 0.03)
   }
 
-  @Test("The same seed gives the same tokens, another seed other tokens")
+  @Test("The same seed gives the same tokens, and another seed other tokens")
   func seeds() {
     var random = SplitMix64(seed: 1)
     let logits = (0..<500).map { _ in Float(random.uniform() * 4) }
@@ -114,7 +114,7 @@ struct SamplerTests {
     #expect(sampler.sample([-1.5, -9, -1].span) == 0)
   }
 
-  @Test("The greatest logit is found wherever it lies, the first of equal ones", arguments: [1, 3, 4, 255, 256, 257, 600])
+  @Test("The greatest logit is found at any position, the first among equals", arguments: [1, 3, 4, 255, 256, 257, 600])
   func likeliest(count: Int) {
     for place in 0..<count {
       var logits = [Float](repeating: -3, count: count)
@@ -126,7 +126,7 @@ struct SamplerTests {
     }
   }
 
-  @Test("Top-p without top-k looks among all tokens")
+  @Test("Top-p without top-k considers all tokens")
   func nucleus() {
     // 3000 equal tokens: half the probability is reached by half of them, the lowest ids.
     let logits = [Float](repeating: 1, count: 3000)
@@ -135,7 +135,7 @@ struct SamplerTests {
     #expect(drawn.count == 400 && (drawn.max() ?? 0) < 1501 && (drawn.max() ?? 0) > 1400)
   }
 
-  @Test("The best of a large vocabulary are those that sorting gives")
+  @Test("The best tokens of a large vocabulary are those that sorting gives")
   func heap() {
     var random = SplitMix64(seed: 2)
     let logits = (0..<5000).map { _ in Float(Int(random.uniform() * 300)) }
@@ -148,7 +148,7 @@ struct SamplerTests {
   }
 
   @Test(
-    "Options outside their range are named",
+    "Options outside their range are reported by name",
     arguments: [
       (SamplingOptions(temperature: -1), "temperature is -1.0"), (SamplingOptions(temperature: .nan), "temperature is nan"),
       (SamplingOptions(topK: -1), "top-k is -1"), (SamplingOptions(topP: 0), "top-p is 0.0"),

@@ -6,7 +6,7 @@ import Testing
 
 struct StopMatcherTests {
   @Test(
-    "However a text is cut, what comes out ends before the stop string that is complete first",
+    "However a text is divided, the output ends before the stop string that is completed first",
     arguments: [
       ("one two</s>three", ["</s>"], "one two"), ("aaab", ["aab"], "a"), ("abc", ["abc", "b"], "a"), ("xabcd", ["bc", "abc"], "x"),
       ("日本語。終", ["。"], "日本語"), ("nothing", ["thinx", "gg"], "nothing"), ("ends in </", ["</s>"], "ends in </"),
@@ -27,7 +27,7 @@ struct StopMatcherTests {
     }
   }
 
-  @Test("Text that cannot become a stop string does not wait")
+  @Test("Text that cannot become a stop string is not held back")
   func waiting() {
     var matcher = StopMatcher(["</s>", "STOP"])
     #expect(matcher.append("hello <") == "hello ")

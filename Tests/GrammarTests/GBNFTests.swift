@@ -5,7 +5,7 @@ import JSON
 import Testing
 
 struct GBNFTests {
-  /// Whether a grammar takes a text as a whole.
+  /// Returns whether a grammar accepts a whole text.
   private static func takes(_ grammar: Grammar, _ text: String) -> Bool {
     let matcher = GrammarMatcher(grammar, trie: SmallVocabulary.trie)
     return text.utf8.allSatisfy { matcher.accept(byte: $0) } && matcher.isComplete

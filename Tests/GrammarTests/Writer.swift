@@ -15,7 +15,7 @@ struct SplitMix: RandomNumberGenerator {
   }
 }
 
-/// A vocabulary like a model's, but small: all bytes, pieces of JSON, words, and characters of several bytes.
+/// A vocabulary like a model's, but small: all bytes, pieces of JSON, words, and multi-byte characters.
 enum SmallVocabulary {
   static let tokens: [[UInt8]] = {
     var tokens: [[UInt8]] = [[]]
@@ -45,7 +45,7 @@ struct RandomWriter {
     matcher = GrammarMatcher(grammar, trie: SmallVocabulary.trie)
   }
 
-  /// A text of the grammar's; nil if none was complete after many tokens.
+  /// Returns a text of the grammar; nil if none was complete after many tokens.
   mutating func text() -> [UInt8]? {
     matcher.reset()
     var text: [UInt8] = []
@@ -55,7 +55,7 @@ struct RandomWriter {
       if matcher.isComplete, isLong || Int.random(in: 0..<3, using: &random) == 0 { return text }
       let mask = matcher.allowedTokens()
       var allowed = SmallVocabulary.tokens.indices.filter { mask[$0] }
-      // Once the text is long, what closes comes first, and within a string what the samples' patterns wait for.
+      // Once the text is long, closing characters come first, and within a string those that the samples' patterns need.
       if isLong {
         let isInString = "ab.".utf8.contains { mask[Int($0) + 1] }
         let awaited = "ab.comrg".utf8.filter { mask[Int($0) + 1] }.randomElement(using: &random)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Counts by node the pages of another process, asking the kernel with move_pages: an independent check of what packrun prints.
+// Counts the pages of another process by node, asking the kernel with move_pages: an independent check of what packrun prints.
 //
 // node-of-pages PID PATH-PART   pages of read-only mappings whose path contains PATH-PART ("anonymous": of at least 4 MiB that
 //                               have no path): the weights
@@ -15,7 +15,7 @@
 
 static long counts[64], elsewhere, absent;
 
-// Counts the pages of a range; given a node, counts those on others as elsewhere.
+// Counts the pages of a range; if a node is given, those on other nodes count as elsewhere.
 static void count(int pid, unsigned long begin, unsigned long end, int wanted) {
   enum { BATCH = 4096 };
   void *pages[BATCH];
@@ -35,7 +35,7 @@ static void count(int pid, unsigned long begin, unsigned long end, int wanted) {
   }
 }
 
-// The node to which the kernel says that the range from `begin` is bound, or -1.
+// Returns the node to which the kernel says that the range from `begin` is bound, or -1.
 static int bound_node(int pid, unsigned long begin) {
   char path[64], line[4096];
   snprintf(path, sizeof path, "/proc/%d/numa_maps", pid);
@@ -52,7 +52,7 @@ static int bound_node(int pid, unsigned long begin) {
   return node;
 }
 
-// Whether a mapping is asked for, and the node that its pages belong on, or -1 for any.
+// Returns whether a mapping is requested, and sets the node that its pages belong on, or -1 for any.
 static int is_asked_for(const char *what, int pid, unsigned long begin, unsigned long end, const char *mode, const char *file, int *node) {
   *node = -1;
   if (strcmp(what, "bound") == 0) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// small-pipe: makes the pipe that is its standard input hold a page and no more, so that a writer soon waits for a reader.
+// small-pipe: limits the pipe that is its standard input to one page, so that a writer soon waits for a reader.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>

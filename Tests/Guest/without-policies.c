@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// without-policies PROGRAM ARGUMENTS…: runs a program to which the kernel refuses all calls about NUMA policies with EPERM, as the
-// seccomp filters of containers do.
+// without-policies PROGRAM ARGUMENTS…: runs a program for which the kernel refuses all calls about NUMA policies with EPERM, as the seccomp
+// filters of containers do.
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>

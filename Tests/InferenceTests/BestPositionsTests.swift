@@ -19,7 +19,7 @@ struct BestPositionsTests {
     return chosen.map { Int($0) }
   }
 
-  @Test("They are those that sorting finds, of equal scores the first", arguments: [1, 2, 7, 64, 99])
+  @Test("An indexer chooses the positions that sorting finds, the first among equal scores", arguments: [1, 2, 7, 64, 99])
   func sorted(count: Int) {
     var random = SystemRandomNumberGenerator()
     for kind in 0..<4 {

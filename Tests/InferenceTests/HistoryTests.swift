@@ -11,7 +11,7 @@ struct HistoryTests {
     #expect(History.positions.restart(at: position, length: 8) == min(position, 8))
   }
 
-  @Test("A state goes back to the last copy before a position")
+  @Test("A recurrent state can go back to its last copy before a position")
   func copies() {
     #expect(History.state.restart(at: 7, length: 8, copies: [4, 2, 6, 8]) == 6)
     #expect(History.state.restart(at: 6, length: 8, copies: [4, 2, 6, 8]) == 6)
@@ -19,7 +19,7 @@ struct HistoryTests {
     #expect(History.state.restart(at: 9, length: 8, copies: [4, 2, 6, 8]) == 8)
   }
 
-  @Test("A state that every token changes goes back to the start, or stays where it is")
+  @Test("A state without copies that every token changes goes back to the start, or stays where it is")
   func state() {
     #expect(History.state.restart(at: 3, length: 8) == 0)
     #expect(History.state.restart(at: 8, length: 8) == 8)

@@ -13,7 +13,7 @@ import Testing
 
 @Suite("Memory in addition to the weights", .timeLimit(.minutes(1)))
 struct MemoryNeedTests {
-  /// Hands `body` a pack of one of the fixtures, which is deleted when it returns.
+  /// Gives `body` a pack of one of the fixtures, which is deleted afterwards.
   private func withPack(_ name: String, _ placement: PackManifest.Placement, _ body: (Pack) throws -> Void) throws {
     let fixture = URL(filePath: #filePath).appending(path: "../../../fixtures/\(name).gguf").standardized.path
     let folder = FileManager.default.temporaryDirectory.appending(path: "needs-\(UUID().uuidString)").path
@@ -34,7 +34,7 @@ struct MemoryNeedTests {
   }
 
   @Test(
-    "What is asked for before the weights are read is what the models take",
+    "The memory requested before the weights are read is the memory that the models take",
     arguments: ["llama-tiny", "gemma3-tiny", "qwen3moe-tiny"],
     [(PackManifest.Placement.shard, 1, 1), (.shard, 2, 3), (.mirror, 2, 1), (.mirror, 2, 3), (.mirror, 3, 2)])
   func sameBytes(_ name: String, _ shape: (placement: PackManifest.Placement, teams: Int, sequences: Int)) throws {
@@ -50,7 +50,7 @@ struct MemoryNeedTests {
     }
   }
 
-  @Test("A caller that reads the last position's logits alone keeps one row of them", arguments: [1, 3])
+  @Test("A caller that reads only the last position's logits keeps one row of them", arguments: [1, 3])
   func rowsOfLogits(sequences: Int) throws {
     try withPack("gemma3-tiny", .shard) { pack in
       let plan = TeamPlan(teams: [.init(node: Topology.read().usableNodes[0].id, cpus: [0])])
@@ -61,12 +61,12 @@ struct MemoryNeedTests {
       let last = try needs(pack, plan, options).values.reduce(0, +)
       let embedding = try #require(pack.manifest.tensors.first { $0.name == "token_embd.weight" })
       let rows = (512 - sequences) * embedding.dimensions[1] * 4
-      // Whole pages are taken.
+      // Memory is taken in whole pages.
       #expect(all - last > rows - 8192 && all - last < rows + 8192)
     }
   }
 
-  @Test("A node with room for the weights, but not for what is kept in addition, is refused before any weight is read")
+  @Test("A node with room for the weights but not for the additional memory is refused before any weight is read")
   func refusedInTime() throws {
     try withPack("gemma3-tiny", .shard) { pack in
       var options = SessionOptions()
@@ -77,10 +77,10 @@ struct MemoryNeedTests {
       let weights = pack.manifest.blobs.reduce(0) { $0 + ($1.byteCount + (2 << 20) - 1) / (2 << 20) * (2 << 20) }
       let machine = FakeMachine()
       try machine.write("sys/devices/system/node/online", "\(node)")
-      // The margin is 48 MiB; it is one page short.
+      // The margin is 48 MiB; the node is one page short.
       try machine.addNode(node, cpus: "0", mebibytes: 1024, free: (weights + additions) >> 20 + 47, distances: "10")
       options.memory.root = machine.root
-      // Reading them would be another error.
+      // Reading them would be a different error.
       for blob in pack.manifest.blobs.indices { try FileManager.default.removeItem(atPath: pack.blobPath(blob)) }
       let error = #expect(throws: ModelError.self) { try Session(pack, options: options) }
       guard case .contextTooLong(.shortage(let nodes), let largest) = error else {
@@ -88,7 +88,7 @@ struct MemoryNeedTests {
         return
       }
       #expect(nodes.map(\.activations) == [additions])
-      // The context that is named fits, and the next one does not.
+      // The suggested context fits, and the next larger one does not.
       let room = additions - nodes[0].missing
       for (length, fits) in [(largest, true), (largest + 16, false)] {
         options.model.contextLength = length

@@ -7,7 +7,7 @@ import Testing
 @testable import Inference
 
 struct ModelConfigurationTests {
-  /// What a small model of an architecture says of itself.
+  /// Returns the metadata of a small model of an architecture.
   private static func metadata(_ architecture: String = "llama") -> GGUFMetadata {
     var metadata = GGUFMetadata()
     metadata["general.architecture"] = .text(architecture)
@@ -21,7 +21,7 @@ struct ModelConfigurationTests {
         "kv_lora_rank": 32, "q_lora_rank": 32, "key_length_mla": 32, "value_length_mla": 16, "indexer.head_count": 2,
         "indexer.key_length": 32, "indexer.top_k": 8,
       ]
-      // An indexer that a graph does not have is refused.
+      // An indexer that the graph does not have is refused.
       let hasIndexer = (try? Architecture.named(architecture))?.indexer != nil
       for (key, value) in latent where !key.hasPrefix("indexer") || hasIndexer {
         sizes["attention.\(key)"] = value
@@ -52,7 +52,7 @@ struct ModelConfigurationTests {
         ]
       ) { $1 }
     }
-    // A layer with heads is no network beside them.
+    // A layer with heads cannot be a network as well.
     if (try? Architecture.named(architecture))?.hasOnePartPerLayer == true { sizes["feed_forward_length"] = 0 }
     for (key, value) in sizes { metadata["\(architecture).\(key)"] = .uint32(UInt32(value)) }
     if case .compressed? = (try? Architecture.named(architecture))?.mixers {
@@ -64,7 +64,7 @@ struct ModelConfigurationTests {
     return metadata
   }
 
-  @Test("A model that says what its graph needs is understood")
+  @Test("A model that states what its graph needs is accepted")
   func good() throws {
     let configuration = try ModelConfiguration(Self.metadata())
     #expect(configuration.layers.count == 2 && configuration.contextLength == 512 && !configuration.hasExperts)
@@ -105,7 +105,7 @@ struct ModelConfigurationTests {
     }
   }
 
-  @Test("Sizes whose product no machine holds are refused, not multiplied")
+  @Test("Sizes whose product exceeds any machine are refused, not multiplied")
   func enormousProducts() throws {
     var metadata = Self.metadata("llama")
     metadata["llama.attention.head_count"] = .uint64(1 << 30)
@@ -166,7 +166,7 @@ struct ModelConfigurationTests {
       }
       do {
         let configuration = try ModelConfiguration(metadata)
-        // The rest of the program works with these.
+        // The rest of the program relies on these.
         #expect(
           configuration.layers.enumerated().allSatisfy { layer, parts in
             if case .attention(let attention) = parts.mixer, let source = attention.source { return source < layer }

@@ -34,7 +34,7 @@ struct RoutingTests {
     return ((0..<routing.usedCount).map { Int(ranks[$0]) }, (0..<routing.usedCount).map { weights[$0] })
   }
 
-  @Test("The best come first, and of equals the lower number")
+  @Test("The best experts come first, and among equals the one with the lower number")
   func best() throws {
     let chosen = try Self.choose(Self.routing("qwen3moe", experts: 6, used: 3), [0, 2, 1, 2, -1, 0.5])
     #expect(chosen.ranks == [1, 3, 2])
@@ -61,7 +61,7 @@ struct RoutingTests {
   }
 
   @Test(
-    "A deepseek2 file that names no gate has softmax, and sigmoid in the sizes of GLM 4.7 Flash",
+    "A deepseek2 file that names no gate uses softmax, or sigmoid if it has the sizes of GLM 4.7 Flash",
     arguments: [
       (27, 102_400, ExpertGating.softmax), (60, 154_880, .softmax), (47, 154_880, .sigmoid), (48, 154_880, .sigmoid),
       (47, 102_400, .softmax),

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Rows of floats")
 struct RowTests {
-  /// A row of 4 in the middle of 6 floats.
+  /// Calls `body` with a row of 4 in the middle of 6 floats.
   private static func withRow(_ body: (Row) -> Void) {
     let memory = UnsafeMutablePointer<Float>.allocate(capacity: 6)
     memory.initialize(repeating: 0, count: 6)
@@ -15,7 +15,7 @@ struct RowTests {
     precondition(memory[0] == 0 && memory[5] == 0)
   }
 
-  @Test("A part of a row is the same memory")
+  @Test("A part of a row shares its memory")
   func parts() {
     Self.withRow { row in
       for index in 0..<4 { row[index] = Float(index) }
@@ -26,13 +26,13 @@ struct RowTests {
   }
 
   #if DEBUG
-    @Test("The debug build traps on an element before a row")
+    @Test("The debug build traps on an element before the row")
     func trapBefore() async { await #expect(processExitsWith: .failure) { Self.withRow { $0[-1] = 1 } } }
 
-    @Test("The debug build traps on an element after a row")
+    @Test("The debug build traps on an element after the row")
     func trapAfter() async { await #expect(processExitsWith: .failure) { Self.withRow { $0[4] = 1 } } }
 
-    @Test("The debug build traps on a part that is longer than its row")
+    @Test("The debug build traps on a part that is longer than the row")
     func trapOnLongPart() async { await #expect(processExitsWith: .failure) { Self.withRow { _ = $0[2..<5] } } }
   #endif
 }

@@ -8,7 +8,7 @@ import Testing
 /// Attention over the interleaved half-precision cache.
 @Suite("Attention")
 struct AttentionTests {
-  /// A problem of random queries, keys and values; each query has its own range of positions.
+  /// A problem with random queries, keys and values; each query has its own range of positions.
   struct Problem {
     var keyDim = 64, valueDim = 64
     var ranges: [Range<Int>]
@@ -28,13 +28,13 @@ struct AttentionTests {
       self.positions = positions ?? ranges.reduce(0) { max($0, $1.upperBound) }
       var random = SplitMix64(seed: seed)
       queries = random.floats(ranges.count * keyDim, -1...1)
-      // Rounded to halves, so that the truth below is about the same numbers.
+      // Rounded to halves, so that the expected result is computed from the same numbers.
       keys = random.floats(self.positions * keyDim, -1...1).map { Float(Float16($0)) }
       values = random.floats(self.positions * valueDim, -1...1).map { Float(Float16($0)) }
       sinks = random.floats(ranges.count, -2...2)
     }
 
-    /// The problem's queries `range` alone.
+    /// Returns the problem with only the queries in `range`.
     func part(_ range: Range<Int>) -> Problem {
       var part = self
       part.ranges = Array(ranges[range])
@@ -43,7 +43,7 @@ struct AttentionTests {
       return part
     }
 
-    /// The cache in half precision. Everything around the positions in use is poisoned with NaN.
+    /// Returns the cache in half precision. Everything around the positions in use is poisoned with NaN.
     func halves(_ table: ck_table) -> (keys: [UInt8], values: [UInt8]) {
       let stride = valueDim
       var cache = [UInt16](repeating: 0x7e00, count: (positions + 15) / 16 * 16 * keyDim)
@@ -55,7 +55,7 @@ struct AttentionTests {
       return (cache.withUnsafeBytes(Array.init), rows.withUnsafeBytes(Array.init))
     }
 
-    /// The cache in Q8_0; all ones are NaN scales.
+    /// Returns the cache in Q8_0. Bytes of all ones are NaN scales.
     func quants(_ table: ck_table) -> (keys: [UInt8], values: [UInt8]) {
       let stride = valueDim / 32 * 34
       var cache = [UInt8](repeating: 0xff, count: (positions + 15) / 16 * (keyDim / 32 * 544))
@@ -69,14 +69,14 @@ struct AttentionTests {
       return (cache, rows)
     }
 
-    /// The cache in single precision.
+    /// Returns the cache in single precision.
     func singles(_ table: ck_table) -> (keys: [UInt8], values: [UInt8]) {
       var cache = [Float](repeating: .nan, count: (positions + 15) / 16 * 16 * keyDim)
       for p in 0..<positions { table.store_key_f32(Array(keys[p * keyDim..<(p + 1) * keyDim]), Int64(keyDim), Int64(p), &cache) }
       return (cache.withUnsafeBytes(Array.init), values.withUnsafeBytes(Array.init))
     }
 
-    /// Every query by itself, its sections one after the other in separate calls, then joined.
+    /// Computes every query by itself, with its sections one after another in separate calls, and joins them.
     private func attendInSections(_ table: ck_table, _ whole: ck_attention) {
       for (query, range) in ranges.enumerated() {
         let length = Int(ck_attention_section(Int64(range.upperBound)))
@@ -107,7 +107,7 @@ struct AttentionTests {
       }
     }
 
-    /// What a table's kernel makes of it, over a cache in half precision, in Q8_0 or in single precision.
+    /// Returns the result of a table's kernel, over a cache in half precision, in Q8_0 or in single precision.
     func result(_ name: String, q8: Bool = false, single: Bool = false, sectioned: Bool = false) throws -> [Float] {
       let table = try Ops.table(name)
       var room = [Float](repeating: .nan, count: 32 * valueDim)
@@ -161,7 +161,7 @@ struct AttentionTests {
       return result
     }
 
-    /// The problem with keys and values as they come out of Q8_0 blocks.
+    /// Returns the problem with keys and values rounded as in Q8_0 blocks.
     func rounded(_ name: String) throws -> Problem {
       let table = try Ops.table(name)
       func rounded(_ x: [Float]) -> [Float] {
@@ -176,7 +176,7 @@ struct AttentionTests {
       return problem
     }
 
-    /// The definition, in double precision.
+    /// Computes the definition in double precision.
     func truth() -> [Double] {
       let scale = Double(1 / Float(keyDim).squareRoot())
       return ranges.indices.flatMap { q in
@@ -217,7 +217,7 @@ struct AttentionTests {
     ("longer sections", Problem(keyDim: 16, valueDim: 16, ranges: [0..<16384, 0..<16385, 900..<16400])),
   ]
 
-  @Test("a cache in single precision gives the bits that one in half precision gives of the same numbers", arguments: Ops.names)
+  @Test("A cache in single precision gives the same bits as one in half precision with the same numbers", arguments: Ops.names)
   func single(_ name: String) throws {
     for (keyDim, valueDim) in [(64, 64), (37, 21), (144, 128)] {
       let ranges = [0..<1, 0..<70, 5..<130, 64..<128, 0..<200, 1..<2, 100..<200]
@@ -227,7 +227,7 @@ struct AttentionTests {
     }
   }
 
-  @Test("is softmax of the scores times the values", arguments: Ops.names, problems.indices)
+  @Test("Attention is the softmax of the scores times the values", arguments: Ops.names, problems.indices)
   func accuracy(_ name: String, _ index: Int) throws {
     let (label, problem) = Self.problems[index]
     for (i, (x, y)) in zip(try problem.result(name), problem.truth()).enumerated() {
@@ -238,22 +238,22 @@ struct AttentionTests {
     }
   }
 
-  @Test("every table gives the portable one's bits", arguments: Ops.names, problems.indices)
+  @Test("Every table gives the portable table's bits", arguments: Ops.names, problems.indices)
   func bits(_ name: String, _ index: Int) throws {
     let (label, problem) = Self.problems[index]
     #expect(Ops.bits(try problem.result(name)) == Ops.bits(try problem.result("portable")), "\(label)")
   }
 
-  @Test("sections that are computed apart and joined give the same bits", arguments: Ops.names, problems.indices)
+  @Test("Sections that are computed separately and joined give the same bits", arguments: Ops.names, problems.indices)
   func sections(_ name: String, _ index: Int) throws {
     let (label, problem) = Self.problems[index]
     #expect(Ops.bits(try problem.result(name, sectioned: true)) == Ops.bits(try problem.result(name)), "\(label)")
   }
 
-  /// Those whose dimensions are whole blocks.
+  /// The problems whose dimensions are whole blocks.
   static let q8Problems = problems.indices.filter { problems[$0].1.keyDim % 32 == 0 && problems[$0].1.valueDim % 32 == 0 }
 
-  @Test("over a Q8_0 cache it is the same of the rounded keys and values", arguments: Ops.names, q8Problems)
+  @Test("Attention over a Q8_0 cache is attention over the rounded keys and values", arguments: Ops.names, q8Problems)
   func quantized(_ name: String, _ index: Int) throws {
     let (label, problem) = Self.problems[index]
     let result = try problem.result(name, q8: true)
@@ -266,7 +266,7 @@ struct AttentionTests {
     }
   }
 
-  @Test("a Q8_0 cache rounds to the nearest of 255 steps", arguments: Ops.names)
+  @Test("A Q8_0 cache rounds to the nearest of 255 steps", arguments: Ops.names)
   func rounding(_ name: String) throws {
     let problem = Problem(ranges: [0..<40])
     let rounded = try problem.rounded(name)
@@ -280,7 +280,7 @@ struct AttentionTests {
     #expect(zeros == [UInt8](repeating: 0, count: 34))
   }
 
-  @Test("a query's result does not depend on its company", arguments: Ops.names)
+  @Test("A query's result does not depend on the queries computed with it", arguments: Ops.names)
   func independence(_ name: String) throws {
     let problem = Problem(ranges: (0..<43).map { max(0, $0 - 30)..<($0 + 60) }, hasSinks: true)
     let together = try problem.result(name)
@@ -291,7 +291,7 @@ struct AttentionTests {
     }
   }
 
-  @Test("what a query does not see may be infinite", arguments: Ops.names)
+  @Test("Values at positions that a query does not see may be infinite", arguments: Ops.names)
   func unseen(_ name: String) throws {
     var problem = Problem(ranges: [10..<90, 20..<100, 30..<110, 40..<120])
     let clean = try problem.result(name)
@@ -303,10 +303,10 @@ struct AttentionTests {
     #expect(result[192...].allSatisfy { !$0.isFinite } == true)
   }
 
-  @Test("large scores and infinite ones do not spoil the rest", arguments: Ops.names)
+  @Test("Large and infinite scores do not spoil the rest", arguments: Ops.names)
   func large(_ name: String) throws {
     var problem = Problem(keyDim: 16, valueDim: 16, ranges: [0..<100])
-    // Scores that rise by hundreds from block to block, and one of minus infinity in the first.
+    // The scores rise by hundreds from block to block, and one in the first block is minus infinity.
     problem.queries = [Float](repeating: 100, count: 16)
     for p in 0..<100 {
       for i in 0..<16 { problem.keys[p * 16 + i] = Float(p / 10) }

@@ -7,7 +7,7 @@ import Testing
 @Suite("Choosing positions")
 struct ChoiceTests {
   @Test(
-    "an indexer's scores are those of double precision but for rounding, and have the portable table's bits", arguments: Ops.names)
+    "An indexer's scores match double precision except for rounding, and have the portable table's bits", arguments: Ops.names)
   func scores(_ name: String) throws {
     let (table, portable) = (try Ops.table(name), try Ops.table("portable"))
     for (heads, length, positions) in [(1, 4, 16), (5, 32, 48), (8, 64, 16)] {
@@ -30,7 +30,7 @@ struct ChoiceTests {
     }
   }
 
-  @Test("without weights a score is the product of the one query and the key", arguments: Ops.names)
+  @Test("Without weights, a score is the product of the single query and the key", arguments: Ops.names)
   func products(_ name: String) throws {
     let (table, length, positions) = (try Ops.table(name), 24, 48)
     var random = SplitMix64(seed: 7)
@@ -46,7 +46,7 @@ struct ChoiceTests {
     #expect(scores.contains { $0 < 0 })
   }
 
-  @Test("chosen positions are copied in order, and the rest of their last group is zero", arguments: Ops.names)
+  @Test("Chosen positions are copied in order, and the rest of their last group is zero", arguments: Ops.names)
   func gather(_ name: String) throws {
     let table = try Ops.table(name)
     let (keyLength, valueLength, count) = (6, 5, 64)

@@ -5,10 +5,10 @@ import GGUF
 import TestSupport
 import Testing
 
-/// Rows in layout `gguf` to floats: what ggml's own reference gives, bit for bit.
+/// Rows in layout `gguf` as floats: the results of ggml's own reference, bit for bit.
 @Suite("Dequantisation of every weight type")
 struct DequantizeTests {
-  /// Blocks of pseudo-random bytes of a type: eight of them; 256 of the types whose blocks are single numbers.
+  /// Returns eight blocks of pseudo-random bytes of a type, or 256 if its blocks are single numbers.
   static func row(_ type: WeightType) -> (bytes: [UInt8], elements: Int) {
     let blocks = type.blockElements == 1 ? 256 : 8
     var random = SplitMix64(seed: UInt64(type.rawValue))
@@ -23,7 +23,7 @@ struct DequantizeTests {
     return out
   }
 
-  /// FNV-1a over the floats' bits, the lowest byte first.
+  /// Returns FNV-1a over the bits of the floats, lowest byte first.
   static func digest(_ floats: [Float]) -> UInt64 {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for bits in Ops.bits(floats) {
@@ -34,7 +34,7 @@ struct DequantizeTests {
     return hash
   }
 
-  @Test("the floats are those of Python's gguf", arguments: Ops.names, goldenFloats.keys.sorted { $0.rawValue < $1.rawValue })
+  @Test("The floats are those of Python's gguf", arguments: Ops.names, goldenFloats.keys.sorted { $0.rawValue < $1.rawValue })
   func golden(_ name: String, _ type: WeightType) throws {
     let floats = try Self.floats(name, type)
     let expected = try #require(goldenFloats[type])
@@ -42,7 +42,7 @@ struct DequantizeTests {
     #expect(Ops.bits(Array(floats.prefix(4))) == expected.first)
   }
 
-  @Test("plain numbers are converted", arguments: Ops.names)
+  @Test("Plain numbers are converted", arguments: Ops.names)
   func numbers(_ name: String) throws {
     func stored<T: BitwiseCopyable>(_ type: WeightType, _: T.Type, _ convert: (T) -> Float) throws {
       let expected = Self.row(type).bytes.withUnsafeBytes { bytes in
@@ -59,8 +59,8 @@ struct DequantizeTests {
     try stored(.i64, Int64.self) { Float($0) }
   }
 
-  /// Python's gguf does not have these two. A block is a half-precision scale and quants from the low bits upward (ggml-quants.c).
-  @Test("Q1_0 is one sign, Q2_0 two bits less one, times the scale", arguments: Ops.names, [(WeightType.q1_0, 1), (.q2_0, 2)])
+  /// Python's gguf does not have these two. A block is a half-precision scale and quants, from the low bits upward (ggml-quants.c).
+  @Test("Q1_0 is one sign, and Q2_0 two bits less one, times the scale", arguments: Ops.names, [(WeightType.q1_0, 1), (.q2_0, 2)])
   func fewBits(_ name: String, _ type: (WeightType, bits: Int)) throws {
     let (bytes, elements) = Self.row(type.0)
     let expected = (0..<elements).map { i in
@@ -73,10 +73,10 @@ struct DequantizeTests {
     #expect(Ops.bits(try Self.floats(name, type.0)) == Ops.bits(expected))
   }
 
-  @Test("no weight type is left out", arguments: WeightType.allCases)
+  @Test("No weight type is left out", arguments: WeightType.allCases)
   func complete(_ type: WeightType) throws {
     let own: Set<WeightType> = [.f32, .f16, .f64, .i8, .i16, .i32, .i64, .q1_0, .q2_0]
-    // The types of ik_llama.cpp, which Python's gguf does not have, are compared with what that made of them.
+    // The types of ik_llama.cpp, which Python's gguf does not have, are compared with ik_llama.cpp's own results.
     #expect((goldenFloats[type] != nil) != (own.contains(type) || ForkOracle.types.contains(type)))
   }
 }

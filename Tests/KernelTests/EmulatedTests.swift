@@ -5,15 +5,16 @@ import EmulatedKernels
 import GGUF
 import Testing
 
-/// The kernels of instruction sets that this CPU may not have, with instructions emulated one by one. They are the bodies that the
-/// native kernels are made of, so a mistake in the order of operations or in an offset shows on every machine.
+/// The kernels of instruction sets that this CPU may not have, with the instructions emulated one by one.
+///
+/// They have the same bodies as the native kernels, so a mistake in the order of operations or in an offset shows on every machine.
 @Suite(
   "Emulated kernels",
   .enabled(if: emulated_table("avx512vnni") != nil, "SIMDe is not installed: scripts/install-packages --tests"))
 struct EmulatedTests {
   static let names = ["avx2", "avxvnni", "avx512", "avx512vnni", "avx512vbmi", "amx"]
 
-  @Test("emulated instructions give the reference's bits", arguments: names, Packed.types)
+  @Test("Emulated instructions give the reference's bits", arguments: names, Packed.types)
   func equals(name: String, type: WeightType) throws {
     let portable = try Tables.named("portable"), table = try #require(emulated_table(name))
     let lengths =
@@ -36,7 +37,7 @@ struct EmulatedTests {
     }
   }
 
-  @Test("emulated quantisation gives the reference's bits", arguments: names)
+  @Test("Emulated quantisation gives the reference's bits", arguments: names)
   func quantizes(name: String) throws {
     let portable = try Tables.named("portable"), table = try #require(emulated_table(name))
     var random = Random(3)

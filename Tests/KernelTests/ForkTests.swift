@@ -6,9 +6,9 @@ import GGUF
 import TestSupport
 import Testing
 
-/// What ik_llama.cpp makes of its own weight types; see ../shared/oracles/README.md.
+/// The results of ik_llama.cpp for its own weight types; see ../shared/oracles/README.md.
 enum ForkOracle {
-  /// The folder with the files, or nil where this checkout has none.
+  /// The folder with the files, or nil if this checkout has none.
   static let folder = SharedOracles.folder(holding: "ik/IQ4_K.json")?.appending(path: "ik")
 
   static let absence: Comment = "no ../shared/oracles/ik here; GGUFPACK_SHARED may name the folder that holds `oracles`"
@@ -36,7 +36,7 @@ struct ForkTests {
     }
   }
 
-  @Test("Rows of any bits become the floats that ik_llama.cpp makes of them", arguments: Ops.names, ForkOracle.types)
+  @Test("Rows with any bits become the floats that ik_llama.cpp makes of them", arguments: Ops.names, ForkOracle.types)
   func anyBits(_ name: String, _ type: WeightType) throws {
     let bytes = try ForkOracle.bytes("\(type.name).bits.bin")
     let expected = try ForkOracle.floats("\(type.name).bits.f32")
@@ -57,7 +57,7 @@ struct ForkTests {
   }
 
   @Test(
-    "Interleaved rows are rows of the base type in another order, and go back",
+    "Interleaved rows are the rows of the base type in another order, and can be restored",
     arguments: ForkOracle.types.filter { $0.groupRows > 1 })
   func groups(_ type: WeightType) throws {
     let bytes = try ForkOracle.bytes("\(type.name).bits.bin")
@@ -69,13 +69,13 @@ struct ForkTests {
     #expect(Ops.bits(Self.rows(16, of: 768, type.base, rows, try Ops.table("portable"))) == Ops.bits(expected))
   }
 
-  /// Three types are multiplied with other weights than their rows are read as.
+  /// Three types are multiplied with other weights than those that their rows are read as.
   private static func expectedProduct(_ type: WeightType, _ row: [Float]) -> Double {
     let factor: Float = type.name == "IQ2_KT" ? 1.05 : type.name == "IQ3_KT" ? 1.01 : 1
     return row.reduce(0) { $0 + Double($1 * factor) }
   }
 
-  @Test("A product with ones is the sum of a row, in any part of the rows", arguments: Ops.names, ForkOracle.types)
+  @Test("A product with ones is the sum of a row, for any part of the rows", arguments: Ops.names, ForkOracle.types)
   func products(_ name: String, _ type: WeightType) throws {
     let (table, k) = (try Ops.table(name), 768)
     let bytes = try ForkOracle.bytes("\(type.name).bits.bin"), floats = try ForkOracle.floats("\(type.name).bits.f32")
@@ -99,7 +99,7 @@ struct ForkTests {
       for row in range {
         let weights = Array(floats[row * k..<(row + 1) * k])
         let size = weights.reduce(0) { $0 + Double(abs($1)) }
-        // Rounding, and for IQ6_K half a step of its rounded table.
+        // Allow for rounding, and for IQ6_K for half a step of its rounded table.
         let tolerance = (type.name == "IQ6_K" ? 0.02 : 1e-5) * size
         #expect(abs(Double(output[row]) - Self.expectedProduct(type, weights)) <= tolerance, "row \(row)")
       }

@@ -2,7 +2,7 @@
 
 import GGUF
 
-/// First four floats of a type's row and the digest of all, printed by scripts/golden-floats with gguf 0.19.0.
+/// The first four floats of each type's row and the digest of all, printed by scripts/golden-floats with gguf 0.19.0.
 let goldenFloats: [WeightType: (first: [UInt32], digest: UInt64)] = [
   .q4_0: ([0xc2d9_c000, 0x43d9_c000, 0x4423_5000, 0xc3a3_5000], 0xe00d_7f04_5414_5d38),
   .q4_1: ([0xc360_207f, 0xc360_207f, 0xc360_215d, 0xc360_219c], 0x0c48_ed46_9185_93f2),

@@ -18,19 +18,19 @@ struct Random {
 
   mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next() >> 32) } }
 
-  /// A value in -1 ..< 1.
+  /// Returns a value in -1 ..< 1.
   mutating func float() -> Float { Float(Int64(bitPattern: next() >> 40) - (1 << 23)) / Float(1 << 23) }
 }
 
 struct InterleaveTests {
-  /// Unit `unit` of row `row`, bit by bit as the header says.
+  /// Returns unit `unit` of a row, bit by bit as the header describes it.
   static func unit(_ bytes: [UInt8], at start: Int, _ unit: Int, bits: Int) -> UInt32 {
     if bits == 4 { return UInt32(bytes[start + unit / 2] >> (unit % 2 * 4) & 15) }
     return (0..<bits / 8).reduce(0) { $0 | UInt32(bytes[start + unit * bits / 8 + $1]) << (8 * UInt32($1)) }
   }
 
   @Test(
-    "units of 16 rows lie side by side, flipped, and separating gives the rows back",
+    "Units of 16 rows lie side by side, flipped, and separating restores the rows",
     arguments: [(4, 8), (4, 2), (4, 14), (8, 1), (8, 4), (8, 12), (8, 16), (16, 1), (16, 2), (16, 7), (32, 1), (32, 8), (32, 64)],
     [UInt8(0), 0x80, 0xff])
   func interleaves(shape: (bits: Int, units: Int), flip: UInt8) {

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Products of the 16-row layouts")
 struct Matmul16Tests {
-  /// Row lengths around the edges of tiles and super-blocks, multiples of the type's block.
+  /// Returns row lengths at the edges of tiles and super-blocks, multiples of the type's block.
   static func lengths(_ type: WeightType) -> [Int] {
     switch type.blockElements {
     case 256: [256, 512, 768, 1280]
@@ -18,7 +18,7 @@ struct Matmul16Tests {
     }
   }
 
-  @Test("rows come out of their groups as they come out of a GGUF", arguments: Packed.types, Packed.Content.allCases)
+  @Test("Rows read from their groups are the same as rows read from a GGUF", arguments: Packed.types, Packed.Content.allCases)
   func dequantizes(_ type: WeightType, _ content: Packed.Content) throws {
     for name in Tables.names {
       let table = try Tables.named(name)
@@ -36,7 +36,7 @@ struct Matmul16Tests {
     }
   }
 
-  @Test("the reference's products are those of the dequantised rows", arguments: Packed.types)
+  @Test("The reference's products are those of the dequantised rows", arguments: Packed.types)
   func multiplies(_ type: WeightType) throws {
     let table = try Tables.named("portable")
     for k in Self.lengths(type) {
@@ -44,7 +44,7 @@ struct Matmul16Tests {
       let activations = Activations(columns: 2, k: k, table)
       let output = try #require(activations.times(packed, table))
       for row in 0..<32 {
-        // Products of two types multiply the scales of rows by a constant.
+        // The products of two types multiply the scales of rows by a constant.
         let factor: Float = type.name == "IQ2_KT" ? 1.05 : type.name == "IQ3_KT" ? 1.01 : 1
         let weights = packed.dequantized(row, table).map { $0 * factor }
         for c in 0..<2 {
@@ -58,8 +58,8 @@ struct Matmul16Tests {
             sum += Double(weights[i]) * x
             magnitude += abs(Double(weights[i]) * x)
           }
-          // A sum of K / 32 terms, or K / 4 for floats, each rounded to 24 bits. Products of IQ6_K have a rounded table where its rows
-          // are read by a polynomial.
+          // The error of a sum of K / 32 terms (K / 4 for floats), each rounded to 24 bits. Products of IQ6_K use a rounded table, where
+          // reading its rows evaluates a polynomial.
           let tolerance = type.name == "IQ6_K" ? 0x1p-6 : 0x1p-20
           #expect(abs(Double(output[c * 32 + row]) - sum) <= magnitude * tolerance, "row \(row), column \(c), K = \(k)")
         }
@@ -68,7 +68,7 @@ struct Matmul16Tests {
   }
 
   @Test(
-    "every instruction set gives the reference's bits, for any number of columns", arguments: Packed.types, Packed.Content.allCases)
+    "Every instruction set gives the reference's bits, for any number of columns", arguments: Packed.types, Packed.Content.allCases)
   func equals(_ type: WeightType, _ content: Packed.Content) throws {
     let portable = try Tables.named("portable")
     for k in Self.lengths(type) {
@@ -91,7 +91,7 @@ struct Matmul16Tests {
     }
   }
 
-  @Test("a part of the rows, with columns mapped", arguments: Packed.types, Tables.names)
+  @Test("A part of the rows can be computed, with columns mapped", arguments: Packed.types, Tables.names)
   func maps(_ type: WeightType, _ name: String) throws {
     let table = try Tables.named(name)
     let k = try #require(Self.lengths(type).last)

@@ -3,9 +3,9 @@
 import CKernels
 import EmulatedKernels
 
-/// What the tests of the layer operations share: the tables this CPU runs, and numbers to feed them.
+/// The tables that this CPU can run, and input numbers, for the tests of the layer operations.
 enum Ops {
-  /// Names of the tables this CPU runs, best first, and the one blocked as for AVX-512, which runs anywhere.
+  /// The names of the tables that this CPU can run, best first, and of the one blocked as for AVX-512, which runs anywhere.
   static let names: [String] = {
     var names: [String] = []
     var next = ck_available()
@@ -23,13 +23,13 @@ enum Ops {
     return table.pointee
   }
 
-  /// What no arithmetic should trip over.
+  /// Numbers that no arithmetic should fail on.
   static let extremes: [Float] = [
     0, -0.0, .infinity, -.infinity, .nan, .greatestFiniteMagnitude, -.greatestFiniteMagnitude, .leastNonzeroMagnitude,
     -.leastNonzeroMagnitude, .leastNormalMagnitude, 88.7, -88.7, 89, -89, 103.9, -103.9, -104, 1e-30, -1e30, 1, -1, 65504, 65520,
     0x1p-24, 0x1p-25,
   ]
 
-  /// Bit patterns; all NaNs are one, for which of its operands' NaNs an operation keeps is up to the instruction.
+  /// Returns bit patterns in which all NaNs are equal, because the instruction decides which operand's NaN survives.
   static func bits(_ floats: [Float]) -> [UInt32] { floats.map { $0.isNaN ? 0x7fc0_0000 : $0.bitPattern } }
 }

@@ -5,17 +5,17 @@ import Glibc
 import TestSupport
 import Testing
 
-/// The element-wise operations, norms and rotations: right, and the same bit for bit in every table.
+/// The element-wise operations, norms and rotations: they are right, and the same bit for bit in every table.
 @Suite("Layer operations")
 struct OpsTests {
   static let sizes = [1, 2, 15, 16, 17, 31, 32, 33, 64, 100, 257]
 
-  /// Every operation on inputs of `n` floats, by name.
+  /// Returns the results of every operation on inputs of `n` floats, by name.
   static func results(_ name: String, _ n: Int, _ a: [Float], _ b: [Float]) throws -> [(String, [Float])] {
     let table = try Ops.table(name)
     var results: [(String, [Float])] = []
     func run(_ name: String, count: Int? = nil, _ body: (inout [Float]) -> Void) {
-      // What lies after the output must stay.
+      // What lies after the output must not change.
       var out = [Float](repeating: 42, count: (count ?? n) + 1)
       body(&out)
       #expect(out.last == 42, "\(name) writes past its output")
@@ -60,7 +60,7 @@ struct OpsTests {
     return results
   }
 
-  @Test("every table gives the portable one's bits", arguments: Ops.names, sizes)
+  @Test("Every table gives the portable table's bits", arguments: Ops.names, sizes)
   func bits(_ name: String, _ n: Int) throws {
     var random = SplitMix64(seed: UInt64(n))
     let a = random.floats(n), b = random.floats(n)
@@ -74,7 +74,7 @@ struct OpsTests {
     }
   }
 
-  /// The same operations in double precision.
+  /// Returns the result of an operation in double precision.
   static func truth(_ name: String, _ a: [Double], _ b: [Double]) -> [Double]? {
     let n = a.count
     func product(_ x: Double, logistic u: Double) -> Double { x / (1 + exp(-u)) }
@@ -123,7 +123,7 @@ struct OpsTests {
     }
   }
 
-  @Test("the results are those of double precision, but for rounding", arguments: Ops.names, [1, 16, 37, 257])
+  @Test("The results match double precision except for rounding", arguments: Ops.names, [1, 16, 37, 257])
   func accuracy(_ name: String, _ n: Int) throws {
     var random = SplitMix64(seed: UInt64(n) + 99)
     let a = random.floats(n, -9...9), b = random.floats(n, -9...9)
@@ -135,7 +135,7 @@ struct OpsTests {
     }
   }
 
-  @Test("inputs may be outputs where the header says so", arguments: Ops.names)
+  @Test("Outputs may be inputs where the header says so", arguments: Ops.names)
   func inPlace(_ name: String) throws {
     let table = try Ops.table(name)
     var random = SplitMix64(seed: 7)
@@ -163,10 +163,10 @@ struct OpsTests {
     }
   }
 
-  @Test("exp is within 2 units in the last place, from the smallest subnormal to infinity", arguments: Ops.names)
+  @Test("exp is within 2 units in the last place, from the smallest subnormal number to infinity", arguments: Ops.names)
   func exponential(_ name: String) throws {
     let table = try Ops.table(name)
-    // softmax of (0, x) for x far below is exp(x) / (1 + exp(x)); 1 + exp(x) is 1 below -17.
+    // softmax of (0, x) for x far below zero is exp(x) / (1 + exp(x)), and 1 + exp(x) is 1 for x below -17.
     for step in 0..<4000 {
       let x = -17.5 - Float(step) * 0.02165
       var pair: [Float] = [0, x]
@@ -177,7 +177,7 @@ struct OpsTests {
     }
   }
 
-  @Test("operations keep their meaning at the extremes", arguments: Ops.names)
+  @Test("Operations keep their meaning at extreme values", arguments: Ops.names)
   func extremes(_ name: String) throws {
     let table = try Ops.table(name)
     let gate: [Float] = [.nan, 0, -0.0, 1e30, -1e30, .infinity, -200]
@@ -200,7 +200,7 @@ struct OpsTests {
     #expect(scores.filter(\.isNaN).count == 4)
   }
 
-  @Test("halves are IEEE's, all 65536 of them, and rounding is to nearest even", arguments: Ops.names)
+  @Test("Conversion covers all 65536 IEEE halves, and rounds to nearest even", arguments: Ops.names)
   func halves(_ name: String) throws {
     let table = try Ops.table(name)
     let all = (0...UInt16.max).map { $0 }
@@ -213,7 +213,7 @@ struct OpsTests {
         return
       }
     }
-    // The halves themselves, the middles between two of them, and the floats next to these.
+    // The halves themselves, the midpoints between neighbours, and the floats next to these.
     let finite = floats.filter(\.isFinite)
     let middles = zip(finite, finite.dropFirst()).map { ($0 + $1) / 2 }
     for inputs in [floats, middles, middles.map(\.nextUp), middles.map(\.nextDown)] {

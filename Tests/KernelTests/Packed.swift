@@ -4,29 +4,29 @@ import CKernels
 import GGUF
 import PackFormat
 
-/// Sixteen-row groups of a weight, made from rows as a GGUF has them.
+/// Groups of sixteen rows of a weight, made from rows as in a GGUF.
 struct Packed {
   let type: WeightType
   let rows: Int
   let k: Int
   /// The rows in layout `gguf`.
   let plain: [UInt8]
-  /// The same in the 16-row layout.
+  /// The same rows in the 16-row layout.
   let groups: [UInt8]
 
   var rowByteCount: Int { type.byteCount(elements: k) ?? 0 }
 
-  /// Types that have a 16-row layout.
+  /// The types that have a 16-row layout.
   static let types = WeightType.allCases.filter { InterleavedForm($0) != nil }
   static let quantisedTypes = types.filter { $0 != .f16 && $0 != .bf16 }
 
-  /// What the blocks of a test hold.
+  /// The content of a test's blocks.
   enum Content: CaseIterable, CustomStringConvertible {
-    /// Any quants, moderate scales.
+    /// Any quants, with moderate scales.
     case moderate
-    /// Any bytes: scales are NaN, infinite, subnormal and huge.
+    /// Any bytes: scales can be NaN, infinite, subnormal or huge.
     case anything
-    /// Quants of all bits clear, of all bits set, and with only the high bit of a byte: the extremes of every type.
+    /// Quants with all bits clear, all bits set, or only the high bit of each byte set: the extremes of every type.
     case clear, set, high
     /// Every byte 0.
     case zero
@@ -69,14 +69,14 @@ struct Packed {
         Self.setScales(&plain, start, form, zero: content == .zero, &random)
       }
     }
-    // Up to here they are rows of the base type.
+    // Up to here, these are rows of the base type.
     var grouped = plain
     if type.groupRows > 1 { ck_group_rows(type.rawValue, plain, Int64(rows), Int64(k), &grouped) }
     self.plain = grouped
     groups = (0..<rows / 16).flatMap { Self.group(Array(plain[$0 * 16 * rowBytes..<($0 + 1) * 16 * rowBytes]), form, blocks) }
   }
 
-  /// Gives a row's header, a number, a moderate size.
+  /// Sets the number in a row's header to a moderate size.
   private static func setHeader(_ bytes: inout [UInt8], _ row: Int, _ form: InterleavedForm, zero: Bool, _ random: inout Random) {
     let value = zero ? 0 : random.float() / 64
     switch form.type.rowHeaderByteCount {
@@ -86,7 +86,7 @@ struct Packed {
     }
   }
 
-  /// Gives a block's half-precision fields values of moderate size.
+  /// Sets the half-precision fields of a block to values of moderate size.
   private static func setScales(_ bytes: inout [UInt8], _ start: Int, _ form: InterleavedForm, zero: Bool, _ random: inout Random) {
     func store(_ bits: UInt16, _ offset: Int) {
       bytes[start + offset] = UInt8(truncatingIfNeeded: bits)
@@ -111,7 +111,7 @@ struct Packed {
     }
   }
 
-  /// Sixteen rows of `blocks` blocks in the layout that `form` describes.
+  /// Returns sixteen rows of `blocks` blocks in the layout that `form` describes.
   private static func group(_ rows: [UInt8], _ form: InterleavedForm, _ blocks: Int) -> [UInt8] {
     let (blockBytes, header) = (form.type.blockByteCount, form.type.rowHeaderByteCount)
     let stride = header + blocks * blockBytes
@@ -143,7 +143,7 @@ struct Packed {
     return out
   }
 
-  /// Row `row` as floats, by the table's functions for layout `gguf`.
+  /// Returns row `row` as floats, converted by the table's functions for layout `gguf`.
   func dequantized(_ row: Int, _ table: UnsafePointer<ck_table>) -> [Float] {
     var out = [Float](repeating: 0, count: k)
     plain.withUnsafeBytes {
@@ -154,7 +154,7 @@ struct Packed {
   }
 }
 
-/// Columns of activations, and what they are quantised to.
+/// Columns of activations, and their quantised form.
 struct Activations {
   let columns: Int
   let k: Int
@@ -163,13 +163,13 @@ struct Activations {
   var scales: [Float]
   var sums: [Int16]
 
-  /// Pseudo-random numbers, quantised by `table`.
+  /// Makes pseudo-random numbers, quantised by `table`.
   init(columns: Int, k: Int, _ table: UnsafePointer<ck_table>) {
     var random = Random(columns * 7919 + k)
     self.init((0..<columns * k).map { _ in random.float() * 3 }, columns: columns, k: k, table)
   }
 
-  /// Blocks of 32 equal to 127, -127, or both by turns.
+  /// Makes blocks of 32 that are all 127, all -127, or alternating.
   init(extreme columns: Int, k: Int, _ table: UnsafePointer<ck_table>) {
     let x = (0..<columns * k).map { i in
       switch i / 32 % 4 {
@@ -205,7 +205,7 @@ struct Activations {
     }
   }
 
-  /// rows × columns products; row r of column c at `c * rows + r`. Rows outside `range` keep the value 12345.
+  /// Returns rows × columns products; row r of column c is at `c * rows + r`. Rows outside `range` keep the value 12345.
   func times(
     _ weights: Packed, _ table: UnsafePointer<ck_table>, rows range: Range<Int>? = nil, map: [Int32]? = nil
   ) -> [Float]? {
@@ -214,7 +214,7 @@ struct Activations {
     let outputColumns = map?.count ?? columns
     var output = [Float](repeating: 12345, count: outputColumns * weights.rows)
     var (x, quants, scales, sums, map) = (x, quants, scales, sums, map ?? [])
-    // The quants' 64-byte alignment is a promise of the callers.
+    // Callers guarantee that quants are aligned to 64 bytes.
     withAligned(&quants) { quants in
       weights.groups.withUnsafeBufferPointer { groups in
         x.withUnsafeMutableBufferPointer { x in
@@ -255,13 +255,13 @@ struct Activations {
 }
 
 extension ck_table {
-  /// The 16-row product of a type, nil if the table has none.
+  /// Returns the 16-row product of a type; nil if the table has none.
   func function16(_ type: WeightType) -> ck_matmul_function? {
     withUnsafeBytes(of: matmul16) { $0.bindMemory(to: ck_matmul_function?.self)[Int(type.rawValue)] }
   }
 }
 
-/// The tables this CPU runs, by name.
+/// The tables that this CPU can run, by name.
 enum Tables {
   static let names: [String] = {
     var names: [String] = []
@@ -283,5 +283,5 @@ enum Tables {
   }
 }
 
-/// Bits of floats, every NaN the same: which NaN comes out of an operation is the CPU's choice.
+/// Returns the bits of floats in which all NaNs are equal, because the CPU decides which NaN an operation returns.
 func comparable(_ floats: [Float]) -> [UInt32] { floats.map { $0.isNaN ? Float.nan.bitPattern : $0.bitPattern } }

@@ -5,7 +5,7 @@ import GGUF
 import TestSupport
 import Testing
 
-/// Products with weights in layout `gguf`.
+/// Products of weights in layout `gguf`.
 @Suite("Plain matrix products")
 struct PlainMatmulTests {
   /// A product of `rows` rows by `columns` columns; column c reads the activations' column (2 c + 1) mod (columns + 1).
@@ -25,7 +25,7 @@ struct PlainMatmulTests {
       case .f32: weights = random.floats(rows * k).flatMap { withUnsafeBytes(of: $0, Array.init) }
       case .f16: weights = random.floats(rows * k).flatMap { withUnsafeBytes(of: Float16($0), Array.init) }
       default:
-        // Any bytes are quants, but the scales should be finite.
+        // Any bytes are valid quants, but the scales should be finite.
         var bytes = random.bytes(rows * rowBytes)
         for block in stride(from: 0, to: bytes.count, by: type.blockByteCount) {
           for offset in Self.scales[type] ?? [] { bytes[block + offset + 1] = bytes[block + offset + 1] & 0x83 | 0x20 }
@@ -34,10 +34,10 @@ struct PlainMatmulTests {
       }
     }
 
-    /// Where a block's half-precision numbers lie.
+    /// The offsets of a block's half-precision numbers.
     static let scales: [WeightType: [Int]] = [.q8_0: [0], .q4_1: [0, 2], .iq2_xs: [0], .q6_K: [208], .iq4_xs: [0]]
 
-    /// Rows `range` of the product, the rest left at 42: [columns][rows].
+    /// Returns rows `range` of the product, with the rest left at 42: [columns][rows].
     func result(_ name: String, rows range: Range<Int>) throws -> [Float] {
       let table = try Ops.table(name)
       let function = try #require(
@@ -84,7 +84,7 @@ struct PlainMatmulTests {
     (.q6_K, 256, 5, 4), (.iq2_xs, 768, 6, 9), (.iq4_xs, 512, 2, 5),
   ]
 
-  @Test("are the dequantised rows times the columns", arguments: Ops.names, shapes.indices)
+  @Test("Plain products are the dequantised rows times the columns", arguments: Ops.names, shapes.indices)
   func accuracy(_ name: String, _ index: Int) throws {
     let shape = Self.shapes[index]
     let problem = try Problem(shape.0, k: shape.k, rows: shape.rows, columns: shape.columns)
@@ -95,7 +95,7 @@ struct PlainMatmulTests {
     }
   }
 
-  @Test("every table gives the portable one's bits, whatever rows are asked for together", arguments: Ops.names, shapes.indices)
+  @Test("Every table gives the portable table's bits, whatever rows are requested together", arguments: Ops.names, shapes.indices)
   func bits(_ name: String, _ index: Int) throws {
     let shape = Self.shapes[index]
     let problem = try Problem(shape.0, k: shape.k, rows: shape.rows, columns: shape.columns)
@@ -106,7 +106,7 @@ struct PlainMatmulTests {
     for (i, x) in some.enumerated() { #expect(x == (range.contains(i % shape.rows) ? all[i] : 42)) }
   }
 
-  @Test("every weight type has one", arguments: Ops.names, WeightType.allCases)
+  @Test("Every weight type has a plain product", arguments: Ops.names, WeightType.allCases)
   func complete(_ name: String, _ type: WeightType) throws {
     let table = try Ops.table(name)
     let present = withUnsafeBytes(of: table.matmul_plain) {

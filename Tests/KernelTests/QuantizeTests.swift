@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Quantising activations")
 struct QuantizeTests {
-  /// Blocks of every kind that a tensor may hold, finite and not.
+  /// Blocks of every kind that a tensor can hold, finite and not.
   static let blocks: [(name: String, values: [Float])] = {
     var random = Random(3)
     let some = (0..<32).map { _ in random.float() }
@@ -28,7 +28,7 @@ struct QuantizeTests {
     Activations(x, columns: 1, k: x.count, try Tables.named(name))
   }
 
-  @Test("quants times scale are the activations, to half a step", arguments: Tables.names)
+  @Test("Quants times the scale are the activations, within half a step", arguments: Tables.names)
   func approximates(_ name: String) throws {
     for (kind, values) in Self.blocks where values.allSatisfy({ $0.isFinite }) && kind != "least" {
       let result = try Self.quantized(values, name)
@@ -36,20 +36,20 @@ struct QuantizeTests {
       #expect(scale == (values.map(abs).max() ?? 0) / 127, "\(kind)")
       for (x, q) in zip(values, result.quants) {
         #expect((-127...127).contains(q), "\(kind)")
-        // Scales of subnormal blocks are themselves rounded, by up to half of the least number.
+        // The scales of subnormal blocks are rounded themselves, by up to half of the smallest number.
         let slack = scale * 0.5001 + 127 * 0x1p-149
         #expect(abs(x - Float(q) * scale) <= slack, "\(kind): \(x) became \(q) × \(scale)")
       }
     }
   }
 
-  @Test("ties go to the even quant", arguments: Tables.names)
+  @Test("Ties go to the even quant", arguments: Tables.names)
   func ties(_ name: String) throws {
     let values = try #require(Self.blocks.first { $0.name == "ties" }).values
     #expect(try Self.quantized(values, name).quants == values.map { Int8($0.rounded(.toNearestOrEven)) })
   }
 
-  @Test("sums are those of 16 quants", arguments: Tables.names)
+  @Test("Each sum covers 16 quants", arguments: Tables.names)
   func sums(_ name: String) throws {
     var random = Random(9)
     let result = try Self.quantized((0..<640).map { _ in random.float() }, name)
@@ -58,7 +58,7 @@ struct QuantizeTests {
     }
   }
 
-  @Test("blocks that are not finite have the scale NaN and no quants", arguments: Tables.names)
+  @Test("Blocks that are not finite have the scale NaN and quants of zero", arguments: Tables.names)
   func notFinite(_ name: String) throws {
     for (kind, values) in Self.blocks where !values.allSatisfy({ $0.isFinite }) {
       let result = try Self.quantized(values, name)
@@ -67,7 +67,7 @@ struct QuantizeTests {
     }
   }
 
-  @Test("every instruction set gives the reference's bits", arguments: Tables.names)
+  @Test("Every instruction set gives the reference's bits", arguments: Tables.names)
   func equals(_ name: String) throws {
     let values = Self.blocks.flatMap(\.values)
     let result = try Self.quantized(values, name)

@@ -6,12 +6,12 @@ import Testing
 
 @Suite("Recurrences and convolutions")
 struct RecurrenceTests {
-  /// A key of a length of at most 1, as models have them: with longer ones the rule overshoots.
+  /// Returns a key of length at most 1, as models have them; with longer keys the rule overshoots.
   static func key(_ count: Int, _ random: inout SplitMix64) -> [Float] {
     random.floats(count).map { $0 / Float(count).squareRoot() }
   }
 
-  /// What one kind of step leaves after three tokens: the state, then the outputs.
+  /// Returns what one kind of step leaves after three tokens: the state, then the outputs.
   static func recurrence(_ name: String, keys: Int, values: Int, corrects: Bool, byChannel: Bool) throws -> [Float] {
     let table = try Ops.table(name)
     var random = SplitMix64(seed: UInt64(keys * values))
@@ -45,7 +45,7 @@ struct RecurrenceTests {
     return state + outputs
   }
 
-  /// The same in double precision, as the papers write it.
+  /// Returns the same in double precision, as the papers define it.
   static func truth(keys: Int, values: Int, corrects: Bool, byChannel: Bool) -> [Double] {
     var random = SplitMix64(seed: UInt64(keys * values))
     var state = random.floats(keys * values).map(Double.init)
@@ -64,7 +64,7 @@ struct RecurrenceTests {
     return state + outputs
   }
 
-  @Test("a step is that of double precision but for rounding, and has the portable table's bits", arguments: Ops.names)
+  @Test("A step matches double precision except for rounding, and has the portable table's bits", arguments: Ops.names)
   func recurrences(_ name: String) throws {
     for (keys, values) in [(16, 16), (32, 48), (7, 64), (32, 24), (16, 7), (8, 75), (128, 128)] {
       for (corrects, byChannel) in [(true, false), (true, true), (false, false), (false, true)] {
@@ -78,7 +78,7 @@ struct RecurrenceTests {
     }
   }
 
-  @Test("a convolution weighs each channel's last inputs, and keeps them for the next token", arguments: Ops.names)
+  @Test("A convolution weighs each channel's last inputs, and keeps them for the next token", arguments: Ops.names)
   func convolution(_ name: String) throws {
     let (table, portable) = (try Ops.table(name), try Ops.table("portable"))
     let stride = 40

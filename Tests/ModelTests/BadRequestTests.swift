@@ -12,20 +12,20 @@ struct BadRequestTests {
     return try PackedModel(Oracles.tinyFile("llama.Q8_0.gguf").path).model(options: options)
   }
 
-  @Test("More tokens than the context holds", .enabled(if: Oracles.folder != nil, Oracles.absence))
+  @Test("A model refuses more tokens than the context holds", .enabled(if: Oracles.folder != nil, Oracles.absence))
   func contextFull() throws {
     let model = try model()
     #expect(throws: ModelError.contextFull(tokens: 17, contextLength: 16)) {
       try model.append(Array(repeating: 1, count: 17)) { _, _ in }
     }
-    // Nothing was computed, so there is room for sixteen.
+    // Nothing was computed, so there is still room for sixteen.
     try model.append(Array(repeating: 1, count: 16)) { _, _ in }
     #expect(model.length(of: 0) == 16)
     #expect(throws: ModelError.contextFull(tokens: 17, contextLength: 16)) { try model.append([1]) { _, _ in } }
   }
 
   @Test(
-    "Tokens outside the vocabulary", .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: [-1, 512, .max] as [Int32])
+    "A model refuses unknown tokens", .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: [-1, 512, .max] as [Int32])
   func unknownToken(_ token: Int32) throws {
     let model = try model()
     #expect(throws: ModelError.tokenOutOfRange(token: Int(token), vocabularySize: 512)) {

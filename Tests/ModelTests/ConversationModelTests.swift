@@ -10,7 +10,7 @@ import Testing
 @Suite("Conversations with a model", .enabled(if: Oracles.folder != nil, Oracles.absence))
 struct ConversationModelTests {
   @Test(
-    "The logits after two turns are those of the whole conversation computed at once, whether the template keeps turns or rewrites them",
+    "The logits after two turns are those of the whole conversation computed at once, whether the template keeps or rewrites turns",
     arguments: ["{{ m.content }}", "{{ m.content | upper }}"])
   func reuse(content: String) throws {
     let packed = try PackedModel(Oracles.tinyFile("qwen3.Q4_K_M.gguf").path)

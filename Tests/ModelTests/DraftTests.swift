@@ -11,7 +11,7 @@ import Testing
 struct DraftTests {
   static let models = IdentityTests.models
 
-  /// One answer, and how long the sequence is after it.
+  /// Returns one answer, and the length of the sequence after it.
   private func answer(
     _ model: Model, _ tokenizer: Tokenizer, _ prompt: [Int32], _ options: SamplingOptions, _ drafter: Drafter?, most: Int? = 40
   ) throws -> (GenerationResult, length: Int) {
@@ -24,14 +24,14 @@ struct DraftTests {
     return (result, model.length(of: 0))
   }
 
-  @Test("are those without, greedy and sampled, token for token", arguments: models)
+  @Test("Answers with proposed tokens equal those without, token for token, both greedy and sampled", arguments: models)
   func same(_ name: String) throws {
     let packed = try PackedModel(Oracles.tinyFile(name + ".gguf").path, nodes: 2)
     let tokenizer = try Tokenizer(metadata: packed.pack.metadata)
     var options = ModelOptions()
     (options.contextLength, options.tentativeCount) = (96, Drafter.mostTokensOfState)
     let (model, twin) = (try packed.model(options: options), try packed.model(options: options))
-    // Texts that repeat themselves, so that something is proposed, and that fill the context.
+    // Texts that repeat themselves, so that tokens are proposed, and that fill the context.
     let prompts: [[Int32]] = [
       (0..<40).map { (index: Int32) in index % 7 + 40 }, (0..<60).map { (index: Int32) in index * 37 % 11 + 100 },
     ]
@@ -53,11 +53,11 @@ struct DraftTests {
         }
       }
     }
-    // The same model foresees its own greedy answers.
+    // The same model predicts its own greedy answers.
     #expect(accepted > 20 && proposed > accepted)
   }
 
-  @Test("fill the context as far as those without")
+  @Test("Answers with proposed tokens fill the context as far as those without")
   func full() throws {
     let packed = try PackedModel(Oracles.tinyFile("qwen3.Q4_K_M.gguf").path)
     let tokenizer = try Tokenizer(metadata: packed.pack.metadata)
@@ -75,7 +75,7 @@ struct DraftTests {
   }
 
   @Test(
-    "are refused by name where layers keep a state and no copies of it",
+    "Proposed tokens are refused by name if layers keep a state and no copies of it",
     arguments: ["qwen35-5.F16", "granitehybrid-5.F16", "lfm2moe-5.F16", "nemotron_h_moe-5.F16", "kimi-linear-5.F16"])
   func refused(_ name: String) throws {
     let model = try PackedModel(Oracles.tinyFile(name + ".gguf").path).model()

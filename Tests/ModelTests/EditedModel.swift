@@ -6,16 +6,16 @@ import PackFormat
 
 @testable import Inference
 
-/// A small model read from a file, to be changed and written again.
+/// A small model that is read from a file, changed, and written again.
 struct EditedModel {
   struct Tensor {
     var name: String
     var type: WeightType
-    /// The row's length first.
+    /// The sizes, starting with the length of a row.
     var dimensions: [Int]
     var bytes: [UInt8]
 
-    /// One of several matrices that lie one after another.
+    /// Returns one of several matrices that lie one after another.
     func part(_ index: Int, of count: Int) -> [UInt8] {
       Array(bytes[bytes.count / count * index..<bytes.count / count * (index + 1)])
     }
@@ -24,7 +24,7 @@ struct EditedModel {
   var metadata: GGUFMetadata
   var tensors: [Tensor]
 
-  /// One of the fixtures, such as `llama-tiny`.
+  /// Reads one of the fixtures, such as `llama-tiny`.
   init(fixture name: String) throws {
     try self.init(URL(filePath: #filePath).appending(path: "../../../fixtures/\(name).gguf").standardized.path)
   }
@@ -57,7 +57,7 @@ struct EditedModel {
     metadata["\(metadata.string("general.architecture") ?? "").\(key)"] = value
   }
 
-  /// The pack of the model as it is now.
+  /// Returns a pack of the model in its current state.
   func packed(nodes: Int = 1, placement: PackManifest.Placement = .shard) throws -> PackedModel {
     let file = FileManager.default.temporaryDirectory.appending(path: "edited-\(UUID().uuidString).gguf").path
     defer { try? FileManager.default.removeItem(atPath: file) }
@@ -68,7 +68,7 @@ struct EditedModel {
     return try PackedModel(file, nodes: nodes, placement: placement)
   }
 
-  /// Logits of some tokens.
+  /// Returns the logits of a few tokens.
   func logits(nodes: Int = 1) throws -> [Float] {
     var options = ModelOptions()
     options.contextLength = 64

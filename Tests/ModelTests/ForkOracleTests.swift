@@ -18,7 +18,7 @@ struct ForkOracleTests {
 
   static let types = WeightType.allCases.filter { $0.rawValue >= 133 }
 
-  /// What is known of a model's logits.
+  /// The known facts about a model's logits.
   struct Facts: Decodable {
     var tokens: [Int32]
     var vocab: Int
@@ -31,7 +31,7 @@ struct ForkOracleTests {
     try JSONDecoder().decode(Facts.self, from: Data(contentsOf: file("\(type.name).json")))
   }
 
-  /// The logits with the weights that ik_llama.cpp multiplies with.
+  /// Returns the logits computed with the weights that ik_llama.cpp multiplies with.
   private static func truth(_ type: WeightType) throws -> [Float] {
     let own = try file("\(type.name).ref-kernel.f32")
     let path = FileManager.default.fileExists(atPath: own.path) ? own : try file("\(type.name).ref.f32")
@@ -39,7 +39,7 @@ struct ForkOracleTests {
   }
 
   @Test(
-    "Logits are as close to the truth as the bound says, and the same bits however the work is divided",
+    "Logits are as close to the truth as the bound says, with the same bits however the work is divided",
     .enabled(if: folder != nil, absence), arguments: types)
   func logits(_ type: WeightType) throws {
     let facts = try Self.facts(type), path = try Self.file("\(type.name).gguf").path

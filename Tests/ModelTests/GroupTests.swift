@@ -30,7 +30,7 @@ struct GroupTests {
   }
 
   @Test(
-    "A mirror runs each sequence within one node, and every answer is the one that a shard gives",
+    "A mirror runs each sequence within one node, and every answer equals the one from a shard",
     .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: ["gemma3.Q4_K_M", "qwen3moe.Q4_K_M"])
   func mirror(_ name: String) throws {
     let file = try Oracles.tinyFile(name + ".gguf").path
@@ -52,14 +52,14 @@ struct GroupTests {
     #expect(try answers(apart, tokenizer, prompts) == expected)
     #expect(apart.group.models.allSatisfy { $0.crossedByteCount == 0 })
 
-    // One sequence is computed by all nodes.
+    // A single sequence is computed by all nodes.
     let single = try session(mirror.pack, teams: 2, sequences: 1)
     #expect(single.group.models.count == 1)
     #expect(try answers(single, tokenizer, prompts) == expected)
   }
 
   @Test(
-    "A prompt that is being read can be stopped; the sequence is then as it was",
+    "The reading of a prompt can be stopped, which leaves the sequence as it was",
     .enabled(if: Oracles.folder != nil, Oracles.absence))
   func interrupted() throws {
     var options = ModelOptions()
@@ -81,7 +81,7 @@ struct GroupTests {
   }
 
   @Test(
-    "Keys and values take the bytes that their sizes make, whole blocks of 16 positions",
+    "Keys and values take the bytes that their sizes require, in whole blocks of 16 positions",
     .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: [(CacheType.f16, 64 * 2), (.q8_0, 64 / 32 * 34)])
   func cacheBytes(_ type: CacheType, headBytes: Int) throws {
     var options = ModelOptions()
@@ -93,7 +93,7 @@ struct GroupTests {
     #expect(model.cacheByteCount == 2 * 2 * 2 * headBytes * 112 * 3)
   }
 
-  @Test("A context that no memory holds is refused in one line", .enabled(if: Oracles.folder != nil, Oracles.absence))
+  @Test("A context too large for any memory is refused in one line", .enabled(if: Oracles.folder != nil, Oracles.absence))
   func noRoom() throws {
     var options = ModelOptions()
     options.contextLength = 1 << 28

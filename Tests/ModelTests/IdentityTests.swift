@@ -45,7 +45,7 @@ struct IdentityTests {
     "Logits do not depend on nodes, placement, threads or chunks",
     .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: models)
   func divisions(_ name: String) throws {
-    // Longer than a window, and than several chunks; in DeepSeek V4 than a block of 128.
+    // Longer than a window and than several chunks; for DeepSeek V4, longer than a block of 128.
     let tokens = (0..<(name.hasPrefix("deepseek4") ? 135 : 70)).map { Int32($0 * 37 % 509 + 1) }
     let file = try Oracles.tinyFile(name + ".gguf").path
     var expected: [Float]?
@@ -68,14 +68,14 @@ struct IdentityTests {
     }
   }
 
-  /// Grouped heads, windows, sinks, caps of scores, compressed keys, and layers with a state between them.
+  /// Models with grouped heads, windows, sinks, capped scores or compressed keys, and with stateful layers in between.
   static let attending = models.filter {
     ["qwen3.Q4_K_M", "gemma3.Q4_K_M", "gemma2-5.F16", "gpt-oss-5.F16", "deepseek2-5.F16", "llama4-5.F16", "qwen35-5.F16"].contains(
       $0)
   }
 
   @Test(
-    "Logits after many positions do not depend on whether threads share them",
+    "Logits after many positions do not depend on whether threads divide the positions",
     .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: attending)
   func sharedPositions(_ name: String) throws {
     let tokens = (0..<1701).map { Int32($0 * 37 % 509 + 1) }
@@ -110,7 +110,7 @@ struct IdentityTests {
     let prompts = (0..<6).map { sequence in (0..<sequence + 3).map { Int32(($0 * 31 + sequence * 7) % 509 + 1) } }
     var alone: [[Float]] = []
     for (sequence, prompt) in prompts.enumerated() { alone.append(try model.allLogits(prompt, sequence: sequence)) }
-    // All but the last token of each prompt again, then the last ones together.
+    // First all but the last token of each prompt, then the last tokens together.
     for (sequence, prompt) in prompts.enumerated() {
       let left = model.truncate(sequence, to: prompt.count - 1)
       try model.append(Array(prompt[left..<prompt.count - 1]), to: sequence) { _, _ in }
@@ -125,7 +125,7 @@ struct IdentityTests {
   }
 
   @Test(
-    "Forgetting a sequence's end and saying it again gives the same logits",
+    "Removing the end of a sequence and appending it again gives the same logits",
     .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: models, [0, 4, 16])
   func truncation(_ name: String, interval: Int) throws {
     var options = ModelOptions()
@@ -137,7 +137,7 @@ struct IdentityTests {
     let tokens = (0..<40).map { Int32($0 * 11 % 509 + 1) }
     let first = try model.allLogits(tokens)
     let vocabulary = model.vocabularySize
-    // Back by a little, by more, and then by less than that, each time as far as there is something to go back to.
+    // Go back by a little, by more, and then by less again, each time as far as there is something to go back to.
     for length in [37, 13, 36, 39, 0, 20] {
       let left = model.truncate(0, to: length)
       #expect(left <= length && left == model.length(of: 0))
@@ -148,13 +148,13 @@ struct IdentityTests {
     }
   }
 
-  /// Whether some layers of a tiny model keep a state instead of keys and values.
+  /// Returns whether some layers of a tiny model keep a state instead of keys and values.
   static func isRecurrent(_ name: String) -> Bool {
     ["qwen35", "qwen3next", "granitehybrid", "lfm2", "nemotron", "kimi", "deepseek4"].contains { name.hasPrefix($0) }
   }
 
   @Test(
-    "Tentative tokens are taken back exactly, and what follows them is the same",
+    "Tentative tokens are taken back exactly, and what follows is unaffected",
     .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: models.filter(isRecurrent), [1, 2])
   func tentative(_ name: String, nodes: Int) throws {
     var options = ModelOptions()
@@ -162,7 +162,7 @@ struct IdentityTests {
     let model = try PackedModel(Oracles.tinyFile(name + ".gguf").path, nodes: nodes).model(options: options)
     let tokens = (0..<40).map { Int32($0 * 11 % 509 + 1) }
     let (all, vocabulary) = (try model.allLogits(tokens), model.vocabularySize)
-    // Together: the last four of five.
+    // Together: the last four of five tokens.
     for length in 21...25 {
       model.truncate(0, to: 0)
       try model.append(Array(tokens[..<20])) { _, _ in }
@@ -170,7 +170,7 @@ struct IdentityTests {
       #expect(model.truncate(0, to: length) == length)
       #expect(try model.allLogits(Array(tokens[length...])) == Array(all[(length * vocabulary)...]), "back to \(length)")
     }
-    // One at a time, of which the last four can be taken back, twice in turn.
+    // One at a time, of which the last four can be taken back, twice in a row.
     model.truncate(0, to: 0)
     try model.append(Array(tokens[..<20])) { _, _ in }
     for _ in 0..<2 {
@@ -206,7 +206,7 @@ struct IdentityTests {
   }
 
   @Test(
-    "A place that another sequence has had gives the same logits as a new one",
+    "A slot that another sequence has used gives the same logits as a new one",
     .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: ["gemma3.Q4_K_M", "qwen35-5.F16", "qwen35moe-5.F16"])
   func usedPlace(_ name: String) throws {
     var options = ModelOptions()
@@ -217,7 +217,7 @@ struct IdentityTests {
     for (sequence, prompt) in prompts.enumerated() { _ = try used.allLogits(prompt, sequence: sequence) }
     used.truncate(1, to: 0)
     #expect(try used.allLogits(prompts[2], sequence: 1) == new.allLogits(prompts[2], sequence: 0))
-    // The others go on as if nothing had happened.
+    // The other sequences continue unaffected.
     let more: [Int32] = [5, 6, 7]
     _ = try new.allLogits(prompts[0], sequence: 2)
     #expect(try used.allLogits(more, sequence: 0) == new.allLogits(more, sequence: 2))

@@ -6,13 +6,14 @@ import JSON
 import TestSupport
 import Testing
 
-/// What a grammar costs with the vocabulary of a large model. A decode step of a model that is worth a grammar takes 20 ms or more.
+/// The cost of a grammar with the vocabulary of a large model. A decode step of a model for which a grammar makes sense takes at least 20
+/// ms.
 @Suite("The cost of masks with 150 000 tokens", .serialized)
 struct MaskCostTests {
-  /// A decode step of a model with about a billion active parameters, on two cores.
+  /// The seconds of a decode step of a model with about a billion active parameters on two cores.
   private static let stepSeconds = 0.020
 
-  /// All bytes, and random words of letters, digits, and JSON's marks, as long as those of real vocabularies.
+  /// All bytes, and random words of letters, digits and JSON's punctuation, as long as those of real vocabularies.
   private static let vocabulary: [[UInt8]] = {
     var random = TestSupport.SplitMix64(seed: 5)
     var tokens = (UInt8.min...UInt8.max).map { [$0] }
@@ -49,7 +50,7 @@ struct MaskCostTests {
       var mask: TokenMask?
       let time = clock.measure { mask = matcher.allowedTokens() }
       seconds.append(time / .seconds(1))
-      // Any token that is allowed: a word from the vocabulary's middle on, the first one found.
+      // Any allowed token: the first one from the middle of the vocabulary on.
       guard let mask, mask.count > 0 else {
         matcher.reset()
         continue

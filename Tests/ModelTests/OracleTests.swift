@@ -24,7 +24,7 @@ struct OracleTests {
       #expect(mean <= bound, "mean KL \(mean), llama.cpp \(oracle.llamacpp_vs_ref.mean_kld)")
       return
     }
-    // Where two experts are nearly tied, the other one may be chosen.
+    // If two experts are nearly tied, the other one may be chosen.
     func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
     let theirs = divergences(truth, try Oracles.logits(name, "llamacpp"), vocabulary: oracle.vocab)
     let bound = max(1.2 * median(theirs), 1e-5)
@@ -34,7 +34,7 @@ struct OracleTests {
   }
 
   @Test(
-    "Gemma 3 270M predicts its oracle's text as closely as 1.2 times llama.cpp's distance",
+    "Gemma 3 270M predicts its oracle's text within 1.2 times llama.cpp's distance",
     .enabled(if: Oracles.folder != nil, Oracles.absence), .enabled(if: Oracles.gemma != nil, Oracles.gemmaAbsence))
   func gemma() throws {
     let oracle = try Oracles.gemmaOracle()
@@ -52,14 +52,14 @@ struct OracleTests {
     #expect(ours.mean <= 1.2 * oracle.llamacpp_vs_ref.mean_kld, "mean KL \(ours.mean), llama.cpp \(theirs.mean)")
   }
 
-  /// Over the listed tokens, and the rest as one.
+  /// Returns the divergence over the listed tokens, with the rest counted as one.
   static func divergence(_ p: [Double], _ q: [Double]) -> Double {
     func rest(_ logs: [Double]) -> Double { log(max(1e-30, 1 - logs.reduce(0) { $0 + exp($1) })) }
     return LogProbabilities(values: q + [rest(q)]).divergence(from: LogProbabilities(values: p + [rest(p)]))
   }
 
   @Test(
-    "Gemma 3 270M continues its oracle's prompts greedily while the two best tokens are apart",
+    "Gemma 3 270M continues its oracle's prompts greedily until the two best tokens are close",
     .enabled(if: Oracles.folder != nil, Oracles.absence), .enabled(if: Oracles.gemma != nil, Oracles.gemmaAbsence))
   func greedy() throws {
     let oracle = try Oracles.gemmaOracle()
@@ -76,7 +76,7 @@ struct OracleTests {
       }
       try model.append(expected.prompt_ids) { choose($1) }
       for (index, token) in expected.ids.enumerated() {
-        // Two tokens this close may change places honestly, and all after them with them.
+        // Tokens this close may legitimately change places, and all later tokens with them.
         if next != token, gap < 0.5 { break }
         #expect(next == token, "token \(index) of the answer to '\(prompt)'")
         guard next == token else { break }

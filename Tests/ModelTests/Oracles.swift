@@ -4,25 +4,25 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Files that others made, which tests hold results against; see ../shared/oracles/README.md.
+/// Files made by other programs, with which tests compare results; see ../shared/oracles/README.md.
 enum Oracles {
-  /// The folder with the oracles, or nil where this checkout has none.
+  /// The folder with the oracles, or nil if this checkout has none.
   static let folder = SharedOracles.folder(holding: "README.md")
 
   static let absence: Comment = "no ../shared/oracles here; GGUFPACK_SHARED may name the folder that holds `oracles`"
 
-  /// Gemma 3 270M as a GGUF, named by GGUFPACK_GEMMA.
+  /// The path of Gemma 3 270M as a GGUF, given by GGUFPACK_GEMMA.
   static let gemma: String? = ProcessInfo.processInfo.environment["GGUFPACK_GEMMA"]
   static let gemmaAbsence: Comment = "GGUFPACK_GEMMA names no Gemma 3 270M; scripts/fetch-gemma gets it"
 
-  /// Names of the tiny models, such as `llama.Q4_0`.
+  /// The names of the tiny models, such as `llama.Q4_0`.
   static let tiny: [String] = {
     guard let folder else { return [] }
     let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "tiny").path)) ?? []
     return files.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }.sorted()
   }()
 
-  /// What is known of a tiny model's logits.
+  /// The known facts about a tiny model's logits.
   struct Tiny: Decodable {
     struct Distance: Decodable {
       var mean_kld: Double
@@ -40,7 +40,7 @@ enum Oracles {
     try #require(folder, absence).appending(path: "tiny/\(file)")
   }
 
-  /// Logits of a tiny model, `[token][vocab]`: the truth (`ref`) or those of llama.cpp (`llamacpp`).
+  /// Returns the logits of a tiny model, `[token][vocab]`: the truth (`ref`) or those of llama.cpp (`llamacpp`).
   static func logits(_ name: String, _ kind: String) throws -> [Float] {
     try Data(contentsOf: tinyFile("\(name).\(kind).f32")).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
   }

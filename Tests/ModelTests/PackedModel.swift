@@ -8,7 +8,7 @@ import Repack
 @testable import Inference
 @testable import PackRuntime
 
-/// A GGUF converted into a temporary pack, which goes away with it.
+/// A GGUF converted into a temporary pack, which is removed with this object.
 final class PackedModel {
   let pack: Pack
   private let folder: URL
@@ -28,7 +28,7 @@ final class PackedModel {
 
   deinit { try? FileManager.default.removeItem(at: folder) }
 
-  /// The model on so many teams, as if each were a node of its own.
+  /// Returns the model on this many teams, as if each were a node of its own.
   func model(teams: Int? = nil, threads: Int = 1, options: ModelOptions = ModelOptions()) throws -> Model {
     let cpus = (0..<threads).map { $0 % 2 }
     let plan = TeamPlan(teams: (0..<(teams ?? pack.manifest.nodeCount)).map { _ in TeamPlan.Team(node: 0, cpus: cpus) })
@@ -38,7 +38,7 @@ final class PackedModel {
 }
 
 extension Model {
-  /// Logits of every position, `[token][vocab]`.
+  /// Returns the logits of every position, `[token][vocab]`.
   func allLogits(_ tokens: [Int32], sequence: Int = 0) throws -> [Float] {
     var all: [Float] = []
     try append(tokens, to: sequence, logitsFrom: 0) { _, logits in all.append(contentsOf: logits) }
@@ -46,7 +46,7 @@ extension Model {
   }
 }
 
-/// The Kullback-Leibler divergence of logits `q` from the true logits `p`, both `[token][vocab]`, for each token.
+/// Returns the Kullback-Leibler divergence of logits `q` from the true logits `p`, both `[token][vocab]`, for each token.
 func divergences(_ p: [Float], _ q: [Float], vocabulary: Int) -> [Double] {
   precondition(p.count == q.count && !p.isEmpty)
   return stride(from: 0, to: p.count, by: vocabulary).map { start in

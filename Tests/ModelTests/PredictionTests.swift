@@ -11,14 +11,16 @@ import Testing
 
 @Suite("Prediction layers", .enabled(if: Oracles.folder != nil, Oracles.absence))
 struct PredictionTests {
-  /// Files with such a layer, and others that get one.
+  /// The models whose files have such a layer, and others that get one.
   static let models = [
     "deepseek32-5.F16", "glm-dsa-5.F16", "qwen35-5.F16", "qwen35moe-5.F16", "step35-5.F16", "deepseek2-5.F16", "glm4moe-5.F16",
     "mimo2-5.F16", "qwen3next-5.F16",
   ]
 
-  /// A tiny model whose file has a prediction layer, or gets one: a copy of its last layer with attention (of its first one, which has
-  /// a dense network, in mimo2, with queries, keys and values in one tensor, as llama.cpp's graph needs them) and weights from elsewhere.
+  /// Returns a tiny model whose file has a prediction layer, or gets one with weights from other layers.
+  ///
+  /// The added layer is a copy of the last layer with attention. For mimo2 it is a copy of the first one, which has a dense network, with
+  /// queries, keys and values in one tensor, as llama.cpp's graph requires.
   private static func model(_ name: String) throws -> EditedModel {
     var model = try EditedModel(Oracles.tinyFile(name + ".gguf").path)
     guard !model.tensors.contains(where: { $0.name.contains(".nextn.") }) else { return model }
@@ -87,8 +89,8 @@ struct PredictionTests {
     init(_ position: Int, _ logits: (token: Int, logit: Float)...) { (self.position, self.logits) = (position, logits) }
   }
 
-  /// llama.cpp as in the sdist of llama-cpp-python 0.3.36, in a context of type MTP with keys and values in F32, of the oracles' tokens;
-  /// the last three positions are those of tokens that the layer has predicted itself.
+  /// The results of llama.cpp for the oracles' tokens: the version in the sdist of llama-cpp-python 0.3.36, in a context of type MTP with
+  /// keys and values in F32. The last three positions are those of tokens that the layer has predicted itself.
   static let expected: [String: [Likeliest]] = [
     "deepseek32-5.F16": [
       Likeliest(1, (315, 3.0858), (237, 2.7773), (163, 2.2006), (13, 2.1437)),
@@ -136,7 +138,7 @@ struct PredictionTests {
       Likeliest(34, (268, 3.1580), (200, 2.9327), (183, 2.7633), (369, 2.6722)),
     ],
     "deepseek2-5.F16": [
-      // llama.cpp takes other experts than the truth from the 18th token on.
+      // From the 18th token on, llama.cpp chooses other experts than the truth.
       Likeliest(1, (104, 2.6928), (113, 2.6532), (165, 2.4840), (413, 2.4491)),
       Likeliest(7, (8, 3.3404), (399, 2.8657), (108, 2.6725), (9, 2.6552)),
       Likeliest(14, (163, 2.8930), (362, 2.2561), (167, 2.2368), (358, 2.1141)),
@@ -174,7 +176,7 @@ struct PredictionTests {
     ],
   ]
 
-  @Test("predict what llama.cpp's do, from the text and from what they have predicted", arguments: models)
+  @Test("Prediction layers predict what llama.cpp's do, from the text and from their own predictions", arguments: models)
   func llamaCpp(_ name: String) throws {
     let model = try Self.model(name).packed().model(options: Self.options)
     let expected = try #require(Self.expected[name])
@@ -195,7 +197,7 @@ struct PredictionTests {
     }
   }
 
-  /// One guess and those that follow from it, after some of the tokens.
+  /// Returns one guess and those that follow from it, after the first tokens.
   private func guesses(_ model: Model, _ tokens: [Int32], after count: Int) throws -> [Float] {
     let kept = model.truncate(0, to: count)
     if kept < count { try model.append(Array(tokens[kept..<count])) { _, _ in } }
@@ -204,7 +206,7 @@ struct PredictionTests {
     return all
   }
 
-  @Test("change no logits, and predict the same bits however the work is divided", arguments: models)
+  @Test("Prediction layers change no logits, and predict the same bits however the work is divided", arguments: models)
   func divisions(_ name: String) throws {
     let tokens = (0..<70).map { Int32($0 * 37 % 509 + 1) }
     let edited = try Self.model(name)
@@ -221,7 +223,7 @@ struct PredictionTests {
           let model = try pack.model(threads: threads, options: options)
           #expect(try model.allLogits(tokens) == logits)
           var found: [Float] = []
-          // What became of the tokens in front is kept, or was forgotten.
+          // The states of the tokens before are kept, or were dropped.
           for count in [67, 66, 60, 5, 1, 0] { found += try guesses(model, tokens, after: count) }
           if let expected {
             let isSame = found.elementsEqual(expected) { $0.bitPattern == $1.bitPattern }
@@ -235,7 +237,7 @@ struct PredictionTests {
     }
   }
 
-  /// A model in which some matrices give zeros, and the prediction layer reads one half of its input as it is.
+  /// Returns a model in which some matrices give zeros, and the prediction layer passes on one half of its input.
   private func madeUp(_ name: String, passingOn half: Int, silencing isSilent: (String) -> Bool) throws -> EditedModel {
     var model = try Self.model(name)
     let length = model.metadata.integer("\(model.metadata.string("general.architecture") ?? "").embedding_length") ?? 0
@@ -261,10 +263,10 @@ struct PredictionTests {
     return model
   }
 
-  @Test("read what became of the token in front", arguments: models, [1, 2])
+  @Test("Prediction layers read the state of the token before", arguments: models, [1, 2])
   func hidden(_ name: String, nodes: Int) throws {
     let last = "blk.\(try Self.layer(name))."
-    // A layer that passes it on predicts what the model has predicted.
+    // A layer that passes it on predicts what the model predicted.
     let packed = try madeUp(name, passingOn: 1) { $0.hasPrefix(last) }.packed(nodes: nodes)
     let model = try packed.model(threads: 2, options: Self.options)
     let tokens = (0..<90).map { Int32($0 * 37 % 509 + 1) }
@@ -280,7 +282,7 @@ struct PredictionTests {
     }
   }
 
-  /// The number of the prediction layer.
+  /// Returns the number of the prediction layer.
   private static func layer(_ name: String) throws -> Int {
     try ModelConfiguration(model(name).metadata).layerCount
   }
@@ -296,9 +298,9 @@ struct PredictionTests {
     return try generator.run(prompt: prompt, sampler: &sampler, isInterrupted: { false }) { _, _ in }
   }
 
-  @Test("propose what comes true where they must agree with the model", arguments: models)
+  @Test("Prediction layers propose tokens that come true where they must agree with the model", arguments: models)
   func agreeing(_ name: String) throws {
-    // All layers pass on the embedding, and so does the prediction layer.
+    // All layers, including the prediction layer, pass on the embedding.
     let packed = try madeUp(name, passingOn: 0) { _ in true }.packed(nodes: 2)
     let tokenizer = try Tokenizer(metadata: packed.pack.metadata)
     let model = try packed.model(options: Self.options)
@@ -315,7 +317,7 @@ struct PredictionTests {
     }
   }
 
-  @Test("change no answer, greedy or sampled, whatever they propose", arguments: models, [0, 4])
+  @Test("Prediction layers change no answer, greedy or sampled, whatever they propose", arguments: models, [0, 4])
   func answers(_ name: String, interval: Int) throws {
     let packed = try Self.model(name).packed(nodes: 2)
     let tokenizer = try Tokenizer(metadata: packed.pack.metadata)
@@ -334,7 +336,7 @@ struct PredictionTests {
     #expect(proposed > 20)
   }
 
-  @Test("are refused by name where the file or the graph has none")
+  @Test("Prediction layers are refused by name if the file or the graph has none")
   func refused() throws {
     func configuration(_ name: String, _ key: String? = nil) throws -> ModelConfiguration {
       var model = try EditedModel(Oracles.tinyFile(name + ".gguf").path)

@@ -10,10 +10,11 @@ import Testing
 @testable import Inference
 @testable import Tokenization
 
-/// Models with random weights choose among all tokens nearly evenly: what they write is within a grammar only if the grammar is enforced.
+/// Models with random weights choose almost evenly among all tokens, so what they write is within a grammar only if the grammar is
+/// enforced.
 @Suite("Answers within a grammar", .enabled(if: Oracles.folder != nil, Oracles.absence))
 struct StructuredAnswerTests {
-  /// Answers for each schema or grammar; GGUFPACK_ANSWERS sets another number, for longer runs.
+  /// The number of answers for each schema or grammar; GGUFPACK_ANSWERS sets another one for longer runs.
   private static let count = ProcessInfo.processInfo.environment["GGUFPACK_ANSWERS"].flatMap(Int.init) ?? 2
 
   private let model: Model
@@ -30,7 +31,7 @@ struct StructuredAnswerTests {
     vocabulary = AnswerConstraint.Vocabulary(tokenizer)
   }
 
-  /// An answer at temperature 2 among all tokens; nil if it was cut before it was whole.
+  /// Returns an answer at temperature 2 among all tokens; nil if it was cut before it was complete.
   private func answer(_ grammar: Grammar, seed: UInt64) throws -> String? {
     var generator = Generator(model, tokenizer)
     generator.maximumTokens = 1500
@@ -47,7 +48,7 @@ struct StructuredAnswerTests {
   }
 
   @Test(
-    "Documents of schemas are valid by Python's jsonschema",
+    "Documents of schemas are valid according to Python's jsonschema",
     .enabled(if: PythonValidator.isInstalled, Comment(rawValue: PythonValidator.absence)), .timeLimit(.minutes(60)))
   func schemas() throws {
     #expect(SchemaSamples.all.count >= 60)
@@ -64,14 +65,14 @@ struct StructuredAnswerTests {
         lines.append(JSONValue.array([schema, .string(text)]).description)
       }
     }
-    // Some schemas have documents without an end, which random choices rarely find.
+    // Some schemas have documents without end, in which random choices rarely find one.
     #expect(lines.count > cut, "\(cut) answers were cut")
     let complaints = try PythonValidator.complaints(about: lines)
     #expect(complaints.isEmpty, "\(complaints.prefix(5))")
   }
 
   @Test(
-    "Texts of a grammar are what the grammar says",
+    "Texts of a grammar match the grammar",
     arguments: [
       (#"root ::= "yes" | "no""#, "yes|no"),
       (#"root ::= [a-h] [1-8] ("x" | "-") [a-h] [1-8] [+#]?"#, "[a-h][1-8][x-][a-h][1-8][+#]?"),
@@ -87,9 +88,9 @@ struct StructuredAnswerTests {
     }
   }
 
-  @Test("After thinking, the grammar counts from the mark on")
+  @Test("After thinking, the grammar applies from the mark on")
   func afterMark() throws {
-    // The tokenizer puts a blank in front of a text, which this vocabulary has as the bytes of U+2581 only.
+    // The tokenizer puts a space before a text, which this vocabulary has only as the bytes of U+2581.
     let grammar = try Grammar(gbnf: #"root ::= [ ▁]? ("yes" | "no")"#)
     let thinking = Language.free(FreeText([(text: "ok", next: .grammar(grammar))]))
     let constraint = AnswerConstraint(try Grammar(thinking), vocabulary)

@@ -10,7 +10,7 @@ import Testing
 struct TensorFormTests {
   private func isSame(_ a: [Float], _ b: [Float]) -> Bool { a.elementsEqual(b) { $0.bitPattern == $1.bitPattern } }
 
-  /// The fixture with all of its matrices in F32, so that rows can be put together whatever their types.
+  /// Returns the fixture with all of its matrices in F32, so that rows of any types can be combined.
   private func plain(_ name: String) throws -> EditedModel {
     var model = try EditedModel(fixture: name)
     var random = SplitMix64(seed: 9)
@@ -22,7 +22,7 @@ struct TensorFormTests {
     return model
   }
 
-  @Test("Queries, keys and values in one tensor compute what they compute apart", arguments: [1, 2, 3])
+  @Test("Queries, keys and values in one tensor compute the same as separate tensors", arguments: [1, 2, 3])
   func fusedAttention(nodes: Int) throws {
     let apart = try plain("llama-tiny")
     var fused = apart
@@ -37,7 +37,7 @@ struct TensorFormTests {
     #expect(isSame(try fused.logits(nodes: nodes), try apart.logits()))
   }
 
-  @Test("Gate and up of all experts in one tensor compute what they compute apart", arguments: [1, 2, 3])
+  @Test("Gate and up of all experts in one tensor compute the same as separate tensors", arguments: [1, 2, 3])
   func fusedExperts(nodes: Int) throws {
     let apart = try plain("qwen3moe-tiny")
     var fused = apart
@@ -55,7 +55,7 @@ struct TensorFormTests {
     #expect(isSame(try fused.logits(nodes: nodes), try apart.logits()))
   }
 
-  @Test("A tensor for each expert computes what the stack of them computes", arguments: [1, 2])
+  @Test("A tensor for each expert computes the same as the stack of them", arguments: [1, 2])
   func unstackedExperts(nodes: Int) throws {
     let stacked = try plain("qwen3moe-tiny")
     var apart = stacked
@@ -71,7 +71,7 @@ struct TensorFormTests {
     #expect(isSame(try apart.logits(nodes: nodes), try stacked.logits()))
   }
 
-  @Test("A scale beside a matrix multiplies it", arguments: ["blk.0.ffn_down", "blk.1.attn_k", "output", "blk.0.attn_output"])
+  @Test("A scale next to a matrix multiplies it", arguments: ["blk.0.ffn_down", "blk.1.attn_k", "output", "blk.0.attn_output"])
   func scale(name: String) throws {
     let plain = try plain("llama-tiny")
     guard let matrix = plain["\(name).weight"] else { return #expect(name == "output", "the embedding is the output") }
@@ -102,9 +102,9 @@ struct TensorFormTests {
     #expect(isSame(try scaled.logits(), try folded.logits()))
   }
 
-  @Test("Biases that a model leaves out are zero", arguments: [1, 2])
+  @Test("Biases that a model leaves out count as zero", arguments: [1, 2])
   func absentBiases(nodes: Int) throws {
-    // Qwen 2 differs from Llama in the biases of its projections, and in which halves RoPE turns.
+    // Qwen 2 differs from Llama in the biases of its projections, and in which halves RoPE rotates.
     var absent = try plain("llama-tiny")
     for entry in absent.metadata.entries where entry.key.hasPrefix("llama.") {
       absent.metadata["qwen2." + entry.key.dropFirst("llama.".count)] = entry.value
@@ -122,7 +122,7 @@ struct TensorFormTests {
     #expect(!isSame(try absent.logits(), try other.logits()))
   }
 
-  @Test("What divides the frequencies of RoPE does what scaling does", arguments: [Float(1), 2, 4])
+  @Test("Factors that divide the frequencies of RoPE have the same effect as scaling", arguments: [Float(1), 2, 4])
   func rotaryFactors(factor: Float) throws {
     let plain = try EditedModel(fixture: "llama-tiny")
     let pairs = (plain.metadata.integer("llama.rope.dimension_count") ?? 0) / 2
@@ -134,7 +134,7 @@ struct TensorFormTests {
     #expect(isSame(try divided.logits(), try plain.logits()) == (factor == 1))
   }
 
-  @Test("A norm of queries alone, or of keys alone, is applied", arguments: ["attn_q_norm", "attn_k_norm"])
+  @Test("A norm of only the queries, or only the keys, is applied", arguments: ["attn_q_norm", "attn_k_norm"])
   func singleNorm(name: String) throws {
     let plain = try EditedModel(fixture: "llama-tiny")
     let length = plain.metadata.integer("llama.attention.key_length") ?? 0
@@ -143,7 +143,7 @@ struct TensorFormTests {
     #expect(!isSame(try normalised.logits(), try plain.logits()))
   }
 
-  @Test("The width of experts comes from their tensors where the metadata does not say it")
+  @Test("The width of experts comes from their tensors if the metadata does not state it")
   func expertWidth() throws {
     let given = try EditedModel(fixture: "qwen3moe-tiny")
     var missing = given
@@ -154,7 +154,7 @@ struct TensorFormTests {
     #expect(isSame(try missing.logits(), try given.logits()))
   }
 
-  @Test("A size given for each layer means what the single size means", arguments: ["llama-tiny", "qwen3moe-tiny"])
+  @Test("A size given for each layer means the same as the single size", arguments: ["llama-tiny", "qwen3moe-tiny"])
   func sizesByLayer(name: String) throws {
     let single = try EditedModel(fixture: name)
     var many = single
@@ -177,7 +177,7 @@ struct RefusedModelTests {
   }
 
   @Test(
-    "A tensor that no part of the graph reads",
+    "A tensor that no part of the graph reads is refused by name",
     arguments: [
       "blk.0.attn_sub_norm.weight", "blk.1.post_attention_norm.weight", "blk.0.attn_q_norm.bias", "blk.1.something_new.weight",
       "per_layer_model_proj.weight", "blk.0.ffn_norm.scale",
@@ -188,7 +188,7 @@ struct RefusedModelTests {
     #expect(try refusal(model).contains(name))
   }
 
-  @Test("Names that are not of a weight's form, and prediction layers, are left out")
+  @Test("Names that are not of a weight's form, and prediction layers, are ignored")
   func markers() throws {
     let plain = try EditedModel(fixture: "llama-tiny")
     var marked = plain
@@ -200,7 +200,7 @@ struct RefusedModelTests {
   }
 
   @Test(
-    "A key that changes what is computed, unless its value means off",
+    "A key that changes what is computed is refused by name, unless its value means off",
     arguments: [
       ("logit_scale", MetadataValue.float32(3), MetadataValue.float32(1)), ("residual_scale", .float32(0.5), .float32(1)),
       ("attn_logit_softcapping", .float32(2), .float32(0)), ("attention.temperature_scale", .float32(5), .float32(0)),
@@ -219,7 +219,7 @@ struct RefusedModelTests {
     #expect(try changed.logits() == plain.logits())
   }
 
-  @Test("The two halves of a compressed cache in one tensor, as older converters wrote them")
+  @Test("The two halves of a compressed cache in one tensor, as older converters wrote them, are refused by name")
   func oldLatentForm() throws {
     var model = try EditedModel(Oracles.tinyFile("deepseek2-5.F16.gguf").path)
     let half = try #require(model["blk.0.attn_k_b.weight"])

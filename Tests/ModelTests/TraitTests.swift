@@ -10,10 +10,10 @@ import Testing
 struct TraitTests {
   static func model(_ name: String) throws -> EditedModel { try EditedModel(Oracles.tinyFile(name + ".gguf").path) }
 
-  @Test("RoPE's long factors are those of a context beyond the original one, the short ones of others")
+  @Test("RoPE's long factors apply to contexts beyond the original one, the short factors to others")
   func longFactors() throws {
     let short = try Self.model("phi3-5.F16")
-    // Contexts of these tests have 64 tokens.
+    // The contexts in these tests have 64 tokens.
     var long = short
     long.set("rope.scaling.original_context_length", .uint32(63))
     var exchanged = short
@@ -24,7 +24,7 @@ struct TraitTests {
     #expect(try long.logits() != short.logits())
   }
 
-  @Test("A model of EXAONE 4 with another number of layers has no windows")
+  @Test("An EXAONE 4 model with another number of layers has no windows")
   func windowsByLayerCount() throws {
     var model = try Self.model("exaone4-5.F16")
     model.remove { name in name.split(separator: ".").dropFirst().first.flatMap { Int($0) }.map { $0 >= 4 } ?? false }
@@ -34,7 +34,7 @@ struct TraitTests {
     #expect(try model.logits() == wide.logits())
   }
 
-  @Test("A window of 0 turns off the chunks, the temperature and the layers without RoPE of Llama 4")
+  @Test("For Llama 4, a window of 0 turns off the chunks, the temperature and the layers without RoPE")
   func chunksOff() throws {
     let model = try Self.model("llama4-5.F16")
     var off = model
@@ -50,7 +50,7 @@ struct TraitTests {
     #expect(try off.logits() != model.logits())
   }
 
-  @Test("A shared expert of DeepSeek V4 has the limit of the others where the file names none")
+  @Test("In DeepSeek V4, a shared expert has the limit of the other experts if the file names none")
   func sharedLimit() throws {
     let model = try Self.model("deepseek4-5.F16")
     var silent = model
@@ -61,7 +61,7 @@ struct TraitTests {
     #expect(try off.logits() != model.logits())
   }
 
-  @Test("A token's experts that do not exist are refused by the tensor's name")
+  @Test("Experts chosen by token that do not exist are refused by the tensor's name")
   func tokenExperts() throws {
     var model = try Self.model("deepseek4-5.F16")
     let name = "blk.1.ffn_gate_tid2eid.weight"
@@ -74,7 +74,7 @@ struct TraitTests {
     }
   }
 
-  @Test("A file that counts prediction layers and has none is refused, as the layers left out would be others")
+  @Test("A file that states prediction layers but has none is refused, because other layers would be left out")
   func countedPredictionLayers() throws {
     var model = try Self.model("deepseek4-5.F16")
     model.set("nextn_predict_layers", .uint32(1))
@@ -85,7 +85,7 @@ struct TraitTests {
     }
   }
 
-  @Test("Experts between matrices that change nothing give what they give without them", arguments: [1, 2])
+  @Test("Experts between matrices that change nothing give the same result as without them", arguments: [1, 2])
   func latentExperts(nodes: Int) throws {
     let model = try Self.model("nemotron_h_moe-5.F16")
     let length = model.metadata.integer("nemotron_h_moe.embedding_length") ?? 0
@@ -98,7 +98,7 @@ struct TraitTests {
     #expect(try latent.logits(nodes: nodes) == model.logits(nodes: nodes))
   }
 
-  @Test("A layer that is to be a network and has heads, too, is refused")
+  @Test("A layer that should be a network but also has heads is refused")
   func twoParts() throws {
     var model = try Self.model("nemotron_h_moe-5.F16")
     model.set("feed_forward_length", .uint32(64))
@@ -114,7 +114,7 @@ struct TraitTests {
     }
   }
 
-  @Test("A token sees its chunk from the beginning on, and no more")
+  @Test("A token sees its chunk from the beginning, and nothing before it")
   func chunks() {
     let chunk = Window(length: 8, isChunk: true)
     #expect(
@@ -123,7 +123,7 @@ struct TraitTests {
     #expect(Window().first(for: 1000) == 0)
   }
 
-  @Test("Scores sharpen by steps of the position")
+  @Test("Scores become sharper in steps with the position")
   func temperature() {
     let temperature = Temperature(scale: 0.1, length: 8, offset: 1)
     #expect(temperature.factor(at: 6) == 1)
@@ -132,7 +132,7 @@ struct TraitTests {
   }
 
   @Test(
-    "Keys that only some graphs honour stop the others",
+    "Keys that only some graphs honour are refused by the others",
     arguments: [
       "attn_logit_softcapping", "attention.temperature_scale", "attention.value_scale", "embedding_scale", "residual_scale",
     ])
@@ -142,7 +142,7 @@ struct TraitTests {
     #expect(throws: ModelError.unsupportedKey(key: "seed_oss.\(key)", value: "3.0")) { try ModelConfiguration(model.metadata) }
   }
 
-  @Test("A factor of YaRN's magnitude that does not follow from the scale is refused")
+  @Test("A YaRN magnitude factor that does not follow from the scale is refused")
   func foreignMagnitude() throws {
     var model = try Self.model("olmo3-5.F16")
     model.set("rope.scaling.yarn_attn_factor", .float32(1.5))

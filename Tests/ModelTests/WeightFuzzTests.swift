@@ -11,19 +11,20 @@ import Testing
 
 @Suite("Weights that are not numbers")
 struct WeightFuzzTests {
-  /// Each architecture, and types with and without a 16-row form. The environment variable asks for more cases than 10 000 in all.
+  /// Every architecture, and types with and without a 16-row form. The environment variable can ask for more cases than the total of 10
+  /// 000.
   static let models = IdentityTests.models
   static let iterations =
     (ProcessInfo.processInfo.environment["GGUFPACK_FUZZ_ITERATIONS"].flatMap { Int($0) } ?? 10_000) / models.count + 1
 
-  /// NaN, infinities and denormals as F32, F16 and BF16, and bytes that make other types' scales such.
+  /// NaN, infinities and denormals as F32, F16 and BF16, and bytes that turn the scales of other types into such numbers.
   static let patterns: [[UInt8]] = [
     [0, 0, 0xc0, 0x7f], [0, 0, 0x80, 0x7f], [0, 0, 0x80, 0xff], [1, 0, 0, 0], [0xff, 0xff, 0x7f, 0x7f], [0, 0x7c, 0, 0x7c],
     [0, 0xfc, 0, 0xfc], [0, 0x7e, 0, 0x7e], [1, 0, 1, 0], [0xff, 0x7b, 0xff, 0xfb], [0x80, 0x7f, 0x80, 0x7f],
     [0xff, 0xff, 0xff, 0xff],
   ]
 
-  /// Writable rows of one tensor.
+  /// The writable rows of one tensor.
   private struct Region {
     let start: UnsafeMutableRawPointer
     let byteCount: Int
@@ -47,10 +48,10 @@ struct WeightFuzzTests {
   }
 
   @Test(
-    "Damaged weights compute logits or none, write nothing outside their buffers, and leave the next model alone",
+    "Damaged weights give logits or none, write nothing outside their buffers, and do not affect the next model",
     .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: models)
   func fuzz(_ name: String) throws {
-    // Its files go with it.
+    // Its files are removed with it.
     let packed = try PackedModel(Oracles.tinyFile(name + ".gguf").path)
     defer { withExtendedLifetime(packed) {} }
     let pack = packed.pack
@@ -79,7 +80,7 @@ struct WeightFuzzTests {
       for _ in 0..<Int.random(in: 1...8, using: &random) {
         let region = regions[Int.random(in: 0..<regions.count, using: &random)]
         let pattern = Self.patterns[Int.random(in: 0..<Self.patterns.count, using: &random)]
-        // Some bytes, or all rows of a matrix.
+        // A few bytes, or all rows of a matrix.
         let count = Bool.random(using: &random) ? 4 * Int.random(in: 1...16, using: &random) : region.byteCount
         let begin = Int.random(in: 0...max(0, region.byteCount - count), using: &random) & ~3
         let range = begin..<min(region.byteCount, begin + count)
@@ -88,7 +89,7 @@ struct WeightFuzzTests {
         for index in 0..<range.count { bytes[index] = pattern[index % 4] }
       }
       do { _ = try logits() } catch ModelError.badValue(let key, _, _) {
-        // Numbers that the metadata could have held: factors of frequencies, and the experts of each token.
+        // Numbers that could also come from the metadata: factors of frequencies, and the experts of each token.
         #expect(
           ["rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"].contains(key)
             || key.hasSuffix(".ffn_gate_tid2eid.weight"))

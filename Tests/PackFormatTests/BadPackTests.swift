@@ -5,7 +5,7 @@ import PackFormat
 import Repack
 import Testing
 
-/// A wrong value in the manifest, and what is said about it.
+/// A wrong value in the manifest, and the message that it must get.
 struct Lie: Sendable, CustomTestStringConvertible {
   let place: String
   let value: (any Sendable)?
@@ -68,7 +68,7 @@ struct BadPackTests {
     return options
   }
 
-  /// The one line that opening says, or nothing if the pack opens.
+  /// Returns the line that opening gives, or nothing if the pack opens.
   private func answer(_ pack: SmallPack) -> String? {
     do {
       _ = try Pack.open(pack.path)
@@ -78,7 +78,7 @@ struct BadPackTests {
     }
   }
 
-  @Test("A manifest with a wrong value is refused with one line that names it", arguments: lies)
+  @Test("A manifest with a wrong value is refused in one line that names it", arguments: lies)
   func refuses(lie: Lie) throws {
     try SmallPack.with(options) { pack in
       #expect(answer(pack) == nil)
@@ -163,26 +163,26 @@ struct BadPackTests {
     try check("a second time") { try $0.write($0.bytes("checksums.xxh3") + $0.bytes("checksums.xxh3"), to: "checksums.xxh3") }
   }
 
-  @Test("A list of digests that is longer than any pack's is refused without being read", arguments: [0, 0x0A, 0x61])
+  @Test("A list of digests longer than any pack's is refused without being read", arguments: [0, 0x0A, 0x61])
   func endlessChecksums(byte: UInt8) throws {
     try SmallPack.with(options) { pack in
-      // Of such a size that reading it would take minutes; the file has a hole.
+      // At this size, reading it would take minutes; the file is sparse.
       let file = try #require(FileHandle(forWritingAtPath: pack.path + "/checksums.xxh3"))
       try file.write(contentsOf: Data(repeating: byte, count: 400_000))
       try file.truncate(atOffset: 1 << 40)
       try file.close()
       #expect(answer(pack)?.contains("checksums.xxh3: the file has 1099511627776 bytes, more than the limit of") == true)
-      // As much as is read, line by line.
+      // As many bytes as are read, line by line.
       try pack.write([UInt8](repeating: byte, count: 290 * 1027), to: "checksums.xxh3")
       #expect(answer(pack)?.contains("checksums.xxh3: ") == true)
     }
   }
 
-  @Test("A path that is not a pack is refused for what it is")
+  @Test("A path that is not a pack is refused with what it is")
   func noPack() throws {
     try SmallPack.with(options) { pack in
       let parent = URL(filePath: pack.path).deletingLastPathComponent().path
-      // The system's own words, which are not the same on every one.
+      // The system's own texts, which differ between systems.
       let (missing, noFolder) = (String(cString: strerror(ENOENT)), String(cString: strerror(ENOTDIR)))
       #expect(answer(SmallPack(path: parent + "/none.pack")) == "\(parent)/none.pack: cannot open it: \(missing)")
       #expect(answer(SmallPack(path: parent)) == "\(parent): this folder is not a pack: it has no pack.json")
@@ -193,7 +193,7 @@ struct BadPackTests {
     }
   }
 
-  @Test("Blobs that were swapped, and single flipped bits, are found by their digests")
+  @Test("Swapped blobs and single flipped bits are found by their digests")
   func damage() throws {
     try SmallPack.with(options) { pack in
       let opened = try Pack.open(pack.path)
@@ -218,10 +218,10 @@ struct BadPackTests {
     }
   }
 
-  @Test("Damage of a compressed blob is found in the chunk whose bytes of the file are damaged")
+  @Test("Damage of a compressed blob is located in the chunk that contains the damaged bytes of the file")
   func compressedDamage() throws {
     try SmallPack.with(options, compressed: true) { pack in
-      // Many chunks, some across frames; the digests of the content as it is.
+      // Many chunks, some of which extend across frames; the digests are of the uncompressed content.
       let size = 4096
       let plain = try Pack.open(pack.path)
       let content = try (0..<2).map { index in try contents(plain, blob: index) }
@@ -289,7 +289,7 @@ struct BadPackTests {
         }
         try pack.write(bad, to: name)
         if name != Checksums.fileName { try pack.sign(name, bad) }
-        // What still opens is held to what opening promises.
+        // What still opens must keep what opening promises.
         if let opened = try? Pack.open(pack.path) {
           for tensor in opened.manifest.tensors {
             for slice in tensor.slices {
@@ -306,7 +306,7 @@ struct BadPackTests {
     }
   }
 
-  @Test("A pack of links, as download caches keep files, is read; its digests are checked all the same")
+  @Test("A pack of links, as in a download cache, is read, and its digests are checked all the same")
   func links() throws {
     try SmallPack.with(options) { pack in
       let cache = pack.path + "/../cache"
@@ -319,10 +319,10 @@ struct BadPackTests {
     }
   }
 
-  @Test("Slices that begin where no kernel can are refused, in plain rows too", arguments: [5, 8, 17])
+  @Test("Slices that begin where no kernel can start are refused, for plain rows too", arguments: [5, 8, 17])
   func cuts(row: Int) throws {
     try SmallPack.with(PackOptions()) { pack in
-      // `last` has 48 rows of two blocks of 74 bytes; they are to be plain here.
+      // `last` has 48 rows of two blocks of 74 bytes; the test makes them plain.
       try pack.change("tensors.3.slices.0.layout", to: "gguf")
       try pack.change("tensors.3.slices.0.rowCount", to: row)
       try pack.change("tensors.3.slices.0.byteCount", to: row * 148)
@@ -357,7 +357,7 @@ struct BadPackTests {
     }
   }
 
-  @Test("Fields that nobody knows cost little: 40 MB of them are skipped", .timeLimit(.minutes(1)))
+  @Test("Unknown fields cost little: 40 MB of them are skipped", .timeLimit(.minutes(1)))
   func ballast() throws {
     try SmallPack.with(PackOptions()) { pack in
       let good = try pack.bytes("pack.json")
@@ -372,7 +372,7 @@ struct BadPackTests {
     }
   }
 
-  @Test("Texts of a manifest reach no terminal as they are")
+  @Test("Texts of a manifest reach no terminal unescaped")
   func controlCharacters() throws {
     for place in ["tensors.0.name", "tensors.0.type", "tensors.0.slices.0.layout", "blobs.0.file", "source.0.name", "placement"] {
       try SmallPack.with(PackOptions()) { pack in
@@ -383,7 +383,7 @@ struct BadPackTests {
     }
   }
 
-  @Test("A path beside a pack is told the pack's name", arguments: ["model.gguf", "model"])
+  @Test("For a path beside a pack, the error names the pack", arguments: ["model.gguf", "model"])
   func suggestions(name: String) throws {
     try SmallPack.with(PackOptions()) { pack in
       let path = pack.path.replacing("/model.pack", with: "/" + name)

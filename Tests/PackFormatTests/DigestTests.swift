@@ -6,9 +6,9 @@ import Testing
 
 @Suite("Digests")
 struct DigestTests {
-  @Test("Digests are XXH3 with 128 bits in its canonical form")
+  @Test("Digests are 128-bit XXH3 in canonical form")
   func known() {
-    // The first from the reference implementation's own documentation of the empty input.
+    // The first is the documented value of the reference implementation for empty input.
     #expect(Digest(of: []).hex == "99aa06d3014798d86001c324468d497f")
     #expect(Digest(hex: Digest(of: [1, 2, 3]).hex) == Digest(of: [1, 2, 3]))
     for bad in ["", "99aa06d3014798d86001c324468d497", "99aa06d3014798d86001c324468d497g", "+9aa06d3014798d86001c324468d497f"] {
@@ -16,7 +16,7 @@ struct DigestTests {
     }
   }
 
-  @Test("A digest of pieces is the digest of the whole", arguments: [0, 1, 63, 64, 240, 241, 5000])
+  @Test("The digest of pieces is the digest of the whole", arguments: [0, 1, 63, 64, 240, 241, 5000])
   func pieces(count: Int) throws {
     let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37) }
     var stream = try DigestStream()
@@ -26,7 +26,7 @@ struct DigestTests {
     #expect(stream.digest == Digest(of: bytes))
   }
 
-  @Test("The list of digests is what it was after writing and reading")
+  @Test("The list of digests is the same after writing and reading")
   func list() throws {
     let list = Checksums(["b": Digest(of: [1]), "a file": Digest(of: [2])])
     #expect(try Checksums(text: list.text, file: "list") == list)

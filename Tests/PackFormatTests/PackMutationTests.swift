@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Damaged descriptions of packs")
 struct PackMutationTests {
-  /// GGUFPACK_FUZZ_ITERATIONS, or what a debug build does in a few seconds.
+  /// GGUFPACK_FUZZ_ITERATIONS, or the number that a debug build manages in a few seconds.
   private static let iterations = ProcessInfo.processInfo.environment["GGUFPACK_FUZZ_ITERATIONS"].flatMap { Int($0) } ?? 2_000
 
   /// The files that describe a pack.
@@ -43,7 +43,7 @@ struct PackMutationTests {
     return descriptions
   }
 
-  @Test("No damage makes the reader trap: it refuses in one line, or what it accepts lies within its blobs")
+  @Test("Damage never makes the reader trap: it refuses in one line, or what it accepts lies within its blobs")
   func mutations() throws {
     let good = try Self.descriptions()
     var mutator = PackMutator(seed: 20_261_125)
@@ -65,11 +65,11 @@ struct PackMutationTests {
         if "\(error)".contains(where: \.isNewline) { Issue.record("iteration \(iteration): more than one line: \(error)") }
       }
     }
-    // A mutator that is always refused, or never, tests little.
+    // A mutator whose results are always refused, or never, tests little.
     #expect(accepted > Self.iterations / 100 && accepted < Self.iterations / 2, "\(accepted) of \(Self.iterations) accepted")
   }
 
-  /// What an accepted pack gets wrong.
+  /// Returns what is wrong with an accepted pack.
   private static func flaw(in pack: Pack) -> String? {
     for tensor in pack.manifest.tensors {
       var rows = 0
@@ -91,7 +91,7 @@ struct PackMutationTests {
     return nil
   }
 
-  @Test("No damage to a frame makes unpacking trap or write beyond its content", arguments: [1, 2, 4, 8])
+  @Test("Damage to a frame never makes unpacking trap or write beyond its content", arguments: [1, 2, 4, 8])
   func frames(planeCount: Int) throws {
     var mutator = PackMutator(seed: UInt64(planeCount))
     var codec = try FrameCodec()
@@ -101,7 +101,7 @@ struct PackMutationTests {
     let packed = content.withUnsafeBytes { codec.pack($0, planeCount: planeCount, level: 3, into: &stored) }
     let count = try #require(packed)
     let frame = stored.withBytes(count) { bytes in bytes.withUnsafeBytes { Array($0) } }
-    // A border after the content shows what is written beyond it.
+    // A margin after the content shows what is written beyond it.
     var target = [UInt8](repeating: 0xa5, count: size + 64)
     var good = 0
     for _ in 0..<Self.iterations / 4 {
@@ -119,7 +119,7 @@ struct PackMutationTests {
   }
 }
 
-/// Damages the files that describe a pack in reproducible ways.
+/// Damages the files that describe a pack, in reproducible ways.
 private struct PackMutator {
   private var state: UInt64
 
@@ -135,7 +135,7 @@ private struct PackMutator {
 
   mutating func random(below limit: Int) -> Int { Int(random() % UInt64(max(1, limit))) }
 
-  /// A changed, a missing or a repeated run of bytes.
+  /// Changes, removes or repeats a run of bytes.
   mutating func damage(_ bytes: inout [UInt8]) {
     guard !bytes.isEmpty else { return bytes.append(UInt8(truncatingIfNeeded: random())) }
     let at = random(below: bytes.count)
@@ -149,7 +149,7 @@ private struct PackMutator {
     }
   }
 
-  /// Puts another number in the place of one, so that the document stays one and its fields are looked at.
+  /// Replaces a number by another, so that the document stays valid and its fields are examined.
   mutating func changeNumber(in json: inout [UInt8]) {
     let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
     var start = random(below: json.count)

@@ -5,11 +5,11 @@ import GGUF
 import PackFormat
 import Repack
 
-/// A pack of a small model in a folder of its own, to be damaged by tests.
+/// A pack of a small model in a folder of its own, for tests to damage.
 struct SmallPack {
   let path: String
 
-  /// Makes one, gives it to `body`, and removes it.
+  /// Makes a pack, gives it to `body`, and removes it.
   static func with(_ options: PackOptions, compressed: Bool = false, _ body: (SmallPack) throws -> Void) throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "pack-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -40,13 +40,13 @@ struct SmallPack {
     try Data(bytes).write(to: URL(filePath: path + "/" + name))
   }
 
-  /// Writes `pack.json` and gives it its digest, so that what it says is read.
+  /// Writes `pack.json` and updates its digest, so that the content is read.
   func writeManifest(_ bytes: [UInt8]) throws {
     try write(bytes, to: Pack.FileName.manifest)
     try sign(Pack.FileName.manifest, bytes)
   }
 
-  /// Gives the file `name` the digest of `bytes` in the list of digests.
+  /// Sets the digest of the file `name` in the list of digests to that of `bytes`.
   func sign(_ name: String, _ bytes: [UInt8]) throws {
     let text = String(decoding: try self.bytes(Checksums.fileName), as: UTF8.self)
     var digests = try Checksums(text: text, file: Checksums.fileName).digests
@@ -54,7 +54,7 @@ struct SmallPack {
     try write(Array(Checksums(digests).text.utf8), to: Checksums.fileName)
   }
 
-  /// Changes a value of the manifest. A path such as `tensors.0.slices.1.offset` leads to it.
+  /// Changes a value of the manifest at a place such as `tensors.0.slices.1.offset`.
   func change(_ place: String, to value: Any?) throws {
     let document = try JSONSerialization.jsonObject(with: Data(try bytes(Pack.FileName.manifest)))
     let changed = Self.changed(document, place.split(separator: ".").map(String.init)[...], value)

@@ -10,7 +10,7 @@ struct ChatEventsTests {
 
   init() throws { (folder, pack) = try Fixture.pack("m.pack", "--align", "64K") }
 
-  /// Runs a conversation; the events of all its turns, with what stands on standard error.
+  /// Runs a conversation, and returns the events of all its turns with the output on standard error.
   private func chat(_ lines: String, _ options: String...) throws -> (events: [[String: Any]], result: Program.Result) {
     let arguments = ["chat", pack, "--template", "chatml", "--temp", "0", "-n", "3", "--json"] + options
     let result = try Program.packrun.run(arguments, input: Data(lines.utf8))
@@ -20,7 +20,7 @@ struct ChatEventsTests {
     return (events, result)
   }
 
-  @Test("Each turn is a start, its tokens, what it means, and an end; the words are those of a chat without --json")
+  @Test("Each turn has a start, its tokens, its meaning, and an end; the words are those of a chat without --json")
   func events() throws {
     let (events, result) = try chat("Hello\nAnd then?\n")
     #expect(result.exitCode == 0, "\(result.errors)")
@@ -37,7 +37,7 @@ struct ChatEventsTests {
     #expect(contents.count == 2 && contents.map { $0 + ($0.hasSuffix("\n") ? "" : "\n") }.joined() == plain.text, "\(contents)")
   }
 
-  @Test("What commands print does not mix with the events, and a turn that gets no answer is an event")
+  @Test("The output of commands does not mix with the events, and a turn that gets no answer is an event")
   func refusals() throws {
     let long = String(repeating: "again and again ", count: 200)
     let (events, result) = try chat("/system Be brief.\n/system\n/help\n/nonesuch\n\(long)\nHi\n/stats\n", "--ctx", "256")
@@ -49,7 +49,7 @@ struct ChatEventsTests {
     for line in messages + ["Be brief.", "/regen", "3 turns"] { #expect(result.errors.contains(line), "\(line): \(result.errors)") }
   }
 
-  @Test("At a terminal it is refused by name", .enabled(if: Tmux.isInstalled, "tmux is not installed"))
+  @Test("packrun chat --json is refused by name at a terminal", .enabled(if: Tmux.isInstalled, "tmux is not installed"))
   func terminal() throws {
     let screen = try Tmux([Program.packrun.path, "chat", pack, "--json"])
     #expect(try screen.expect("--json: turns come through a pipe"))

@@ -15,7 +15,7 @@ struct ChatTerminalTests {
   private func chat(_ options: String..., environment: [String: String] = [:]) throws -> Tmux {
     try Tmux(
       [Program.packrun.path, "chat", pack, "--temp", "0", "-t", "1"] + options,
-      // What runs tests may have set NO_COLOR for them.
+      // The environment of the test run may have NO_COLOR set.
       environment: ["XDG_STATE_HOME": place.file("state"), "LC_ALL": "C.UTF-8", "NO_COLOR": ""].merging(environment) { $1 })
   }
 
@@ -24,7 +24,7 @@ struct ChatTerminalTests {
     return place.file(name)
   }
 
-  @Test("A line is edited, a paste is one turn, both come back by the arrow key, also in the next session")
+  @Test("A line can be edited, a paste is one turn, and the arrow key brings both back, also in the next session")
   func editing() throws {
     let first = try chat("--template", "gemma", "-n", "4", "--ctx", "512")
     #expect(try first.expect(">"))
@@ -49,7 +49,7 @@ struct ChatTerminalTests {
     #expect(mode == 0o600)
   }
 
-  @Test("Ctrl-C stops the answer, and the conversation goes on")
+  @Test("Ctrl-C stops the answer, and the conversation continues")
   func interrupt() throws {
     let chat = try chat("--template", "gemma", "--ctx", "200000", "--kv", "q8_0")
     #expect(try chat.expect(">"))
@@ -65,7 +65,7 @@ struct ChatTerminalTests {
     #expect(try chat.expect("ended with 130"))
   }
 
-  @Test("The conversation outlives the context, and can be saved, begun again and loaded")
+  @Test("A conversation outlives its context, and can be saved, reset and loaded")
   func window() throws {
     let chat = try chat("--template", "gemma", "-n", "8", "--ctx", "120")
     #expect(try chat.expect(">"))
@@ -89,9 +89,9 @@ struct ChatTerminalTests {
     #expect(saved.text.contains("this is turn number 5"), "\(saved.errors)")
   }
 
-  /// What the model thinks and answers is decided by a grammar.
+  /// A grammar decides what the model thinks and answers.
   @Test(
-    "What the model thinks is dimmed, shown or hidden, and NO_COLOR turns dimming off",
+    "The model's thinking is dimmed, shown or hidden, and NO_COLOR turns dimming off",
     arguments: [
       ("dim", [:], "\u{1B}[2mhm, so"), ("dim", ["NO_COLOR": "1"], "hm, so"), ("dim", ["TERM": "dumb"], "hm, so"),
       ("show", [:], "hm, so"),
@@ -106,7 +106,7 @@ struct ChatTerminalTests {
     let (screen, plain) = try (chat.styledScreen, chat.screen)
     #expect((expected.isEmpty || screen.contains(expected)) && plain.contains("hm, so") == !expected.isEmpty, "\(screen)")
     #expect(screen.contains("\u{1B}[2m") == expected.contains("\u{1B}"), "\(screen)")
-    // The answer is not dimmed, and on a line of its own.
+    // The answer is not dimmed, and is on a line of its own.
     #expect(plain.contains("\nyes, it is") && !screen.contains("[2myes"), "\(screen)")
   }
 
@@ -131,7 +131,7 @@ struct ChatTerminalTests {
     #expect(line.ranges(of: "owls").count == 12 && line.ranges(of: "tell").count == 1, "\(screen)")
   }
 
-  @Test("Commands are listed, show and set the system prompt, and a file that cannot be used leaves the conversation as it is")
+  @Test("Commands are listed, the system prompt is shown and set, and an unusable file leaves the conversation unchanged")
   func commands() throws {
     let chat = try chat("--template", "gemma", "-n", "2", "--ctx", "512", "--system", "Be kind.")
     #expect(try chat.expect(">"))
@@ -161,7 +161,7 @@ struct ChatTerminalTests {
     #expect(try String(contentsOfFile: saved, encoding: .utf8).contains("Be short."))
   }
 
-  @Test("A template that fails in the middle of a conversation is a line, and the conversation goes on without that turn")
+  @Test("A template that fails during a conversation gives one line, and the conversation continues without that turn")
   func failingTemplate() throws {
     let template = try file(
       "failing.jinja", "{% for m in messages if m.role == 'user' %}{{ m.content }}{{ 1 // (m.content | length - 4) }}{% endfor %}")
@@ -175,12 +175,12 @@ struct ChatTerminalTests {
     #expect(try chat.expect("2 turns; "))
     try chat.type("again", "Enter")
     #expect(try chat.expect("answer 2 tokens", count: 2))
-    // In a pipe nobody reads the line, so the exit code says it.
+    // With a pipe no person reads the line, so the exit code reports it.
     let piped = try Program.packrun.run(["chat", pack, "--template-file", template, "-n", "2"], input: Data("four\n".utf8))
     #expect(piped.exitCode == 1 && piped.errors.contains("the chat template fails"), "\(piped.errors)")
   }
 
-  @Test("A loaded conversation keeps the template's variables of the command line")
+  @Test("A loaded conversation keeps the template variables from the command line")
   func loadedVariables() throws {
     let template = try file(
       "effort.jinja", "{% if effort != 'low' %}{{ raise_exception('effort is ' ~ effort) }}{% endif %}{{ messages[0].content }}")
@@ -192,7 +192,7 @@ struct ChatTerminalTests {
     #expect(try chat.expect("answer 2 tokens"))
   }
 
-  @Test("While a long prompt is read, a line says how far it has come")
+  @Test("A line shows the progress while a long prompt is read")
   func promptProgress() throws {
     let chat = try chat("--template", "gemma", "-n", "2", "--ctx", "32768", "--batch", "1", "--kv", "q8_0")
     #expect(try chat.expect(">"))

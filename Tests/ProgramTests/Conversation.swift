@@ -3,16 +3,16 @@
 import Foundation
 import Testing
 
-/// packrun with its standard streams at a terminal of its own.
+/// packrun with its standard streams on a pseudo-terminal.
 final class Conversation {
   let process = Process()
   private let terminal: FileHandle
   private var seen = ""
-  /// What stood in front of the text that was found last.
+  /// The output before the text that was found last.
   private(set) var skipped = ""
 
   init(_ arguments: [String]) throws {
-    // Linux's own calls: Swift's Glibc hides posix_openpt and its kin.
+    // Linux's own calls: Swift's Glibc module does not offer posix_openpt and related functions.
     let (unlock, getNumber): (UInt, UInt) = (0x4004_5431, 0x8004_5430)
     let master = open("/dev/ptmx", O_RDWR | O_NOCTTY)
     var (isLocked, number): (CInt, CInt) = (0, 0)
@@ -34,14 +34,14 @@ final class Conversation {
     var rest = Array((line + "\n").utf8)[...]
     let deadline = ContinuousClock().now + .seconds(30)
     while !rest.isEmpty, ContinuousClock().now < deadline {
-      // The terminal takes as much as the program has room for. What it shows has to be read, or it takes no more.
+      // The terminal accepts as much as the program has room for. Its output must be read, or it accepts no more.
       let count = rest.withUnsafeBytes { write(terminal.fileDescriptor, $0.baseAddress, min($0.count, 512)) }
       if count > 0 { rest = rest.dropFirst(count) }
       collect()
     }
   }
 
-  /// Whether the terminal collects lines and shows keys, as it does for programs that do not ask for anything else.
+  /// Whether the terminal collects lines and echoes keys, as it does by default.
   var isAsItWas: Bool {
     var state = termios()
     guard tcgetattr(terminal.fileDescriptor, &state) == 0 else { return false }
@@ -54,10 +54,10 @@ final class Conversation {
     if count > 0 { seen += String(decoding: buffer[..<count], as: UTF8.self) } else { usleep(5000) }
   }
 
-  /// What Ctrl-C does.
+  /// Sends the signal of Ctrl-C.
   func interrupt() { kill(process.processIdentifier, SIGINT) }
 
-  /// Reads until `text` has come, and forgets what came up to its end.
+  /// Reads until `text` has arrived, and drops everything up to its end.
   func expect(_ text: String, seconds: Double = 30) -> Bool {
     let deadline = ContinuousClock().now + .seconds(seconds)
     while true {

@@ -15,7 +15,7 @@ struct ConvertTests {
     ["--nodes", "3", "--placement", "mirror", "--copies"], ["--nodes", "2", "--compress"],
   ]
 
-  @Test("A model is packed, verified and restored, bit for bit", arguments: models, shapes)
+  @Test("A model is converted, verified and restored bit for bit", arguments: models, shapes)
   func roundTrip(model: String, shape: [String]) throws {
     let folder = try TemporaryFolder()
     let (pack, restored) = (folder.file("model.pack"), folder.file("restored.gguf"))
@@ -38,7 +38,7 @@ struct ConvertTests {
   }
 
   @Test(
-    "A reader written from docs/FORMAT.md alone restores every model", arguments: models + ["llama-split-00001-of-00002.gguf"],
+    "A reader written only from docs/FORMAT.md restores every model", arguments: models + ["llama-split-00001-of-00002.gguf"],
     shapes)
   func independentReader(model: String, shape: [String]) throws {
     let folder = try TemporaryFolder()
@@ -54,7 +54,7 @@ struct ConvertTests {
     }
   }
 
-  @Test("verify --json prints one document, whatever happens")
+  @Test("verify --json always prints one document")
   func json() throws {
     struct Report: Decodable {
       struct Problem: Decodable { let description: String }
@@ -80,7 +80,7 @@ struct ConvertTests {
     try check(folder.file("none"), source: nil, 2, "unreadable", matches: nil, problem: "none: cannot open it: No such file")
   }
 
-  @Test("Several packs are verified one after the other, and what is wrong with one does not keep the others from it")
+  @Test("Several packs are verified in turn, and a fault in one does not stop the others from being checked")
   func several() throws {
     let folder = try TemporaryFolder()
     let (good, bad, none) = (folder.file("good.pack"), folder.file("bad.pack"), folder.file("none.pack"))
@@ -139,10 +139,10 @@ struct ConvertTests {
   }
 
   @Test(
-    "Without --nodes a pack is made for the nodes of the machine, and that is said",
+    "Without --nodes, a pack is made for the nodes of this machine, and the output says so",
     .enabled(if: Shell.mayMount && ProcessInfo.processInfo.activeProcessorCount >= 2))
   func nodesOfMachine() throws {
-    // A machine of two nodes, in a mount namespace of its own.
+    // A machine with two nodes, in a mount namespace of its own.
     let machine = FakeMachine()
     try machine.addCPUs(2)
     try machine.write("sys/devices/system/node/online", "0-1")
@@ -161,7 +161,7 @@ struct ConvertTests {
     #expect(converted.text.contains(" for 2 nodes (as many as this machine has; --nodes"), "\(converted.errors)")
     let asked = try run("$G convert \(model) -o $W/one.pack --nodes 1")
     #expect(asked.text.contains(" for 1 node, shard") && asked.errors.isEmpty, "\(asked.errors)")
-    // What doctor advises for it is one command, which works.
+    // The fix that doctor suggests for it is a single command, which works.
     let advice = try run("$P doctor $W/one.pack").text.split(separator: "\n").first { $0.contains("ggufpack repack") }
     #expect(
       advice == "     ggufpack repack \(folder.file("one.pack")) -o \(folder.file("one.pack")) --force --nodes 2", "\(advice ?? "")"
@@ -170,7 +170,7 @@ struct ConvertTests {
     #expect(try Program.ggufpack.run("inspect", folder.file("one.pack")).text.contains("shard for 2 nodes"))
   }
 
-  @Test("A split model is packed from any part, and restored as its parts", arguments: [1, 2])
+  @Test("A split model is converted from any part, and restored as its parts", arguments: [1, 2])
   func split(part: Int) throws {
     let folder = try TemporaryFolder()
     let name = "llama-split-0000\(part)-of-00002.gguf"
@@ -180,12 +180,12 @@ struct ConvertTests {
       let name = "llama-split-0000\(number)-of-00002.gguf"
       #expect(FileManager.default.contentsEqual(atPath: Fixture.path(name), andPath: folder.file("parts/" + name)))
     }
-    // What restore writes, convert reads.
+    // convert can read what restore writes.
     #expect(try Program.ggufpack.run("convert", folder.file("parts"), "-o", folder.file("again.pack"), "-q").exitCode == 0)
     #expect(try Program.ggufpack.run("verify", folder.file("again.pack"), "--source", Fixture.path(name), "-q").exitCode == 0)
   }
 
-  @Test("A file that is missing, empty, foreign or cut short gets one line and exit code 2, and leaves nothing")
+  @Test("A file that is missing, empty, foreign or cut short gets one line and exit code 2, and nothing is left behind")
   func unreadable() throws {
     let folder = try TemporaryFolder()
     let whole = try Data(contentsOf: URL(filePath: Fixture.path("gemma3-tiny.gguf")))
@@ -202,14 +202,14 @@ struct ConvertTests {
     }
   }
 
-  @Test("Padding takes no memory, however much there is")
+  @Test("Padding of any size takes no memory")
   func padding() throws {
     let folder = try TemporaryFolder()
     var writer = GGUFWriter()
     writer.metadata["general.alignment"] = .uint32(8 << 20)
     writer.tensors = (0..<24).map { .init(name: "t\($0)", type: .f32, dimensions: [8]) }
     try writer.write(to: folder.file("wide.gguf")) { _ in [UInt8](repeating: 1, count: 32) }
-    // 192 MiB of gaps, one byte of which is not zero, in 128 MiB of memory.
+    // 192 MiB of gaps, of which one byte is not zero, in 128 MiB of memory.
     let file = try #require(FileHandle(forWritingAtPath: folder.file("wide.gguf")))
     try file.seek(toOffset: 100 << 20 | 77)
     try file.write(contentsOf: Data([1]))
@@ -226,7 +226,7 @@ struct ConvertTests {
     #expect(FileManager.default.contentsEqual(atPath: folder.file("wide.gguf"), andPath: folder.file("restored.gguf")))
   }
 
-  @Test("A flipped bit anywhere in a pack is found, and its file named")
+  @Test("A flipped bit anywhere in a pack is found, and its file is named")
   func flippedBit() throws {
     let folder = try TemporaryFolder()
     let pack = folder.file("m.pack")
@@ -245,7 +245,7 @@ struct ConvertTests {
     #expect(try Program.ggufpack.run("verify", pack, "--quiet").exitCode == 0)
   }
 
-  @Test("A pack that is there is not overwritten without --force")
+  @Test("An existing pack is not overwritten without --force")
   func force() throws {
     let folder = try TemporaryFolder()
     let pack = folder.file("m.pack")

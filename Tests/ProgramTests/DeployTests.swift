@@ -9,7 +9,7 @@ import Testing
     if: Server.hasClients, "Python has not the clients that scripts/fetch-python-packages gets and GGUFPACK_PYTHON names")
 )
 struct DeployTests {
-  @Test("Units, manifests and the container file are valid, and name options that there are")
+  @Test("Units, manifests and the container file are valid, and name existing options")
   func files() throws {
     let result = try RunningServer.check(
       "check-deploy", [URL(filePath: try Program.packserve.path).deletingLastPathComponent().path])
@@ -17,7 +17,7 @@ struct DeployTests {
   }
 
   @Test(
-    "A conversation goes back to its server, and when one of two is killed under load, no client sees an error or another answer",
+    "A conversation returns to its server, and if one of two is killed under load, no client sees an error or a different answer",
     .timeLimit(.minutes(5)), arguments: ["nginx", "litellm"])
   func balancer(kind: String) throws {
     let (folder, pack) = try Fixture.pack()

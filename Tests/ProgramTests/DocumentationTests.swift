@@ -4,15 +4,15 @@ import Foundation
 import GGUF
 import Testing
 
-/// A page of the documentation, and the blocks between fences in it.
+/// A page of the documentation, and the fenced blocks in it.
 struct DocumentationPage: CustomTestStringConvertible, Sendable {
-  /// Lines between two fences.
+  /// The lines between two fences.
   struct Block: Sendable {
     /// The number of the line with the fence.
     var line: Int
-    /// What the lines are: `sh` for commands, `text` for what a program prints, and so on.
+    /// The kind of the lines: `sh` for commands, `text` for the output of a program, and so on.
     var language: String
-    /// Why the commands are not run, as the line above the fence says; nil if they are.
+    /// The reason why the commands are not run, given on the line above the fence; nil if they are run.
     var notRun: String?
     var text: String
   }
@@ -56,7 +56,7 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
     self.blocks = blocks
   }
 
-  /// What `<!-- not run: REASON -->` gives as the reason.
+  /// Returns the reason in `<!-- not run: REASON -->`.
   private static func reason(_ line: String) -> String? {
     guard line.hasPrefix("<!-- not run: "), line.hasSuffix(" -->") else { return nil }
     return String(line.dropFirst("<!-- not run: ".count).dropLast(" -->".count))
@@ -72,7 +72,7 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
 
 @Suite("The documentation's commands do what they say")
 struct DocumentationTests {
-  @Test("Every block says what it is, and commands that are not run say why", arguments: DocumentationPage.all)
+  @Test("Every block states its language, and blocks of commands that are not run state why", arguments: DocumentationPage.all)
   func blocks(_ page: DocumentationPage) {
     for block in page.blocks {
       #expect(!block.language.isEmpty, "\(page.path):\(block.line): the fence must say sh for commands, or text, json, …")
@@ -81,7 +81,7 @@ struct DocumentationTests {
     }
   }
 
-  @Test("There are pages, and commands in them")
+  @Test("The documentation has pages, and commands in them")
   func pages() {
     #expect(DocumentationPage.all.count > 10)
     #expect(DocumentationPage.all.filter { $0.script != nil }.count > 5)
@@ -105,7 +105,7 @@ struct DocumentationTests {
     }
   }
 
-  /// What a heading is called in links: in lower case, without punctuation, with hyphens for blanks.
+  /// Returns the name of a heading in links: in lower case, without punctuation, with hyphens for spaces.
   private static func anchor(_ heading: String) -> String {
     let text = heading.drop { $0 == "#" }.drop { $0 == " " }.lowercased()
     return String(
@@ -116,14 +116,14 @@ struct DocumentationTests {
   }
 
   @Test(
-    "The commands of a page run, one after another",
+    "The commands of a page run one after another",
     .enabled(if: Server.isBuilt, "packserve, which pages use, is not built: set GGUFPACK_SERVER"),
     arguments: DocumentationPage.all.filter { $0.script != nil })
   func commands(_ page: DocumentationPage) throws {
     let script = try #require(page.script)
     let folder = try Self.desk()
     let programs = URL(filePath: try Program.packrun.path).deletingLastPathComponent().path
-    // What is still running at the end of a page, such as a server, ends with it.
+    // Programs that still run at the end of a page, such as a server, are ended.
     let lines = """
       set -euo pipefail
       trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
@@ -136,7 +136,7 @@ struct DocumentationTests {
     #expect(result.exitCode == 0, "\(page.path), the block at \(step)\(result.errors.suffix(2000))")
   }
 
-  /// A folder with everything that the pages name.
+  /// Makes a folder with everything that the pages name.
   private static func desk() throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
     for name in ["scripts", "fixtures", "Tests", "Benchmarks"] {

@@ -27,7 +27,7 @@ struct HabitTests {
 
   private static let plain = "packrun m.pack -p Once -n 3 --temp 0 --ctx 64 -q"
 
-  /// What is typed, and our own words for it: both print the same, and nothing else.
+  /// Lines as typed, and the same in our own words: both must print the same and nothing else.
   static let same = [
     ("packrun -m m.pack -p Once -n 3 --temp 0 -c 64 -q", plain),
     ("packrun -p Once -n 3 --temp 0 -c 64 -q -m m.pack", plain),
@@ -64,7 +64,7 @@ struct HabitTests {
     ),
   ]
 
-  @Test("Other names of options mean the same")
+  @Test("Other names of options have the same meaning")
   func names() throws {
     for (typed, own) in Self.same {
       let (result, expected) = (try run(typed), try run(own))
@@ -74,7 +74,7 @@ struct HabitTests {
     }
   }
 
-  /// What a line may have in addition, and the reason why it changes nothing.
+  /// Additional options of a line, and the reason why they change nothing.
   static let notNeeded = [
     ("-ngl 99", "computes on the CPU"), ("-ngl -1", "computes on the CPU"), ("--n-gpu-layers all", "computes on the CPU"),
     ("--gpu-layers 0", "computes on the CPU"), ("-sm layer", "computes on the CPU"), ("-ts 3,1", "computes on the CPU"),
@@ -90,7 +90,7 @@ struct HabitTests {
     ("-amb 512", "attention"),
   ]
 
-  @Test("What is not needed changes nothing, and one line says why")
+  @Test("Options that are not needed change nothing, and one line gives the reason")
   func unneeded() throws {
     let expected = try run(Self.plain).output
     for (option, reason) in Self.notNeeded {
@@ -104,7 +104,7 @@ struct HabitTests {
     #expect(bench.exitCode == 0 && bench.text.contains("| pp4") && bench.text.contains("| tg2"), "\(bench.errors)")
   }
 
-  /// What cannot be done, the exit code, and what the line must say.
+  /// Lines that cannot be done, their exit codes, and what the message must say.
   static let refused: [(String, Int32, [String])] = [
     ("packrun -m m -p Once --lora a.gguf", 64, ["--lora: adapters are not applied", "ggufpack convert"]),
     ("packrun -hf user/model -p Once", 64, ["-hf: packrun does not download", "ggufpack convert"]),
@@ -133,7 +133,7 @@ struct HabitTests {
     (": > empty.gguf; ggufpack convert empty.gguf", 2, ["empty.gguf: the file is empty"]),
   ]
 
-  @Test("What is not done is refused by name, with what to do instead, and a mistake with what was meant")
+  @Test("Unsupported options are refused by name, with what to do instead, and mistakes with what was probably meant")
   func refusals() throws {
     for (line, exitCode, words) in Self.refused {
       let result = try run(line)
@@ -142,7 +142,7 @@ struct HabitTests {
     }
   }
 
-  @Test("--verbose-prompt says which tokens the prompt has")
+  @Test("--verbose-prompt prints the tokens of the prompt")
   func verbosePrompt() throws {
     let result = try run("packrun -m m -p Once -n 1 --temp 0 -c 64 -q --verbose-prompt")
     #expect(result.exitCode == 0 && result.errors.hasPrefix("packrun: 2 -> '<bos>'\npackrun: "), "\(result.errors)")
@@ -150,7 +150,7 @@ struct HabitTests {
     #expect(result.errors.split(separator: "\n").compactMap { $0.split(separator: " ").dropFirst().first } == ids)
   }
 
-  @Test("What there is nothing to measure of is not given a rate or an error")
+  @Test("A rate or a deviation is left out if there was nothing to measure")
   func nothingToMeasure() throws {
     let none = try run("packrun m -p Once -n 0 --ctx 64")
     #expect(none.exitCode == 0 && none.errors.contains("; answer 0 tokens; ") && !none.errors.contains("0.0/s"), "\(none.errors)")

@@ -19,25 +19,25 @@ struct HardLimitTests {
 
   private func shell(_ script: String) throws -> Program.Result { try Shell(folder: folder).run(script) }
 
-  /// What writes a result, each to x.
+  /// Commands that write a result, each to x.
   private static let writers = [
     "$G convert $W/m.gguf -o $T/x -q", "$G repack $W/m.pack -o $T/x -q --nodes 2", "$G compress $W/m.pack -o $T/x -q",
     "$G decompress $W/c.pack -o $T/x -q", "$G restore $W/m.pack -o $T/x -q",
     "$P logits $W/m.pack --ids 1,2,3,4,5,6,7,8,9,10,11,12 -o $T/x",
   ]
 
-  @Test("A limit on the size of files is a line and exit code 1, and leaves nothing", arguments: writers)
+  @Test("A limit on file sizes gives one line and exit code 1, and nothing is left behind", arguments: writers)
   func fileSize(command: String) throws {
     try FileManager.default.createDirectory(atPath: folder.file("t"), withIntermediateDirectories: false)
     let result = try shell("T=$W/t; ulimit -f 1; \(command)")
     #expect(result.exitCode == 1 && !result.wasKilled && result.errors.contains("File too large"), "\(result.errors)")
     #expect(result.errors.isOneLine)
-    // The name that was given, and not the hidden one under which the result is written.
+    // The message has the given name, not the hidden one under which the result is written.
     #expect(result.errors.contains(folder.file("t/x")) && !result.errors.contains("/."), "\(result.errors)")
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("t")).isEmpty)
   }
 
-  @Test("A full filesystem is a line and exit code 1, and leaves nothing", .enabled(if: Shell.mayMount), arguments: writers)
+  @Test("A full filesystem gives one line and exit code 1, and nothing stays", .enabled(if: Shell.mayMount), arguments: writers)
   func fullDisk(command: String) throws {
     let script = "T=/mnt && \(command); code=$?; ls -A /mnt; exit $code"
     let result = try Shell(folder: folder).run(with: "-t tmpfs -o size=4K none", script)
@@ -47,7 +47,7 @@ struct HardLimitTests {
   }
 
   @Test(
-    "A folder that this user may not write is a line with the name that was given, and exit code 1", .enabled(if: Shell.mayMount),
+    "A folder that this user may not write to gives one line with the given name, and exit code 1", .enabled(if: Shell.mayMount),
     arguments: writers)
   func permission(command: String) throws {
     let script = """
@@ -61,7 +61,7 @@ struct HardLimitTests {
     #expect(result.errors.contains("the folder /mnt/t, which belongs to root; name another place"), "\(result.errors)")
   }
 
-  @Test("Where neither another name nor replacing helps, the line does not say so", .enabled(if: Shell.mayMount))
+  @Test("If neither another name nor replacing would help, the message does not suggest it", .enabled(if: Shell.mayMount))
   func taken() throws {
     let script = """
       chmod -R a+rX $W; mkdir /mnt/t /mnt/t/x /mnt/bin; chmod 755 /mnt /mnt/t; cp $G /mnt/bin
@@ -78,7 +78,7 @@ struct HardLimitTests {
   }
 
   @Test(
-    "Input that may not be read is a line and exit code 2", .enabled(if: Shell.mayMount),
+    "Input that may not be read gives one line and exit code 2", .enabled(if: Shell.mayMount),
     arguments: [
       "$G convert /mnt/t/m.gguf -o /mnt/x", "$G verify /mnt/t/m.pack", "$P /mnt/t/m.pack -p Hi", "$G inspect /mnt/t/m.gguf",
     ])
@@ -95,7 +95,7 @@ struct HardLimitTests {
   }
 
   @Test(
-    "Which folder or file is forbidden is said, and what allows it", .enabled(if: Shell.mayMount),
+    "The message says which folder or file is forbidden, and what permits it", .enabled(if: Shell.mayMount),
     arguments: [
       (
         "chmod 0 m.pack", "m.pack",
@@ -129,7 +129,7 @@ struct HardLimitTests {
   }
 
   @Test(
-    "A chat template that goes as deep as it may has the stack for it", arguments: [64, 512, 8192],
+    "A chat template of the greatest permitted depth has enough stack", arguments: [64, 512, 8192],
     [
       "{% macro f(n) %}{% call f(n + 1) %}{{ caller() }}{% endcall %}{% endmacro %}{{ f(0) }}",
       "{% for x in [[1]] recursive %}{{ loop([[1]]) }}{% endfor %}",
@@ -144,9 +144,9 @@ struct HardLimitTests {
     #expect(result.exitCode < 128)
   }
 
-  // With less, the loader ends every program, before its first instruction: /bin/true as well.
+  // With less, the loader ends every program before its first instruction, even /bin/true.
   @Test(
-    "A stack that is too small, and may not be larger, is a line and exit code 1", .enabled(if: Shell.mayMount),
+    "A stack that is too small and cannot be enlarged gives one line and exit code 1", .enabled(if: Shell.mayMount),
     arguments: [24, 48], ["$G", "$P"])
   func tinyStack(kibibytes: Int, program: String) throws {
     let script = """
@@ -161,7 +161,7 @@ struct HardLimitTests {
   }
 
   @Test(
-    "Without /proc everything runs", .enabled(if: Shell.mayMount),
+    "Everything runs without /proc", .enabled(if: Shell.mayMount),
     arguments: [
       "$G convert $W/m.gguf -o $W/x.pack -q", "$G verify $W/m.pack -q", "$P $W/m.pack -p Hi -n 2 --quiet", "$P doctor $W/m.pack",
       "$P placement $W/m.pack --no-bandwidth",

@@ -12,15 +12,15 @@ struct InterruptedAnswerTests {
     return path
   }
 
-  /// An answer that takes minutes.
+  /// The options for an answer that takes minutes.
   private static let endless = ["--temp", "0", "--ctx", "300000", "--ignore-eos", "--kv", "q8_0"]
 
-  @Test("Once it ends the answer, and the next prompt is answered; at the prompt it says how to leave; twice it ends the program")
+  @Test("Ctrl-C stops the answer, and the next prompt is answered; at the prompt it says how to leave; twice it ends the program")
   func atTheTerminal() throws {
     let place = try TemporaryFolder()
     let conversation = try Conversation([pack(place)] + Self.endless)
     #expect(conversation.expect("> "))
-    // At the prompt, and then a question: it is answered for as long as nobody interrupts.
+    // Press it at the prompt, and then ask a question, whose answer continues until it is interrupted.
     conversation.interrupt()
     #expect(conversation.expect("Ctrl-D, quits"))
     for _ in 0..<2 {
@@ -35,14 +35,14 @@ struct InterruptedAnswerTests {
     conversation.type("Once upon")
     usleep(300_000)
     conversation.interrupt()
-    // Apart, or the kernel takes both as one.
+    // Wait in between; otherwise the kernel merges the two signals.
     usleep(100_000)
     conversation.interrupt()
     conversation.process.waitUntilExit()
     #expect(conversation.process.terminationStatus == 130)
   }
 
-  @Test("In a pipe it ends the answer in order, with the reason")
+  @Test("In a pipe, Ctrl-C ends the answer in order and gives the reason")
   func inAPipe() throws {
     let place = try TemporaryFolder()
     let process = Process()
@@ -52,7 +52,7 @@ struct InterruptedAnswerTests {
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
     try process.run()
-    // The first event says that it runs.
+    // The first event shows that it is running.
     var text = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
     kill(process.processIdentifier, SIGINT)
     text += String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)

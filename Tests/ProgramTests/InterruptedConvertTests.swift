@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Conversions that are interrupted", .serialized)
 struct InterruptedConvertTests {
-  /// A model that takes a while, and a folder for it that goes when the test ends.
+  /// Runs `body` with a model that takes a while to convert, in a folder that is removed afterwards.
   private func withModel(_ body: (_ folder: String) throws -> Void) throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "interrupted-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -26,7 +26,7 @@ struct InterruptedConvertTests {
     try body(folder)
   }
 
-  /// Starts ggufpack, which lies beside the tests.
+  /// Starts the ggufpack beside the tests.
   private func launch(_ arguments: [String]) throws -> Process {
     let bundle = CommandLine.arguments.first { $0.contains(".xctest") } ?? CommandLine.arguments[0]
     let end = bundle.range(of: ".xctest")?.upperBound ?? bundle.endIndex
@@ -44,7 +44,7 @@ struct InterruptedConvertTests {
     return process.terminationStatus
   }
 
-  @Test("Killed at 20 moments: never half a pack, and the next run succeeds", arguments: [[], ["--resume"]])
+  @Test("A run killed at any of 20 moments never leaves half a pack, and the next run succeeds", arguments: [[], ["--resume"]])
   func killed(extra: [String]) throws {
     try withModel { folder in
       let (model, pack) = (folder + "/model.gguf", folder + "/model.pack")
@@ -56,7 +56,7 @@ struct InterruptedConvertTests {
       for moment in 0..<20 {
         try? FileManager.default.removeItem(atPath: pack)
         let process = try launch(["convert", model, "-o", pack, "--nodes", "2", "-q"] + extra)
-        // A step of a twentieth, and a share of it that differs from one to the next.
+        // Steps of a twentieth, plus a part of a step that differs from one to the next.
         Thread.sleep(forTimeInterval: duration * (Double(moment) + Double(moment * 7 % 10) / 10) / 20)
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
@@ -70,7 +70,7 @@ struct InterruptedConvertTests {
     }
   }
 
-  @Test("A signal ends with the exit code that tells it, and leaves nothing", arguments: [SIGINT, SIGTERM, SIGHUP])
+  @Test("A signal ends the program with the matching exit code, and nothing is left behind", arguments: [SIGINT, SIGTERM, SIGHUP])
   func interrupted(signal: Int32) throws {
     try withModel { folder in
       let partial = folder + "/.model.pack.partial"
@@ -82,7 +82,7 @@ struct InterruptedConvertTests {
         process.waitUntilExit()
         #expect(process.terminationReason == .exit)
         let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-        // The signal may come after the last chunk: then the pack is there, whole.
+        // The signal may arrive after the last chunk; then the complete pack is there.
         #expect(process.terminationStatus == 128 + signal ? names == ["model.gguf"] : names == ["model.gguf", "model.pack"])
         if process.terminationStatus == 128 + signal { return }
         seen.append("\(process.terminationStatus) \(names)")
@@ -93,14 +93,14 @@ struct InterruptedConvertTests {
   }
 
   @Test(
-    "A second run for the same pack is refused in one line, and the first one's work is whole",
+    "A second run for the same pack is refused in one line, and the first one's result is complete",
     arguments: [[], ["--force"], ["--resume"]])
   func second(extra: [String]) throws {
     try withModel { folder in
       let (model, pack) = (folder + "/model.gguf", folder + "/model.pack")
       let first = try launch(["convert", model, "-o", pack, "-q"])
       while first.isRunning && !FileManager.default.fileExists(atPath: folder + "/.model.pack.partial/node0.blob") { usleep(200) }
-      // Stopped, it is there and does not get ready.
+      // While it is stopped, it exists but does not finish.
       kill(first.processIdentifier, SIGSTOP)
       let second = try Program.ggufpack.run(["convert", model, "-o", pack, "-q"] + extra)
       kill(first.processIdentifier, SIGCONT)
@@ -113,7 +113,7 @@ struct InterruptedConvertTests {
     }
   }
 
-  @Test("Of runs that begin at the same time one writes the pack, and the others do no harm")
+  @Test("If several runs begin at the same time, one writes the pack and the others do no harm")
   func together() throws {
     try withModel { folder in
       let (model, pack) = (folder + "/model.gguf", folder + "/model.pack")

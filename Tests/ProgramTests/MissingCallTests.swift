@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Results are written and replaced where a filesystem or a container has no call for it")
 struct MissingCallTests {
-  /// What NFS, 9p, FUSE and old kernels answer.
+  /// The refusals of NFS, 9p, FUSE and old kernels.
   static let refused = [
     RefusedCalls(.renameat2, error: EINVAL), RefusedCalls(.renameat2, error: ENOSYS), RefusedCalls(.renameat2, error: EPERM),
     RefusedCalls(.fallocate, error: EOPNOTSUPP), RefusedCalls(.flock, error: ENOLCK), RefusedCalls(.flock, error: ENOSYS),
@@ -27,7 +27,7 @@ struct MissingCallTests {
       let result = try refused.run { try Program.ggufpack.run(arguments + ["-q"]) }
       #expect(result.exitCode == 0 && !result.wasKilled, "\(arguments[0]): \(result.errors)")
     }
-    // New, and over what is there.
+    // First to a new path, then over the existing result.
     for _ in 0..<2 { try run("convert", split, "-o", pack, "--force") }
     for _ in 0..<2 { try run("repack", pack, "-o", folder.file("two.pack"), "--nodes", "2", "--force") }
     for _ in 0..<2 { try run("restore", pack, "-o", folder.file("parts"), "--force") }
@@ -43,7 +43,7 @@ struct MissingCallTests {
     }
   }
 
-  /// What the profiles of containers and kernels before 5.14 answer.
+  /// The refusals of container profiles and of kernels before 5.14.
   static let refusedInMemory = [
     RefusedCalls(.bindMemory, .setPolicy, .getPolicy, .movePages, error: EPERM),
     RefusedCalls(.bindMemory, .setPolicy, .getPolicy, .movePages, error: ENOSYS), RefusedCalls(.setAffinity, error: EPERM),
@@ -51,7 +51,7 @@ struct MissingCallTests {
   ]
 
   @Test(
-    "A pack runs where memory can be neither bound nor advised, and says the same", .enabled(if: RefusedCalls.areAvailable),
+    "A pack runs where memory can be neither bound nor advised, and gives the same text", .enabled(if: RefusedCalls.areAvailable),
     arguments: refusedInMemory)
   func running(refused: RefusedCalls) throws {
     let (folder, pack) = try Fixture.pack("m.pack", "--align", "64K", "--nodes", "2")

@@ -14,7 +14,7 @@ struct NarrowTerminalTests {
     try Data(repeating: 0, count: 12).write(to: URL(filePath: folder.file("zeros")))
   }
 
-  /// What is run in the folder of the pack, and what the screen shows at its end.
+  /// The commands to run in the folder of the pack, and the last text on the screen.
   static let commands = [
     ("packrun doctor m.pack", "room for"), ("packrun pin --list", "pinned"), ("packrun placement m.pack --no-bandwidth", "GB/s"),
     ("packrun bench m.pack -p 2 -n 1 -r 1", "tg1: "), ("packrun m.pack -p Once -n 2 --temp 0", "threads"),
@@ -26,7 +26,7 @@ struct NarrowTerminalTests {
     ("packrun doctor --help", "--check"),
   ]
 
-  @Test("What is printed, and what is said", arguments: commands)
+  @Test("Output and messages break between words", arguments: commands)
   func words(command: String, expected: String) throws {
     let programs = URL(filePath: try Program.packrun.path).deletingLastPathComponent().path
     let line = "cd \(folder.path) && PATH=\(programs):$PATH \(command)"
@@ -34,10 +34,10 @@ struct NarrowTerminalTests {
     #expect(try terminal.expect("ended with"))
     let rows = try terminal.screen.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     #expect(rows.joined(separator: " ").contains(expected), "\(rows)")
-    // A line may be as wide as the terminal.
+    // Without a terminal, a line may have any width.
     let piped = try Program.run("/bin/bash", ["-c", "\(line) 2>&1"])
     let firstWords = Set(piped.text.split(separator: "\n").compactMap { $0.split(separator: " ").first })
-    // Names of the build folder and paths of the kernel can be longer than a row, and commands are copied as they are.
+    // Names of the build folder and paths of the kernel may be longer than a row, and commands are printed unchanged.
     for (row, next) in zip(rows, rows.dropFirst()) where !row.contains("/") && !next.contains("/") {
       let first = next.split(separator: " ").first ?? ""
       let isBroken = row.count >= 40 && next.first.map { $0 != " " } == true && !firstWords.contains(first)

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The programs beside the tests, and a folder of their own that goes away with this.
+/// The programs beside the tests, and a folder that is removed with this object.
 private final class Workplace {
   let folder: URL
 
@@ -20,11 +20,11 @@ private final class Workplace {
     var output: Data
     var errors: String
     var text: String { String(decoding: output, as: UTF8.self) }
-    /// Lines of standard error that are complaints or notes.
+    /// The lines of standard error.
     var lines: [Substring] { errors.split(separator: "\n") }
   }
 
-  /// Runs a program; `input` goes to its standard input.
+  /// Runs a program with `input` on its standard input.
   func run(_ program: String, _ arguments: [String], input: String = "") throws -> Result {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: program)
@@ -43,13 +43,13 @@ private final class Workplace {
       errors: String(decoding: try Data(contentsOf: files[2]), as: UTF8.self))
   }
 
-  /// A GGUF of the tree.
+  /// Returns the path of a GGUF in the repository.
   func fixture(_ name: String) -> URL {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     return root.appending(path: "fixtures/\(name).gguf")
   }
 
-  /// A fixture as a pack.
+  /// Returns the path of a pack made from a fixture.
   func pack(_ name: String, nodes: Int = 1) throws -> String {
     let path = folder.appending(path: "\(name)-\(nodes).pack").path
     let source = fixture(name).path
@@ -67,7 +67,7 @@ private final class Workplace {
 
 @Suite("packrun as a user runs it")
 struct PackrunTests {
-  @Test("A prompt is continued greedily, the same on one node and on three, from an argument, a file and a pipe")
+  @Test("A prompt from an argument, a file or a pipe is continued greedily, with the same text on one node and on three")
   func generates() throws {
     let place = try Workplace()
     let pack = try place.pack("gemma3-tiny")
@@ -77,7 +77,7 @@ struct PackrunTests {
     #expect(first.output.count > 1)
     let file = try place.file("prompt.txt", Array("Once upon".utf8))
     #expect(try place.run("packrun", [pack, "-f", file] + options).output == first.output)
-    // Editors and `echo` put a line end after a prompt that is not part of it.
+    // Editors and `echo` add a line end to a prompt, which is not part of it.
     #expect(try place.run("packrun", [pack] + options, input: "Once upon\n").output == first.output)
     #expect(try place.run("packrun", [pack, "-p", "- a list"] + options).code == 0)
     let three = try place.pack("gemma3-tiny", nodes: 3)
@@ -85,7 +85,7 @@ struct PackrunTests {
     #expect(divided.output == first.output, "\(divided.errors)")
   }
 
-  @Test("Proposed tokens change no answer; what cannot propose them is refused by name")
+  @Test("Proposed tokens change no answer, and models that cannot propose any are refused by name")
   func drafts() throws {
     let place = try Workplace()
     let pack = try place.pack("gemma3-tiny")
@@ -103,7 +103,7 @@ struct PackrunTests {
   }
 
   @Test(
-    "Tokens that the model's own layer proposes change no answer; files without such a layer are refused by name",
+    "Tokens proposed by the model's own layer change no answer, and files without such a layer are refused by name",
     .enabled(if: oracles != nil, "no ../shared/oracles here; GGUFPACK_SHARED may name the folder that holds `oracles`"))
   func predicted() throws {
     let place = try Workplace()
@@ -124,7 +124,7 @@ struct PackrunTests {
 
   private static let oracles = SharedOracles.folder(holding: "README.md")
 
-  @Test("Logits are written whole, the same for one node and two")
+  @Test("Logits are written completely, and are the same for one node and two")
   func logits() throws {
     let place = try Workplace()
     let (one, two) = (try place.pack("llama-tiny"), try place.pack("llama-tiny", nodes: 2))
@@ -146,14 +146,14 @@ struct PackrunTests {
     let events = try result.text.split(separator: "\n").map {
       try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
     }
-    // Between the tokens and the end may come text whose last character never became complete.
+    // Between the tokens and the end there may be text whose last character was never completed.
     let kinds = events.map { $0["event"] as? String }.filter { $0 != "text" }
     #expect(kinds == ["start"] + Array(repeating: "token", count: 5) + ["end"])
     #expect(events.first?["schemaVersion"] as? Int == 1)
     #expect(events.last?["reason"] as? String == "length")
   }
 
-  @Test("Prompts continued several at a time give the answers that each gives alone")
+  @Test("Prompts that are continued several at a time get the answers that each gets alone")
   func parallel() throws {
     let place = try Workplace()
     let pack = try place.pack("gemma3-tiny")
@@ -187,7 +187,7 @@ struct PackrunTests {
     let document = try #require(JSONSerialization.jsonObject(with: json.output) as? [String: Any])
     #expect((document["tests"] as? [[String: Any]])?.count == 2)
     #expect(document["types"] as? String != nil && document["kv"] as? String == "f16" && document["memory"] as? String != nil)
-    // The same in the other forms, for several lengths.
+    // The other formats have the same content, for several lengths.
     let several = ["bench", pack, "-p", "8,0,16", "-n", "2,4", "-r", "1", "--kv", "q8_0", "-o"]
     let names = ["pp8", "pp16", "tg2", "tg4"]
     let markdown = try place.run("packrun", several + ["md"])
@@ -207,7 +207,7 @@ struct PackrunTests {
     #expect(deep.code == 0 && deep.text.contains("pp8 @ d24") && deep.text.contains("tg4 × 2 @ d24"), "\(deep.text)\(deep.errors)")
   }
 
-  @Test("A conversation goes on over turns, in the form that the vocabulary's marks tell")
+  @Test("A conversation continues over several turns, in the format that the vocabulary indicates")
   func chat() throws {
     let place = try Workplace()
     let pack = try place.pack("gemma3-tiny")
@@ -230,7 +230,7 @@ struct PackrunTests {
     #expect(result.code == 0, "\(result.errors)")
     #expect(result.text.contains("Final estimate: PPL = "))
     #expect(result.text.contains("Mean KL divergence = 0.0 +/- 0.0"), "\(result.text)")
-    // The other pack keeps F16, so that what 8 bits cost shows.
+    // The other pack keeps F16, so that the cost of 8 bits becomes visible.
     let wide = try place.pack("gemma3-tiny")
     let eight = try place.run("packrun", ["perplexity", wide, "-f", text, "--ctx", "32", "--kl", wide, "--kv", "q8_0"])
     #expect(eight.code == 0 && eight.text.contains("divergence = ") && !eight.text.contains("divergence = 0.0 "), "\(eight.text)")
@@ -249,7 +249,7 @@ struct PackrunTests {
     #expect(try complaint(["perplexity", pack, "-f", text, "--kl", logits, "--ctx", "4"], in: place).contains("--ctx 4"))
   }
 
-  /// What a user gets wrong, and what the one line says.
+  /// Runs a mistaken command, and returns the line that it prints.
   private func complaint(_ arguments: [String], input: String = "", in place: Workplace) throws -> String {
     let result = try place.run("packrun", arguments, input: input)
     #expect(result.code != 0, "\(arguments)")
@@ -279,7 +279,7 @@ struct PackrunTests {
     #expect(try complaint([pack, "-f", "/nonexistent.txt"], in: place).contains("/nonexistent.txt"))
   }
 
-  @Test("A model of another architecture converts; packrun names that one and those that it computes")
+  @Test("A model of an unsupported architecture converts; packrun names its architecture and the supported ones")
   func unknownArchitecture() throws {
     let place = try Workplace()
     var bytes = try Data(contentsOf: place.fixture("llama-tiny"))

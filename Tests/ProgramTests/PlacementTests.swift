@@ -37,7 +37,7 @@ struct PlacementTests {
         .exitCode == 64)
   }
 
-  @Test("--svg and --html write the picture and the report, each whole in one file, or nothing")
+  @Test("--svg and --html write the picture and the report, each complete in one file or not at all")
   func picture() throws {
     let (svg, html) = (folder.file("p.svg"), folder.file("p.html"))
     let result = try Program.packrun.run("placement", pack, "--no-bandwidth", "--svg", svg, "--html", html)
@@ -75,7 +75,7 @@ struct PlacementTests {
   }
 
   @Test(
-    "Wrong options are one line",
+    "Wrong options give one line",
     arguments: [
       ["--memory", "paper"], ["--cpus", "99999"], ["--cpus", "a"], ["--map-nodes", "0=0"],
       ["--map-nodes", "0=0,1=4000"],
@@ -91,7 +91,7 @@ struct PlacementTests {
     }
   }
 
-  @Test("A KV cache that no machine holds is a line and exit code 3, before the weights are read")
+  @Test("A KV cache too large for any machine gives one line and exit code 3, before the weights are read")
   func hugeContext() throws {
     let result = try Program.packrun.run(pack, "-p", "x", "--ctx", "268435456")
     #expect(result.exitCode == 3, "\(result.errors)")
@@ -100,7 +100,7 @@ struct PlacementTests {
         && !result.errors.contains("--map-nodes") || result.errors.contains("the cgroup"), "\(result.errors)")
   }
 
-  @Test("Each line of the doctor that is to be fixed has a command under it")
+  @Test("Each problem that the doctor reports has a command below it")
   func doctor() throws {
     let result = try Program.packrun.run("doctor", pack)
     #expect(result.exitCode == 0)
@@ -112,7 +112,7 @@ struct PlacementTests {
     for (index, line) in lines.enumerated() where line.hasPrefix("fix") {
       #expect(index + 1 < lines.count && lines[index + 1].hasPrefix("     "), "\(line)")
     }
-    // The same as a document, whose keys are sorted.
+    // The JSON document has the same content, with sorted keys.
     let printed = try Program.packrun.run("doctor", pack, "--json")
     #expect(printed.exitCode == 0 && printed.errors.isEmpty)
     let report = try document(printed.text)
@@ -130,7 +130,7 @@ struct PlacementTests {
   }
 
   @Test(
-    "Of another user's files the doctor does not claim to know what is cached",
+    "The doctor does not claim to know what is cached of another user's files",
     .enabled(if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")))
   func othersFiles() throws {
     let pack = try largePack(mebibytes: 8)
@@ -141,7 +141,7 @@ struct PlacementTests {
   }
 
   @Test(
-    "Pinned replicas are found, and gone after unpin",
+    "Pinned replicas are found, and are gone after unpin",
     .enabled(if: FileManager.default.isWritableFile(atPath: "/dev/shm")))
   func pinned() throws {
     let pin = try Program.packrun.run("pin", pack, "--place", "tmpfs")
@@ -176,7 +176,7 @@ struct PlacementTests {
     return tried?.exitCode == 0
   }()
 
-  @Test("A tmpfs too small for the replicas is one line that says how to enlarge it, and exit code 3", .enabled(if: mayMount))
+  @Test("A tmpfs too small for the replicas gives one line that says how to enlarge it, and exit code 3", .enabled(if: mayMount))
   func smallTmpfs() throws {
     let pack = try largePack(mebibytes: 8)
     let script = "mount -t tmpfs -o size=5M none /dev/shm && exec \"$0\" pin \"$1\" --place tmpfs"
@@ -187,7 +187,7 @@ struct PlacementTests {
   }
 
   @Test(
-    "A signal while replicas are pinned leaves none, and its number is in the exit code",
+    "A signal while replicas are being pinned leaves none, and the exit code has its number",
     .enabled(if: FileManager.default.isWritableFile(atPath: "/dev/shm")), arguments: [SIGINT, SIGTERM])
   func interruptedPin(signal: Int32) throws {
     let pack = try largePack(mebibytes: 256)
@@ -204,7 +204,7 @@ struct PlacementTests {
       kill(process.processIdentifier, signal)
       process.waitUntilExit()
       #expect(process.terminationReason == .exit)
-      // The signal may come after the last piece: then all is there.
+      // The signal may arrive after the last piece; then everything is there.
       if process.terminationStatus == 128 + signal {
         #expect(names().isSubset(of: before))
         return

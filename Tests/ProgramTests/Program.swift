@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-/// A program of this package, run as a user runs it.
+/// A program of this package, run the way a user runs it.
 struct Program {
   let name: String
 
@@ -11,7 +11,7 @@ struct Program {
   static let packrun = Program(name: "packrun")
   static let packserve = Program(name: "packserve")
 
-  /// What a run printed, and how it ended.
+  /// The output of a run, and how it ended.
   struct Result {
     let exitCode: Int32
     let output: Data
@@ -41,7 +41,7 @@ struct Program {
     try Self.run(path, arguments, input: input)
   }
 
-  /// Where it lies.
+  /// The path of the program.
   var path: String { get throws { try Self.folder.appending(path: name).path } }
 
   /// Runs any program to its end.
@@ -56,7 +56,7 @@ struct Program {
     try process.run()
     try standardInput.fileHandleForWriting.write(contentsOf: input)
     try standardInput.fileHandleForWriting.close()
-    // The programs print little on standard error, so reading one after the other cannot block them.
+    // The programs print little on standard error, so reading the two streams one after the other cannot block them.
     let outputData = try output.fileHandleForReading.readToEnd() ?? Data()
     let errorData = try errors.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
@@ -66,7 +66,7 @@ struct Program {
   }
 }
 
-/// A folder that goes when the test is over.
+/// A folder that is removed with this object.
 final class TemporaryFolder {
   let path: String
 
@@ -79,7 +79,7 @@ final class TemporaryFolder {
 
   func file(_ name: String) -> String { path + "/" + name }
 
-  /// Every name in it, hidden ones too.
+  /// All names in it, including hidden ones.
   var names: [String] { get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() } }
 }
 
@@ -90,7 +90,7 @@ enum Fixture {
 
   static func path(_ name: String) -> String { folder + "/" + name }
 
-  /// A folder of its own with a pack of the tiny Gemma in it, converted with these options.
+  /// Returns a folder with a pack of the tiny Gemma, converted with these options.
   static func pack(_ name: String = "model.pack", _ options: String...) throws -> (folder: TemporaryFolder, path: String) {
     let folder = try TemporaryFolder()
     let pack = folder.file(name)

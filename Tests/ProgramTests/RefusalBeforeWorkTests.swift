@@ -7,7 +7,7 @@ import Testing
 struct RefusalBeforeWorkTests {
   private let shell: Shell
 
-  /// The packs are damaged, so that reading one shows.
+  /// The packs are damaged, so that reading one is noticed.
   init() throws {
     let folder = try TemporaryFolder()
     shell = Shell(folder: folder)
@@ -26,14 +26,14 @@ struct RefusalBeforeWorkTests {
     try Data("x".utf8).write(to: URL(filePath: folder.file("photos/dog.jpeg")))
   }
 
-  /// Each command reads a pack and writes to the path that comes after it; `there` is a result of its kind.
+  /// The commands, each of which reads a pack and writes to the path after it; `there` is a result of its kind.
   private static let commands = [
     (command: "$G restore $W/m.pack -o", there: "there.gguf"),
     (command: "$G repack $W/m.pack --nodes 2 -o", there: "there-m.pack"),
     (command: "$G compress $W/m.pack -o", there: "there-c.pack"), (command: "$G decompress $W/c.pack -o", there: "there-m.pack"),
   ]
 
-  /// Runs a command that must be refused for what `problem` says, and must not have seen the damage.
+  /// Runs a command that must be refused with `problem`, and must not have noticed the damage.
   private func expectRefusal(_ problem: String, exitCode: Int32 = 2, _ run: (Shell) throws -> Program.Result) throws {
     let before = try shell.folder.names
     let result = try run(shell)
@@ -42,23 +42,23 @@ struct RefusalBeforeWorkTests {
     #expect(try shell.folder.names == before)
   }
 
-  @Test("The damage shows as soon as a pack is read", arguments: commands)
+  @Test("The damage is noticed as soon as a pack is read", arguments: commands)
   func damage(command: String, there: String) throws {
     let result = try shell.run("\(command) $W/x")
     #expect(result.exitCode == 1 && result.errors.contains("checksum mismatch"), "\(result.errors)")
   }
 
-  @Test("A name that is taken", arguments: commands)
+  @Test("A name that is taken is refused before the pack is read", arguments: commands)
   func taken(command: String, there: String) throws {
     try expectRefusal("\(there): it exists already") { try $0.run("\(command) $W/\(there)") }
   }
 
-  @Test("A folder that is not there", arguments: commands)
+  @Test("A missing folder is refused before the pack is read", arguments: commands)
   func missing(command: String, there: String) throws {
     try expectRefusal("none: there is no such folder") { try $0.run("\(command) $W/none/x") }
   }
 
-  @Test("A folder with other things, which --force does not replace either", arguments: commands)
+  @Test("A folder with other content is refused before the pack is read, even with --force", arguments: commands)
   func others(command: String, there: String) throws {
     try expectRefusal("not replaced") {
       let result = try $0.run("\(command) $W/photos --force")
@@ -67,14 +67,14 @@ struct RefusalBeforeWorkTests {
     }
   }
 
-  @Test("Too little room", .enabled(if: Shell.mayMount), arguments: commands)
+  @Test("Too little space is refused before the pack is read", .enabled(if: Shell.mayMount), arguments: commands)
   func room(command: String, there: String) throws {
     try expectRefusal("but its filesystem has room for 65536", exitCode: 1) {
       try $0.run(with: "-t tmpfs -o size=64K none", "\(command) /mnt/x")
     }
   }
 
-  @Test("A folder that this user may not write", .enabled(if: Shell.mayMount), arguments: commands)
+  @Test("A folder without write permission is refused before the pack is read", .enabled(if: Shell.mayMount), arguments: commands)
   func permission(command: String, there: String) throws {
     let script = """
       chmod -R a+rX $W; mkdir /mnt/t /mnt/bin; chmod 755 /mnt /mnt/t; cp $G /mnt/bin; G=/mnt/bin/ggufpack
@@ -83,7 +83,7 @@ struct RefusalBeforeWorkTests {
     try expectRefusal("/mnt/t/x: cannot write there: Permission denied", exitCode: 1) { try $0.run(with: "-t tmpfs none", script) }
   }
 
-  @Test("A filesystem that does not say how much is free is not a full one", .enabled(if: Shell.mayMount))
+  @Test("A filesystem that does not report its free space is not treated as full", .enabled(if: Shell.mayMount))
   func unknownSize() throws {
     let script = """
       $G convert $W/m.gguf -o /mnt/m.pack -q || exit 1
@@ -95,7 +95,7 @@ struct RefusalBeforeWorkTests {
     #expect(result.exitCode == 0, "\(result.errors)\(result.text)")
   }
 
-  @Test("compress and decompress do nothing to a pack that is so already, and say so")
+  @Test("compress and decompress do nothing to a pack that is already in that form, and say so")
   func twice() throws {
     for (command, pack, said) in [
       ("compress", "there-c.pack", "compressed already; nothing to do"),

@@ -10,7 +10,7 @@ import Testing
   .enabled(if: Server.gemma != nil, "GGUFPACK_GEMMA names no Gemma 3 270M; scripts/fetch-gemma gets it"))
 struct ServerPageTests {
   @Test(
-    "A person chats, stops, asks again, comes back, gives a tool's result and sees where the weights are; no text becomes HTML",
+    "A person chats, stops, asks again, returns, gives a tool's result and sees where the weights are; no text becomes HTML",
     .timeLimit(.minutes(10)))
   func page() throws {
     let folder = try TemporaryFolder()

@@ -10,7 +10,7 @@ import Testing
 struct ServerPrefixTests {
   private let folder: TemporaryFolder
   private let pack: String
-  /// Prompts, and what packrun answers to them.
+  /// Prompts, and packrun's answers to them.
   private let pairs: String
   private var cache: String { folder.file("cache") }
 
@@ -48,7 +48,7 @@ struct ServerPrefixTests {
     #expect(end.code == 0 && !end.wasKilled)
   }
 
-  @Test("Answers are packrun's after a hit in memory, and after a restart with a hit on disk", .timeLimit(.minutes(5)))
+  @Test("Answers equal packrun's after a hit in memory, and after a restart with a hit on disk", .timeLimit(.minutes(5)))
   func hits() throws {
     let first = try RunningServer(pack, ["--parallel", "1", "--cache-dir", cache])
     try check(first, leastCached: 0)
@@ -59,7 +59,7 @@ struct ServerPrefixTests {
     end(second)
   }
 
-  @Test("A server that is killed while it writes leaves nothing that is used half", .timeLimit(.minutes(5)))
+  @Test("A server that is killed while it writes leaves nothing that is used incompletely", .timeLimit(.minutes(5)))
   func killed() throws {
     for delay in [0, 3000, 10_000, 30_000] as [UInt32] {
       let server = try RunningServer(pack, ["--parallel", "1", "--cache-dir", cache])
@@ -74,9 +74,9 @@ struct ServerPrefixTests {
     end(server)
   }
 
-  @Test("Where files cannot be written whole, answers are right and no part of one stays", .timeLimit(.minutes(5)))
+  @Test("If files cannot be written completely, answers are right and no partial file stays", .timeLimit(.minutes(5)))
   func full() throws {
-    // 64 KiB: less than any prefix of this model takes.
+    // 64 KiB is less than any prefix of this model takes.
     let server = try RunningServer(pack, ["--parallel", "1", "--cache-dir", cache], limit: "ulimit -f 128")
     try check(server, leastCached: 0)
     end(server)
@@ -84,10 +84,10 @@ struct ServerPrefixTests {
   }
 
   @Test(
-    "Many clients at once, some of whom leave, stop reading or say nothing: no error, nobody starves, memory stays",
+    "With many clients, some of which leave, stop reading or stay silent, there is no error, none waits forever, and memory stays bounded",
     .timeLimit(.minutes(30)))
   func load() throws {
-    // For longer and with more clients: GGUFPACK_LOAD_SECONDS=600
+    // GGUFPACK_LOAD_SECONDS=600 runs it longer and with more clients.
     let seconds = ProcessInfo.processInfo.environment["GGUFPACK_LOAD_SECONDS"] ?? "20"
     let clients = (Int(seconds) ?? 0) >= 60 ? "64" : "16"
     let options = ["--parallel", "8", "--ctx", "1024", "--max-connections", "4096"]
@@ -99,7 +99,7 @@ struct ServerPrefixTests {
     end(server)
   }
 
-  /// 2000 connections that say nothing, or as many as this process may have open.
+  /// The number of silent connections: 2000, or as many as this process may have open.
   private static var idleCount: Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 500 }

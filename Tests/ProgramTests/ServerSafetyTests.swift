@@ -7,7 +7,7 @@ import Testing
   "The server among strangers", .serialized, .enabled(if: Server.isBuilt, "packserve is not built: set GGUFPACK_SERVER"))
 struct ServerSafetyTests {
   @Test(
-    "Foreign pages, large and malformed requests, slow clients and crowds are held off, and no answer has a path in it",
+    "Foreign pages, large and malformed requests, slow clients and crowds are kept out, and no answer contains a path",
     .timeLimit(.minutes(5)))
   func strangers() throws {
     let (folder, pack) = try Fixture.pack()
@@ -18,13 +18,13 @@ struct ServerSafetyTests {
   }
 
   @Test(
-    "Requests that schemathesis makes up from the published description break nothing, and are answered as it says",
+    "Requests that schemathesis generates from the published description break nothing, and get the answers that it describes",
     .enabled(
       if: Server.hasClients, "Python has not the clients that scripts/fetch-python-packages gets and GGUFPACK_PYTHON names"),
     .timeLimit(.minutes(30)))
   func fuzz() throws {
     let (folder, pack) = try Fixture.pack()
-    // For longer: GGUFPACK_FUZZ_SECONDS=600
+    // GGUFPACK_FUZZ_SECONDS=600 runs it longer.
     let seconds = ProcessInfo.processInfo.environment["GGUFPACK_FUZZ_SECONDS"] ?? "30"
     let server = try RunningServer(pack, ["--ctx", "64", "--cache-dir", folder.file("prefixes")])
     let result = try server.check("check-fuzz", seconds)
@@ -34,11 +34,11 @@ struct ServerSafetyTests {
     #expect(end.code == 0 && !end.wasKilled)
   }
 
-  /// The CPUs that each thread of a process may use, as the kernel writes them.
+  /// Returns the CPUs that each thread of a process may use, as the kernel writes them.
   private func cpuLists(_ processID: Int32) throws -> [String] {
     let tasks = URL(filePath: "/proc/\(processID)/task")
     return try FileManager.default.contentsOfDirectory(atPath: tasks.path).compactMap { task in
-      // A thread may have ended since.
+      // The thread may have ended in the meantime.
       let status = try? String(contentsOf: tasks.appending(path: "\(task)/status"), encoding: .utf8)
       return status?.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }?.split(separator: "\t").last.map(
         String.init)
@@ -46,18 +46,19 @@ struct ServerSafetyTests {
   }
 
   @Test(
-    "Where a CPU is left over, no thread but the one that computes may use the computing one's",
+    "If a CPU is left over, only the computing thread may use the computing thread's CPU",
     .enabled(if: ProcessInfo.processInfo.activeProcessorCount >= 2, "there is one CPU only"), .timeLimit(.minutes(2)))
   func cpus() throws {
     let (folder, pack) = try Fixture.pack()
     let server = try RunningServer(pack, ["--cache-dir", folder.file("prefixes")], threads: 1)
-    // Twelve at once, without a shell: one that starts with SIGCHLD blocked, as a thread of the test runner may have it, waits for ever.
+    // Send twelve requests at once, without a shell: a shell that starts with SIGCHLD blocked, as a thread of the test runner may have it,
+    // waits forever.
     let body = #"{"prompt": [1, 2, 3, 4, 5, 6, 7, 8, 9], "max_tokens": 40, "stream": true}"#
     let urls = Array(repeating: server.url + "/v1/completions", count: 12)
     let load = try curl(["--parallel", "--parallel-immediate", "--fail", "-d", body] + urls)
     try #require(load.exitCode == 0, "\(load.errors)")
     let lists = try cpuLists(server.processID)
-    // The thread that computes has one CPU. On a machine with two, the others have one too.
+    // The computing thread has one CPU. On a machine with two, the other threads have one too.
     let counts = Dictionary(lists.map { ($0, 1) }, uniquingKeysWith: +)
     let alone = counts.filter { $0.value == 1 && UInt($0.key) != nil }
     #expect(counts.count == 2 && alone.count == 1, "\(counts)")
@@ -67,14 +68,14 @@ struct ServerSafetyTests {
     #expect(ranges.allSatisfy { range in !((range.first ?? 0)...(range.last ?? 0)).contains(Int(cpu) ?? -1) }, "\(counts)")
   }
 
-  /// Asks with curl, which every system that builds Swift has.
+  /// Sends a request with curl, which every system that builds Swift has.
   private func curl(_ arguments: String...) throws -> Program.Result { try curl(arguments) }
 
   private func curl(_ arguments: [String]) throws -> Program.Result {
     try Program.run("/usr/bin/env", ["curl", "--silent", "--show-error", "--max-time", "60"] + arguments)
   }
 
-  /// A certificate of 127.0.0.1 that signs itself, and its key.
+  /// Makes a self-signed certificate for 127.0.0.1, and its key.
   private func certificate(in folder: TemporaryFolder, _ name: String) throws -> (certificate: String, key: String) {
     let (certificate, key) = (folder.file("\(name).crt"), folder.file("\(name).key"))
     let made = try Program.run(
@@ -100,7 +101,7 @@ struct ServerSafetyTests {
     #expect(try curl("http" + server.url.dropFirst(5) + "/ready").exitCode != 0)
   }
 
-  @Test("Options of TLS that cannot be used are refused in one line, before the model is loaded")
+  @Test("Unusable TLS options are refused in one line, before the model is loaded")
   func badCertificates() throws {
     let (folder, pack) = try Fixture.pack()
     let (one, two) = (try certificate(in: folder, "one"), try certificate(in: folder, "two"))
@@ -122,7 +123,7 @@ struct ServerSafetyTests {
     }
   }
 
-  @Test("A line for each request, as text or JSON, has what was asked in it only where that is wanted", .timeLimit(.minutes(2)))
+  @Test("Each request gets a log line, as text or JSON, with the question only if that is enabled", .timeLimit(.minutes(2)))
   func log() throws {
     let (folder, pack) = try Fixture.pack()
     for (options, isJSON, hasPrompts) in [
@@ -147,7 +148,7 @@ struct ServerSafetyTests {
     withExtendedLifetime(folder) {}
   }
 
-  @Test("The first signal lets an answer under way end; a second one ends the server at once", .timeLimit(.minutes(2)))
+  @Test("The first signal lets a running answer finish; a second one ends the server at once", .timeLimit(.minutes(2)))
   func twoSignals() throws {
     let (folder, pack) = try Fixture.pack()
     let server = try RunningServer(pack, ["--drain", "600", "--parallel", "1"])

@@ -4,12 +4,12 @@ import Foundation
 import Synchronization
 import Testing
 
-/// What a program has written so far.
+/// The output of a program so far.
 private final class Lines: Sendable {
   let text = Mutex("")
 }
 
-/// A packserve at work, which is killed when the test is over unless it has ended.
+/// A running packserve, which is killed after the test unless it has ended.
 final class RunningServer {
   let url: String
   private let process: Process
@@ -18,11 +18,11 @@ final class RunningServer {
 
   var processID: Int32 { process.processIdentifier }
 
-  /// Starts the program at a port that is free, and waits until its model is loaded.
+  /// Starts the program at a free port, and waits until its model is loaded.
   ///
   /// - Parameters:
-  ///   - threads: Threads that compute.
-  ///   - limit: A command of the shell that limits what the program may do.
+  ///   - threads: The number of computing threads.
+  ///   - limit: A shell command that limits what the program may do.
   init(_ pack: String, _ options: [String] = [], threads: Int = 2, limit: String = ":") throws {
     process = Process()
     process.executableURL = URL(filePath: "/bin/sh")
@@ -39,13 +39,13 @@ final class RunningServer {
       try #require(!data.isEmpty, "packserve ended: \(text)")
       text += String(decoding: data, as: UTF8.self)
       address = text.split(separator: "\n").first { $0.contains("listening at ") }.flatMap {
-        // A line in JSON goes on after the address.
+        // A line in JSON continues after the address.
         $0.split(separator: " ").last.map { String($0.prefix { $0 != "\"" }) }
       }
     }
     url = try #require(address)
     log = text
-    // Whoever does not read what it writes would stop it.
+    // If nothing read its output, the server would stop.
     errors.fileHandleForReading.readabilityHandler = { [lines] handle in
       let data = handle.availableData
       if data.isEmpty {
@@ -56,7 +56,7 @@ final class RunningServer {
     }
   }
 
-  /// What it has written so far.
+  /// Its output so far.
   var output: String { log + lines.text.withLock { $0 } }
 
   deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
@@ -96,7 +96,7 @@ struct ServerTests {
   }
 
   @Test(
-    "OpenAI's and Anthropic's clients, LiteLLM and llm get packrun's answers, whole, streamed and among sixteen others",
+    "The clients of OpenAI and Anthropic, LiteLLM and llm get packrun's answers, complete, streamed and among sixteen others",
     .timeLimit(.minutes(5)), arguments: ["check-openai", "check-anthropic", "check-litellm", "check-llm"])
   func clients(program: String) throws {
     let (folder, pack) = try pack()
@@ -123,7 +123,7 @@ struct ServerTests {
   }
 }
 
-/// What tests of the server need.
+/// The requirements of the server's tests.
 enum Server {
   static let isBuilt = (try? FileManager.default.isExecutableFile(atPath: Program.packserve.path)) ?? false
   static let gemma = ProcessInfo.processInfo.environment["GGUFPACK_GEMMA"]

@@ -2,19 +2,19 @@
 
 import Foundation
 
-/// Lines of bash with the programs as $G and $P, and a folder as $W.
+/// Runs lines of bash, with the programs as $G and $P and a folder as $W.
 struct Shell {
   let folder: TemporaryFolder
 
-  /// Runs a line. Programs that bash starts know the three names too.
+  /// Runs a line. Programs that bash starts also know the three names.
   func run(_ script: String) throws -> Program.Result {
     let names = "export G='\(try Program.ggufpack.path)' P='\(try Program.packrun.path)' W='\(folder.path)'; ulimit -c 0; "
     return try Program.run("/bin/bash", ["-c", names + script])
   }
 
-  /// Runs a line with a filesystem of its own at /mnt, which goes when the line ends.
+  /// Runs a line with a filesystem of its own at /mnt, which is removed afterwards.
   ///
-  /// - Parameter filesystem: As mount takes it, such as `-t tmpfs none`.
+  /// - Parameter filesystem: The arguments for mount, such as `-t tmpfs none`.
   func run(with filesystem: String, _ script: String) throws -> Program.Result {
     try run("unshare -m bash -c 'mount \(filesystem) /mnt || exit 99; \(script)'")
   }
@@ -25,11 +25,11 @@ struct Shell {
     return tried?.exitCode == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")
   }()
 
-  /// What runs a command as a user who owns nothing here.
+  /// The command prefix for running as a user who owns nothing here.
   static let asOther = "setpriv --reuid 64003 --regid 64003 --clear-groups"
 }
 
 extension String {
-  /// Whether the text is one line with its end.
+  /// Whether the text is a single line with its line end.
   var isOneLine: Bool { hasSuffix("\n") && dropLast().allSatisfy { !$0.isNewline } }
 }

@@ -16,7 +16,7 @@ struct StreamTests {
   private func shell(_ script: String) throws -> Program.Result { try Shell(folder: folder).run(script) }
 
   @Test(
-    "Closed descriptors are not given to files: what is written stays whole", arguments: ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+    "Closed descriptors are not given to files: written results stay intact", arguments: ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
   func closedDescriptors(closing: String) throws {
     let repacked = try shell("$G repack $W/m.pack -o $W/two.pack --nodes 2 --align 64K \(closing)")
     #expect(repacked.exitCode == 0)
@@ -27,7 +27,7 @@ struct StreamTests {
   }
 
   @Test(
-    "What cannot be printed is a line and exit code 1, whatever the command",
+    "Output that cannot be printed gives one line and exit code 1, whatever the command",
     .enabled(if: FileManager.default.fileExists(atPath: "/dev/full")),
     arguments: [
       "$P $W/m.pack -p Hi -n 2", "$P $W/m.pack -p Hi -n 2 --json", "echo Hi | $P chat $W/m.pack -n 2", "$P tokenize $W/m.pack Hi",
@@ -40,7 +40,7 @@ struct StreamTests {
     #expect(result.errors.contains("standard output: cannot write: No space left on device"), "\(result.errors)")
   }
 
-  @Test("A reader that closes the pipe early gets no message")
+  @Test("A reader that closes the pipe early causes no message")
   func closedPipe() throws {
     for ignored in ["", "trap '' PIPE; "] {
       let result = try shell("\(ignored)set -o pipefail; $G inspect $W/m.pack --tensors | true; echo ${PIPESTATUS[0]}")
@@ -61,7 +61,7 @@ struct StreamTests {
     (["-n", "-7"], 64), (["-n", "2", "--top-k", "-2"], 64), (["-n", "2", "--temp", "nan"], 64), (["--threads", "-1"], 64),
   ]
 
-  @Test("Minus one means no limit, and other negative numbers are refused by their own line", arguments: numbers)
+  @Test("Minus one means no limit, and other negative numbers are refused with a line of their own", arguments: numbers)
   func negativeNumbers(options: [String], exitCode: Int32) throws {
     let result = try Program.packrun.run([pack, "-p", "Once", "--quiet", "--ctx", "32"] + options)
     #expect(result.exitCode == exitCode, "\(result.errors)")
@@ -76,13 +76,13 @@ struct StreamTests {
     let options = ["-n", "1", "--temp", "0", "--quiet", "--ctx", "64"]
     let result = try Program.packrun.run([pack, "-p", text, "--stop", text] + options)
     #expect(result.exitCode == 0, "\(result.errors)")
-    // The same from a file.
+    // The same text from a file.
     try Data((text + "\n").utf8).write(to: URL(filePath: folder.file("text")))
     let fromFile = try Program.packrun.run([pack, "-f", folder.file("text")] + options)
     #expect(try Program.packrun.run([pack, "-p", text] + options).output == fromFile.output)
   }
 
-  @Test("Names of packs: without the ending, and the model beside it")
+  @Test("Packs can be named without the ending, and the model beside a pack is recognised")
   func names() throws {
     let short = try Program.packrun.run(folder.file("m"), "-p", "Once", "-n", "1", "--quiet", "--ctx", "32")
     #expect(short.exitCode == 0, "\(short.errors)")
@@ -103,7 +103,7 @@ struct StreamTests {
     }
   }
 
-  @Test("Bytes that are not UTF-8 are tokens as they are, a line as a prompt, and names of files")
+  @Test("Bytes that are not UTF-8 stay what they are in tokens, in a line as a prompt, and in file names")
   func bytes() throws {
     let piped = try shell("printf 'caf\\xe9' | $P tokenize $W/m.pack")
     #expect(try shell("$P tokenize $W/m.pack $'caf\\xe9'").text == piped.text)
@@ -117,7 +117,7 @@ struct StreamTests {
     #expect(missing.errors.split(separator: "\n").count == 1 && missing.errors.contains(#"a\u{1b}[31m\u{a}b"#), "\(missing.errors)")
   }
 
-  @Test("A text without an end is refused at the limit that the help names", .timeLimit(.minutes(5)))
+  @Test("A text without an end is refused at the limit that the help states", .timeLimit(.minutes(5)))
   func endless() throws {
     for command in ["$P tokenize $W/m.pack -f /dev/zero", "$P $W/m.pack -n 1 < /dev/zero"] {
       let result = try shell("ulimit -v 2000000; " + command)
@@ -126,7 +126,7 @@ struct StreamTests {
     #expect(try Program.packrun.run("run", "--help").text.contains("64.0 MiB"))
   }
 
-  @Test("A conversation outlives its context, and a turn that is too long")
+  @Test("A conversation survives a full context and a turn that is too long")
   func longChat() throws {
     let turns = (0..<8).map { "This is turn number \($0).\n" }.joined() + String(repeating: "long ", count: 100) + "\nshort\n"
     let result = try Program.packrun.run(
@@ -136,7 +136,7 @@ struct StreamTests {
     #expect(result.text.split(separator: "\n", omittingEmptySubsequences: false).count >= 9)
   }
 
-  @Test("logits writes beside its place under a name that nobody has")
+  @Test("logits writes beside its destination, under an unused name")
   func partialFile() throws {
     try Data("precious".utf8).write(to: URL(filePath: folder.file("precious")))
     try FileManager.default.createSymbolicLink(atPath: folder.file("l.part"), withDestinationPath: "precious")
@@ -187,7 +187,7 @@ struct StreamTests {
     }
   }
 
-  @Test("A limit on addresses that is too low is a line, not a death")
+  @Test("A limit on address space that is too low gives one line, not a crash")
   func addresses() throws {
     let result = try shell("ulimit -v 110000; $G verify $W/m.pack")
     #expect(result.exitCode == 1 && result.errors.contains("too little memory: the limit on addresses"), "\(result.errors)")

@@ -21,7 +21,7 @@ struct TemplateTests {
     return path
   }
 
-  @Test("A request becomes its prompt, and nothing else is printed")
+  @Test("A request is turned into its prompt, and nothing else is printed")
   func prompt() throws {
     let request = try file(
       "request.json",
@@ -39,7 +39,7 @@ struct TemplateTests {
     let today = try file("date.jinja", "{{ strftime_now('%d %b %Y %H:%M') }}")
     let dated = try Program.packrun.run("template", "--template-file", today, "--request", request, "--date", "2026-03-01T12:30:00")
     #expect(dated.text == "01 Mar 2026 12:30")
-    // With a pack, its special tokens count, and its template or the one that its vocabulary shows.
+    // With a pack, its special tokens count, and so does its own template or the one that its vocabulary indicates.
     let named = try Program.packrun.run(
       "template", pack(), "--template", "gemma", "--request",
       try file(
@@ -47,7 +47,7 @@ struct TemplateTests {
     #expect(named.text == "<start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n", "\(named.errors)")
   }
 
-  @Test("A template that refuses, and one that fails, is a line and exit code 1; what cannot be used is 2")
+  @Test("A template that refuses or fails gives one line and exit code 1; unusable input gives exit code 2")
   func refusals() throws {
     let request = try file("request.json", #"{"messages": []}"#)
     func run(_ source: String, _ request: String) throws -> (code: Int32, line: String) {
@@ -66,7 +66,7 @@ struct TemplateTests {
   }
 
   @Test(
-    "A hostile template is a line and exit code 1 within a second",
+    "A hostile template gives one line and exit code 1 within a second",
     arguments: [
       "{{ " + String(repeating: "(", count: 1_000_000), String(repeating: "{% if 1 %}", count: 100_000),
       "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
@@ -83,12 +83,12 @@ struct TemplateTests {
     #expect(result.exitCode == 1 && result.output.isEmpty)
     #expect(result.errors.split(separator: "\n").count == 1, "\(result.errors.prefix(200))")
     #if !DEBUG
-      // Machines that run tests do other things, too; alone it is far less than a second.
+      // Machines that run tests are busy with other work; alone it takes far less than a second.
       #expect(time < .seconds(3), "\(time)")
     #endif
   }
 
-  @Test("A turn is taken apart")
+  @Test("A turn is split into its parts")
   func parse() throws {
     let text = try file("turn.txt", "<think>so</think>Hi <tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}</tool_call>")
     let result = try Program.packrun.run("template", "--parse", "hermes", "--text", text)
@@ -96,14 +96,14 @@ struct TemplateTests {
     #expect(document["reasoning_content"] as? String == "so" && document["content"] as? String == "Hi")
     let call = try #require((document["tool_calls"] as? [[String: Any]])?.first)
     #expect(call["name"] as? String == "f" && call["arguments"] as? [String: Int] == ["a": 1])
-    // A turn that closes what it did not open was thinking from the beginning.
+    // A turn that closes what it did not open consisted of thinking from its beginning.
     let thinking = try Program.packrun.run(["template", "--parse", "hermes", "--text", "-"], input: Data("so</think>Hi".utf8))
     #expect(thinking.text.contains("\"reasoning_content\": \"so\""), "\(thinking.text)")
     let unknown = try Program.packrun.run("template", "--parse", "nonesuch", "--text", text)
     #expect(unknown.exitCode == 64 && unknown.errors.contains("hermes"))
   }
 
-  @Test("Token ids become the text that they are the ids of", arguments: ["gemma3-tiny", "llama-tiny"])
+  @Test("Token ids are turned back into their text", arguments: ["gemma3-tiny", "llama-tiny"])
   func ids(model: String) throws {
     let pack = try pack(model)
     for text in ["Once upon a time", " é\n\n日本 ", "- x"] {

@@ -12,7 +12,7 @@ struct TerminalTests {
     (place, pack) = try Fixture.pack()
   }
 
-  @Test("A line that is longer than a terminal's own arrives whole, also when it is typed while another is answered")
+  @Test("A line longer than the terminal's own limit arrives completely, also when it is typed while another is answered")
   func longLine() throws {
     let line = String(repeating: "once upon a time ", count: 600)
     let ids = try Program.packrun.run("tokenize", pack, line)
@@ -25,7 +25,7 @@ struct TerminalTests {
   }
 
   @Test(
-    "How many nodes a pack was made for is said once at a terminal, and again with -v, for a pack that is written again, and in a log",
+    "The number of nodes that a pack was made for is said once at a terminal; and again with -v, for a rewritten pack, and in a log",
     .enabled(if: Tmux.isInstalled, "tmux is not installed"))
   func lastingNote() throws {
     let note = "made for 8 nodes"
@@ -56,7 +56,7 @@ struct TerminalTests {
     #expect(conversation.skipped.contains("Once upom\u{8} \u{8}n\r\n"), "\(conversation.skipped)")
   }
 
-  @Test("The terminal gets its own state back, whatever ends the program", arguments: [SIGINT, SIGTERM, SIGHUP, 0])
+  @Test("The terminal's own state is restored, whatever ends the program", arguments: [SIGINT, SIGTERM, SIGHUP, 0])
   func state(signal: Int32) throws {
     let conversation = try Conversation([pack, "-n", "1"])
     #expect(conversation.expect("> "))

@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-/// A terminal in which a program runs, made by tmux.
+/// A terminal made by tmux, in which a program runs.
 final class Tmux {
   private let socket = "ggufpack-\(UUID().uuidString)"
 
@@ -12,7 +12,7 @@ final class Tmux {
   init(_ command: [String], environment: [String: String] = [:], columns: Int = 100) throws {
     let words = environment.map { "\($0)=\($1)" } + command
     let line = words.map { "'\($0)'" }.joined(separator: " ")
-    // The server keeps what it is started with, so it must have none of our streams and pipes.
+    // The server keeps the streams that it is started with, so it must get none of our streams and pipes.
     let script = #"for n in $(seq 3 255); do eval "exec $n>&-"; done; exec tmux "$@" < /dev/null > /dev/null 2>&1"#
     let result = try Program.run(
       "/bin/bash",
@@ -34,22 +34,22 @@ final class Tmux {
   /// Types keys by tmux's names, and texts.
   func type(_ keys: String...) throws { for key in keys { try tmux("send-keys", key) } }
 
-  /// Pastes a text, as a person does with the mouse.
+  /// Pastes a text, as with the mouse.
   func paste(_ text: String) throws {
     try tmux("load-buffer", "-", input: text)
     try tmux("paste-buffer", "-p")
   }
 
-  /// Gives it another width.
+  /// Changes its width.
   func resize(columns: Int) throws { try tmux("resize-window", "-x", "\(columns)") }
 
-  /// What it shows, and what has scrolled away.
+  /// What it shows, including what has scrolled away.
   var screen: String { get throws { try tmux("capture-pane", "-p", "-S", "-200") } }
 
-  /// The same with the sequences that dim and colour.
+  /// The same, with the sequences for dimming and colours.
   var styledScreen: String { get throws { try tmux("capture-pane", "-p", "-e", "-S", "-200") } }
 
-  /// Waits until the screen shows a text as often as wanted.
+  /// Waits until the screen shows a text `count` times.
   func expect(_ text: String, count: Int = 1, seconds: Double = 30) throws -> Bool {
     let deadline = ContinuousClock().now + .seconds(seconds)
     while ContinuousClock().now < deadline {

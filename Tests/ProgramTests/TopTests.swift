@@ -8,7 +8,7 @@ struct TopTests {
   private let folder: TemporaryFolder
   private let pack: String
   private let shell: Shell
-  /// What a line of bash begins with: a run in the background that does not end by itself, and its number.
+  /// The beginning of a bash line: a background run that does not end by itself, and its process id.
   private static let running = """
     cd $W; $P m.pack -p Once -n 200000 --ctx 200000 --temp 0 --ignore-eos -q > answer 2> notes & run=$!
     trap 'kill $run 2>/dev/null; wait' EXIT
@@ -38,7 +38,7 @@ struct TopTests {
     }
   }
 
-  @Test("A run is found by its number, and shown as often as asked")
+  @Test("A run is found by its process id, and shown as often as requested")
   func byNumber() throws {
     let result = try shell.run("\(Self.running)\n$P top $run -n 2 -d 0.2; $P top -n 1 -d 0.1 $$")
     #expect(result.exitCode == 0 && result.errors.isEmpty, "\(result.errors)")
@@ -47,26 +47,26 @@ struct TopTests {
     #expect(result.text.contains("bash ") && result.text.contains("what it computes is not known"))
   }
 
-  @Test("At a narrow terminal lines stay within it, and without UTF-8 they are ASCII", arguments: [40, 60, 100])
+  @Test("At a narrow terminal, lines fit its width, and without UTF-8 they are ASCII", arguments: [40, 60, 100])
   func narrow(columns: Int) throws {
     let top = "stty cols \(columns); exec $P top $run -n 2 -d 0.2"
     let result = try shell.run("\(Self.running)\nexport run; LC_ALL=C TERM=xterm script -qec '\(top)' /dev/null < /dev/null")
     #expect(result.exitCode == 0, "\(result.text)")
-    // The second time is drawn over the first.
+    // The second drawing overwrites the first.
     #expect(result.text.contains("\u{1B}[J") && result.text.contains(#/\u{1B}\[\d+A/#))
     let lines = result.text.split(whereSeparator: \.isNewline).map { $0.replacing(#/\u{1B}\[\d*[A-Z]/#, with: "") }
     #expect(lines.contains { $0.contains("tok/s") })
     for line in lines { #expect(line.count <= columns && line.allSatisfy(\.isASCII), "\(line)") }
   }
 
-  @Test("It ends when the run ends")
+  @Test("packrun top ends when the run ends")
   func end() throws {
     let result = try shell.run("\(Self.running)\n(sleep 1; kill $run) & $P top $run -d 0.2")
     #expect(result.exitCode == 0 && result.errors.contains("has ended"), "\(result.errors)")
   }
 
   @Test(
-    "What cannot be watched is said",
+    "A process that cannot be watched is reported",
     arguments: [
       ("top 4194305", 2, "there is no process 4194305"), ("top m.pack", 1, "no packrun or packserve of this user runs this pack"),
       ("top none", 2, "none"), ("top m.pack -n 0", 64, "-n 0"), ("top m.pack -d 0", 64, "-d 0"), ("top", 64, "subject"),
@@ -76,7 +76,7 @@ struct TopTests {
     #expect(result.exitCode == exitCode && result.errors.isOneLine && result.errors.contains(words), "\(result.errors)")
   }
 
-  @Test("A process of another user is said to be one", .enabled(if: Shell.mayMount, "this user cannot act as another"))
+  @Test("A process of another user is reported as such", .enabled(if: Shell.mayMount, "this user cannot act as another"))
   func others() throws {
     let result = try shell.run("\(Self.running)\nchmod 755 $W; \(Shell.asOther) $P top $run -n 1")
     #expect(result.exitCode == 1 && result.errors.contains("belongs to another user"), "\(result.errors)")
@@ -99,7 +99,7 @@ struct BenchPictureProgramTests {
     #expect(try Program.packrun.run("bench", pack, "--svg", "-").exitCode == 64)
   }
 
-  @Test("At a narrow terminal a row becomes a paragraph")
+  @Test("At a narrow terminal, a row becomes a paragraph")
   func narrow() throws {
     let (folder, _) = try Fixture.pack("m.pack")
     let bench = "stty cols 40; exec $P bench m.pack -p 8 -n 0 -r 1"

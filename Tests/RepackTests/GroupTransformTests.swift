@@ -13,7 +13,7 @@ private let interleavedTypes = WeightType.allCases.filter { InterleavedForm($0) 
 @Suite("Row groups")
 struct GroupTransformTests {
   @Test(
-    "A row group has every unit where the format says, and its rows come back", arguments: interleavedTypes, [1, 2, 3, 4, 5, 8, 11])
+    "A row group has all units where the format says, and restores its rows", arguments: interleavedTypes, [1, 2, 3, 4, 5, 8, 11])
   func matchesOracle(type: WeightType, blocks: Int) throws {
     let transform = try #require(GroupTransform(type: type, elements: blocks * type.blockElements))
     var random = SplitMix64(seed: UInt64(type.rawValue) << 8 + UInt64(blocks))
@@ -21,7 +21,7 @@ struct GroupTransformTests {
     let expected = InterleavingOracle(form: transform.form).group(of: rows)
     #expect(expected.count == transform.groupByteCount)
 
-    // Memory that is not zero, so that padding left unwritten shows.
+    // The memory is not zero, so that unwritten padding is noticed.
     var group = [UInt8](repeating: 0xa5, count: transform.groupByteCount)
     var plain = rows.flatMap { $0 }
     if type.groupRows > 1 {
@@ -37,7 +37,7 @@ struct GroupTransformTests {
     #expect(back == plain)
   }
 
-  @Test("Every type that must have a 16-row form has one, and it holds every byte of the block once", arguments: interleavedTypes)
+  @Test("Every type that must have a 16-row form has one, which holds every byte of the block once", arguments: interleavedTypes)
   func coversBlock(type: WeightType) throws {
     let form = try #require(InterleavedForm(type))
     let fields = (form.head + form.body).sorted { $0.offset < $1.offset }

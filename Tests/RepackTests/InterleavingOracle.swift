@@ -3,11 +3,11 @@
 import GGUF
 import PackFormat
 
-/// The 16-row layouts as docs/FORMAT.md tells them, one unit at a time: slow, and written without the kernels.
+/// The 16-row layouts as docs/FORMAT.md describes them, one unit at a time: slow, and written without the kernels.
 struct InterleavingOracle {
   let form: InterleavedForm
 
-  /// The row group of 16 rows, each given as its bytes in the GGUF.
+  /// Returns the row group of 16 rows, each given as its bytes in the GGUF.
   func group(of rows: [[UInt8]]) -> [UInt8] {
     let (block, header) = (form.type.blockByteCount, form.type.rowHeaderByteCount)
     let blocks = rows[0].count / block
@@ -19,14 +19,14 @@ struct InterleavingOracle {
         for index in tile {
           for field in fields { group += interleaved(rows, at: header + index * block + field.offset, field) }
         }
-        // A tile begins at a multiple of 64, so padding to 64 of the group is padding to 64 of the tile.
+        // A tile begins at a multiple of 64, so padding the group to 64 also pads the tile.
         while group.count % 64 != 0 { group.append(0) }
       }
     }
     return group
   }
 
-  /// One field of the same block of 16 rows: unit 0 of all rows, unit 1 of all rows, and so on.
+  /// Returns one field of the same block of 16 rows: unit 0 of all rows, unit 1 of all rows, and so on.
   private func interleaved(_ rows: [[UInt8]], at offset: Int, _ field: InterleavedField) -> [UInt8] {
     var nibbles: [UInt8] = []
     let unitNibbles = field.unitBits / 4

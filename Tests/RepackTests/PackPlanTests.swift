@@ -51,9 +51,9 @@ struct PackPlanTests {
     #expect(Set(unknown).subtracting(["nextn"]).isEmpty)
   }
 
-  @Test("A pack of a model of ordinary sizes grows by less than 2 %", arguments: [1, 2, 4], [1 << 16, 2 << 20])
+  @Test("A pack of a model with ordinary sizes grows by less than 2 %", arguments: [1, 2, 4], [1 << 16, 2 << 20])
   func growth(nodes: Int, align: Int) throws {
-    // The shape of Qwen3 1.7B, whose slices are just above 2 MiB: the worst there is for that alignment.
+    // The shape of Qwen3 1.7B, whose slices are just above 2 MiB, the worst case for that alignment.
     let tensors =
       [tensor("token_embd.weight", .q6_K, [2048, 151_936])]
       + (0..<28).flatMap { layer in
@@ -70,12 +70,12 @@ struct PackPlanTests {
     #expect(plan.blobByteCounts.reduce(0, +) * 100 <= source * 102)
   }
 
-  @Test("Large slices begin on units, small ones fill the gaps, nothing overlaps")
+  @Test("Large slices begin on units, small ones fill the gaps, and none overlap")
   func gaps() {
     let unit = 1 << 20
     let allocator = OffsetAllocator(alignment: unit)
     func request(_ bytes: Int) -> OffsetAllocator.Request { .init(extent: bytes, isStacked: false) }
-    // Three units less 10 000 bytes each time, and small ones that fit after them.
+    // Each time three units less 10 000 bytes, and small slices that fit after them.
     let sizes = (0..<40).flatMap { _ in [3 * unit - 10_000, 4000, 5000] }
     let places = allocator.places(of: sizes.map(request))
     #expect(places?.end ?? 0 <= 40 * 3 * unit)
@@ -108,7 +108,7 @@ struct PackPlanTests {
     }
   }
 
-  @Test("Rows of a 16-row layout that would grow by more than 3 %, or fill memory, stay as they were")
+  @Test("Rows keep their layout if a 16-row layout would grow them by more than 3 % or fill memory")
   func exceptions() throws {
     let plan = try PackPlan(
       tensors: [tensor("short", .q8_0, [32, 64]), tensor("long", .f16, [1 << 20, 16]), tensor("good", .q8_0, [64, 64])],

@@ -10,7 +10,7 @@ import Testing
 
 @Suite("From GGUF to pack and back")
 struct RoundTripTests {
-  /// One way to pack.
+  /// One way to convert.
   struct Case: Sendable, CustomTestStringConvertible {
     let nodes: Int
     let placement: PackManifest.Placement
@@ -39,7 +39,7 @@ struct RoundTripTests {
         Case(nodes: 2, placement: .mirror, copies: true, alignment: 4096),
       ]
 
-    /// Every way that the options offer, for some numbers of nodes.
+    /// Every combination of the options, for several numbers of nodes.
     static let matrix = [1, 2, 4].flatMap { nodes in
       [(PackManifest.Placement.shard, false), (.mirror, false), (.mirror, true)].flatMap { placement, copies in
         [1 << 16, 2 << 20].flatMap { alignment in
@@ -49,7 +49,7 @@ struct RoundTripTests {
     }
   }
 
-  /// Packs, verifies, compares, restores and compares again.
+  /// Converts, verifies, compares, restores and compares again.
   private func check(_ path: String, _ way: Case, in folder: String) throws {
     let model = try GGUFModel.open(path)
     let target = folder + "/model.pack"
@@ -73,7 +73,7 @@ struct RoundTripTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder).allSatisfy { !$0.hasSuffix(".partial") })
   }
 
-  @Test("Every type in odd shapes comes back bit for bit", arguments: Case.all)
+  @Test("Every type in odd shapes is restored bit for bit", arguments: Case.all)
   func everyType(way: Case) throws {
     try withTemporaryFolder { folder in
       let path = folder + "/model.gguf"
@@ -83,7 +83,7 @@ struct RoundTripTests {
   }
 
   @Test(
-    "Every oracle comes back bit for bit",
+    "Every oracle is restored bit for bit",
     .enabled(if: !TestModels.oracles.isEmpty, "there are no oracles: set GGUFPACK_SHARED to the folder that holds oracles/"),
     arguments: TestModels.oracles + TestModels.vocabularies)
   func oracles(path: String) throws {
@@ -94,13 +94,13 @@ struct RoundTripTests {
   }
 
   @Test(
-    "Every fixture comes back bit for bit", .enabled(if: !TestModels.fixtures.isEmpty, "there are no fixtures"),
+    "Every fixture is restored bit for bit", .enabled(if: !TestModels.fixtures.isEmpty, "there are no fixtures"),
     arguments: TestModels.fixtures, Case.matrix)
   func fixtures(path: String, way: Case) throws {
     try withTemporaryFolder { folder in try check(path, way, in: folder) }
   }
 
-  @Test("Padding that is not zero and bytes after the last tensor come back", arguments: [0, 1, 63, 5000, 3 << 20])
+  @Test("Padding that is not zero and bytes after the last tensor are restored", arguments: [0, 1, 63, 5000, 3 << 20])
   func gaps(trailing: Int) throws {
     try withTemporaryFolder { folder in
       let path = folder + "/model.gguf"
@@ -123,7 +123,7 @@ struct RoundTripTests {
     }
   }
 
-  @Test("A model with much padding comes back, whether the padding is zero or not")
+  @Test("A model with much padding is restored, whether the padding is zero or not")
   func wideAlignment() throws {
     try withTemporaryFolder { folder in
       let path = folder + "/model.gguf"
@@ -136,7 +136,7 @@ struct RoundTripTests {
       let model = try GGUFModel.open(path)
       try PackConverter(model, plan: try PackPlan(model, options: way.options)).run(to: folder + "/model.pack")
       #expect(!FileManager.default.fileExists(atPath: folder + "/model.pack/gaps.bin"))
-      // One byte in the last gap, and all of them are kept.
+      // With one nonzero byte in the last gap, all gaps are kept.
       let file = try #require(FileHandle(forWritingAtPath: path))
       try file.seek(toOffset: UInt64(model.parts[0].byteCount - 1))
       try file.write(contentsOf: Data([7]))
@@ -153,7 +153,7 @@ struct RoundTripTests {
     }
   }
 
-  @Test("Stored as zstd frames the content is the same, and smaller where it can be", arguments: [1, 9])
+  @Test("Stored as zstd frames, the content is the same, and smaller if it can be", arguments: [1, 9])
   func compressed(level: Int) throws {
     try withTemporaryFolder { folder in
       let path = folder + "/model.gguf"
@@ -167,7 +167,7 @@ struct RoundTripTests {
       try writer.write(to: path) { index in
         switch index {
         case 0: random.bytes(144 * 8 * 1024)
-        // Exponents that repeat, mantissas that do not: what planes are for.
+        // Exponents that repeat and mantissas that do not, the case for which planes exist.
         case 1: (0..<512 * 1200).flatMap { _ in [UInt8(random.next(below: 256)), UInt8(random.next(below: 256)), 0x20, 0x3d] }
         case 2: (0..<512 * 1200).flatMap { _ in [UInt8(random.next(below: 256)), 0x3d] }
         case 3: random.bytes(8 * 64 * 33)
@@ -191,15 +191,15 @@ struct RoundTripTests {
       #expect(first.manifest.tensors == second.manifest.tensors)
       #expect(zip(second.manifest.blobs, first.manifest.blobs).allSatisfy { $0.storedByteCount < $1.storedByteCount * 9 / 10 })
       let encodings = Set(second.manifest.blobs.flatMap { $0.storage?.segments.map(\.encoding) ?? [] })
-      // Noise does not shrink, so it must have stayed as it was.
+      // Noise does not shrink, so it must have been stored as it is.
       #expect(encodings.isSuperset(of: [.raw, .zstd, .zstd2, .zstd4]))
       try PackRestorer(second).compare(with: model)
 
-      // And back: the same files as if they had never been compressed.
+      // Decompressing gives the same files as if they had never been compressed.
       let back = folder + "/back.pack"
       try PackConverter(storing: second).run(to: back)
       for blob in first.manifest.blobs { #expect(try contents(back + "/" + blob.file) == contents(plain + "/" + blob.file)) }
-      // A frame that is damaged is found, whether it still unpacks or not.
+      // A damaged frame is found, whether it can still be unpacked or not.
       var bytes = try contents(packed + "/node0.blob")
       bytes[bytes.count / 3] ^= 0x10
       try bytes.write(to: URL(filePath: packed + "/node0.blob"))
@@ -207,7 +207,7 @@ struct RoundTripTests {
     }
   }
 
-  @Test("A pack made of a pack is the one made of the model", arguments: Case.all)
+  @Test("A pack made from a pack equals the one made from the model", arguments: Case.all)
   func repacked(way: Case) throws {
     try withTemporaryFolder { folder in
       let path = folder + "/model.gguf"
@@ -226,7 +226,7 @@ struct RoundTripTests {
     }
   }
 
-  @Test("A model without tensors comes back")
+  @Test("A model without tensors is restored")
   func noTensors() throws {
     try withTemporaryFolder { folder in
       var writer = GGUFWriter()
@@ -236,7 +236,7 @@ struct RoundTripTests {
     }
   }
 
-  @Test("A split model comes back as the same files under the same names")
+  @Test("A split model is restored as the same files with the same names")
   func split() throws {
     try withTemporaryFolder { folder in
       var random = SplitMix64(seed: 3)

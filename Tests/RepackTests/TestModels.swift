@@ -6,7 +6,7 @@ import PackFormat
 import TestSupport
 import Testing
 
-/// Gives a new folder to `body`, and removes it.
+/// Gives a new folder to `body`, and removes it afterwards.
 func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
   let folder = FileManager.default.temporaryDirectory.appending(path: "repack-\(UUID().uuidString)").path
   try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -37,7 +37,7 @@ enum TestModels {
   static let vocabularies = ggufs(in: shared?.appending(path: "oracles/vocab"))
   static let fixtures = ggufs(in: root.appending(path: "fixtures"))
 
-  /// Writes a model with a matrix, a stack of experts and a vector of every given type, all random and of odd shapes.
+  /// Writes a model with a matrix, a stack of experts and a vector of every given type, all random and with odd shapes.
   static func write(_ types: [WeightType], to path: String, seed: UInt64, rows: [Int] = [1, 15, 16, 33, 50]) throws {
     var writer = GGUFWriter()
     var random = SplitMix64(seed: seed)

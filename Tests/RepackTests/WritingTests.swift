@@ -12,7 +12,7 @@ import Testing
 
 @Suite("Writing safely")
 struct WritingTests {
-  /// A model whose blobs have several chunks.
+  /// Writes a model whose blobs have several chunks.
   private func write(to path: String, rows: Int = 12_000) throws -> GGUFModel {
     var writer = GGUFWriter()
     writer.tensors = [
@@ -27,7 +27,7 @@ struct WritingTests {
     Set(try FileManager.default.contentsOfDirectory(atPath: folder))
   }
 
-  @Test("An interrupted run leaves nothing; one that is to be resumed leaves what the next one continues")
+  @Test("An interrupted run leaves nothing, or with resume, what the next run continues")
   func interruption() throws {
     try withTemporaryFolder { folder in
       let model = try write(to: folder + "/model.gguf")
@@ -50,7 +50,7 @@ struct WritingTests {
       let partial = folder + "/.model.pack.partial"
       let journal = try String(contentsOfFile: partial + "/journal", encoding: .utf8).split(separator: "\n")
       #expect(journal.count == 3)
-      // One of the two chunks is damaged meanwhile: it must be made again.
+      // One of the two chunks is damaged in the meantime, and must be made again.
       let blob = try #require(FileHandle(forWritingAtPath: partial + "/node0.blob"))
       try blob.seek(toOffset: 12345)
       try blob.write(contentsOf: Data([1, 2, 3]))
@@ -69,7 +69,7 @@ struct WritingTests {
       var writer = GGUFWriter()
       writer.tensors = ["a", "b", "c"].map { .init(name: $0, type: .q8_0, dimensions: [1024, 3000]) }
       var random = SplitMix64(seed: 12)
-      // The first compresses, the others do not.
+      // The first tensor compresses, the others do not.
       try writer.write(to: folder + "/model.gguf") { index in
         random.bytes(34 * 32 * 3000).map { index == 0 ? $0 & 15 : $0 }
       }
@@ -107,7 +107,7 @@ struct WritingTests {
     }
   }
 
-  @Test("A resumed run does not use what was written for a pack of another shape")
+  @Test("A resumed run does not use what was written for a pack with another shape")
   func otherShape() throws {
     try withTemporaryFolder { folder in
       let model = try write(to: folder + "/model.gguf")
@@ -128,7 +128,7 @@ struct WritingTests {
     }
   }
 
-  @Test("The next run removes what a killed one has left, and does not touch what a running one writes")
+  @Test("The next run removes what a killed run has left, and does not touch what a running one writes")
   func leftovers() throws {
     try withTemporaryFolder { folder in
       let model = try write(to: folder + "/model.gguf", rows: 64)
@@ -149,12 +149,12 @@ struct WritingTests {
     }
   }
 
-  @Test("Space that an interrupted run has reserved counts as room for the run that continues it")
+  @Test("Space reserved by an interrupted run counts as free for the run that continues it")
   func room() throws {
     try withTemporaryFolder { folder in
       let staging = try Staging(for: folder + "/model.pack", .pack, replacing: false)
       let free = try #require(try FileManager.default.attributesOfFileSystem(forPath: folder)[.systemFreeSize] as? Int)
-      // Others write to this filesystem meanwhile: the numbers are far enough from each other.
+      // Other programs write to this filesystem meanwhile, so the numbers are far apart.
       let size = min(free / 2, 1 << 30)
       try staging.folder.file("node0.blob", for: .creating).reserve(size)
       try staging.requireSpace(free - size / 2)
@@ -172,7 +172,7 @@ struct WritingTests {
     }
   }
 
-  @Test("A pack is replaced only when asked, and nothing else is replaced at all")
+  @Test("A pack is replaced only on request, and nothing else is ever replaced")
   func replacing() throws {
     try withTemporaryFolder { folder in
       let model = try write(to: folder + "/model.gguf", rows: 64)
@@ -192,7 +192,7 @@ struct WritingTests {
     }
   }
 
-  @Test("A source that changes while it is converted makes no pack", arguments: [nil, 3])
+  @Test("A source that changes during the conversion makes no pack", arguments: [nil, 3])
   func changedSource(level: Int?) throws {
     try withTemporaryFolder { folder in
       let path = folder + "/model.gguf"
@@ -223,7 +223,7 @@ struct WritingTests {
       try PackConverter(model, plan: PackPlan(model, options: PackOptions())).run(to: folder + "/model.pack")
       let pack = try Pack.open(folder + "/model.pack")
       func change() {
-        // Another file with the same bytes: what was read may have been either.
+        // Another file with the same bytes: either may have been read.
         let blob = pack.path + "/node0.blob"
         try? FileManager.default.copyItem(atPath: blob, toPath: folder + "/copy")
         _ = rename(folder + "/copy", blob)
@@ -239,7 +239,7 @@ struct WritingTests {
     }
   }
 
-  @Test("Nothing is written through a link or a pipe in the place of the hidden folder, the lock or the journal")
+  @Test("Nothing is written through a link or a pipe in place of the hidden folder, the lock or the journal")
   func planted() throws {
     try withTemporaryFolder { folder in
       let model = try write(to: folder + "/model.gguf", rows: 64)
@@ -290,7 +290,7 @@ struct WritingTests {
     }
   }
 
-  @Test("A link to a pack stays a link: the pack that it names is replaced")
+  @Test("A link to a pack stays a link, and the pack that it names is replaced")
   func linkedDestination() throws {
     try withTemporaryFolder { folder in
       let model = try write(to: folder + "/model.gguf", rows: 64)
@@ -303,7 +303,7 @@ struct WritingTests {
       #expect(try FileManager.default.destinationOfSymbolicLink(atPath: folder + "/link.pack") == "real.pack")
       #expect(try FileManager.default.attributesOfItem(atPath: folder + "/real.pack")[.systemFileNumber] as? Int != before)
       #expect(try names(in: folder) == ["model.gguf", "real.pack", "link.pack"])
-      // A result cannot go to a link to nothing, nor to a pipe.
+      // A result can be written neither to a dangling link nor to a pipe.
       try FileManager.default.createSymbolicLink(atPath: folder + "/nothing", withDestinationPath: "none")
       #expect(mkfifo(folder + "/pipe", 0o600) == 0)
       let pack = try Pack.open(folder + "/real.pack")
@@ -313,7 +313,7 @@ struct WritingTests {
     }
   }
 
-  @Test("What a run that was killed between the two steps of replacing left is put right")
+  @Test("What a run leaves that was killed between the two steps of replacing is repaired")
   func recovery() throws {
     try withTemporaryFolder { folder in
       let model = try write(to: folder + "/model.gguf", rows: 64)
@@ -321,7 +321,7 @@ struct WritingTests {
       let (target, replaced) = (folder + "/model.pack", folder + "/.model.pack.replaced")
       try converter.run(to: target)
       try FileManager.default.moveItem(atPath: target, toPath: replaced)
-      // The old pack is there again before the run that would write a new one is refused.
+      // The old pack is back before the run that would write a new one is refused.
       #expect(throws: PackError.self) { try converter.run(to: target) }
       #expect(try names(in: folder) == ["model.gguf", "model.pack"])
       try FileManager.default.copyItem(atPath: target, toPath: replaced)
@@ -331,7 +331,7 @@ struct WritingTests {
   }
 
   @Test(
-    "A filesystem that cannot swap two folders in one step gets the result in two", .enabled(if: RefusedCalls.areAvailable),
+    "A filesystem that cannot swap two folders atomically gets the result in two steps", .enabled(if: RefusedCalls.areAvailable),
     arguments: [
       RefusedCalls(.renameat2, error: EINVAL), RefusedCalls(.renameat2, error: ENOSYS), RefusedCalls(.renameat2, error: EPERM),
     ])
@@ -367,7 +367,7 @@ struct WritingTests {
     }
   }
 
-  @Test("Tensors without elements come back, first, last or between others")
+  @Test("Tensors without elements are restored, whether first, last or in between")
   func withoutElements() throws {
     try withTemporaryFolder { folder in
       var writer = GGUFWriter()

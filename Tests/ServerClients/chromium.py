@@ -20,7 +20,7 @@ class Page:
         self.answers, from_browser = os.pipe()
 
         def as_three_and_four():
-            # Above every descriptor that is in use, so that neither overwrites the other.
+            # Above every descriptor in use, so that neither overwrites the other.
             one, other = os.dup2(to_browser, 63), os.dup2(from_browser, 64)
             os.dup2(one, 3)
             os.dup2(other, 4)
@@ -98,7 +98,7 @@ class Page:
         while self.receive(end):
             pass
 
-    # What a person does
+    # What a user does
 
     def visit(self, url):
         self.call("Page.navigate", url=url)

@@ -26,7 +26,7 @@ struct EmbeddingTests {
     return found
   }
 
-  /// What a model of its own, which reads one token a step, makes of a request.
+  /// Returns the result of a separate model that reads one token per step.
   private func alone(_ request: AnswerRequest, _ model: ServedModel) throws -> [Float] {
     var options = SessionOptions()
     options.teams.threads = 1
@@ -46,7 +46,7 @@ struct EmbeddingTests {
   }
 
   @Test(
-    "A text has the same embedding alone and among others and answers, however it is cut into steps",
+    "A text has the same embedding alone, among others and among answers, however it is divided into steps",
     .timeLimit(.minutes(5)), arguments: [("gemma3-tiny.gguf", 1), ("llama-tiny.gguf", 2), ("qwen3moe-tiny.gguf", 1)],
     Pooling.allCases)
   func together(model named: (gguf: String, nodes: Int), pooling: Pooling) async throws {
@@ -69,7 +69,7 @@ struct EmbeddingTests {
     #expect(model.scheduler.unfinishedCount == 0)
   }
 
-  @Test("An embedding takes no beginning from what is kept, and what it displaces is kept")
+  @Test("An embedding uses no cached beginning, and what it displaces is kept")
   func prefixes() async throws {
     var options = ServingOptions()
     options.cacheByteCount = 64 << 20
@@ -84,7 +84,7 @@ struct EmbeddingTests {
     #expect(again == expected && again.cached >= 48)
   }
 
-  @Test("Logits are the output head's products with the states")
+  @Test("Logits are the products of the output head with the states")
   func logits() throws {
     // Its output head is its embedding.
     let model = try ServedModel("gemma3-tiny.gguf", starts: false)
@@ -108,14 +108,14 @@ struct EmbeddingTests {
       }
       for (state, logits) in zip(states, logits) {
         let product = zip(state, weights).reduce(Float(0)) { $0 + $1.0 * $1.1 }
-        // Products read activations of 8 bits.
+        // The products read activations of 8 bits.
         #expect(abs(product - logits[entry]) <= 0.02 * length(state) * length(weights))
       }
     }
     withExtendedLifetime(binder) {}
   }
 
-  @Test("A pool of no numbers is no embedding, and one of zeros has none but zeros")
+  @Test("Pooling nothing or NaN gives no embedding, and pooling zeros gives zeros")
   func pools() throws {
     var pool = StatePool(.mean)
     #expect(pool.embedding == nil)
@@ -127,7 +127,7 @@ struct EmbeddingTests {
     #expect(pool.embedding == nil)
   }
 
-  @Test("What a model's file asks for is honoured, or refused by its name")
+  @Test("The pooling that a model's file asks for is honoured, or refused by name")
   func poolingTypes() throws {
     func pooling(_ value: MetadataValue?) -> Result<Pooling, InterfaceError> {
       var metadata = GGUFMetadata()
@@ -157,7 +157,7 @@ struct EmbeddingInterfaceTests {
     return try EmbeddingsRequest.read(JSONValue(parsing: json), pack)
   }
 
-  @Test("Texts, tokens and lists of them become requests in their order; other things are refused by their name")
+  @Test("Texts, tokens and lists of them become requests in order; anything else is refused by name")
   func inputs() throws {
     func prompts(_ input: String) throws -> [[Int32]] { try read(#"{"input": \#(input), "user": 1}"#).requests.map(\.prompt) }
     let hello = try prompts(#""hello""#)
@@ -184,7 +184,7 @@ struct EmbeddingInterfaceTests {
     reason: .endOfText, promptTokens: 4, cachedTokens: 0, answerTokens: 0, isComplete: true, waitingSeconds: 0, promptSeconds: 0,
     answerSeconds: 0)
 
-  @Test("Embeddings come in the order of the texts, as numbers or as their bytes in base 64")
+  @Test("Embeddings arrive in the order of the texts, as numbers or as bytes in base 64")
   func documents() throws {
     let embeddings: [[Float]] = [[0.1, -0.2, 3e-8], [1, 0, -0.333_333_34]]
     func document(_ format: String) throws -> JSONValue {
@@ -209,7 +209,7 @@ struct EmbeddingInterfaceTests {
     }
   }
 
-  @Test("Base 64 of any number of floats is Foundation's", arguments: 0..<7)
+  @Test("Base 64 of any number of floats matches Foundation's", arguments: 0..<7)
   func base64(count: Int) {
     let floats = (0..<count).map { Float($0) * 1.7 - 2 }
     #expect(EmbeddingsEncoder.base64(floats) == floats.withUnsafeBytes { Data($0) }.base64EncodedString())

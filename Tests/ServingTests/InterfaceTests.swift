@@ -32,7 +32,7 @@ struct InterfaceTests {
     return nil
   }
 
-  @Test("Options arrive where they belong; what nobody knows is ignored")
+  @Test("Options arrive where they belong, and unknown ones are ignored")
   func options() throws {
     let asked = try chat(
       #"""
@@ -52,7 +52,7 @@ struct InterfaceTests {
   }
 
   @Test(
-    "A value that cannot be used is refused by the name of its field",
+    "An unusable value is refused by the name of its field",
     arguments: [
       ("temperature", #""temperature": -0.1"#), ("temperature", #""temperature": "hot""#), ("top_p", #""top_p": 1.01"#),
       ("top_k", #""top_k": 1.5"#), ("min_p", #""min_p": 2"#), ("n", #""n": 0"#), ("n", #""n": 17"#), ("seed", #""seed": 1.5"#),
@@ -91,7 +91,7 @@ struct InterfaceTests {
     #expect(error.openAI["error"]?["param"] == .string(field))
   }
 
-  @Test("Contents become texts, arguments become objects, developers become the system")
+  @Test("Contents become texts, arguments become objects, and the developer role becomes the system")
   func messages() throws {
     let body = try JSONValue(
       parsing: #"""
@@ -123,7 +123,7 @@ struct InterfaceTests {
       answerSeconds: 2)
   }
 
-  /// The document of an answer, and the deltas of its stream.
+  /// Returns the document of an answer, and the deltas of its stream.
   private func encode(
     _ texts: [String], _ summary: AnswerSummary, _ fields: String = ""
   ) throws -> (document: JSONValue, deltas: [JSONValue]) {
@@ -137,7 +137,7 @@ struct InterfaceTests {
     return (encoder.document, documents.compactMap { $0["choices"]?.array?.first?["delta"] })
   }
 
-  @Test("What a model thinks, says and calls arrives in its own fields, whole and in a stream")
+  @Test("What a model thinks, says and calls arrives in separate fields, complete or as a stream")
   func turn() throws {
     let texts = ["<think>hm", "m</think>Well", ", now: <tool_", #"call>{"name": "f", "arguments": {"x": 1}}</tool_call>"#]
     let tools = #""tools": [{"type": "function", "function": {"name": "f"}}]"#
@@ -158,7 +158,7 @@ struct InterfaceTests {
     #expect(streamed["index"]?.integer == 0 && streamed["id"] == call["id"] && streamed["function"] == call["function"])
   }
 
-  @Test("With parallel_tool_calls false there is one call at most")
+  @Test("With parallel_tool_calls false there is at most one call")
   func oneCall() throws {
     let call = #"<tool_call>{"name": "f", "arguments": {}}</tool_call>"#
     let tools = #""tools": [{"type": "function", "function": {"name": "f"}}]"#
@@ -168,7 +168,7 @@ struct InterfaceTests {
     #expect(try calls(tools) == 2 && calls(tools + #", "parallel_tool_calls": false"#) == 1)
   }
 
-  @Test("Only an answer that is whole ends with stop")
+  @Test("Only a complete answer ends with stop")
   func reasons() throws {
     func reason(_ summary: AnswerSummary) throws -> String? {
       try encode(["x"], summary).document["choices"]?.array?[0]["finish_reason"]?.string
@@ -178,7 +178,7 @@ struct InterfaceTests {
     #expect(try reason(summary(.stopString, isComplete: false)) == "length" && reason(summary(.noToken)) == "length")
   }
 
-  @Test("Completions take texts, tokens and arrays of them, and nothing else")
+  @Test("Completions accept texts, tokens and arrays of them, and nothing else")
   func completions() throws {
     func prompts(_ json: String) throws -> [[Int32]] {
       try CompletionRequest.read(JSONValue(parsing: #"{"prompt": \#(json)}"#), pack()).requests.map(\.prompt)
@@ -204,7 +204,7 @@ struct InterfaceTests {
     #expect(ServerSentEvent.done.text == "data: [DONE]\n\n")
   }
 
-  @Test("A message of Anthropic's becomes a prompt, and the answer its blocks, whole and in a stream")
+  @Test("An Anthropic message becomes a prompt, and the answer becomes its blocks, complete or as a stream")
   func anthropicMessages() throws {
     let body = try JSONValue(
       parsing: #"""
@@ -242,7 +242,7 @@ struct InterfaceTests {
   }
 
   @Test(
-    "Anthropic's requests are refused by the name of the field, in the form that its clients read",
+    "Anthropic requests are refused by the name of the field, in the form that its clients read",
     arguments: [
       ("max_tokens", #"{"messages": [{"role": "user", "content": "a"}]}"#), ("messages", #"{"max_tokens": 1}"#),
       ("messages[0].role", #"{"max_tokens": 1, "messages": [{"role": "system", "content": "a"}]}"#),
@@ -294,7 +294,7 @@ struct DescriptionTests {
     try String(contentsOf: Self.sources.appending(path: path), encoding: .utf8)
   }
 
-  @Test("It has every address that the server answers at, and no other")
+  @Test("The description has every address that the server answers at, and no other")
   func addresses() throws {
     let routes = try text("packserve/Routes.swift")
     var addresses: Set<String> = []
@@ -310,7 +310,7 @@ struct DescriptionTests {
   }
 
   @Test(
-    "It has every field that a request's reader asks for",
+    "The description has every field that a request's reader asks for",
     arguments: [
       ("AnswerFields.swift", ["Sampling", "MessageAnswer"]),
       ("OpenAI/ChatCompletionRequest.swift", ["Conversation", "ChatAnswer"]),
@@ -334,7 +334,7 @@ struct DescriptionTests {
     #expect(!read.isEmpty && read.subtracting(described).isEmpty, "\(read.subtracting(described).sorted())")
   }
 
-  @Test("Each reference in it leads somewhere")
+  @Test("Each reference in the description leads to something")
   func references() throws {
     let document = try JSONValue(parsing: OpenAPI.text)
     for match in OpenAPI.text.matches(of: /"\$ref": "#\/([^"]+)"/) {
@@ -376,7 +376,7 @@ struct ResponsesTests {
   }
 
   @Test(
-    "What is not done is refused by the name of its field",
+    "Unsupported features are refused by the name of their field",
     arguments: [
       ("input", "{}"), ("input", #"{"input": []}"#), ("previous_response_id", #"{"input": "a", "previous_response_id": "resp_1"}"#),
       ("background", #"{"input": "a", "background": true}"#), ("truncation", #"{"input": "a", "truncation": "auto"}"#),
@@ -394,7 +394,7 @@ struct ResponsesTests {
     #expect(error?.field == field && error?.status == 400, "\(String(describing: error))")
   }
 
-  @Test("Each item of a response is begun, written and ended; the last event has the whole")
+  @Test("Each item of a response is started, written and ended, and the last event has the whole response")
   func events() throws {
     let body = #"{"input": "a", "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}]}"#
     var encoder = try read(body).encoder

@@ -11,7 +11,7 @@ import Testing
 @testable import Inference
 @testable import Serving
 
-/// A folder for prefixes, and what is logged of it.
+/// A folder for prefixes, with what is logged about it.
 private final class PrefixFolder: Sendable {
   let path = FileManager.default.temporaryDirectory.appending(path: "prefixes-\(UUID().uuidString)").path
   private let lines = Mutex<[String]>([])
@@ -30,7 +30,7 @@ private final class PrefixFolder: Sendable {
     return options
   }
 
-  /// Changes a file's bytes.
+  /// Changes the bytes of a file.
   func change(_ name: String, _ body: (inout [UInt8]) -> Void) throws {
     let url = URL(filePath: path).appending(path: name)
     var bytes = [UInt8](try Data(contentsOf: url))
@@ -48,7 +48,7 @@ struct PrefixTests {
   }()
 
   @Test(
-    "A prompt whose slot was taken by others is known from memory, and its answer is the same to the token",
+    "A prompt whose slot was taken by others is found in memory, and its answer is the same to the token",
     arguments: ["gemma3", "llama", "qwen3moe"], [CacheType.f16, .q8_0])
   func memory(_ name: String, _ type: CacheType) async throws {
     let model = try ServedModel(name + "-tiny.gguf", slots: 1, cacheType: type, options: Self.inMemory)
@@ -64,14 +64,14 @@ struct PrefixTests {
     }
     #expect(model.scheduler.counters.cachedMemoryTokens == 49 + 50 + 51)
     #expect(model.scheduler.counters.prefixes >= 2 && model.scheduler.counters.prefixBytes > 0)
-    // A part of one.
+    // Only a part matches.
     var changed = requests[0]
     changed.prompt[37] += 1
     let answer = try await model.answer(changed)
     #expect(answer == (try model.alone(changed)) && answer.cached == 37)
   }
 
-  @Test("What a busy slot knows of a prompt is copied while it goes on")
+  @Test("The part of a prompt that a busy slot has is copied while that slot continues")
   func busy() async throws {
     let model = try ServedModel(slots: 2, context: 512, options: Self.inMemory)
     let long = AnswerRequest.sample(1, length: 60, answer: 400)
@@ -85,7 +85,7 @@ struct PrefixTests {
   }
 
   @Test(
-    "A prompt is known from the disk after a restart, on any number of nodes",
+    "A prompt is found on disk after a restart, on any number of nodes",
     arguments: [(1, CacheType.f16), (2, .f16), (1, .q8_0)])
   func restart(_ nodes: Int, _ type: CacheType) async throws {
     let folder = PrefixFolder()
@@ -98,13 +98,13 @@ struct PrefixTests {
     let answer = try await second.answer(request)
     #expect(answer == expected && answer.cached == 69)
     #expect(second.scheduler.counters.cachedDiskTokens == 69)
-    // It goes on: the longer file takes the shorter one's place.
+    // The conversation continues, and the longer file replaces the shorter one.
     var longer = request
     longer.prompt += answer.ids + [5, 6, 7]
     #expect(try await second.answer(longer) == (try second.alone(longer)))
     second.finish()
     #expect(folder.names.count == 1 && folder.log == [])
-    // Another pack does not use it, and leaves it.
+    // Another pack neither uses nor removes it.
     let third = try ServedModel(slots: 2, nodes: nodes, cacheType: type, options: folder.options(pack: "b"))
     #expect(try await third.answer(request).cached == 0)
     third.finish()
@@ -114,7 +114,7 @@ struct PrefixTests {
   private static let oracles = SharedOracles.folder(holding: "README.md")
 
   @Test(
-    "Models whose layers keep a state go on from a copy of it",
+    "Models whose layers keep a state continue from a copy of it",
     .enabled(if: oracles != nil, "no ../shared/oracles here; GGUFPACK_SHARED may name the folder that holds `oracles`"),
     arguments: ["qwen3next", "kimi-linear", "nemotron_h_moe", "lfm2moe"])
   func states(_ name: String) async throws {
@@ -133,7 +133,7 @@ struct PrefixTests {
     #expect(restored == expected && restored.cached == 64)
   }
 
-  @Test("Files that are damaged are removed with a line in the log, and answers are right")
+  @Test("Damaged files are removed with a line in the log, and answers are right")
   func damage() async throws {
     let folder = PrefixFolder()
     let request = AnswerRequest.sample(1, length: 70)
@@ -156,7 +156,7 @@ struct PrefixTests {
     }
   }
 
-  @Test("A file that was not completed is never used, goes at the next start, and other files stay")
+  @Test("A file that was not completed is never used and is removed at the next start, and other files stay")
   func half() async throws {
     let folder = PrefixFolder()
     let first = try ServedModel(slots: 1, options: folder.options())
@@ -164,7 +164,7 @@ struct PrefixTests {
     first.finish()
     let name = try #require(folder.names.first)
     let url = URL(filePath: folder.path)
-    // 2^22 is more than any process's number.
+    // 2^22 is more than any process id.
     let half = url.appending(path: ".\(name).4194304.0")
     try Data("half".utf8).write(to: half)
     try Data("mine".utf8).write(to: url.appending(path: "notes.txt"))
@@ -173,7 +173,7 @@ struct PrefixTests {
     #expect(folder.names == [name, "notes.txt"].sorted())
   }
 
-  @Test("The folder keeps to its size: what was used longest ago goes first")
+  @Test("The folder keeps its size limit: the least recently used files are removed first")
   func size() async throws {
     let folder = PrefixFolder()
     let probe = try ServedModel(slots: 1, options: folder.options())
@@ -187,7 +187,7 @@ struct PrefixTests {
     #expect(folder.names.count == 2 && !folder.names.contains(file) && folder.log == [])
   }
 
-  @Test("Prefixes in memory keep to their size")
+  @Test("Prefixes in memory keep their size limit")
   func memorySize() async throws {
     let probe = try ServedModel(slots: 1, options: Self.inMemory)
     for seed in 0..<2 { _ = try await probe.answer(.sample(seed, length: 60)) }

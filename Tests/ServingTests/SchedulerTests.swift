@@ -22,7 +22,7 @@ struct SchedulerTests {
     biased.sampling.frequencyPenalty = 0.2
     biased.sampling.logitBias = [7: 3, 9: -.infinity]
     requests.append(biased)
-    // Stops at a text, and at the end of the context.
+    // One stops at a text, and one at the end of the context.
     var stopped = AnswerRequest.sample(2, length: 11)
     stopped.stopStrings = [String(try model.alone(stopped).text.dropFirst(3).prefix(2))]
     requests += [stopped, .sample(1, length: 120, answer: 50)]
@@ -51,7 +51,7 @@ struct SchedulerTests {
     #expect(reply == expected && reply.cached == 0)
     let again = try await model.answer(first)
     #expect(again == expected && again.cached == 59)
-    // The conversation goes on: prompt, answer, and more.
+    // The conversation continues: prompt, answer, and more.
     var longer = first
     longer.prompt += reply.ids + [5, 6, 7]
     let continued = try await model.answer(longer)
@@ -64,7 +64,7 @@ struct SchedulerTests {
     #expect(changed == (try model.alone(other)) && changed.cached == 30)
   }
 
-  @Test("A request that nobody reads any more makes room, and the others do not notice")
+  @Test("A request that is no longer read frees its slot, and the others are not affected")
   func leaving() async throws {
     let model = try ServedModel(slots: 2, context: 4096)
     let others = (0..<3).map { AnswerRequest.sample($0, length: 10, answer: 30) }
@@ -76,8 +76,8 @@ struct SchedulerTests {
     #expect(model.scheduler.counters.cancelled == 1)
   }
 
-  /// Submits a request and lets go of its events once it is being answered. Without suspension: on a busy machine the answer could
-  /// be complete before a task that reads it gets its turn.
+  /// Submits a request, and drops its events once it is being answered. It does not suspend: on a busy machine the answer could be complete
+  /// before a task that reads it gets its turn.
   private func beginAndLeave(_ request: AnswerRequest, _ scheduler: Scheduler) throws {
     let events = try scheduler.submit(request)
     while scheduler.counters.steps == 0 { usleep(500) }
@@ -104,7 +104,7 @@ struct SchedulerTests {
     #expect(refusal(.sample(0, length: 5)) != nil)
   }
 
-  @Test("After close, what was asked for is answered; after end, it is given up")
+  @Test("After close, pending requests are answered; after end, they are given up")
   func ending() async throws {
     let model = try ServedModel(slots: 1, starts: false)
     let request = AnswerRequest.sample(1, length: 9)
@@ -121,7 +121,7 @@ struct SchedulerTests {
     }
   }
 
-  @Test("An answer within a schema is the one that it would be alone, and fits the schema")
+  @Test("An answer within a schema is the one that the request gets alone, and fits the schema")
   func schema() async throws {
     let model = try ServedModel(slots: 3)
     var request = AnswerRequest.sample(1, length: 20, answer: 60)
@@ -135,7 +135,7 @@ struct SchedulerTests {
     #expect((try? JSONValue(parsing: reply.text))?.array != nil)
   }
 
-  @Test("A mirror gives each node its requests, and the answers do not change")
+  @Test("A mirror distributes requests over the nodes, and the answers do not change")
   func mirror() async throws {
     let model = try ServedModel(slots: 4, nodes: 2, placement: .mirror)
     #expect(model.session.group.models.count == 2)
@@ -145,7 +145,7 @@ struct SchedulerTests {
     for (stream, reply) in zip(streams, expected) { #expect(await Reply(stream) == reply) }
   }
 
-  @Test("The likeliest tokens come with the logarithms of their probabilities, the chosen one's first")
+  @Test("The likeliest tokens are returned with the logarithms of their probabilities, the chosen token first")
   func probabilities() async throws {
     let model = try ServedModel()
     var request = AnswerRequest.sample(1, length: 12, answer: 5)
@@ -171,7 +171,7 @@ struct SchedulerTests {
 
 @Suite("The time that prompts get")
 struct PromptShareTests {
-  @Test("A new prompt begins at once; then each second of steps earns its share")
+  @Test("A new prompt begins at once; after that, each second of steps earns it a share")
   func credit() {
     var share = PromptShare(0.75)
     #expect(share.mayRead)
@@ -181,7 +181,7 @@ struct PromptShareTests {
     #expect(!share.mayRead)
     share.noteWriting(0.5)
     #expect(share.mayRead)
-    // Time that nobody used is not saved up.
+    // Unused time is not saved up.
     share.noteWriting(100)
     share.noteReading(64, 1, isShared: true)
     #expect(!share.mayRead)
@@ -189,7 +189,7 @@ struct PromptShareTests {
     #expect(share.mayRead)
   }
 
-  @Test("Chunks take about the same time, whatever the model's speed, in whole blocks of 16 tokens")
+  @Test("Chunks take about the same time at any speed of the model, in whole blocks of 16 tokens")
   func chunks() {
     var share = PromptShare(0.5)
     #expect(share.chunk(batch: 512) == 64 && share.chunk(batch: 20) == 20)

@@ -10,14 +10,14 @@ import Repack
 @testable import Serving
 @testable import Tokenization
 
-/// A tiny model of the package with a scheduler at work.
+/// A tiny model of the package with a running scheduler.
 final class ServedModel {
   let session: Session
   let tokenizer: Tokenizer
   let scheduler: Scheduler
   private let folder: URL
   private let done = DispatchSemaphore(value: 0)
-  /// Whether a thread answers, for whose end there is to wait.
+  /// Whether a thread answers requests, which must be waited for at the end.
   private var isStarted = false
 
   /// - Parameter gguf: The name of a fixture, or the path of a GGUF.
@@ -51,7 +51,7 @@ final class ServedModel {
     if starts { start() }
   }
 
-  /// Takes no more requests, and returns when all that is to be kept is written.
+  /// Accepts no more requests, and returns when everything that is kept has been written.
   func finish() {
     scheduler.close()
     done.wait()
@@ -64,7 +64,7 @@ final class ServedModel {
     try? FileManager.default.removeItem(at: folder)
   }
 
-  /// Lets a thread of its own answer what comes.
+  /// Starts a thread that answers requests.
   func start() {
     isStarted = true
     // The models belong to the thread until it ends, which `deinit` waits for.
@@ -76,7 +76,7 @@ final class ServedModel {
     }.start()
   }
 
-  /// What packrun would answer: a model of its own, no other sequence.
+  /// Returns packrun's answer: from a separate model, without other sequences.
   func alone(_ request: AnswerRequest) throws -> Reply {
     var options = SessionOptions()
     options.teams.threads = 1
@@ -95,13 +95,13 @@ final class ServedModel {
     return Reply(text: text, tokens: result.tokens.count, reason: result.reason)
   }
 
-  /// The answer to a request among all others.
+  /// Returns the answer to a request that runs among others.
   func answer(_ request: AnswerRequest) async throws -> Reply {
     try await Reply(scheduler.submit(request))
   }
 }
 
-/// An answer that has come.
+/// A complete answer.
 struct Reply: Equatable {
   var text = ""
   var tokens = 0
@@ -134,7 +134,7 @@ struct Reply: Equatable {
 }
 
 extension AnswerRequest {
-  /// A prompt of any tokens, for an answer of so many.
+  /// Returns a prompt of arbitrary tokens, for an answer of the given length.
   static func sample(_ seed: Int, length: Int, answer: Int = 12, _ sampling: SamplingOptions = .greedy) -> AnswerRequest {
     var request = AnswerRequest(prompt: (0..<length).map { Int32(($0 * 37 + seed * 101) % 200 + 3) })
     request.maximumTokens = answer

@@ -2,7 +2,7 @@
 
 import Foundation
 
-/// A folder with the files of /sys and /proc by which a machine describes itself; removed with this object.
+/// A folder with the files of /sys and /proc in which a machine describes itself; removed with this object.
 package final class FakeMachine {
   package let root = FileManager.default.temporaryDirectory.appending(path: "machine-\(UUID().uuidString)").path
 
@@ -10,13 +10,14 @@ package final class FakeMachine {
 
   deinit { try? FileManager.default.removeItem(atPath: root) }
 
+  /// Writes a file and a line end, creating the folders that it needs.
   package func write(_ path: String, _ text: String) throws {
     let file = URL(fileURLWithPath: root + "/" + path)
     try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
     try Data((text + "\n").utf8).write(to: file)
   }
 
-  /// CPUs 0 ..< count, of which each core has `threads`: core c has the CPUs c, c + count / threads, ….
+  /// Adds CPUs 0 ..< count with `threads` per core: core c has the CPUs c, c + count / threads, ….
   package func addCPUs(_ count: Int, threads: Int = 1, online: String? = nil) throws {
     try write("sys/devices/system/cpu/present", "0-\(count - 1)")
     try write("sys/devices/system/cpu/online", online ?? "0-\(count - 1)")
@@ -27,6 +28,8 @@ package final class FakeMachine {
     }
   }
 
+  /// Adds a node with `mebibytes` MiB of memory, `free` of them free, and `id` of 8 huge pages free; `extra` has more fields of meminfo, in
+  /// MiB.
   package func addNode(_ id: Int, cpus: String, mebibytes: Int, free: Int, distances: String, extra: [String: Int] = [:]) throws {
     let folder = "sys/devices/system/node/node\(id)"
     var lines = ["Node \(id) MemTotal: \(mebibytes << 10) kB", "Node \(id) MemFree: \(free << 10) kB"]
@@ -38,7 +41,7 @@ package final class FakeMachine {
     try write(folder + "/hugepages/hugepages-2048kB/free_hugepages", "\(id)")
   }
 
-  /// Two sockets of two nodes each; 16 CPUs, two to a core.
+  /// Returns a machine with two sockets of two nodes each, and 16 CPUs, two per core.
   package static func fourNodes() throws -> FakeMachine {
     let machine = FakeMachine()
     try machine.addCPUs(16, threads: 2)

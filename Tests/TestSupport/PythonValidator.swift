@@ -20,7 +20,7 @@ package enum PythonValidator {
 
   private struct Failed: Error {}
 
-  /// What jsonschema says against lines of `[schema, text]`.
+  /// Returns jsonschema's complaints about lines of `[schema, text]`.
   package static func complaints(about lines: [String]) throws -> [String] {
     let input = FileManager.default.temporaryDirectory.appending(path: "grammar-\(UUID().uuidString).jsonl")
     try Data((lines.joined(separator: "\n") + (lines.isEmpty ? "" : "\n")).utf8).write(to: input)

@@ -2,10 +2,11 @@
 
 import Foundation
 
-/// System calls that the kernel refuses to one thread and to all threads and programs that it starts, as old kernels, network
-/// filesystems and the profiles of containers refuse them: the code under test makes the real calls.
+/// System calls that the kernel refuses to one thread, and to all threads and programs that it starts.
+///
+/// Old kernels, network filesystems and container profiles refuse calls in the same way. The code under test makes the real calls.
 package struct RefusedCalls: Sendable, CustomStringConvertible {
-  /// A call by its name, and its number in Linux's tables.
+  /// A call, with its name and its number in Linux's tables.
   package enum Call: String, Sendable {
     case renameat2, fallocate, flock, madvise
     case memfdCreate = "memfd_create"
@@ -49,7 +50,7 @@ package struct RefusedCalls: Sendable, CustomStringConvertible {
   private let calls: [Call]
   private let error: CInt
 
-  /// The kernel answers `calls` with `error`, an errno.
+  /// Makes the kernel answer `calls` with `error`, an errno.
   package init(_ calls: Call..., error: CInt) {
     self.calls = calls
     self.error = error
@@ -57,12 +58,12 @@ package struct RefusedCalls: Sendable, CustomStringConvertible {
 
   package var description: String { "\(calls.map(\.rawValue).joined(separator: ", ")): \(String(cString: strerror(error)))" }
 
-  /// Whether this machine lets a thread refuse itself calls.
+  /// Whether this machine lets a thread refuse calls to itself.
   package static let areAvailable = (try? RefusedCalls(.renameat2, error: EINVAL).run {}) != nil
 
   private struct Unavailable: Error {}
 
-  /// Runs `body` on a thread of its own, which the calls are refused to.
+  /// Runs `body` on a thread of its own, to which the calls are refused.
   package func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) throws -> Value {
     let outcome = Outcome<Value>()
     let thread = Thread {
@@ -80,7 +81,7 @@ package struct RefusedCalls: Sendable, CustomStringConvertible {
   }
 
   private final class Outcome<Value: Sendable>: @unchecked Sendable {
-    // Written before `done` is signalled, and read after it.
+    // Written before `done` is signalled, and read afterwards.
     var result: Result<Value, any Error>?
     let done = DispatchSemaphore(value: 0)
   }
@@ -100,11 +101,11 @@ package struct RefusedCalls: Sendable, CustomStringConvertible {
 
   /// Filters this thread's calls (seccomp(2)).
   private func install() -> Bool {
-    // Swift imports no function with a variable list of arguments.
+    // Swift does not import functions with variable arguments.
     typealias Control = @convention(c) (CInt, UInt, UInt, UInt, UInt) -> CInt
     guard let symbol = dlsym(nil, "prctl") else { return false }
     let control = unsafeBitCast(symbol, to: Control.self)
-    // The call's number; if it is one of these, the error, else all is allowed.
+    // The program checks the call's number: if it is one of these it returns the error, otherwise the call is allowed.
     var filter = [Instruction(code: 0x20, operand: 0)]
     for (index, call) in calls.enumerated() {
       filter.append(Instruction(code: 0x15, ifTrue: UInt8(calls.count - index), operand: call.number))

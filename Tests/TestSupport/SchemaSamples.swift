@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Schemas of growing nastiness.
+/// Schemas of increasing difficulty.
 package enum SchemaSamples {
   package static let all: [String] = [
     ##"{}"##, ##"true"##, ##"{"type": "null"}"##, ##"{"type": "boolean"}"##, ##"{"type": "string"}"##, ##"{"type": "integer"}"##,
@@ -58,7 +58,7 @@ package enum SchemaSamples {
       + ##""note": {"type": ["string", "null"], "maxLength": 10}}, "required": ["items"], "additionalProperties": false}"##,
   ]
 
-  /// Schemas that are refused, and the keyword that the error names.
+  /// Schemas that are refused, each with the keyword that the error names.
   package static let refused: [(schema: String, keyword: String)] = [
     (##"{"not": {"type": "null"}}"##, "not"), (##"{"if": {}, "then": {}}"##, "if"),
     (##"{"type": "array", "uniqueItems": true}"##, "uniqueItems"),
@@ -74,7 +74,7 @@ package enum SchemaSamples {
     (##"{"type": "object", "minProperties": 3}"##, "minProperties"), (##"{"madeUp": 1}"##, "madeUp"),
     (##"{"anyOf": [{}], "properties": {}}"##, "properties"), (##"{"$dynamicRef": "#a"}"##, "$dynamicRef"),
     (##"{"type": "number", "minimum": 1e300}"##, "minimum"), (##"{"unevaluatedItems": false}"##, "unevaluatedItems"),
-    // What stands beside a reference, however it is reached.
+    // Keywords beside a reference, however it is reached.
     (##"{"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b", "maxLength": 3}, "b": {"type": "string"}}}"##, "maxLength"),
     (##"{"allOf": [{"$ref": "#/$defs/a", "maxLength": 3}], "$defs": {"a": {"type": "string"}}}"##, "maxLength"),
     // The parts of an allOf.

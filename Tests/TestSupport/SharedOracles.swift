@@ -2,9 +2,9 @@
 
 import Foundation
 
-/// Files that other programs made, which tests hold results against; see ../shared/oracles/README.md.
+/// Files made by other programs, with which tests compare results; see ../shared/oracles/README.md.
 package enum SharedOracles {
-  /// The folder `oracles`: in the folder that GGUFPACK_SHARED names, or beside the checkout; nil where neither holds `file`.
+  /// Returns the folder `oracles`, in the folder that GGUFPACK_SHARED names or beside the checkout; nil if neither has `file`.
   package static func folder(holding file: String) -> URL? {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     var candidates = [root.deletingLastPathComponent().appending(path: "shared/oracles")]
@@ -17,7 +17,7 @@ package enum SharedOracles {
 
 /// The chat templates of many models; see ../shared/oracles/templates/README.md.
 package enum TemplateOracles {
-  /// The folder with the templates, or nil where this checkout has none beside it.
+  /// The folder with the templates; nil if this checkout has none beside it.
   package static let folder = SharedOracles.folder(holding: "templates/features.json")?.appending(path: "templates")
 
   package static let absenceText = "no ../shared/oracles/templates here; GGUFPACK_SHARED may name the folder that holds `oracles`"
@@ -33,6 +33,7 @@ package enum TemplateOracles {
     let description: String
   }
 
+  /// Returns the text of a file in the folder.
   package static func text(_ file: String) throws -> String {
     guard let folder else { throw Unreadable(description: absenceText) }
     guard let text = String(data: try Data(contentsOf: folder.appending(path: file)), encoding: .utf8) else {

@@ -2,7 +2,7 @@
 
 import GGUF
 
-/// Vocabularies of a few hundred tokens, made here.
+/// Vocabularies of a few hundred tokens, made in code.
 package enum SmallVocabulary {
   /// SentencePiece-style: `<unk>`, `<s>`, `</s>`, a mark, defined tokens, the bytes, and a few pieces with scores.
   package static func sentencePiece(spacePrefix: Bool = false) -> GGUFMetadata {
@@ -29,7 +29,7 @@ package enum SmallVocabulary {
     "h e", "l l", "he ll", "hell o", "Ġ w", "o r", "Ġw or", "Ġwor ld", "l d", "Ã ©", "1 2", "12 3", "Ċ Ċ",
   ]
 
-  /// Byte-level BPE: all bytes, a few merges, and some control tokens, by their number the begin-of-text and end-of-text tokens.
+  /// Byte-level BPE: all bytes, a few merges, and control tokens; `begin` and `end` are the begin-of-text and end-of-text tokens.
   package static func byteLevel(control: [String], begin: Int, end: Int, pre: String = "qwen2") -> GGUFMetadata {
     let plain = letters + merges.map { $0.replacing(" ", with: "") }
     var metadata = byteLevel(pre: pre)
@@ -54,7 +54,7 @@ package enum SmallVocabulary {
     return metadata
   }
 
-  /// Byte pair encoding of characters, as Gemma 4 has it: the bytes, a few characters and merges, tokens of line ends.
+  /// Byte pair encoding of characters, as in Gemma 4: the bytes, a few characters and merges, and tokens of line ends.
   package static func characterPairs() -> GGUFMetadata {
     let bytes = (0..<256).map { byte in
       let digits = String(byte, radix: 16, uppercase: true)
@@ -87,7 +87,7 @@ package enum SmallVocabulary {
     }
   }()
 
-  /// A text of random characters, from control characters to emoji, and words of the vocabularies.
+  /// Returns a text of random characters, from control characters to emoji, and words of the vocabularies.
   package static func randomText(_ random: inout SplitMix64) -> String {
     let words = [
       "hello", " world", "<b>", "\n\n", "\r\n", "  ", "'ll", "123", "日本", "é", "e\u{301}", "हिन्दी", "👩‍👩‍👧", "\u{3000}", "ÉCOLEécole",

@@ -31,7 +31,7 @@ struct CanonicalCompositionTests {
     }
   }
 
-  @Test("A random text stays canonically equal, and its normal form stays as it is")
+  @Test("A random text stays canonically equal, and its normal form is stable")
   func random() {
     var random = SplitMix64(seed: 21)
     let marks: [UInt32] = [
@@ -43,24 +43,24 @@ struct CanonicalCompositionTests {
         text.unicodeScalars.append(marks.randomElement(using: &random).flatMap { Unicode.Scalar($0) } ?? "x")
       }
       let result = composed(text)
-      // Swift compares texts by what they are canonically.
+      // Swift compares texts by canonical equivalence.
       #expect(result == text && composed(result).unicodeScalars.elementsEqual(result.unicodeScalars), "\(text.debugDescription)")
     }
   }
 
-  @Test("Bytes that are not UTF-8 stay, and stand between characters") func brokenBytes() {
+  @Test("Bytes that are not UTF-8 stay unchanged, and separate characters") func brokenBytes() {
     let bytes: [UInt8] = [0x65, 0xff, 0xcc, 0x81, 0x65, 0xcc, 0x81, 0xcc]
     #expect(CanonicalComposition.composed(bytes.span) == [0x65, 0xff, 0xcc, 0x81, 0xc3, 0xa9, 0xcc])
     #expect(CanonicalComposition.composed([0x65, 0xff].span) == nil)
   }
 
-  @Test("A long run of marks takes a moment", .timeLimit(.minutes(1))) func manyMarks() {
+  @Test("A long run of combining marks takes little time", .timeLimit(.minutes(1))) func manyMarks() {
     let text = "e" + String(repeating: "\u{323}\u{301}", count: 100_000)
     #expect(composed(text).unicodeScalars.count > 100_000)
   }
 
   @Test(
-    "Models that were trained with composed text get it, others the text as it is",
+    "Models trained with composed text get it, and others get the text unchanged",
     arguments: ["qwen2", "qwen35", "stablelm2", "mpt", "llama-bpe", "glm4"]) func models(pre: String) throws
   {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.byteLevel(pre: pre))

@@ -13,13 +13,13 @@ struct CharacterPairsTests {
     }
   }
 
-  @Test("Characters are joined by rank across words, spaces are U+2581, line ends stand apart") func joins() throws {
+  @Test("Characters are joined by rank across words, spaces are U+2581, and line ends are separate") func joins() throws {
     #expect(try pieces("hello world") == ["hello", " wo", "r", "l", "d"])
     #expect(try pieces("a  b\n\nhe\n") == ["a", "  ", "b", "\n\n", "he", "\n"])
     #expect(try pieces("\n\n\n") == ["\n", "\n", "\n"])
   }
 
-  @Test("A character that no token covers becomes its bytes, and comes back from them") func bytes() throws {
+  @Test("A character without a token becomes its bytes, which are decoded back to it") func bytes() throws {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.characterPairs())
     #expect(tokenizer.encode("é日", addSpecial: true, parseSpecial: false) == [Int32(tokenizer.count - 2), 266, 0xe6, 0x97, 0xa5])
     #expect(tokenizer.encode(bytes: [0xff, 0x61], addSpecial: false, parseSpecial: false) == [0xff, 257])
@@ -27,7 +27,7 @@ struct CharacterPairsTests {
     for _ in 0..<300 {
       let text = SmallVocabulary.randomText(&random)
       let tokens = tokenizer.encode(text, addSpecial: false, parseSpecial: true)
-      // U+2581 is written like a space, as in SentencePiece's vocabularies.
+      // U+2581 is decoded as a space, as in SentencePiece's vocabularies.
       #expect(
         tokenizer.decode(tokens, showsControl: true).unicodeScalars.elementsEqual(
           text.replacing("\u{2581}", with: " ").unicodeScalars))

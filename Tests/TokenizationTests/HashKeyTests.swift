@@ -6,7 +6,7 @@ import Testing
 
 @Suite("The secret key of the tables of tokens")
 struct HashKeyTests {
-  @Test("Tokens that are chosen to have one hash under a key that somebody knows have different ones under another")
+  @Test("Tokens chosen to collide under a key that an attacker knows have different hashes under another key")
   func chosen() {
     let (start, factor) = (UInt64(0x0123_4567_89ab_cdef), UInt64(0x9e37_79b9_7f4a_7c15))
     let known = HashKey(start: start, factor: factor)
@@ -14,7 +14,7 @@ struct HashKeyTests {
       let product = value.multipliedFullWidth(by: factor)
       return product.high ^ product.low
     }
-    // The second half undoes what the first has made of the state.
+    // The second half undoes what the first half did to the state.
     let tokens = (0..<36_000).map { index -> [UInt8] in
       let first = UInt64(index) &* 0xd134_2543_de82_ef95
       let second = mix(start &+ 16 &* 0x9e37_79b9_7f4a_7c15 ^ first)

@@ -7,14 +7,14 @@ import Testing
 
 @testable import Tokenization
 
-/// Files that other programs made, beside the checkout; absent in a user's clone.
+/// Files made by other programs, beside the checkout; absent in a user's clone.
 enum Oracles {
   static let folder = SharedOracles.folder(holding: "vocab")?.path
 
   static let absent: Comment = "the folder ../shared/oracles is absent (set GGUFPACK_SHARED to the folder that holds oracles/)"
 }
 
-/// A tokenizer test of llama.cpp's: a vocabulary, texts, and the ids of each.
+/// A tokenizer test of llama.cpp: a vocabulary, texts, and the ids of each text.
 struct VocabularyOracle {
   let tokenizer: Tokenizer
   let cases: [(text: String, ids: [Int32])]

@@ -15,14 +15,14 @@ struct PreTokenizerTests {
   }
 
   @Test(
-    "Texts fall into the words that the model's expression gives",
+    "Texts are split into the words that the model's expression gives",
     arguments: [
       ("gpt-2", "I've 12345  don'T\n\n x", ["I", "'ve", " 12345", " ", " don", "'", "T", "\n\n", " x"]),
       ("llama-bpe", "I'VE 12345  (x)\n\n y ", ["I", "'VE", " ", "123", "45", " ", " (", "x", ")\n\n", " y", " "]),
       ("qwen2", "a12\t\tb", ["a", "1", "2", "\t", "\tb"]), ("glm4", "1234 \r\n z", ["123", "4", " \r\n", " z"]),
       ("gpt-4o", "HTTPServer's école/\n ABC", ["HTTPServer's", " école", "/\n", " ABC"]),
       ("gpt-4o", "helloWorld ÉCOLEécole", ["hello", "World", " ÉCOLEécole"]),
-      // Combining marks belong to their word, and case falls only where there is case.
+      // Combining marks belong to their word, and case changes split only where there is case.
       ("minimax-m2", "हिन्दी日本 e\u{301}X", ["हिन्दी日本", " e\u{301}", "X"]),
       ("kimi-k2", "日本語カナ abc々x'll", ["日本語", "カナ", " abc", "々", "x'll"]),
       ("deepseek-v3", "x1234日本カナ (abc) don't", ["x", "123", "4", "日本カナ", " (", "abc", ")", " don", "'t"]),
@@ -33,7 +33,7 @@ struct PreTokenizerTests {
   { #expect(try words(name, text) == expected) }
 
   @Test(
-    "Random texts fall into the words that the model's own regular expression gives", arguments: GoldenSplits.lengths.keys.sorted())
+    "Random texts split into the words that the model's regular expression gives", arguments: GoldenSplits.lengths.keys.sorted())
   func golden(name: String) throws {
     let expected = try #require(GoldenSplits.lengths[name])
     try #require(expected.count == GoldenSplits.texts.count)
@@ -43,8 +43,8 @@ struct PreTokenizerTests {
     }
   }
 
-  @Test("A character's classes are those of its general category") func categories() throws {
-    // Every character where scripts are dense, a sample beyond.
+  @Test("A character's classes match its general category") func categories() throws {
+    // All characters where scripts are dense, and a sample beyond.
     for value in Array(0..<0x3100) + Array(stride(from: 0x3100, to: 0x110000, by: 61)) {
       guard let scalar = Unicode.Scalar(UInt32(value)) else { continue }
       let classes = CharacterClass.of(scalar.value)

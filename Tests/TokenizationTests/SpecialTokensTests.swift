@@ -19,7 +19,7 @@ struct SpecialTokensTests {
     return parts
   }
 
-  @Test("At each place the longest token wins, from left to right") func longest() throws {
+  @Test("At each position the longest token wins, from left to right") func longest() throws {
     let special = try special([
       ("<a>", .control), ("<a><b>", .control), ("x", .normal), ("b>", .userDefined), ("", .control), ("<a>", .userDefined),
     ])
@@ -31,7 +31,7 @@ struct SpecialTokensTests {
         && !special.contains(""))
   }
 
-  /// Random rising ranges of a text.
+  /// Returns random ascending ranges of a text.
   private func ranges(of text: [UInt8], _ random: inout SplitMix64) -> [Range<Int>] {
     var (ranges, begin): ([Range<Int>], Int) = ([], 0)
     while begin < text.count {
@@ -42,7 +42,7 @@ struct SpecialTokensTests {
     return ranges
   }
 
-  @Test("Control tokens and marks are found within trusted ranges alone, other user-defined tokens everywhere") func trusted()
+  @Test("Control tokens and marks are found only within trusted ranges, other user-defined tokens everywhere") func trusted()
     throws
   {
     var random = SplitMix64(seed: 37)
@@ -58,7 +58,7 @@ struct SpecialTokensTests {
       func isTrusted(_ range: Range<Int>) -> Bool {
         trusted.contains { $0.lowerBound <= range.lowerBound && range.upperBound <= $0.upperBound }
       }
-      // By trying every token at every place.
+      // The expected result, found by trying every token at every position.
       var (wanted, begin, index): ([SpecialTokens.Part], Int, Int) = ([], 0, 0)
       while index < text.count {
         let found = tokens.indices.filter { id in
@@ -78,7 +78,7 @@ struct SpecialTokensTests {
       var parts: [SpecialTokens.Part] = []
       special.split(text.span, trusted: trusted, marks: []) { parts.append($0) }
       #expect(parts == wanted, "\(tokens) in \(String(decoding: text, as: UTF8.self)), \(trusted)")
-      // With every user-defined token a mark, nothing is special where nothing is trusted.
+      // If every user-defined token is a mark, nothing is special outside trusted ranges.
       var none: [SpecialTokens.Part] = []
       let marks = Set(tokens.indices.map { Int32($0) })
       special.split(text.span, trusted: [], marks: marks) { none.append($0) }
@@ -86,7 +86,7 @@ struct SpecialTokensTests {
     }
   }
 
-  @Test("Tokens that begin or end alike take no more time than others", .timeLimit(.minutes(1))) func alike() throws {
+  @Test("Tokens with equal beginnings or ends take no more time than others", .timeLimit(.minutes(1))) func alike() throws {
     let count = 3000
     let text = String(repeating: "a", count: 60_000)
     for tokens in [

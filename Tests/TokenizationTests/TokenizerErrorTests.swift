@@ -14,7 +14,7 @@ struct TokenizerErrorTests {
     } catch { return error.description }
   }
 
-  @Test("Unknown tokenizers are named, with those that are known") func unknownNames() {
+  @Test("Unknown tokenizers are named, together with the known ones") func unknownNames() {
     var metadata = SmallVocabulary.byteLevel(pre: "klingon")
     #expect(message(metadata).hasPrefix("tokenizer.ggml.pre is 'klingon'; supported: a.x-4.0, afmoe, "))
     metadata["tokenizer.ggml.model"] = .text("rwkv")
@@ -25,7 +25,7 @@ struct TokenizerErrorTests {
     #expect(message(GGUFMetadata()).contains("key tokenizer.ggml.model is absent"))
   }
 
-  @Test("A name from a file stays on one line and does not drive the terminal")
+  @Test("A name from a file stays on one line and does not control the terminal")
   func escapedNames() {
     var metadata = SmallVocabulary.byteLevel(pre: "x\n\u{1b}[31mred\u{9b}\u{202e}é" + String(repeating: "y", count: 100))
     #expect(

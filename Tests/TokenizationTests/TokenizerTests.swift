@@ -15,7 +15,7 @@ struct TokenizerTests {
 
   @Test("A SentencePiece-style vocabulary joins by score and falls back to bytes") func sentencePiece() throws {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece())
-    // The highest score first: "lo" (-13) comes before "ll" (-15), so "hello" (-17) is never reached.
+    // The highest score comes first: "lo" (-13) before "ll" (-15), so "hello" (-17) is never reached.
     #expect(pieces(tokenizer, "hello world") == ["he", "l", "lo", " wor", "ld"])
     #expect(pieces(tokenizer, "日é") == ["日", "é"])
     let bytes = tokenizer.encode("ü", addSpecial: false, parseSpecial: false)
@@ -23,12 +23,12 @@ struct TokenizerTests {
     #expect(tokenizer.decode(bytes) == "ü")
   }
 
-  @Test("A space goes in front of a text, and is dropped when the text comes back") func spacePrefix() throws {
+  @Test("A space is added before a text, and removed when the text is decoded") func spacePrefix() throws {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece(spacePrefix: true))
     #expect(pieces(tokenizer, "a") == [" ", "a"])
     #expect(pieces(tokenizer, "") == [])
     #expect(tokenizer.decode(tokenizer.encode(" a b", addSpecial: true, parseSpecial: false)) == " a b")
-    // A reply continues a text: its first space is its own.
+    // A reply continues a text, so its first space belongs to it.
     var stream = TokenStream(tokenizer)
     #expect(stream.append(6 + 256) == " ")
   }
@@ -51,7 +51,7 @@ struct TokenizerTests {
     #expect(tokenizer.encode("hello", addSpecial: true, parseSpecial: true).count == 2)
   }
 
-  @Test("Characters that are spread over tokens come out whole, broken ones as U+FFFD") func streaming() throws {
+  @Test("Characters divided over tokens are decoded whole, and broken ones as U+FFFD") func streaming() throws {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.byteLevel())
     func outputs(_ bytes: [UInt8]) -> [String] {
       var stream = TokenStream(tokenizer)
@@ -65,7 +65,7 @@ struct TokenizerTests {
   }
 
   @Test(
-    "Random texts come back from their tokens",
+    "Random texts are restored from their tokens",
     arguments: ["llama"]
       + PreTokenizer.supportedNames.filter { !["gemma4", "granite-embed-multi-311m", "sarvam-moe"].contains($0) }) func roundTrip(
       name: String
@@ -84,7 +84,7 @@ struct TokenizerTests {
     }
   }
 
-  @Test("Arbitrary bytes come back from their tokens", arguments: ["llama", "gpt-4o", "deepseek-v3", "default", "kimi-k2"])
+  @Test("Arbitrary bytes are restored from their tokens", arguments: ["llama", "gpt-4o", "deepseek-v3", "default", "kimi-k2"])
   func arbitraryBytes(name: String) throws {
     let metadata = name == "llama" ? SmallVocabulary.sentencePiece() : SmallVocabulary.byteLevel(pre: name)
     let tokenizer = try Tokenizer(metadata: metadata)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Vocabularies of real models", .enabled(if: Oracles.folder != nil, Oracles.absent))
 struct VocabularyOracleTests {
-  @Test("Every text gets llama.cpp's ids and comes back from them", arguments: ["llama-spm", "llama-bpe", "qwen2"])
+  @Test("Every text gets llama.cpp's ids, and is restored from them", arguments: ["llama-spm", "llama-bpe", "qwen2"])
   func encodesAndDecodes(name: String) throws {
     let oracle = try VocabularyOracle(name)
     for (text, ids) in oracle.cases {

@@ -18,7 +18,7 @@ typedef struct {
   double seconds;
 } runner;
 
-// The calling thread's CPU time: the time of other programs does not count.
+// The calling thread's CPU time, which does not include the time of other programs.
 static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -102,7 +102,7 @@ void run_chain(void *unused, int thread, int threads) {
   (void)unused, (void)thread, (void)threads;
   uint64_t x = 1, y = 3;
   for (int i = 0; i < chain_cycles / 40; i++) {
-    // Register to register: additions of constants may be folded by the decoder, these are not.
+    // Additions between registers: the decoder may fold additions of constants, but not these.
 #define FOUR(op) op op op op
 #if defined(__x86_64__)
 #define ADD "add %1, %0\n"

@@ -5,7 +5,7 @@
 
 #include "CLoops.h"
 
-// The straightforward way: all scores of a query, their softmax, then the sum of the values.
+// Computes all scores of a query, then their softmax, then the sum of the values.
 void naive_attention(const naive_problem *p) {
   float *scores = malloc((size_t)p->positions * sizeof *scores);
   if (!scores) abort();

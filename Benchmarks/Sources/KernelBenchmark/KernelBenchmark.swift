@@ -7,7 +7,7 @@ import Foundation
 import GGUF
 import PackFormat
 
-/// Measures the 16-row kernels against the memory (one column) and against the clock (many columns).
+/// Measures the 16-row kernels against the memory limit (one column) and the clock limit (many columns).
 @main
 struct KernelBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -2,13 +2,13 @@
 
 import GGUF
 
-/// How many multiply-adds a cycle a 16-row kernel could reach at most.
+/// The most multiply-adds per cycle that a 16-row kernel could reach.
 ///
-/// On x86 CPUs of the last ten years two units multiply: two instructions a cycle, whatever they multiply. This counts the
-/// multiplying instructions that the canonical arithmetic needs for 32 elements of 16 rows and one column; loads, additions and
-/// conversions are assumed to run in parallel.
+/// On x86 CPUs of the last ten years two units multiply, so two multiplying instructions run per cycle, whatever they multiply. This counts
+/// those that the canonical arithmetic needs for 32 elements of 16 rows and one column. Loads, additions and conversions are assumed to run
+/// in parallel.
 enum Limit {
-  /// nil for instruction sets whose units are not known.
+  /// Returns the limit; nil for instruction sets whose units are not known.
   static func multiplyAddsPerCycle(_ type: WeightType, _ isa: String) -> Double? {
     let registers: Double
     switch isa {
@@ -22,7 +22,7 @@ enum Limit {
     return 2 * 512 / (registers * (hasDot ? dots(type) : pairs(type)))
   }
 
-  /// scale * da and the sum's fma; the min's fma, two where there is a min for every 16 elements.
+  /// Counts an fma for scale * da and one for the sum, and an fma for the min, or two if every 16 elements have a min.
   private static func floats(_ type: WeightType) -> Double {
     switch type {
     case .q4_1, .q5_1, .q4_K, .q5_K: 3
@@ -31,19 +31,19 @@ enum Limit {
     }
   }
 
-  /// Types of ik_llama.cpp with a scale for every 16 elements, and those that need eight bits.
+  /// The types of ik_llama.cpp with a scale for every 16 elements, and those that need eight bits.
   private static let forkScales: Set<String> = ["IQ2_K", "IQ3_K", "IQ4_K", "IQ5_K", "IQ6_K"]
   private static let forkBytes: Set<String> = [
     "IQ3_K", "IQ4_K", "IQ5_K", "IQ6_K", "IQ3_KS", "IQ4_KS", "IQ5_KS", "IQ4_KSS", "IQ2_KL", "IQ1_KT", "IQ2_KT", "IQ3_KT", "IQ4_KT",
   ]
 
-  /// Eight vpdpbusd; a multiplication and an fma where there is a scale for every 16 elements.
+  /// Eight vpdpbusd; a multiplication and an fma in addition if every 16 elements have a scale.
   private static func dots(_ type: WeightType) -> Double {
     let hasSubScales = [.q2_K, .q3_K, .q6_K, .iq2_xs, .iq2_s, .iq1_m, .nvfp4].contains(type) || forkScales.contains(type.base.name)
     return 8 + floats(type.base) + (hasSubScales ? 2 : 0)
   }
 
-  /// Eight vpmaddubsw, and a vpmaddwd after as many lines as 16 bits hold, where the sums start from the offset's correction.
+  /// Eight vpmaddubsw, and a vpmaddwd after as many lines as fit 16 bits, whose sums start from the correction of the offset.
   private static func pairs(_ type: WeightType) -> Double {
     let folds: Double
     switch type.base {

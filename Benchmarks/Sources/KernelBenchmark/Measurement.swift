@@ -5,7 +5,7 @@ import CLoops
 import Foundation
 import GGUF
 
-/// One kernel's medians.
+/// The median measurements of one kernel.
 struct Measurement: Codable {
   var phase: String
   var type: String
@@ -13,13 +13,13 @@ struct Measurement: Codable {
   var threads: Int
   var seconds: Double
   var gigabytesPerSecond: Double
-  /// What the plain loop reads in the same run; decode only.
+  /// The rate of the plain reading loop in the same run; decode only.
   var streamGigabytesPerSecond: Double?
   var multiplyAddsPerSecond: Double
-  /// What two multiplying instructions a cycle would give; prefill only; nil where that is not a meaningful limit.
+  /// The rate that two multiplying instructions per cycle would give; prefill only; nil if that is not a meaningful limit.
   var limitMultiplyAddsPerCycle: Double?
 
-  /// One column, in turn with a loop that only reads.
+  /// Measures one column, alternating with a loop that only reads.
   static func decode(_ problem: Problem, _ table: ck_table, threads: Int32, runs: Int, fastest: Bool) -> Measurement? {
     guard let kernel = kernel(table, problem.type) else { return nil }
     let parts = (0..<Int(threads)).map { problem.part($0, of: Int(threads)) }
@@ -34,7 +34,7 @@ struct Measurement: Codable {
     return Measurement("decode", problem, table, threads, typical(kernelSeconds, fastest: fastest), stream)
   }
 
-  /// Many columns.
+  /// Measures many columns.
   static func prefill(_ problem: Problem, _ table: ck_table, threads: Int32, runs: Int, fastest: Bool) -> Measurement? {
     guard let kernel = kernel(table, problem.type) else { return nil }
     let parts = (0..<Int(threads)).map { problem.part($0, of: Int(threads)) }
@@ -60,7 +60,7 @@ struct Measurement: Codable {
     let parts: UnsafePointer<ck_matmul>
   }
 
-  /// Seconds that one thread for each part takes.
+  /// Returns the seconds that the work takes with one thread for each part.
   private static func time(_ parts: [ck_matmul], _ kernel: ck_matmul_function) -> Double {
     parts.withUnsafeBufferPointer { parts in
       guard let first = parts.baseAddress else { return 0 }
@@ -74,7 +74,7 @@ struct Measurement: Codable {
     }
   }
 
-  /// The least of the values, or their median.
+  /// Returns the smallest of the values, or their median.
   static func typical(_ values: [Double], fastest: Bool) -> Double { values.sorted()[fastest ? 0 : values.count / 2] }
 
   static func text(_ value: Double, _ width: Int = 0) -> String {

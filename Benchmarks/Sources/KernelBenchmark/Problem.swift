@@ -5,7 +5,7 @@ import GGUF
 import Glibc
 import PackFormat
 
-/// Row groups of random weights of ordinary size, activations, and room for the products.
+/// Row groups of random weights of ordinary magnitude, activations, and room for the products.
 final class Problem {
   let type: WeightType
   let k: Int
@@ -19,10 +19,10 @@ final class Problem {
   private let x: UnsafeMutablePointer<Float>
   private let output: UnsafeMutablePointer<Float>
 
-  /// Multiply-adds of the whole product.
+  /// The multiply-adds of the whole product.
   var multiplyAdds: Double { Double(k) * Double(rowCount) * Double(columns) }
 
-  /// As many rows of `k` elements as `byteCount` holds, a multiple of 16; nil if the type has no 16-row form of that length.
+  /// As many rows of `k` elements as fit `byteCount`, a multiple of 16; nil if the type has no 16-row form of that length.
   init?(_ type: WeightType, k: Int, byteCount: Int, columns: Int, table: ck_table) {
     guard let form = InterleavedForm(type), k % type.blockElements == 0, k % 32 == 0,
       let groupBytes = form.groupByteCount(blocks: k / type.blockElements)
@@ -30,7 +30,7 @@ final class Problem {
     let groups = max(1, byteCount / groupBytes)
     (self.type, self.k, rowCount, self.columns) = (type, k, groups * Layout.groupRows, columns)
     weightByteCount = groups * groupBytes
-    // As the programs map them: in huge pages.
+    // Use huge pages, as the programs do when they map weights.
     weights = .allocate(byteCount: weightByteCount, alignment: 2 << 20)
     madvise(weights, weightByteCount, MADV_HUGEPAGE)
     quants = UnsafeMutableRawPointer.allocate(byteCount: columns * k, alignment: 64).assumingMemoryBound(to: Int8.self)
@@ -60,7 +60,8 @@ final class Problem {
     output.deallocate()
   }
 
-  /// One row group: random bytes, with ordinary numbers where a block's head has halves, so that no time goes into subnormal ones.
+  /// Returns one row group of random bytes. Half-precision numbers in a block's head are ordinary ones, so that no time is spent on
+  /// subnormal ones.
   private static func randomGroup(
     _ form: InterleavedForm, blocks: Int, byteCount: Int, _ random: inout SystemRandomNumberGenerator
   ) -> [UInt8] {
@@ -100,7 +101,7 @@ final class Problem {
     return group
   }
 
-  /// The kernel's arguments for one of equal parts of the rows.
+  /// Returns the kernel's arguments for one of equal parts of the rows.
   func part(_ index: Int, of count: Int) -> ck_matmul {
     var matmul = ck_matmul()
     let groups = rowCount / Layout.groupRows

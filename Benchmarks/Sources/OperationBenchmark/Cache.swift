@@ -4,7 +4,7 @@ import CKernels
 import CLoops
 import Foundation
 
-/// Heads of a KV cache, each `positions` long, in one allocation; random finite numbers.
+/// The heads of a KV cache, each `positions` long, in one allocation; filled with random finite numbers.
 final class Cache {
   enum Kind: String, CaseIterable {
     case f16 = "F16"
@@ -21,14 +21,14 @@ final class Cache {
     self.dim = dim
     self.byteCount = max(byteCount, self.positions * dim * 4) / 4096 * 4096 + 4096
     bytes = .allocate(byteCount: self.byteCount, alignment: 2 << 20)
-    // As packrun's cache lies: in huge pages where the kernel has them.
+    // Use huge pages where the kernel has them, as packrun's cache does.
     madvise(bytes, self.byteCount, MADV_HUGEPAGE)
     fill(.f16)
   }
 
   deinit { bytes.deallocate() }
 
-  /// Small numbers of either sign: as halves, or as scales and quants.
+  /// Fills the cache with small numbers of either sign, as halves or as scales and quants.
   func fill(_ kind: Kind) {
     var state: UInt64 = 1
     switch kind {
@@ -41,7 +41,7 @@ final class Cache {
     }
   }
 
-  /// Bytes of the keys (or the values) of one head.
+  /// Returns the bytes of the keys (or the values) of one head.
   private func planeByteCount(_ kind: Kind) -> Int { positions * (kind == .f16 ? dim * 2 : dim / 32 * 34) }
 
   private func headCount(_ kind: Kind) -> Int { byteCount / (2 * planeByteCount(kind)) }
@@ -63,11 +63,11 @@ final class Cache {
     return a
   }
 
-  /// Queries, ranges and room for results, as long as `body` runs.
+  /// Calls `body` with queries, ranges and room for results.
   private func withQueries(_ ends: [Int32], _ body: (inout ck_attention) -> Void, _ kind: Kind, head: Int) {
     let queries = (0..<ends.count * dim).map { Float($0 % 17) / 17 - 0.5 }
     let begins = [Int32](repeating: 0, count: ends.count)
-    // The outputs, and room for those of a section.
+    // Room for the outputs and for those of one section.
     var output = [Float](repeating: 0, count: 2 * ends.count * dim)
     queries.withUnsafeBufferPointer { queries in
       begins.withUnsafeBufferPointer { begins in
@@ -85,7 +85,7 @@ final class Cache {
     }
   }
 
-  /// One token through all heads, in turn with a loop that reads the same bytes.
+  /// Measures one token through all heads, alternating with a loop that reads the same bytes.
   func decode(_ kind: Kind, _ table: ck_table, context: Int, group: Int, runs: Int) -> (
     bytes: Double, seconds: Double, streamSeconds: Double
   ) {
@@ -102,12 +102,12 @@ final class Cache {
           }
         })
     }
-    // The kernel reads the context only, the loop everything.
+    // The kernel reads only the context, the loop everything.
     let share = Double(context) / Double(positions)
     return (share * Double(read.count), median(kernel), median(stream) * share)
   }
 
-  /// `tokens` tokens after `context` positions, one head, in turn with one token through the naive loop.
+  /// Measures `tokens` tokens after `context` positions in one head, alternating with one token through the naive loop.
   func prefill(_ kind: Kind, _ table: ck_table, context: Int, tokens: Int, group: Int, runs: Int) -> (
     flops: Double, seconds: Double, naiveFlops: Double
   ) {
@@ -125,7 +125,7 @@ final class Cache {
     return (flops, median(times), Double(context * group * 4 * dim) / median(naive))
   }
 
-  /// Seconds of the naive loop for a token, over keys and values in single precision.
+  /// Returns the seconds of the naive loop for a token, over keys and values in single precision.
   func naiveSeconds(context: Int, group: Int) -> Double {
     let queries = [Float](repeating: 0.1, count: group * dim)
     let floats = (0..<context * dim).map { Float($0 % 17) / 17 - 0.5 }

@@ -86,7 +86,7 @@ struct OperationBenchmark: ParsableCommand {
   }
 }
 
-/// A line of a table: the first column to the left, the others to the right.
+/// A line of a table, with the first column aligned left and the others right.
 struct Row: CustomStringConvertible {
   let cells: [String]
   init(_ cells: [String]) { self.cells = cells }
@@ -101,7 +101,7 @@ struct Row: CustomStringConvertible {
   static func text(_ value: Double) -> String { String(format: "%.\(value < 10 ? 2 : 1)f", value) }
 }
 
-/// Seconds of this thread's processor time that `body` takes: other load on the machine counts less.
+/// Returns the seconds of this thread's processor time that `body` takes, which other load on the machine affects less.
 func seconds(_ body: () -> Void) -> Double {
   func now() -> Double {
     var time = timespec()
@@ -113,5 +113,5 @@ func seconds(_ body: () -> Void) -> Double {
   return now() - start
 }
 
-/// The middle one.
+/// Returns the median.
 func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }

@@ -31,7 +31,7 @@ final class Operations {
     halves.deallocate()
   }
 
-  /// Each operation of a table on `count` elements.
+  /// Every operation of a table, on `count` elements.
   var all: [(String, (ck_table) -> Void)] {
     let n = Int64(count)
     return [
@@ -48,14 +48,14 @@ final class Operations {
     ]
   }
 
-  /// Elements for each nanosecond.
+  /// Returns the elements per nanosecond.
   func rate(runs: Int, _ body: () -> Void) -> Double {
     let repeats = 200
     return Double(count * repeats) / median((0..<runs).map { _ in seconds { for _ in 0..<repeats { body() } } }) / 1e9
   }
 
   func dequantizeRate(_ type: WeightType, _ table: ck_table, runs: Int) -> Double {
-    // 0x22 makes small positive halves.
+    // Bytes of 0x22 are small positive halves.
     let row = [UInt8](repeating: 0x22, count: type.groupRows * (type.byteCount(elements: count) ?? 0))
     return rate(runs: runs) { table.dequantize(type.rawValue, row, 0, Int64(count), out) }
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The code books of the IQ types: the standard's constants, each point of a grid in 16 bits.
+// The code books of the IQ types. They are constants of the format, with each point of a grid in 16 bits.
 //
-// Element i of a point is a small code at bits 2i (eight elements) or 4i (four elements); what a code stands for is arithmetic.
+// Element i of a point is a small code, at bit 2i for eight elements and at bit 4i for four. The value of a code is computed.
 #ifndef CKERNELS_GRIDS_H
 #define CKERNELS_GRIDS_H
 
@@ -22,8 +22,9 @@
 typedef uint64_t grid_point_8;
 typedef uint32_t grid_point_4;
 
-// Of each grid: the codes; the codes' lower and upper bytes apart, for look-ups in registers; and the points, a byte an element (what
-// grid_value says), for look-ups in memory. All but the codes are filled in by ck_expand_grids, before any table of kernels is used.
+// For each grid: the codes; their lower and upper bytes separately, for look-ups in registers; and the points with one byte per element
+// (the values of grid_value), for look-ups in memory. ck_expand_grids fills in everything but the codes, before any table of kernels is
+// used.
 #define GRID(name, count, elements)                        \
   extern const uint16_t ck_grid_##name[count];             \
   extern uint8_t ck_grid_planes_##name[2][count];          \
@@ -33,7 +34,7 @@ EVERY_GRID(GRID)
 
 void ck_expand_grids(void);
 
-// What codes stand for: IQ1: -8, 0, 8 (eighths). IQ2: 8, 25, 43. IQ3_XXS: 4, 12, 20, 28, 36, 44, 52, 62. IQ3_S: 1, 3, … 15.
+// The values of the codes. IQ1: -8, 0, 8 (eighths). IQ2: 8, 25, 43. IQ3_XXS: 4, 12, 20, 28, 36, 44, 52, 62. IQ3_S: 1, 3, … 15.
 enum { grid_iq1, grid_iq2_xxs, grid_iq2_xs, grid_iq2_s, grid_iq3_xxs, grid_iq3_s };
 INLINE int grid_value(int grid, int code) {
   switch (grid) {
@@ -44,13 +45,13 @@ INLINE int grid_value(int grid, int code) {
   }
 }
 
-// Eight signs of a 7-bit number: the last makes their count even.
+// Returns eight signs for a 7-bit number; the last sign makes their number even.
 INLINE uint8_t even_signs_of(uint32_t number) {
   const uint32_t bits = number & 127;
   return (uint8_t)(bits | (uint32_t)(__builtin_popcount(bits) & 1) << 7);
 }
 
-// even_signs_of of 0…127, filled in by ck_expand_grids.
+// The results of even_signs_of for 0…127, filled in by ck_expand_grids.
 extern uint8_t ck_even_signs[128];
 
 #endif

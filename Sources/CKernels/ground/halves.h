@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Runs of halves from floats and back.
+// Conversion of runs of half-precision numbers to floats and back.
 #ifndef CKERNELS_HALVES_H
 #define CKERNELS_HALVES_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// How the kernels' small functions are declared: nothing is called, everything becomes part of the kernel that uses it.
+// The declaration of the kernels' small functions. None is called; each becomes part of the kernel that uses it.
 #ifndef CKERNELS_INLINE_H
 #define CKERNELS_INLINE_H
 

@@ -2,9 +2,9 @@
 
 // Interleaving of 16 rows, and back.
 //
-// Four bytes of each row at a time: 64 bytes, row after row. Moving units to their place within the 64 is a permutation of
-// the bits of a byte's index, (row, byte of four) to (unit, row, byte of unit), made of steps that interleave the halves:
-// one such step rotates the index bits left by one. Plain vectors of 16 bytes, which every 64-bit CPU has.
+// It works on four bytes of each row at a time, which are 64 bytes, row after row. Moving the units to their places within the 64 bytes
+// permutes the bits of a byte's index: (row, byte of four) becomes (unit, row, byte of unit). The permutation consists of steps that
+// interleave two halves; each step rotates the index bits left by one. It uses plain vectors of 16 bytes, which every 64-bit CPU has.
 #include <string.h>
 
 #include "CKernels.h"
@@ -62,7 +62,7 @@ INLINE bytes16 high_halves(bytes16 a, bytes16 b) {
   return (bytes16)__builtin_shufflevector((halves8)a, (halves8)b, 4, 12, 5, 13, 6, 14, 7, 15);
 }
 
-// Index bits rotated left by one, in bytes: the first half's bytes interleaved with the second's.
+// Rotates the index bits left by one, for bytes: interleaves the bytes of the first half with those of the second.
 INLINE bytes64 shuffle_bytes(bytes64 v) {
   return (bytes64){{low_bytes(v.part[0], v.part[2]), high_bytes(v.part[0], v.part[2]), low_bytes(v.part[1], v.part[3]),
                     high_bytes(v.part[1], v.part[3])}};
@@ -72,7 +72,8 @@ INLINE bytes64 shuffle_halves(bytes64 v) {
                     high_halves(v.part[1], v.part[3])}};
 }
 
-// Two nibbles of 8 pairs of rows: each 16-bit lane holds a byte of two neighbours; low nibbles to 8 bytes, high ones to 8 more.
+// Pairs the nibbles of 8 pairs of rows. Each 16-bit lane holds a byte of two neighbouring rows; the low nibbles go to 8 bytes, the high
+// ones to 8 more.
 INLINE bytes16 pair_nibbles(bytes16 v) {
   const halves8 x = (halves8)v;
   const bytes8 low = __builtin_convertvector((x & 0x0f) | ((x >> 4) & 0xf0), bytes8);
@@ -113,7 +114,7 @@ INLINE bytes64 flipped(bytes64 v, uint8_t flip) {
   return v;
 }
 
-// Four rows of four words, transposed; its own inverse.
+// Transposes four rows of four words; it is its own inverse.
 INLINE void transpose(bytes16 v[4]) {
   const words4 a = (words4)v[0], b = (words4)v[1], c = (words4)v[2], d = (words4)v[3];
   const words4 ac = __builtin_shufflevector(a, c, 0, 4, 1, 5), bd = __builtin_shufflevector(b, d, 0, 4, 1, 5);
@@ -124,8 +125,8 @@ INLINE void transpose(bytes16 v[4]) {
   v[3] = (bytes16)__builtin_shufflevector(ac2, bd2, 2, 6, 3, 7);
 }
 
-// Chunks of four bytes of each row, four chunks at a time while there are so many: rows whose distance is a multiple of
-// 4 KiB share few places in the first cache, so each access should take much.
+// Interleaves chunks of four bytes of each row, four chunks at a time as long as there are that many. Rows whose distance is a multiple of
+// 4 KiB share few places in the first-level cache, so each access should use as many bytes as it can.
 INLINE void interleave_chunks(const uint8_t *rows, int64_t stride, int64_t chunks, int unit_bits, uint8_t flip, uint8_t *out) {
   int64_t i = 0;
   for (; i + 4 <= chunks; i += 4) {
@@ -164,7 +165,7 @@ INLINE void separate_chunks(const uint8_t *in, int64_t chunks, int unit_bits, ui
   }
 }
 
-// What is left: fewer than four bytes of each row, moved one by one.
+// Moves what is left, fewer than four bytes of each row, one byte at a time.
 static void interleave_rest(const uint8_t *rows, int64_t stride, int64_t units, int unit_bits, uint8_t flip, uint8_t *out) {
   if (unit_bits == 4) {
     for (int64_t u = 0; u < units; u++) {
@@ -205,7 +206,7 @@ static void separate_rest(const uint8_t *in, int64_t units, int unit_bits, uint8
 
 void ck_interleave(const uint8_t *rows, int64_t row_stride, int64_t units, int unit_bits, uint8_t flip, uint8_t *out) {
   const int64_t chunks = units * unit_bits / 32;
-  switch (unit_bits) {  // so that each loop knows its permutation
+  switch (unit_bits) {  // so that each loop is compiled for one permutation
     case 4: interleave_chunks(rows, row_stride, chunks, 4, flip, out); break;
     case 8: interleave_chunks(rows, row_stride, chunks, 8, flip, out); break;
     case 16: interleave_chunks(rows, row_stride, chunks, 16, flip, out); break;

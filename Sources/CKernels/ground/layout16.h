@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Where things lie in a row group of the 16-row layouts.
+// The places of fields in a row group of the 16-row layouts.
 #ifndef CKERNELS_LAYOUT16_H
 #define CKERNELS_LAYOUT16_H
 
@@ -9,15 +9,15 @@
 #include "WeightTypes.h"
 #include "inline.h"
 
-// A row group is the headers of its rows, zeros up to a multiple of 64 bytes, and a run of tiles of `tile_blocks` blocks (the last may
-// hold fewer). In a tile come the heads of its blocks, zeros up to a multiple of 64 bytes, the bodies of its blocks, zeros again. Sizes
-// are those of 16 rows of one block.
+// A row group consists of the headers of its rows, zeros up to a multiple of 64 bytes, and a run of tiles of `tile_blocks` blocks (the last
+// may hold fewer). A tile consists of the heads of its blocks, zeros up to a multiple of 64 bytes, the bodies of its blocks, and zeros
+// again. Sizes are those of one block of 16 rows.
 typedef struct {
   int32_t block_elements, tile_blocks, head_bytes, body_bytes;
-  int32_t headers_bytes;  // of 16 rows, with the zeros
+  int32_t headers_bytes;  // of 16 rows, with the zeros after them
 } layout16;
 
-// Sums without a loop, so that they are constants where the type is one.
+// Adds up without a loop, so that the sum is a constant if the type is one.
 INLINE int32_t bytes_of_fields(const wt_field f[WT_FIELDS_MAX]) {
   _Static_assert(WT_FIELDS_MAX == 4, "every field is counted");
   return f[0].bytes + f[1].bytes + f[2].bytes + f[3].bytes;
@@ -35,13 +35,13 @@ INLINE int64_t layout16_tile_bytes(layout16 l, int64_t blocks) {
   return round_up_64(blocks * l.head_bytes) + round_up_64(blocks * l.body_bytes);
 }
 
-// Bytes of a row group of rows of k elements.
+// Returns the bytes of a row group with rows of k elements.
 INLINE int64_t layout16_group_bytes(layout16 l, int64_t k) {
   const int64_t blocks = k / l.block_elements, rest = blocks % l.tile_blocks;
   return l.headers_bytes + blocks / l.tile_blocks * layout16_tile_bytes(l, l.tile_blocks) + layout16_tile_bytes(l, rest);
 }
 
-// Head and body of 16 rows of one block, and the headers of these rows.
+// The head and body of one block of 16 rows, and the headers of these rows.
 typedef struct {
   const uint8_t *head, *body, *rows;
 } block16;

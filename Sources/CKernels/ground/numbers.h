@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Single numbers: how bytes of a weight are read, and what its small formats of numbers stand for.
+// Single numbers: reading bytes of a weight, and the values of its small number formats.
 #ifndef CKERNELS_NUMBERS_H
 #define CKERNELS_NUMBERS_H
 
@@ -29,12 +29,13 @@ INLINE float float_of_bits(uint32_t bits) {
 
 INLINE float float_of_bf16(uint16_t h) { return float_of_bits((uint32_t)h << 16); }
 
-// What the 4-bit codes of IQ4_NL and IQ4_XS stand for.
+// The values of the 4-bit codes of IQ4_NL and IQ4_XS.
 static const int8_t __attribute__((unused)) iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-// Twice what E2M1 codes (MXFP4, NVFP4) stand for: a sign, two bits of exponent, one of mantissa.
+// Twice the values of E2M1 codes (MXFP4, NVFP4): a sign, two bits of exponent, one of mantissa.
 static const int8_t __attribute__((unused)) e2m1_values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
-// What the quants of ik_llama.cpp's types stand for. Two tables have their shifted values after them; those of four bits are iq4_values.
+// The values of the quants of ik_llama.cpp's types. Two tables are followed by their shifted values; the values of four bits are
+// iq4_values.
 static const int8_t __attribute__((unused)) ik_values_2[16] = {-31, -13, 1, 17, -26, -8, 6, 22};
 static const int8_t __attribute__((unused)) ik_values_3[16] = {
   -63, -40, -23, -10, 1, 13, 28, 47, -59, -36, -19, -6, 5, 17, 32, 51,
@@ -49,12 +50,12 @@ static const int8_t __attribute__((unused)) ik_values_6[64] = {
   -2, 0, 3, 6, 9, 12, 14, 17, 20, 23, 27, 30, 33, 36, 40, 44,
   47, 51, 55, 59, 63, 68, 72, 77, 82, 87, 92, 98, 103, 109, 115, 121,
 };
-// What products of two types multiply the scale of a row by.
+// The factor for the scale of a row in products of two types.
 #define ik_factor_IQ2_KT 1.05f
 #define ik_factor_IQ3_KT 1.01f
-// What the others are shifted by.
+// The shifts of the other tables.
 enum { ik_shift_4 = 4, ik_shift_5 = 2, ik_shift_6 = 1 };
-// The first and the second elements of the pairs of IQ2_KL.
+// The first and second elements of the pairs of IQ2_KL.
 static const int8_t __attribute__((unused)) ik_pairs_first[32] = {
   -63, -63, -40, -40, -40, -40, -23, -23, -23, -23, -23, -10, -10, -10, -10, 1,
   1, 1, 1, 1, 13, 13, 13, 13, 13, 28, 28, 28, 28, 28, 47, 47,
@@ -64,10 +65,10 @@ static const int8_t __attribute__((unused)) ik_pairs_second[32] = {
   -10, 1, 13, 28, -40, -23, -10, 1, 13, -63, -23, 1, 28, 47, -23, 13,
 };
 
-// Half of 2^(e - 127), for the doubled table; the two smallest are subnormal.
+// Returns half of 2^(e - 127), because the table is doubled; the two smallest results are subnormal.
 INLINE float half_of_e8m0(uint8_t e) { return float_of_bits(e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23); }
 
-// Half of an unsigned E4M3 number (bias 7; 0x7f stands for zero), for the doubled table.
+// Returns half of an unsigned E4M3 number (bias 7; 0x7f stands for zero), because the table is doubled.
 INLINE float half_of_ue4m3(uint8_t x) {
   if (x == 0x7f) return 0;
   const int exponent = x >> 3 & 15, mantissa = x & 7;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Whole rows of the types that interleave blocks of several rows, and back.
+// Conversion of whole rows of the types that interleave blocks of several rows, in both directions.
 #include "row_groups.h"
 
 #include "CKernels.h"
 
-// Blocks of all rows of a group, one way or the other.
+// Converts the blocks of all rows of a group, in one direction or the other.
 static void pair_groups(uint32_t type, uint8_t *groups, int64_t rows, int64_t k, uint8_t *out, bool taking) {
   const wt_facts *t = &wt_types[type];
   const int64_t count = t->group_rows, header = t->row_header, bytes = t->bytes, blocks = k / t->elements;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Types that interleave the blocks of 4 or 8 rows (the GROUPED rows of WeightTypes.h): one row's block out of a group's, and back.
+// The types that interleave the blocks of 4 or 8 rows (the GROUPED rows of WeightTypes.h): extracts one row's block from a group's block,
+// and puts it back.
 //
-// For each type there is one list of which bits of the group's block are which bits of the row's (a block of the base type); both
-// directions follow it. A group of rows is its rows' headers, one after another, then its blocks, each `rows` times as large as a row's.
+// For each type, one list says which bits of the group's block are which bits of the row's block (a block of the base type). Both
+// directions use it. A group of rows consists of its rows' headers, one after another, then its blocks, each `rows` times as large as a
+// row's.
 #ifndef CKERNELS_ROW_GROUPS_H
 #define CKERNELS_ROW_GROUPS_H
 
@@ -15,24 +17,24 @@
 #include "inline.h"
 #include "numbers.h"
 
-// A group's block and a block of one of its rows. Bits are added to the one that is made.
+// A group's block, and the block of one of its rows. Bits are added to the one that is being made.
 typedef struct {
   uint8_t *group, *block;
-  bool taking;  // the row's block is made of the group's; otherwise the other way round
+  bool taking;  // true: the row's block is made from the group's; false: the other way round
 } block_pair;
 
-enum { largest_block = 256 };  // bytes, with the header of the row
+enum { largest_block = 256 };  // bytes, including the header of the row
 #define CHECK(name, number, elements, bytes, header, ...) _Static_assert((bytes) + (header) <= largest_block, #name ": a block fits");
 WEIGHT_TYPES(WT_NONE, WT_NONE, WT_NONE, WT_NONE, CHECK)
 #undef CHECK
 
-// `mask` of the byte at `group`, from bit `group_shift` on, is the same at `block`, from bit `block_shift` on.
+// Copies `mask` of the byte at `group`, from bit `group_shift` on, to or from the byte at `block`, from bit `block_shift` on.
 INLINE void same_bits(block_pair p, int group, int group_shift, int block, int block_shift, int mask) {
   if (p.taking) p.block[block] |= (uint8_t)((p.group[group] >> group_shift & mask) << block_shift);
   else p.group[group] |= (uint8_t)((p.block[block] >> block_shift & mask) << group_shift);
 }
 
-// The same of four bytes each.
+// The same for four bytes each.
 INLINE void same_words(block_pair p, int group, int group_shift, int block, int block_shift, int mask) {
   uint8_t *to = p.taking ? p.block + block : p.group + group;
   const uint32_t found = p.taking ? load_u32(p.group + group) >> group_shift : load_u32(p.block + block) >> block_shift;
@@ -40,15 +42,15 @@ INLINE void same_words(block_pair p, int group, int group_shift, int block, int 
   memcpy(to, &made, 4);
 }
 
-// A half of each row, in order, which is at `block` of the row's block.
+// Copies one half-precision number per row, in order, to or from `block` in the row's block.
 INLINE void same_half(block_pair p, int group, int r, int block) {
   for (int i = 0; i < 2; i++) same_bits(p, group + 2 * r + i, 0, block + i, 0, 255);
 }
 
 // ---- what types share -----------------------------------------------------------------------------------------------
 
-// Quants of four bits of block b of 32 elements, four rows: elements k to k + 3 in a word. `halves`: how the row has them, a run of 16
-// elements in low halves of bytes and the next in high ones, or a run of 32.
+// Copies 4-bit quants of block b of 32 elements for four rows: elements k to k + 3 in a word. `halves` says how the row stores them: a run
+// of 16 elements in the low halves of bytes and the next run in the high ones, or runs of 32.
 INLINE void four_bits(block_pair p, int at, int r, int b, int block, int halves) {
   for (int k = 0; k < 32; k += 4) {
     const int group = at + 64 * b + 32 * (k / 4 % 2) + 16 * (k / 16) + 4 * r, shift = k / 8 % 2 * 4;
@@ -57,22 +59,22 @@ INLINE void four_bits(block_pair p, int at, int r, int b, int block, int halves)
   }
 }
 
-// Fifth bits of the same: the row has bit b of a byte for each of 32 elements.
+// Copies the fifth bits of these quants: the row has bit b of a byte for each of 32 elements.
 INLINE void fifth_bits(block_pair p, int at, int r, int b, int block) {
   for (int k = 0; k < 32; k += 4) same_words(p, at + 16 * b + 4 * r, k / 8 + 4 * (k / 4 % 2), block + k, b, 1);
 }
 
-// Quants of two bits, or the low two bits: the row has those of four runs of 32 elements in 32 bytes.
+// Copies 2-bit quants, or the low two bits of quants: the row stores those of four runs of 32 elements in 32 bytes.
 INLINE void two_bits(block_pair p, int at, int r, int b, int block) {
   for (int k = 0; k < 32; k += 4) same_words(p, at + 32 * b + 16 * (k / 16) + 4 * r, k / 4 % 4 * 2, block + b / 4 * 32 + k, b % 4 * 2, 3);
 }
 
-// Which values 16 elements have: a bit of a byte for each half of a block of 32 and row, of two bytes in a row.
+// Copies the choice of values for 16 elements: one bit of a byte for each row and half of a block of 32, of two bytes in a row.
 INLINE void choices(block_pair p, int at, int r, int block) {
   for (int s = 0; s < 16; s++) same_bits(p, at + s % 2 * 4 + r, s / 2, block + s / 8, s % 8, 1);
 }
 
-// Scales of four bits for 16 elements.
+// Copies 4-bit scales for 16 elements.
 INLINE void small_scales(block_pair p, int at, int r, int block) {
   for (int s = 0; s < 16; s++) {
     const int n = 4 * s + r;
@@ -80,7 +82,7 @@ INLINE void small_scales(block_pair p, int at, int r, int block) {
   }
 }
 
-// Scales of six bits for 16 elements: four lower bits, two upper ones.
+// Copies 6-bit scales for 16 elements: four lower bits and two upper ones.
 INLINE void large_scales(block_pair p, int upper, int lower, int r, int block_upper, int block_lower) {
   for (int s = 0; s < 16; s++) {
     const int n = 4 * s + r;
@@ -91,7 +93,7 @@ INLINE void large_scales(block_pair p, int upper, int lower, int r, int block_up
 
 // ---- types ----------------------------------------------------------------------------------------------------------
 
-// Row r of a block, for each type.
+// Copies row r of a block, for each type.
 
 static void pair_Q4_0_R8(block_pair p, int r) {
   same_half(p, 0, r, 0);
@@ -107,7 +109,7 @@ static void pair_Q4_K_R4(block_pair p, int r) {
   same_half(p, 0, r, 0);
   same_half(p, 8, r, 2);
   for (int b = 0; b < 8; b++) {
-    // Scales and mins of six bits, as Q4_K packs them: those of the second four blocks in parts.
+    // Scales and mins of six bits, packed as in Q4_K, where those of the second four blocks are split.
     const int n = 4 * b + r, upper = 16 + n % 16, lower = 32 + n, shift = n / 16 * 4, packed = 4;
     if (b < 4) {
       same_bits(p, lower, 0, packed + b, 0, 15);
@@ -191,7 +193,7 @@ INLINE void pair_blocks(uint32_t type, block_pair p, int r) {
   }
 }
 
-// The header and block `block` of row `row`, as the base type has them, of rows that lie at `rows` and have `row_bytes` bytes each.
+// Copies the header and block `block` of row `row`, as the base type stores them, from rows of `row_bytes` bytes each at `rows`.
 INLINE void take_block(uint32_t type, const uint8_t *rows, int64_t row_bytes, int64_t row, int64_t block, uint8_t *out) {
   const wt_facts *t = &wt_types[type];
   const int count = t->group_rows, header = t->row_header, r = (int)(row % count);

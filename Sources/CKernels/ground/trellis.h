@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The generator of ik_llama.cpp's trellis types: a group of four or eight elements is a run of pseudo-random numbers whose start is stored.
+// The generator of ik_llama.cpp's trellis types. The elements of a group of four or eight are pseudo-random numbers, and only the start of
+// the sequence is stored.
 //
-// A state begins at index + 4096 and is multiplied by a constant for each next number, before it. A number is the sum of four times six of
-// the state's bits, less 126.
+// The state starts at index + 4096, and is multiplied by a constant before each number. The number is the sum of six bits from each of the
+// state's four bytes, less 126.
 #ifndef CKERNELS_TRELLIS_H
 #define CKERNELS_TRELLIS_H
 
@@ -11,7 +12,7 @@
 
 #include "inline.h"
 
-// The constant, raised to powers, which leave no chain from one number to the next.
+// The powers of the constant, so that no number has to wait for the one before it.
 #define TRELLIS_1 0xcbac1fedu
 #define TRELLIS_2 (TRELLIS_1 * TRELLIS_1)
 #define TRELLIS_3 (TRELLIS_2 * TRELLIS_1)
@@ -21,7 +22,7 @@
 
 enum { trellis_start = 4096, trellis_mean = 126 };
 
-// Number n (from 0) of a group.
+// Returns number n (from 0) of a group.
 INLINE int trellis_number(uint32_t index, int n) {
   uint32_t state = index + trellis_start;
   for (int i = 0; i <= n; i++) state *= TRELLIS_1;

@@ -2,12 +2,11 @@
 
 // Sixteen floats as one value: two AVX2 registers, one AVX-512 register, four NEON registers, or what the compiler makes of it.
 //
-// The bodies of the layer operations (ops_body.h, attention_body.h, matmul_plain_body.h, dequantize_body.h) are written once on
-// this type and compiled once for each instruction set, so that all of them do the same operations in the same order.
-// Only half-precision conversions and small tables name instructions; V16_HALF says which conversions an x86 has (0 none, 256
-// F16C, 512 AVX-512F).
+// The bodies of the layer operations (ops_body.h, attention_body.h, matmul_plain_body.h, dequantize_body.h) are written once on this type
+// and compiled once for each instruction set, so that all of them do the same operations in the same order. Only half-precision conversions
+// and small tables name instructions. V16_HALF says which conversions an x86 CPU has (0 none, 256 F16C, 512 AVX-512F).
 //
-// Nothing here may be contracted or reordered by the compiler: a multiply followed by an add is fused only where v_fma says so.
+// The compiler must not contract or reorder anything here: a multiplication followed by an addition is fused only where v_fma says so.
 #ifndef CKERNELS_V16_H
 #define CKERNELS_V16_H
 
@@ -26,7 +25,7 @@
 #endif
 
 #pragma clang fp contract(off)
-// Vectors are passed between inlined functions only, so there is no calling convention to agree on.
+// Vectors are passed only between inlined functions, so no calling convention applies.
 #pragma clang diagnostic ignored "-Wpsabi"
 
 typedef float v8 __attribute__((ext_vector_type(8)));
@@ -37,7 +36,7 @@ typedef uint16_t v16h __attribute__((ext_vector_type(16)));
 typedef int8_t v16b __attribute__((ext_vector_type(16)));
 typedef uint8_t v16c __attribute__((ext_vector_type(16)));
 
-// The same at any address, and whatever the memory was declared as.
+// The same type at any address, whatever type the memory was declared with.
 typedef float v16_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
 typedef uint16_t v16h_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
 typedef int8_t v16b_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
@@ -47,14 +46,14 @@ INLINE v16 v_load(const float *p) { return *(const v16_at *)p; }
 INLINE void v_store(float *p, v16 a) { *(v16_at *)p = a; }
 INLINE v16 v_set(float a) { return (v16)(a); }
 INLINE v16 v_fma(v16 a, v16 b, v16 c) { return __builtin_elementwise_fma(a, b, c); }
-// The greater (smaller) one; b where the comparison is false, so a NaN in b stays.
+// Return the greater (smaller) one; b if the comparison is false, so a NaN in b stays.
 INLINE v16 v_max(v16 a, v16 b) { return a > b ? a : b; }
 INLINE v16 v_min(v16 a, v16 b) { return a < b ? a : b; }
 INLINE v16c load_bytes(const uint8_t *p) { return *(const v16c_at *)p; }
 INLINE v16i v_bits(v16 a) { return (v16i)a; }
 INLINE v16 v_float(v16i a) { return (v16)a; }
 
-// The first n of 16 lanes from memory, the others zero.
+// Loads the first n of 16 lanes from memory; the others become zero.
 INLINE v16 v_load_part(const float *p, int64_t n) {
   float part[16] = {0};
   memcpy(part, p, (size_t)n * sizeof(float));
@@ -67,7 +66,7 @@ INLINE void v_store_part(float *p, v16 a, int64_t n) {
   memcpy(p, part, (size_t)n * sizeof(float));
 }
 
-// The sum of the lanes as a tree: lane i + lane i + 8, then 4, 2, 1.
+// Adds the lanes as a tree: lane i + lane i + 8, then 4, 2, 1.
 INLINE float v_sum(v16 a) {
   float x[8];
   for (int i = 0; i < 8; i++) x[i] = a[i] + a[i + 8];
@@ -76,7 +75,7 @@ INLINE float v_sum(v16 a) {
   return x[0] + x[1];
 }
 
-// The greatest lane; a NaN may or may not be it.
+// Returns the greatest lane; if there are NaNs, the result may or may not be one.
 INLINE float v_greatest(v16 a) {
   float x[8];
   for (int i = 0; i < 8; i++) x[i] = a[i] > a[i + 8] ? a[i] : a[i + 8];
@@ -85,7 +84,7 @@ INLINE float v_greatest(v16 a) {
   return x[0] > x[1] ? x[0] : x[1];
 }
 
-// table[index] for 16 indices below 16.
+// Returns table[index] for 16 indices below 16.
 INLINE v16b v_look_up(v16c index, const int8_t *table) {
   v16b values = *(const v16b_at *)table;
 #if V16_HALF
@@ -101,24 +100,24 @@ INLINE v16b v_look_up(v16c index, const int8_t *table) {
 
 // ---- half precision -------------------------------------------------------------------------------------------------
 
-// IEEE half to float, exact; signalling NaNs become quiet, as the instructions do it.
+// Converts IEEE halves to floats, exactly. Signalling NaNs become quiet, as with the instructions.
 INLINE v16 v_from_half_bits(v16h h) {
   v16i bits = __builtin_convertvector(h, v16i);
   v16i sign = (bits & 0x8000) << 16;
   v16i magnitude = (bits & 0x7fff) << 13;
-  // 2^112 moves the exponent's bias from 15 to 127; a product with it is exact for subnormal numbers too.
+  // 2^112 moves the exponent's bias from 15 to 127; the product is exact for subnormal numbers too.
   v16i finite = v_bits(v_float(magnitude) * v_set(0x1p112f));
   v16i special = magnitude | 0x7f800000 | ((bits & 0x3ff) != 0 ? (v16i)(0x400000) : (v16i)(0));
   v16i result = (bits & 0x7c00) == 0x7c00 ? special : finite;
   return v_float(result | sign);
 }
 
-// Float to IEEE half, rounded to nearest even; too large becomes infinite, a NaN keeps its upper bits and becomes quiet.
+// Converts floats to IEEE halves, rounded to nearest even. Too large numbers become infinite; a NaN keeps its upper bits and becomes quiet.
 INLINE v16h v_to_half_bits(v16 a) {
   v16i bits = v_bits(a);
   v16i sign = (bits >> 16) & 0x8000;
   v16i magnitude = bits & 0x7fffffff;
-  // Normal halves: re-bias, add half of the last place (one less if it is even), cut.
+  // Normal halves: change the bias, add half of the last place (slightly less if it is even), and truncate.
   v16i normal = (magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13;
   // Below 2^-14: 0.5 has its last place at 2^-24, so adding it rounds to a multiple of that.
   v16i small = v_bits(v_float(magnitude) + v_set(0.5f)) - 0x3f000000;
@@ -132,10 +131,10 @@ typedef __fp16 v16fp __attribute__((ext_vector_type(16)));
 typedef __fp16 v16fp_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
 #endif
 
-// Sixteen signed bytes from memory.
+// Loads sixteen signed bytes.
 INLINE v16 v_load_signed(const uint8_t *p) { return __builtin_convertvector(*(const v16b_at *)p, v16); }
 
-// Sixteen halves from memory.
+// Loads sixteen halves.
 INLINE v16 v_load_half(const uint16_t *p) {
 #if V16_HALF == 512
   return (v16)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
@@ -150,7 +149,7 @@ INLINE v16 v_load_half(const uint16_t *p) {
 #endif
 }
 
-// One half, at any address.
+// Loads one half from any address.
 INLINE float v_half(const uint8_t *p) {
   uint16_t h;
   memcpy(&h, p, sizeof h);
@@ -173,7 +172,7 @@ INLINE float v_half(const uint8_t *p) {
 #endif
 }
 
-// One half in all lanes.
+// Loads one half into all lanes.
 INLINE v16 v_set_half(const uint8_t *p) {
   uint16_t h;
   memcpy(&h, p, sizeof h);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Attention with the online softmax over a cache in half precision, in Q8_0 or in single precision. Included by one file per instruction set
-// (ops_table.h), with the numbers of queries and of vectors that fit its registers: ATTENTION_QUERIES and ATTENTION_VECTORS.
+// Attention with online softmax over a cache in half precision, Q8_0 or single precision. Included by one file per instruction set
+// (ops_table.h), with the numbers of queries and vectors that fit its registers: ATTENTION_QUERIES and ATTENTION_VECTORS.
 //
-// Order, for each query by itself, whatever it is computed with:
+// Order, for each query by itself, regardless of the queries that it is computed with:
 // - score of a position: one chain of fma over the key's elements in order, times scale, then the softcap
 // - positions in blocks of 64 that begin at multiples of 64. After a block's scores: m' = max(m, greatest of the block); if it
 //   rose, the output and the 16 partial sums are multiplied by exp(m - m'); weights are exp(s - m')
@@ -13,7 +13,7 @@
 //   m' = max(m, m of the section), f = exp(m - m'), g = exp(m of the section - m'), sum' = fma(sum of the section, g, sum * f),
 //   output' = fma(output of the section, g, output * f)
 // - a sink then joins: m' = max(m, sink), f = exp(m - m'), sum' = fma(sum, f, exp(sink - m')), and the output is times f / sum'
-// A quant times its scale is exact in single precision, so all kinds of cache are read as floats and treated alike.
+// A quant times its scale is exact in single precision, so all kinds of cache are read as floats and treated the same.
 #ifndef CKERNELS_ATTENTION_BODY_H
 #define CKERNELS_ATTENTION_BODY_H
 
@@ -26,29 +26,29 @@
 enum {
   block_positions = 64,
   block_groups = block_positions / 16,
-  tile_queries = 32,  // queries that go through a block of the cache together
+  tile_queries = 32,  // queries that pass over a block of the cache together
 };
 
-// The state of the queries of a tile within a section, and of the sections before it.
+// The state of a tile's queries within a section, and the result of the sections before it.
 typedef struct {
   const ck_attention *a;
   int64_t first;  // first query of the tile
   int count;
-  float *output;          // of the tile's queries in this section: the output itself where no query sees two
+  float *output;          // of the tile's queries in this section; the final output if no query sees two sections
   int64_t output_stride;  // elements
-  ck_attention_sum total[tile_queries];  // of the sections before; sum 0: there were none
-  int64_t section[tile_queries];         // positions of a section
+  ck_attention_sum total[tile_queries];  // of the sections before; sum 0 if there were none
+  int64_t section[tile_queries];         // positions per section
   bool seen[tile_queries];               // whether the query has seen a position of this section
   float maximum[tile_queries];
   float sums[tile_queries][16];
-  float weights[tile_queries][block_positions];  // first the block's scores, then exp(score - maximum)
-  int from[tile_queries], to[tile_queries];      // positions of the block that each query sees; from == to: none
+  float weights[tile_queries][block_positions];  // the block's scores at first, then exp(score - maximum)
+  int from[tile_queries], to[tile_queries];      // positions of the block that each query sees; none if from == to
 } attention_tile;
 
-// How the cache keeps numbers.
+// The number formats of the cache.
 typedef enum { CACHE_F16, CACHE_Q8, CACHE_F32 } cache_form;
 
-// Bytes of 16 positions' keys, and of the step from one position's value to the next.
+// Returns the bytes of the keys of 16 positions, and the bytes from one position's value to the next.
 INLINE int64_t group_bytes(const ck_attention *a, cache_form form) {
   return form == CACHE_Q8 ? a->key_dim / 32 * 544 : a->key_dim * (form == CACHE_F32 ? 64 : 32);
 }
@@ -56,7 +56,7 @@ INLINE int64_t step_bytes(const ck_attention *a, cache_form form) {
   return form == CACHE_Q8 ? a->value_dim / 32 * 34 : a->value_dim * (form == CACHE_F32 ? 4 : 2);
 }
 
-// Where the keys of 16 positions from p and the value of position p begin.
+// Return where the keys of the 16 positions from p begin, and where the value of position p begins.
 INLINE const uint8_t *group_start(const ck_attention *a, cache_form form, int64_t p) {
   const uint8_t *keys = form == CACHE_Q8 ? a->q8_keys : form == CACHE_F32 ? (const uint8_t *)a->f32_keys : (const uint8_t *)a->keys;
   return keys + p / 16 * group_bytes(a, form);
@@ -67,10 +67,10 @@ INLINE const uint8_t *value_start(const ck_attention *a, cache_form form, int64_
   return values + p * step_bytes(a, form);
 }
 
-// Elements of 16 positions' keys that are read before values are asked for again; in Q8_0 those of a block.
+// Returns the number of key elements (of 16 positions) between two prefetches of values; in Q8_0, those of a block.
 INLINE int64_t key_step(cache_form form) { return form == CACHE_Q8 ? 32 : 8; }
 
-// Such a piece: where it begins and, in Q8_0, its scales.
+// Such a piece of keys: its start and, in Q8_0, its scales.
 typedef struct {
   const uint8_t *start;
   v16 scales;
@@ -82,41 +82,41 @@ INLINE key_piece load_piece(const uint8_t *group, cache_form form, int64_t d) {
   return (key_piece){block + 32, v_load_half((const uint16_t *)(const void *)block)};
 }
 
-// Element i of a piece.
+// Loads element i of a piece.
 INLINE v16 load_key(key_piece piece, cache_form form, int64_t i) {
   if (form == CACHE_Q8) return v_load_signed(piece.start + i * 16) * piece.scales;
   if (form == CACHE_F32) return v_load((const float *)(const void *)piece.start + i * 16);
   return v_load_half((const uint16_t *)(const void *)piece.start + i * 16);
 }
 
-// 16 elements of a value from element e.
+// Loads 16 elements of a value, from element e on.
 INLINE v16 load_value(const uint8_t *value, cache_form form, int64_t e) {
   if (form == CACHE_Q8) return v_load_signed(value + e / 32 * 34 + 2 + e % 32) * v_set_half(value + e / 32 * 34);
   if (form == CACHE_F32) return v_load((const float *)(const void *)value + e);
   return v_load_half((const uint16_t *)(const void *)value + e);
 }
 
-// While the keys of a block are read, its values are asked for; while these are read, the keys of the next block. The processor's
-// own prefetching loses both at every turn. Asking does not fail, wherever the address lies.
+// Prefetches. While the keys of a block are read, its values are fetched; while these are read, the keys of the next block are. The
+// processor's own prefetching loses track at every such turn. A prefetch cannot fail, whatever the address.
 INLINE void fetch(const uint8_t *from, int64_t bytes) {
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, 0, 3);
 }
 
-// The values that go with the piece of the keys from element d.
+// Fetches the values that belong to the piece of keys from element d on.
 INLINE void fetch_values(const ck_attention *a, cache_form form, int64_t block, int64_t d) {
   int64_t from = d * block_positions / a->key_dim, to = (d + key_step(form)) * block_positions / a->key_dim;
   int64_t bytes = step_bytes(a, form);
   for (int64_t p = from; p < to && p < block_positions; p++) fetch(value_start(a, form, block + p), bytes);
 }
 
-// The next block's keys that go with `vectors` vectors of position p's value from element e.
+// Fetches the part of the next block's keys that belongs to `vectors` vectors of position p's value from element e on.
 INLINE void fetch_keys(const ck_attention *a, cache_form form, int64_t block, int64_t e, int vectors, int p) {
   int64_t bytes = group_bytes(a, form) * block_groups / block_positions * 16 * vectors / a->value_dim;
   int64_t index = e / 16 / vectors * block_positions + p;
   fetch(group_start(a, form, block + block_positions) + index * bytes, bytes);
 }
 
-// Dot products of `queries` queries from q with `groups` groups of 16 positions from g of the block that begins at `block`.
+// Computes the dot products of `queries` queries from q with `groups` groups of 16 positions from g, in the block that begins at `block`.
 INLINE void score(attention_tile *t, cache_form form, int64_t block, int q, int queries, int g, int groups) {
   const ck_attention *a = t->a;
   const float *query = a->queries + (t->first + q) * a->query_stride;
@@ -145,7 +145,7 @@ INLINE void score(attention_tile *t, cache_form form, int64_t block, int q, int 
   }
 }
 
-// Adds the values of positions from..<to of the block, weighted, to elements e..<e + 16 * vectors of `queries` outputs from q.
+// Adds the weighted values of positions from..<to of the block to elements e..<e + 16 * vectors of `queries` outputs from q.
 INLINE void weigh(attention_tile *t, cache_form form, int64_t block, int q, int queries, int64_t e, int vectors, int from, int to) {
   const ck_attention *a = t->a;
   float *output = t->output + q * t->output_stride + e;
@@ -167,7 +167,7 @@ INLINE void weigh(attention_tile *t, cache_form form, int64_t block, int q, int 
   }
 }
 
-// Elements that fill no vector, for one query; not in Q8_0.
+// Adds the elements that do not fill a vector, for one query; never needed in Q8_0.
 static void weigh_rest(attention_tile *t, cache_form form, int64_t block, int q, int64_t e, int from, int to) {
   const ck_attention *a = t->a;
   float *output = t->output + q * t->output_stride;
@@ -180,13 +180,13 @@ static void weigh_rest(attention_tile *t, cache_form form, int64_t block, int q,
   }
 }
 
-// Scores of `queries` queries from q for the block's groups g..<end.
+// Computes the scores of `queries` queries from q for groups g..<end of the block.
 INLINE void score_groups(attention_tile *t, cache_form form, int64_t block, int q, int queries, int g, int end) {
   for (; g + ATTENTION_VECTORS <= end; g += ATTENTION_VECTORS) score(t, form, block, q, queries, g, ATTENTION_VECTORS);
   for (; g < end; g++) score(t, form, block, q, queries, g, 1);
 }
 
-// Scores of the tile's queries for the block's groups of positions that any of them sees.
+// Computes the scores of the tile's queries for those groups of the block's positions that any of them sees.
 INLINE void score_block(attention_tile *t, cache_form form, int64_t block) {
   int from = block_positions, to = 0;
   for (int q = 0; q < t->count; q++) {
@@ -204,7 +204,7 @@ INLINE void score_block(attention_tile *t, cache_form form, int64_t block) {
   for (; q < t->count; q++) score_groups(t, form, block, q, 1, from / 16, end);
 }
 
-// Scores of one query's positions in the block to weights; takes its maximum, sums and output along.
+// Turns one query's scores in the block into weights, and updates its maximum, sums and output.
 static void soften(attention_tile *t, int q) {
   const ck_attention *a = t->a;
   static const float lanes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -235,7 +235,7 @@ static void soften(attention_tile *t, int q) {
   v_store(t->sums[q], sums);
 }
 
-// Adds the values of positions from..<to to the outputs of `queries` queries from q, all of their elements.
+// Adds the values of positions from..<to to the outputs of `queries` queries from q, over all elements.
 INLINE void weigh_all(attention_tile *t, cache_form form, int64_t block, int q, int queries, int from, int to) {
   if (from >= to) return;
   int64_t e = 0;
@@ -263,8 +263,8 @@ INLINE void weigh_one(attention_tile *t, cache_form form, int64_t block, int q, 
   }
 }
 
-// Weighs the block's values for `queries` queries from q: together what all of them see, each alone what is left at either end.
-// A query never touches a position it does not see, not even with weight zero: what lies there may be infinite.
+// Weighs the block's values for `queries` queries from q: the positions that all of them see together, and those at either end for each
+// query alone. A query never touches a position that it does not see, not even with weight zero, because the value there may be infinite.
 INLINE void weigh_block(attention_tile *t, cache_form form, int64_t block, int q, int queries) {
   int from = 0, to = block_positions;
   for (int i = q; i < q + queries; i++) {
@@ -280,7 +280,7 @@ INLINE void weigh_block(attention_tile *t, cache_form form, int64_t block, int q
   for (int i = q; i < q + queries; i++) weigh_one(t, form, block, i, to, t->to[i]);
 }
 
-// The positions of the block that each query of the tile sees.
+// Sets the positions of the block that each query of the tile sees.
 static void clip_ranges(attention_tile *t, int64_t block) {
   for (int q = 0; q < t->count; q++) {
     int64_t from = t->a->begin[t->first + q] - block, to = t->a->end[t->first + q] - block;
@@ -293,7 +293,7 @@ static void clip_ranges(attention_tile *t, int64_t block) {
 
 // ---- sections -------------------------------------------------------------------------------------------------------
 
-// Joins a section to those before it. One in which all weights are zero changes nothing.
+// Joins a section to those before it. A section whose weights are all zero changes nothing.
 static void join(ck_attention_sum *total, float *output, ck_attention_sum section, const float *section_output, int64_t n) {
   if (section.sum == 0) return;
   if (total->sum == 0) {
@@ -308,7 +308,7 @@ static void join(ck_attention_sum *total, float *output, ck_attention_sum sectio
   *total = (ck_attention_sum){maximum, fmaf(section.sum, factor, total->sum * before)};
 }
 
-// A sink joins the sum; divides.
+// Adds the sink to the sum, and divides by the sum.
 static void finish(ck_attention_sum total, const float *sink, int64_t n, float *output) {
   float factor = 1.0f, sum = total.sum;
   if (sink) {
@@ -320,7 +320,7 @@ static void finish(ck_attention_sum total, const float *sink, int64_t n, float *
 }
 
 static void begin_section(attention_tile *t, int q) {
-  // Finite, so that a first block of infinite scores does not end in a difference of infinities.
+  // Finite, so that a first block of infinite scores does not lead to a difference of infinities.
   t->maximum[q] = -0x1.fffffep127f;
   v_store(t->sums[q], v_set(0));
   memset(t->output + q * t->output_stride, 0, (size_t)t->a->value_dim * sizeof(float));
@@ -347,7 +347,7 @@ static void attention_join(
 
 // ---- a tile ---------------------------------------------------------------------------------------------------------
 
-// Sets up the tile's queries. Where some see several sections, each section's outputs are summed apart.
+// Sets up the tile's queries. If some see several sections, each section's outputs are summed separately.
 INLINE void begin_tile(attention_tile *t, const ck_attention *a, int64_t first, int count) {
   t->a = a;
   t->first = first;
@@ -366,7 +366,7 @@ INLINE void begin_tile(attention_tile *t, const ck_attention *a, int64_t first, 
   }
 }
 
-// Begins a section for each query that enters one with the block.
+// Begins a section for each query that enters one with this block.
 INLINE void enter_block(attention_tile *t, int64_t block) {
   for (int q = 0; q < t->count; q++) {
     if (block % t->section[q] != 0 || !t->seen[q]) continue;
@@ -440,7 +440,7 @@ static void store_key_f32(const float *key, int64_t dim, int64_t position, float
 
 // ---- storing into a Q8_0 cache --------------------------------------------------------------------------------------
 
-// 32 floats to a half-precision scale, max|x| / 127, and quants, rounded to nearest even.
+// Converts 32 floats to a half-precision scale, max|x| / 127, and quants rounded to nearest even.
 INLINE uint16_t quantize_32(const float *x, int8_t *quants) {
   v16 low = v_load(x), high = v_load(x + 16);
   v16 absolute_low = low < 0 ? -low : low, absolute_high = high < 0 ? -high : high;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Scores by which attention chooses positions, and copies of those chosen. Included by one file per instruction set.
+// The scores by which attention chooses positions, and the copying of the chosen ones. Included by one file per instruction set.
 #ifndef CKERNELS_CHOICE_BODY_H
 #define CKERNELS_CHOICE_BODY_H
 
@@ -9,7 +9,7 @@
 #include "CKernels.h"
 #include "../ground/v16.h"
 
-// Adds what `heads` heads give for 16 positions to `sum`, in order.
+// Adds the terms of `heads` heads for 16 positions to `sum`, in order.
 INLINE v16 index_heads(const float *queries, const float *weights, int heads, int64_t dim, const float *keys, v16 sum) {
   v16 dots[4];
   for (int h = 0; h < heads; h++) dots[h] = v_set(0);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// exp, tanh and products with the logistic function on 16 floats, the same operations on every instruction set.
+// exp, tanh and products with the logistic function on 16 floats, by the same operations on every instruction set.
 //
-// exp: at most 1.1 units in the last place off over the whole range, subnormal results included; tanh: at most 2.
+// The error of exp is at most 1.1 units in the last place over the whole range, including subnormal results; that of tanh is at most 2.
 #ifndef CKERNELS_OPS_MATH_H
 #define CKERNELS_OPS_MATH_H
 
@@ -10,14 +10,14 @@
 
 // exp(x) = 2^n * exp(r), n = round(x / ln 2), |r| <= ln 2 / 2. exp(0) is exactly 1, exp(-inf) 0, exp(+inf) +inf, exp(NaN) a NaN.
 INLINE v16 v_exp(v16 x) {
-  // Outside, the result rounds to zero or infinity anyway; a NaN fails both comparisons and stays.
+  // Outside this range the result rounds to zero or infinity anyway; a NaN fails both comparisons and stays.
   x = x > 89.0f ? v_set(89.0f) : x;
   x = x < -104.0f ? v_set(-104.0f) : x;
   // Adding 1.5 * 2^23 leaves the rounded quotient in the low bits.
   const float shift = 0x1.8p23f;
   v16 shifted = v_fma(x, v_set(0x1.715476p0f), v_set(shift));
   v16 n = shifted - shift;
-  // ln 2 in two parts; the product with the first (few bits) is exact.
+  // ln 2 in two parts. The first has few bits, so its product is exact.
   v16 r = v_fma(n, v_set(-0x1.63p-1f), x);
   r = v_fma(n, v_set(0x1.bd0106p-13f), r);
   // exp(r) = 1 + r + r² q(r); q is a minimax fit, relative error of the whole under 2^-28.
@@ -26,7 +26,7 @@ INLINE v16 v_exp(v16 x) {
   q = v_fma(q, r, v_set(0x1.555492p-3f));
   q = v_fma(q, r, v_set(0x1.fffffcp-2f));
   v16 e = v_fma(q, r * r, r) + 1.0f;
-  // 2^n as two factors: one alone would not reach subnormal results and 2^128.
+  // 2^n as two factors, because a single one could not reach subnormal results or 2^128.
   v16i exponent = (v16i)((v16u)shifted - 0x4b400000u);
   v16i half = exponent >> 1;
   v16u first = (v16u)half + 127u;
@@ -34,13 +34,13 @@ INLINE v16 v_exp(v16 x) {
   return e * (v16)(first << 23) * (v16)(second << 23);
 }
 
-// x times the logistic function of u, 1 / (1 + exp(-u)), in a form that neither cancels nor overflows.
+// Returns x times the logistic function of u, 1 / (1 + exp(-u)), in a form that neither cancels nor overflows.
 INLINE v16 v_logistic_product(v16 x, v16 u) {
   v16 e = v_exp(v_float(v_bits(u) | (int32_t)0x80000000));
   return (u < 0 ? x * e : x) / (e + 1.0f);
 }
 
-// tanh: an odd polynomial near zero, 1 - 2 / (exp(2|x|) + 1) with the sign of x elsewhere.
+// tanh is an odd polynomial near zero; elsewhere it is 1 - 2 / (exp(2|x|) + 1) with the sign of x.
 INLINE v16 v_tanh(v16 x) {
   v16i sign = v_bits(x) & (int32_t)0x80000000;
   v16 y = v_float(v_bits(x) & 0x7fffffff);

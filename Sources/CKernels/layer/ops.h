@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The operations of a layer other than the 16-row products, for dispatch.c to fill its tables with.
+// The operations of a layer other than the 16-row products. dispatch.c fills its tables with them.
 #ifndef CKERNELS_OPS_H
 #define CKERNELS_OPS_H
 
 #include "CKernels.h"
 
-// Each sets dequantize, matmul_plain of every type, attention and the element-wise operations; nothing else.
+// Each function sets dequantize, matmul_plain for every type, attention and the element-wise operations, and nothing else.
 void ck_fill_ops_portable(ck_table *table);
 #if defined(__x86_64__)
 void ck_fill_ops_avx2(ck_table *table);    // AVX2, FMA, F16C

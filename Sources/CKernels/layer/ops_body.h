@@ -2,7 +2,7 @@
 
 // The operations of a layer other than products with weights and attention. Included by one file per instruction set.
 //
-// Sums are made in 16 lanes (element i into lane i mod 16, in order, by fma), then as the tree of v_sum.
+// Sums are made in 16 lanes (element i goes to lane i mod 16, in order, by fma) and then added by the tree of v_sum.
 #ifndef CKERNELS_OPS_BODY_H
 #define CKERNELS_OPS_BODY_H
 
@@ -12,7 +12,7 @@
 #include "../ground/v16.h"
 #include "exponentials.h"
 
-// What an element-wise operation computes of two inputs and two constants.
+// An element-wise function of two inputs and two constants.
 typedef v16 (*pointwise)(v16 a, v16 b, float s, float t);
 
 // out[i] = f(a[i], b[i], s, t). out may be a or b.

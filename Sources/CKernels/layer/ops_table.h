@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// All bodies in order, and what enters them into a table. Included by one file per instruction set.
-// Accumulators that fit the registers: OPS_WIDE says that there are 32 of 64 bytes.
+// All bodies in order, and the function that enters them into a table. Included by one file per instruction set. The numbers of
+// accumulators fit the registers: OPS_WIDE means that there are 32 registers of 64 bytes.
 #ifdef OPS_WIDE
 #define ATTENTION_QUERIES 4
 #define ATTENTION_VECTORS 4

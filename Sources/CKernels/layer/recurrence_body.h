@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// What layers do that keep a state of one size instead of keys and values. Included by one file per instruction set.
+// The operations of layers that keep a state of fixed size instead of keys and values. Included by one file per instruction set.
 #ifndef CKERNELS_RECURRENCE_BODY_H
 #define CKERNELS_RECURRENCE_BODY_H
 
 #include "CKernels.h"
 #include "../ground/v16.h"
 
-// All 16, or where `count` is not 16, so many.
+// Loads 16 lanes, or `count` lanes if that is not 16.
 INLINE v16 load_count(const float *x, int64_t count) { return count == 16 ? v_load(x) : v_load_part(x, count); }
 
 INLINE void store_count(float *x, v16 value, int64_t count) {
@@ -18,7 +18,7 @@ INLINE void store_count(float *x, v16 value, int64_t count) {
   }
 }
 
-// `count` channels, at most 16, from channel i on.
+// Convolves `count` channels, at most 16, from channel i on.
 INLINE void convolve_channels(
     float *state, const float *x, const float *weights, const float *bias, int64_t taps, int64_t stride, int64_t i, int64_t count,
     float *out) {
@@ -39,7 +39,8 @@ static void convolve(
   if (i < n) convolve_channels(state, x, weights, bias, taps, stride, i, n - i, out);
 }
 
-// `vectors` vectors of `count` columns of the state, from column j on: their second pass finds them in the nearest cache.
+// Updates `vectors` vectors of `count` columns of the state, from column j on. These are few enough that the second pass finds them in the
+// first-level cache.
 INLINE void recur_columns(const ck_recurrence *r, int corrects, int64_t j, int vectors, int64_t count) {
   float *state = r->state + j;
   v16 u[4], output[4];
@@ -63,7 +64,7 @@ INLINE void recur_columns(const ck_recurrence *r, int corrects, int64_t j, int v
     float *row = state + i * r->value_dim;
     for (int k = 0; k < vectors; k++) {
       v16 kept = load_count(row + 16 * k, count);
-      // Where the first pass corrects, the state has decayed already.
+      // If the first pass corrects, it has already applied the decay to the state.
       v16 s = v_fma(key, u[k], corrects ? kept : kept * decay);
       store_count(row + 16 * k, s, count);
       output[k] = v_fma(query, s, output[k]);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The product of several columns with vpmaddubsw on 16 registers of 256 bits. Eight of them hold integer sums (16 rows of four
-// columns), so little else fits: float sums stay in memory, in a place of their own, for the columns of the output are often a
-// power of two apart and would share few places of a cache.
+// The product of several columns with vpmaddubsw on 16 registers of 256 bits.
 //
-// TILE_CHUNKS * 256 elements of ROW_GROUPS row groups are unpacked into tiles. Four columns at a time pass over them; these stay
-// in the first cache, the tiles come from the second, of which they fill about a third.
+// Eight of the registers hold integer sums (16 rows of four columns), so there is little room for anything else. Float sums stay in memory,
+// in a buffer of their own, because the output's columns are often a power of two apart and would share few places of a cache.
 //
-// Types that need all eight bits are unpacked to 16 bits and multiplied by vpmaddwd, with no signs to move.
+// TILE_CHUNKS * 256 elements of ROW_GROUPS row groups are unpacked into tiles. Four columns at a time pass over them. The columns stay in
+// the first-level cache; the tiles come from the second level, of which they fill about a third.
+//
+// Types that need all eight bits are unpacked to 16 bits and multiplied by vpmaddwd, so that no signs have to be moved.
 #ifndef CKERNELS_COLUMNS_256_H
 #define CKERNELS_COLUMNS_256_H
 
@@ -17,11 +18,11 @@
 #include "tiles_ahead.h"
 #include "unpack16.h"
 
-#define ROW_GROUPS 8  // of wide types half as many
+#define ROW_GROUPS 8  // half as many for wide types
 #define TILE_CHUNKS 4
 #define COLUMNS 4
 
-// Sums are added one after the other: in a tree, as the compiler would add them, they take more registers than there are.
+// Additions happen one after another. In a tree, as the compiler would arrange them, they need more registers than there are.
 #ifndef ONE_AFTER_THE_OTHER
 #define ONE_AFTER_THE_OTHER(sum) __asm__("" : "+x"(sum))
 #endif
@@ -30,11 +31,11 @@ typedef __m256i half;  // of a line: rows 0 to 7, or 8 to 15
 
 // 256 elements of 16 rows, unpacked.
 typedef struct {
-  half lines[CHUNK][8][2];  // bytes; of wide types the even elements of each four in 16 bits
+  half lines[CHUNK][8][2];  // bytes; for wide types, the even elements of each four in 16 bits
   v16 scale[CHUNK];
   sub_scale sub[CHUNK][2];
   v16 min[CHUNK][2];
-  half odd[CHUNK][8][2];    // of wide types, the odd elements; other types' tiles end before
+  half odd[CHUNK][8][2];    // for wide types, the odd elements; the tiles of other types end before this field
 } tile;
 
 INLINE tile *tile_at(uint32_t kind, tile *tiles, int64_t index) {
@@ -44,8 +45,8 @@ INLINE tile *tile_at(uint32_t kind, tile *tiles, int64_t index) {
 // 256 elements of a column.
 typedef struct {
   column_chunk chunk;
-  int32_t even[CHUNK][8], odd[CHUNK][8];  // of wide types, two of each four elements in 16 bits
-  int32_t start[CHUNK][2];  // what takes out the offset, in two 16-bit halves: for the elements of a run of lines, 16 or 32
+  int32_t even[CHUNK][8], odd[CHUNK][8];  // for wide types, two of each four elements in 16 bits
+  int32_t start[CHUNK][2];  // removes the offset, in two 16-bit halves: for the elements of a run of lines, 16 or 32
 } column_words;
 
 INLINE half even_words(half bytes) { return _mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8); }
@@ -77,7 +78,7 @@ INLINE void unpack_block(uint32_t type, block16 block, int block_s, tile *out, i
         out->lines[s][l][h] = half_of(bytes, h);
         continue;
       }
-      // Words have room for the scale of their 16 elements.
+      // The words have room for the scale of their 16 elements.
       const half even = even_words(half_of(bytes, h)), odd = odd_words(half_of(bytes, h));
       const half factor = half_of((words8)scales.sub[l / 4], h);
       out->lines[s][l][h] = has_sub_scales(kind) ? _mm256_mullo_epi16(even, factor) : even;
@@ -97,16 +98,16 @@ INLINE void unpack_tile(uint32_t type, const ck_matmul *m, const uint8_t *group,
   }
 }
 
-// Of how many lines the products add up within 16 bits. Offsets are taken out there, too, so that what counts is how far a byte
-// lies from its offset; sums on the way may leave 16 bits and come back.
+// Returns for how many lines the products can be added up within 16 bits. The offset is removed there too, so what counts is the distance
+// of a byte from its offset. Sums may leave the 16 bits on the way and come back.
 INLINE int lines_of_run(uint32_t kind) {
   const int offset = offset_of(kind), above = greatest(kind) - offset, most = offset > above ? offset : above;
   const int lines = 32767 / (2 * 127 * most), unit = lines_of_sum(kind);
   return lines >= unit ? unit : 4;
 }
 
-// What 16-bit sums of products start from, so that the bytes' offset is taken out: its negative, times the sum of those activations
-// that the same 16 bits see.
+// Prepares the starting values of 16-bit sums of products, which remove the bytes' offset: the negative offset times the sum of those
+// activations that go into the same 16 bits.
 INLINE void prepare_starts(uint32_t kind, const int8_t *quants, int32_t start[2]) {
   half sums = _mm256_maddubs_epi16(_mm256_set1_epi8(1), _mm256_loadu_si256((const half *)quants));
   sums = _mm256_add_epi16(sums, _mm256_shuffle_epi32(sums, 0x4e));
@@ -132,7 +133,7 @@ INLINE void prepare_words(uint32_t kind, const ck_matmul *m, int64_t column, int
 
 // ---- products -------------------------------------------------------------------------------------------------------
 
-// Integer sums of the products of 32 elements, for `columns` columns.
+// Adds up the products of 32 elements as integers, for `columns` columns.
 INLINE void add_words(const tile *t, int columns, const column_words *x, int s, half sums[COLUMNS][2]) {
   UNROLL
   for (int l = 0; l < 16; l++) {
@@ -150,7 +151,7 @@ INLINE void add_words(const tile *t, int columns, const column_words *x, int s, 
   }
 }
 
-// The same; with float scales of 16 elements, the sums are floats, and these scales are applied.
+// The same. If 16 elements have a float scale, the sums are floats and the scales are applied.
 INLINE void add_bytes(uint32_t kind, const tile *t, int columns, const column_words *x, int s, half sums[COLUMNS][2]) {
   const int lines = lines_of_run(kind);
   UNROLL
@@ -190,7 +191,7 @@ INLINE void add_bytes(uint32_t kind, const tile *t, int columns, const column_wo
   }
 }
 
-// As add_products, on half a line.
+// Does what add_products does, on half a line.
 INLINE v8 add_sums(uint32_t kind, v8 acc, half sums, const tile *t, const column_chunk *x, int s, int h) {
   const v8 value = has_float_scales(kind) ? (v8)sums : (v8)_mm256_cvtepi32_ps(sums);
   acc = __builtin_elementwise_fma(value, floats_of(t->scale[s], h) * x->scale[s], acc);
@@ -201,7 +202,7 @@ INLINE v8 add_sums(uint32_t kind, v8 acc, half sums, const tile *t, const column
   return acc;
 }
 
-// Adds a chunk's products to `columns` times 16 sums, which stay in memory: in registers they would take the place of others.
+// Adds a chunk's products to `columns` times 16 sums in memory. In registers, they would displace other values.
 INLINE void multiply_tile(uint32_t kind, const tile *t, int columns, const column_words *x, int count, float *output) {
   ONCE
   for (int s = 0; s < count; s++) {
@@ -219,7 +220,7 @@ INLINE void multiply_tile(uint32_t kind, const tile *t, int columns, const colum
   }
 }
 
-// Products of a chunk for 1, 2 and 4 columns.
+// The functions for the products of a chunk with 1, 2 and 4 columns.
 typedef struct {
   void (*of[3])(const tile *, const column_words *, int count, float *output);
 } tile_functions;
@@ -233,14 +234,14 @@ typedef struct {
   TILE_FUNCTION(kind, 1) TILE_FUNCTION(kind, 2) TILE_FUNCTION(kind, 4)                                                    \
   static const tile_functions products_##kind = {{multiply_##kind##_1, multiply_##kind##_2, multiply_##kind##_4}};
 
-// Types of one kind differ in unpacking only and share their products.
+// Types of one kind differ only in unpacking and share their products.
 #define PRODUCTS_OF(kind, ...) TILE_FUNCTIONS(kind)
 WEIGHT_LINE_KINDS(PRODUCTS_OF)
 #undef PRODUCTS_OF
 
 typedef void (*unpack_function)(const ck_matmul *, const uint8_t *group, int64_t chunk, int count, tile *out);
 
-// Where a product of several columns stands: row groups from `row` on, blocks of 32 elements from `block` on.
+// The position in a product of several columns: row groups from `row` on, blocks of 32 elements from `block` on.
 typedef struct {
   int64_t row, block;
   int groups, chunks;
@@ -251,7 +252,7 @@ INLINE int count_of_chunk(const ck_matmul *m, tile_range at, int chunk) {
   return left < CHUNK ? (int)left : CHUNK;
 }
 
-// Adds the products of a range of tiles to `columns` columns from `column` on, or begins them.
+// Adds the products of a range of tiles to `columns` columns from `column` on, or starts their sums.
 INLINE void multiply_columns(uint32_t kind, const ck_matmul *m, tile *tiles, tile_range at, int64_t column, int columns,
                              void (*multiply)(const tile *, const column_words *, int, float *)) {
   column_words x[TILE_CHUNKS][COLUMNS];

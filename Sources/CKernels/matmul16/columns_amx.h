@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The product of several columns on AMX tiles: one tdpbsud multiplies 32 activations of 16 columns with as many weights of 16 rows.
+// The product of several columns on AMX tiles. One tdpbsud multiplies 32 activations of 16 columns with 32 weights of 16 rows.
 //
-// A line of unpacked weights is a row of an AMX tile as it stands. 256 elements of ROW_GROUPS row groups are unpacked, 16 columns at
-// a time pass over them; the integer sums of all their blocks go through memory to vector registers, where scales are applied.
-// Few columns would leave most of a tile empty: they are multiplied as by AVX-512-VNNI.
+// A line of unpacked weights is a row of an AMX tile as it is. 256 elements of ROW_GROUPS row groups are unpacked, and 16 columns at a time
+// pass over them. The integer sums of all their blocks go through memory to vector registers, where the scales are applied. Few columns
+// would leave most of a tile empty, so they are multiplied as with AVX-512-VNNI.
 
 #ifndef CKERNELS_COLUMNS_AMX_H
 #define CKERNELS_COLUMNS_AMX_H
@@ -15,27 +15,27 @@
 
 #define ROW_GROUPS 8
 #define TILE_COLUMNS 16
-#define FEWEST_COLUMNS 6  // fewer than these are faster one by one
+#define FEWEST_COLUMNS 6  // fewer columns than this are faster one by one
 
-// 256 elements of up to 16 columns. Those of columns that are not there are zero.
+// 256 elements of up to 16 columns. Missing columns are zero.
 typedef struct {
   int8_t quants[TILE_COLUMNS][32 * CHUNK];
   column_chunk chunk[TILE_COLUMNS];
 } column_tile;
 
-// Integer sums of a block of 32 elements, with sub scales of 16 elements each: for each column those of 16 rows.
+// The integer sums of a block of 32 elements (with sub-scales, of 16 elements each): for each column, those of 16 rows.
 typedef struct {
   v16i of[2][TILE_COLUMNS];
 } block_sums;
 
-// What ldtilecfg reads (Intel's manual, volume 1, 18.3): palette 1, and the shape of each tile.
+// The operand of ldtilecfg (Intel's manual, volume 1, 18.3): palette 1, and the shape of each tile.
 typedef struct {
   uint8_t palette, start_row, reserved[14];
   uint16_t row_bytes[16];
   uint8_t rows[16];
 } tile_configuration;
 
-// Tiles 0 and 1 hold sums, 2 activations, 3 weights: as many elements deep as share a scale.
+// Tiles 0 and 1 hold sums, 2 holds activations, 3 weights. Their depth is the number of elements that share a scale.
 INLINE void configure(uint32_t kind) {
   const int depth = 4 * lines_of_sum(kind);
   tile_configuration configuration = {.palette = 1};
@@ -50,7 +50,7 @@ INLINE void configure(uint32_t kind) {
   _tile_loadconfig(&configuration);
 }
 
-// Takes the columns in: they need not lie side by side, and the last tile may have fewer than 16.
+// Collects the columns, which need not be adjacent; the last tile may have fewer than 16.
 INLINE void gather(uint32_t kind, const ck_matmul *m, int64_t first, int columns, int64_t block, int count, column_tile *out) {
   for (int c = 0; c < TILE_COLUMNS; c++) {
     if (c >= columns) {
@@ -80,7 +80,7 @@ INLINE void multiply_blocks(uint32_t kind, const tile *weights, const column_til
   }
 }
 
-// Adds a chunk's sums, with their scales, to `columns` columns of the output, or begins them.
+// Adds a chunk's scaled sums to `columns` columns of the output, or starts them.
 INLINE void add_sums(uint32_t kind, const tile *weights, const column_tile *x, int columns, int count, const block_sums *sums,
                      bool begin, float *output, int64_t stride) {
   ONCE

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The product of several columns where the sums of many columns fit the registers, or an instruction spreads an activation by
-// itself. 256 elements of GROUPS row groups are unpacked into tiles, which stay in the first cache while all columns pass.
+// The product of several columns for instruction sets whose registers hold the sums of many columns, or which can broadcast an activation
+// within an instruction. 256 elements of GROUPS row groups are unpacked into tiles, which stay in the first-level cache while all columns
+// pass.
 //
 //   GROUPS, COLUMNS           row groups and columns at a time
-//   AT_ONCE, DEMANDING        columns times row groups whose sums share the registers; of kinds that need more registers: with sub-scales,
-//                             with signed lines
-//   IN_PLACE                  LIST(X) of the types whose lines are multiplied where they lie, unpacked in registers by all columns, eight
-//                             at a time, as storing a tile's lines takes longer than that; without it, no types
+//   AT_ONCE, DEMANDING        columns times row groups whose sums share the registers; DEMANDING for kinds that need more registers:
+//                             with sub-scales, with signed lines
+//   IN_PLACE                  LIST(X) of the types whose lines are multiplied in place: all columns, eight at a time, unpack them in
+//                             registers, because storing a tile's lines takes longer than that. Undefined: no types
 #ifndef CKERNELS_COLUMNS_TILED_H
 #define CKERNELS_COLUMNS_TILED_H
 
@@ -17,7 +18,7 @@
 #include "tiles_ahead.h"
 #include "unpack16.h"
 
-// 256 elements of 16 rows, unpacked; of types that are multiplied in place the scales, and where each block's lines lie.
+// 256 elements of 16 rows, unpacked; for types multiplied in place, the scales and the place of each block's lines.
 typedef struct {
   line lines[CHUNK][8];
   const uint8_t *bodies[CHUNK];
@@ -65,7 +66,7 @@ INLINE void unpack_tile(uint32_t type, const ck_matmul *m, const uint8_t *group,
   }
 }
 
-// Line l of block s of a tile.
+// Returns line l of block s of a tile.
 typedef line (*line_function)(const tile *, int s, int l);
 
 INLINE line unpacked_line(const tile *t, int s, int l) { return t->lines[s][l]; }
@@ -103,7 +104,7 @@ INLINE void multiply_block(line_function line_of, uint32_t kind, const tile *til
   }
 }
 
-// Adds a chunk's products to `columns` columns of `groups` row groups of the output, or begins them.
+// Adds a chunk's products to `columns` columns of `groups` row groups of the output, or starts their sums.
 INLINE void multiply_tiles(line_function line_of, uint32_t kind, const tile *tiles, int groups, int columns, const column_chunk *x,
                            int count, bool begin, float *output, int64_t stride) {
   v16 acc[COLUMNS][GROUPS];
@@ -114,7 +115,7 @@ INLINE void multiply_tiles(line_function line_of, uint32_t kind, const tile *til
   }
   int s = 0;
   if (line_of != unpacked_line) {
-    // In pairs: of types whose bytes hold two blocks, it is known which of them a line is of.
+    // Blocks go in pairs: for types whose bytes hold two blocks, the compiler then knows which of them a line belongs to.
     ONCE
     for (; s + 2 <= count; s += 2) {
       UNROLL
@@ -130,7 +131,7 @@ INLINE void multiply_tiles(line_function line_of, uint32_t kind, const tile *til
   }
 }
 
-// The same, as many columns at a time as have their sums in registers. Types with sub scales have two sums each.
+// The same, for as many columns at a time as have their sums in registers. Types with sub-scales have two sums each.
 INLINE void multiply_in_parts(line_function line_of, uint32_t kind, const tile *tiles, int groups, int columns, const column_chunk *x,
                               int count, bool begin, float *output, int64_t stride) {
   const bool demanding = has_sub_scales(kind) || (SIGNED_LINES && is_wide(kind));
@@ -141,7 +142,7 @@ INLINE void multiply_in_parts(line_function line_of, uint32_t kind, const tile *
   }
 }
 
-// Products of a chunk for 1, 2, 4 and 8 columns, and for one row group and two.
+// The functions for the products of a chunk with 1, 2, 4 and 8 columns, and with one and two row groups.
 typedef void (*tile_function)(const tile *, const column_chunk *, int count, bool begin, float *output, int64_t stride);
 typedef struct {
   tile_function of[2][4];
@@ -175,12 +176,12 @@ typedef struct {
   static const tile_functions products_##name = {{LIST(name, 1)}};
 #endif
 
-// Types of one kind differ in unpacking only and share their products.
+// Types of one kind differ only in unpacking and share their products.
 #define PRODUCTS_OF(kind, ...) TILE_FUNCTIONS(kind, unpacked_line, WT_KIND_##kind)
 WEIGHT_LINE_KINDS(PRODUCTS_OF)
 #undef PRODUCTS_OF
 
-// Those multiplied in place have their own.
+// Types that are multiplied in place have products of their own.
 #define PRODUCTS_OF(type) TILE_FUNCTIONS(type, line_in_place_##type, kind_of(WT_##type))
 IN_PLACE(PRODUCTS_OF)
 #undef PRODUCTS_OF
@@ -200,7 +201,8 @@ INLINE void matmul_many(uint32_t type, const ck_matmul *m, unpack_function unpac
   const tile_functions *products = products_of(type, of_kind);
   const int64_t group_bytes = layout16_group_bytes(layout16_of(type), m->k), blocks = m->k / 32;
   const int64_t steps = m->columns / COLUMNS + __builtin_popcountll((uint64_t)m->columns % COLUMNS);
-  // Of many columns, each is prepared for twice as many rows. Of few, that is not the cost: the weights come in longer bursts then.
+  // With many columns, each is prepared for twice as many rows at a time. With few, preparation is not the cost, and weights arrive in
+  // longer bursts.
   const int most = m->columns >= 32 ? 2 * GROUPS : GROUPS;
   tile tiles[2 * GROUPS];
   for (int64_t row = m->row_begin; row < m->row_end;) {

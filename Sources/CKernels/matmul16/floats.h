@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Products of weights that are floats, F16 and BF16 (layout r16k1), with activations that are.
+// Products of float weights, F16 and BF16 (layout r16k1), with float activations.
 //
 //   WIDE_COLUMNS   a parameter of the instruction set: columns at a time
 #ifndef CKERNELS_FLOATS_H
@@ -13,8 +13,8 @@ INLINE v16 wide_load(uint32_t type, const uint8_t *p) {
   return v_float(__builtin_convertvector(*(const v16h_at *)p, v16i) << 16);
 }
 
-// Up to WIDE_COLUMNS columns of one row group. One column runs its four chains at once, to read the weights front to back;
-// several run one chain after another, so that all sums stay in registers.
+// Multiplies up to WIDE_COLUMNS columns with one row group. One column runs its four chains at once, to read the weights front to back.
+// Several columns run one chain after another, so that all sums stay in registers.
 INLINE void wide_columns(uint32_t type, const ck_matmul *m, const uint8_t *group, const float *const x[], int columns, float *output) {
   v16 acc[4][WIDE_COLUMNS];
   UNROLL

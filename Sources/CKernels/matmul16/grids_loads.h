@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Look-ups in grids in memory, point by point, for instruction sets without a look-up of bytes in a large table.
+// Grid look-ups in memory, point by point, for instruction sets that cannot look up bytes in a large table.
 #ifndef CKERNELS_GRIDS_LOADS_H
 #define CKERNELS_GRIDS_LOADS_H
 
 #include "../ground/grids.h"
 #include LINES
 
-// Lines of what four points of each of 16 rows stand for, the signs left out.
+// The lines of four points for each of 16 rows, without their signs.
 typedef struct {
   line of[8];
 } found_8;
@@ -18,14 +18,14 @@ typedef struct {
 typedef uint64_t u64x8 __attribute__((ext_vector_type(8)));
 typedef uint16_t u16x64 __attribute__((ext_vector_type(64)));
 
-// Numbers of points, byte by byte as `index`.
+// Writes the numbers of the points; the bytes are those of `index`.
 INLINE void numbers_of(int count, line index, line high, uint16_t number[64]) {
   const u16x64 low = __builtin_convertvector(index, u16x64);
   const u16x64 all = count > 256 ? low | (__builtin_convertvector(high, u16x64) << 8 & (uint16_t)(count - 1)) : low;
   memcpy(number, &all, sizeof all);
 }
 
-// Rows are taken in an order that lets a shuffle within 128 bits bring their lower halves together, and their upper ones.
+// Rows are taken in an order in which a shuffle within 128 bits can bring their lower halves together, and their upper ones.
 INLINE found_8 find_8(const grid_point_8 *points, int count, line index, line high) {
   uint16_t number[64];
   numbers_of(count, index, high, number);
@@ -54,46 +54,47 @@ INLINE found_4 find_4(const grid_point_4 *points, int count, line index, line hi
   return out;
 }
 
-// index: byte p of row r is the lower byte of point p's number; high: what is above it.
+// index: byte p of row r is the lower byte of point p's number; high: the bits above it.
 #define FIND_POINTS(name, count, elements) \
   INLINE found_##elements find_##name(line index, line high) { return find_##elements(ck_grid_points_##name, count, index, high); }
 EVERY_GRID(FIND_POINTS)
 #undef FIND_POINTS
 
-// Four numbers of 7 bits of each row's 32 bits; the bits above them are left.
+// Returns the four 7-bit numbers in the low 28 of each row's 32 bits, one per byte with a clear upper bit.
 INLINE line sevens(line v) {
   const v16u bits = (v16u)v;
   return (line)((bits & 0x7f) | (bits << 1 & 0x7f00) | (bits << 2 & 0x7f0000) | (bits << 3 & 0x7f000000));
 }
 
-// The signs of 7-bit numbers: two look-ups say whether the count of bits is odd.
+// Returns the signs of 7-bit numbers; two look-ups determine whether the number of set bits is odd.
 INLINE line even_signs(line numbers) {
   const v16c odd = {0, 128, 128, 0, 128, 0, 0, 128, 128, 0, 0, 128, 0, 128, 128, 0};
   const line seven = numbers & 127;
   return seven | (line_lookup(odd, seven & 15) ^ line_lookup(odd, seven >> 4));
 }
 
-// Byte p of each row, four times.
+// Copies byte p of each row to all four bytes.
 INLINE line spread_byte(line v, int p) {
   const v16c from = {0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12};
   return line_shuffle(v, from + (uint8_t)p);
 }
 
-// All ones where bit 4 (l % 2) + e of sign byte l / 2 of a row is set, in byte e.
+// Returns all ones in byte e of a row if bit 4 (l % 2) + e of its sign byte l / 2 is set.
 INLINE line signs_at(line signs, int l) {
   const v16u low = (v16u)(0x08040201u << (l % 2 * 4));
   return (line)((spread_byte(signs, l / 2) & (line)low) == (line)low);
 }
 
-// Line l of points of eight elements, half of number l / 2. Byte p of each row's signs has those of point p; of iq1 its lowest bit says
-// whether the point is shifted down.
+// Returns line l of points of eight elements, which is half of point l / 2. Byte p of each row's signs has the signs of point p; for iq1,
+// its lowest bit says whether the point is shifted down.
 INLINE line line_of_8(int grid, uint32_t kind, found_8 points, line signs, int l) {
   if (grid == grid_iq1) return points.of[l] + (uint8_t)(1 + offset_of(kind)) - (spread_byte(signs, l / 2) & 1) * 2;
   const line negative = signs_at(signs, l);
   return ((points.of[l] ^ negative) - negative) + (uint8_t)offset_of(kind);
 }
 
-// Line l of points of four elements, the first four of them in points[0]; byte p of each row's signs has those of points 2p and 2p + 1.
+// Returns line l of points of four elements, of which the first four are in points[0]. Byte p of each row's signs has those of points 2p
+// and 2p + 1.
 INLINE line line_of_4(int grid, uint32_t kind, const found_4 points[2], line signs, int l) {
   (void)grid;
   const line negative = signs_at(signs, l);
@@ -102,18 +103,18 @@ INLINE line line_of_4(int grid, uint32_t kind, const found_4 points[2], line sig
 
 // ---- tables ---------------------------------------------------------------------------------------------------------
 
-// values[index] + added, of 32 values.
+// Returns values[index] + added, from 32 values.
 INLINE line look_up_32(const int8_t *values, int added, line index) {
   return line_lookup_32(load_bytes((const uint8_t *)values) + (uint8_t)added, load_bytes((const uint8_t *)values + 16) + (uint8_t)added,
                         index);
 }
 
-// The same of 64 values.
+// The same from 64 values.
 INLINE line look_up_64(const int8_t *values, int added, line index) {
   return line_choose(look_up_32(values, added, index & 31), look_up_32(values + 32, added, index & 31), index);
 }
 
-// first[i] and second[i] for the first two of each four indices i (half 0), or the other two.
+// Returns first[i] and second[i] for the first two of each four indices i (half 0), or for the other two.
 INLINE line look_up_pairs(const int8_t *first, const int8_t *second, int added, line index, int half) {
   const v16c from = {0, 128, 1, 128, 4, 128, 5, 128, 8, 128, 9, 128, 12, 128, 13, 128};
   const v16c even = from + (uint8_t)(2 * half), odd = __builtin_shufflevector(even, even, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Look-ups in grids by vpermi2b (AVX-512-VBMI), which finds 64 bytes in a table of 128 at once. What is found are a point's codes; they
-// become values when a line is made of them, by one more look-up whose index holds the sign as well.
+// Grid look-ups by vpermi2b (AVX-512-VBMI), which looks up 64 bytes in a table of 128 at once. The result is a point's codes. They become
+// values when a line is made, by one more look-up whose index also contains the sign.
 #ifndef CKERNELS_GRIDS_VBMI_H
 #define CKERNELS_GRIDS_VBMI_H
 
@@ -10,14 +10,14 @@
 #include "../ground/grids.h"
 #include LINES
 
-// Four points of each of 16 rows: byte p of row r has the lower, or upper, half of the codes of point p.
+// Four points for each of 16 rows: byte p of row r has the lower, or upper, half of the codes of point p.
 typedef struct {
   line low, high;
 } found_codes;
 typedef found_codes found_8;  // of points of eight elements
 typedef found_codes found_4;  // of points of four
 
-// Entries `index + 256 * high` of `count` bytes.
+// Returns entries `index + 256 * high` of a table of `count` bytes.
 INLINE line look_up_plane(const uint8_t *plane, int count, line index, line high) {
   __m512i found[16];
   const __mmask64 bits[4] = {
@@ -37,7 +37,7 @@ INLINE line look_up_plane(const uint8_t *plane, int count, line index, line high
   return (line)found[0];
 }
 
-// index: byte p of row r is the lower byte of point p's number; high: what is above it.
+// index: byte p of row r is the lower byte of point p's number; high: the bits above it.
 #define FIND_POINTS(name, count, elements)                                            \
   INLINE found_##elements find_##name(line index, line high) {                        \
     return (found_codes){look_up_plane(ck_grid_planes_##name[0], count, index, high), \
@@ -46,7 +46,8 @@ INLINE line look_up_plane(const uint8_t *plane, int count, line index, line high
 EVERY_GRID(FIND_POINTS)
 #undef FIND_POINTS
 
-// Eight bytes of 8 bits each from the given bit of each eight bytes of v: those of the first of two rows, the second's 32 bits further.
+// Returns eight bytes for each eight bytes of v, each with 8 bits from a given bit on: four for the first of two rows, and four for the
+// second, 32 bits further.
 INLINE line shifted_bits(line v, int b0, int b1, int b2, int b3) {
   const uint64_t first = (uint64_t)(b0 & 63) | (uint64_t)(b1 & 63) << 8 | (uint64_t)(b2 & 63) << 16 | (uint64_t)(b3 & 63) << 24;
   const uint64_t second = (uint64_t)((b0 + 32) & 63) | (uint64_t)((b1 + 32) & 63) << 8 | (uint64_t)((b2 + 32) & 63) << 16 |
@@ -54,26 +55,26 @@ INLINE line shifted_bits(line v, int b0, int b1, int b2, int b3) {
   return (line)_mm512_multishift_epi64_epi8(_mm512_set1_epi64((int64_t)(first | second << 32)), (__m512i)v);
 }
 
-// The lower `bits` bits of a, the upper ones of b.
+// Combines the lower `bits` bits of a with the upper ones of b.
 INLINE line joined_bits(line a, line b, int bits) {
   return (line)_mm512_ternarylogic_epi32((__m512i)a, (__m512i)b, _mm512_set1_epi8((char)((1 << bits) - 1)), 0xe4);
 }
 
-// Four numbers of 7 bits of each row's 32 bits; the bits above them are left.
+// Returns the four 7-bit numbers in the low 28 of each row's 32 bits, one per byte; the upper bit of a byte is not cleared.
 INLINE line sevens(line v) { return shifted_bits(v, 0, 7, 14, 21); }
 
-// The signs of 7-bit numbers.
+// Returns the signs of 7-bit numbers.
 INLINE line even_signs(line numbers) {
   return (line)_mm512_permutex2var_epi8((__m512i)line_load(ck_even_signs), (__m512i)numbers, (__m512i)line_load(ck_even_signs + 64));
 }
 
-// Bit 4 (l % 2) + e of sign byte l / 2 of each row, at bit `at` of byte e.
+// Moves bit 4 (l % 2) + e of each row's sign byte l / 2 to bit `at` of byte e.
 INLINE line signs_at(line signs, int l, int at) {
   const int first = 4 * l - at;
   return shifted_bits(signs, first, first + 1, first + 2, first + 3);
 }
 
-// The values of codes of `bits` bits with the sign above them, as the bytes of a line of kind `kind`.
+// Returns the values of codes of `bits` bits with the sign above them, as the bytes of a line of kind `kind`.
 INLINE line values_of(int grid, uint32_t kind, int bits, line index) {
   line table;
 #pragma clang loop unroll(full)
@@ -85,8 +86,8 @@ INLINE line values_of(int grid, uint32_t kind, int bits, line index) {
   return (line)_mm512_permutexvar_epi8((__m512i)index, (__m512i)table);
 }
 
-// Line l of points of eight elements, half of number l / 2. Byte p of each row's signs has those of point p; of iq1 its lowest bit says
-// whether the point is shifted down.
+// Returns line l of points of eight elements, which is half of point l / 2. Byte p of each row's signs has the signs of point p; for iq1,
+// its lowest bit says whether the point is shifted down.
 INLINE line line_of_8(int grid, uint32_t kind, found_8 points, line signs, int l) {
   const int p = 8 * (l / 2);
   const line codes = shifted_bits(l % 2 == 0 ? points.low : points.high, p, p + 2, p + 4, p + 6);
@@ -94,7 +95,8 @@ INLINE line line_of_8(int grid, uint32_t kind, found_8 points, line signs, int l
   return values_of(grid, kind, 2, joined_bits(codes, sign, 2));
 }
 
-// Line l of points of four elements, the first four of them in points[0]; byte p of each row's signs has those of points 2p and 2p + 1.
+// Returns line l of points of four elements, of which the first four are in points[0]. Byte p of each row's signs has those of points 2p
+// and 2p + 1.
 INLINE line line_of_4(int grid, uint32_t kind, const found_4 points[2], line signs, int l) {
   line both;  // each row's point l: its lower byte twice, its upper byte twice
 #pragma clang loop unroll(full)
@@ -106,7 +108,7 @@ INLINE line line_of_4(int grid, uint32_t kind, const found_4 points[2], line sig
 
 // ---- tables ---------------------------------------------------------------------------------------------------------
 
-// Two tables of 32, a number added to all of their values.
+// Loads two tables of 32 bytes, with a number added to all values.
 INLINE line two_tables(const int8_t *first, const int8_t *second, int added) {
   line table;
 #pragma clang loop unroll(full)
@@ -114,17 +116,17 @@ INLINE line two_tables(const int8_t *first, const int8_t *second, int added) {
   return table;
 }
 
-// values[index] + added, of 32 values.
+// Returns values[index] + added, from 32 values.
 INLINE line look_up_32(const int8_t *values, int added, line index) {
   return (line)_mm512_permutexvar_epi8((__m512i)index, (__m512i)two_tables(values, values, added));
 }
 
-// The same of 64 values.
+// The same from 64 values.
 INLINE line look_up_64(const int8_t *values, int added, line index) {
   return (line)_mm512_permutexvar_epi8((__m512i)index, (__m512i)two_tables(values, values + 32, added));
 }
 
-// first[i] and second[i] for the first two of each four indices i (half 0), or the other two.
+// Returns first[i] and second[i] for the first two of each four indices i (half 0), or for the other two.
 INLINE line look_up_pairs(const int8_t *first, const int8_t *second, int added, line index, int half) {
   const v16c from = {0, 0, 1, 1, 4, 4, 5, 5, 8, 8, 9, 9, 12, 12, 13, 13};
   const line each = line_shuffle(index, from + (uint8_t)(2 * half)) | (line)(v16u)(0x20002000u);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// What the kernels know of a kind of lines; WeightTypes.h says what each fact means.
+// The facts about kinds of lines that the kernels use; WeightTypes.h explains them.
 #ifndef CKERNELS_KINDS_H
 #define CKERNELS_KINDS_H
 

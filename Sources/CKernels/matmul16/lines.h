@@ -19,7 +19,7 @@ INLINE line line_load(const uint8_t *p) { return *(const line_at *)p; }
 INLINE v16i widen(v16c a) { return __builtin_convertvector(a, v16i); }
 INLINE v16 to_float(v16i a) { return __builtin_convertvector(a, v16); }
 
-// What the bytes of lines exceed the values by.
+// Returns by how much the bytes of lines exceed the values.
 INLINE int offset_of(uint32_t kind) { return is_wide(kind) && SIGNED_LINES ? 0 : kinds[kind].offset; }
 
 #endif

@@ -20,7 +20,7 @@ INLINE line line_lookup(v16c table, line index) {
   return line_join(_mm256_shuffle_epi8(both, line_low(i)), _mm256_shuffle_epi8(both, line_high(i)));
 }
 
-// Of a table of 32, in two parts: bit 4 of the index, moved to the top of its byte, chooses.
+// Looks up in a table of 32 bytes, in two parts. Bit 4 of the index, moved to the top of its byte, selects the part.
 INLINE __m256i half_lookup_32(__m256i low, __m256i high, __m256i index) {
   return _mm256_blendv_epi8(_mm256_shuffle_epi8(low, index), _mm256_shuffle_epi8(high, index), _mm256_slli_epi16(index, 3));
 }
@@ -30,27 +30,27 @@ INLINE line line_lookup_32(v16c low, v16c high, line index) {
   return line_join(half_lookup_32(low2, high2, line_low(i)), half_lookup_32(low2, high2, line_high(i)));
 }
 
-// Bytes of `a`, or of `b` where bit 5 of the index is set.
+// Returns bytes of `a`, or of `b` where bit 5 of the index is set.
 INLINE line line_choose(line a, line b, line index) {
   const words8 a8 = (words8)a, b8 = (words8)b, i = (words8)index;
   return line_join(_mm256_blendv_epi8(line_low(a8), line_low(b8), _mm256_slli_epi16(line_low(i), 2)),
                    _mm256_blendv_epi8(line_high(a8), line_high(b8), _mm256_slli_epi16(line_high(i), 2)));
 }
 
-// Four bytes for each row: those that its index says.
+// Loads four bytes for each row, at the place that its index names.
 INLINE line line_gather(const uint32_t *from, v16u index) {
   const words8 i = (words8)index;
   return line_join(_mm256_i32gather_epi32((const int *)from, line_low(i), 4), _mm256_i32gather_epi32((const int *)from, line_high(i), 4));
 }
 
-// The bytes that `from` names, of each 16.
+// Returns the bytes that `from` names, within each 16.
 INLINE line line_shuffle(line v, v16c from) {
   const __m256i both = _mm256_broadcastsi128_si256((__m128i)from);
   const words8 v8 = (words8)v;
   return line_join(_mm256_shuffle_epi8(line_low(v8), both), _mm256_shuffle_epi8(line_high(v8), both));
 }
 
-// Byte i is `value` where bit i of the 32 is set, else 0.
+// Returns `value` in byte i if bit i of the 32 is set, else 0.
 INLINE __m256i half_line_of_bits(const uint8_t *p, int value) {
   int32_t bits;
   memcpy(&bits, p, 4);
@@ -64,8 +64,8 @@ INLINE line line_of_bits(const uint8_t *p, int value) {
   return line_join(half_line_of_bits(p, value), half_line_of_bits(p + 4, value));
 }
 
-// Four times two bits of byte `from` of each row, lowest first. Its nibbles are in 16-bit lanes, high ones at the top of the second; their
-// upper half is one of two products with powers of two: 1 for the first two bits, 2^6 for the others.
+// Returns four times two bits of byte `from` of each row, lowest first. Its nibbles are in 16-bit lanes, the high one at the top of the
+// second lane. The result is the upper half of a product with a power of two: 1 for the first two bits, 2^6 for the others.
 INLINE __m256i half_line_of_pairs(__m256i v, __m256i from) {
   const __m256i nibbles = _mm256_and_si256(_mm256_shuffle_epi8(v, from), _mm256_set1_epi32((int)0xf0000f00));
   return _mm256_and_si256(_mm256_mulhi_epu16(nibbles, _mm256_set1_epi32(0x04104100)), _mm256_set1_epi8(3));
@@ -77,8 +77,7 @@ INLINE line line_of_pairs(line v, int from) {
   return line_join(half_line_of_pairs(line_low(v8), each), half_line_of_pairs(line_high(v8), each));
 }
 
-// Digit `place` of base 3 of bytes that stand for fractions: the byte times 3^place, without what exceeds it, three times that, divided
-// by 256.
+// Returns digit `place` in base 3 of bytes that represent fractions: the byte times 3^place, modulo 256, times three, divided by 256.
 INLINE __m256i half_line_of_digits(__m256i v, short power) {
   const __m256i three = _mm256_set1_epi16(3);
   const __m256i even_rest = _mm256_mullo_epi16(v, _mm256_set1_epi16((short)(power << 8)));

@@ -10,19 +10,19 @@ INLINE line line_lookup(v16c table, line index) {
   return (line)_mm512_shuffle_epi8(_mm512_broadcast_i32x4((__m128i)table), (__m512i)index);
 }
 
-// Of a table of 32, in two parts.
+// Looks up in a table of 32 bytes, in two parts.
 INLINE line line_lookup_32(v16c low, v16c high, line index) {
   const __mmask64 upper = _mm512_test_epi8_mask((__m512i)index, _mm512_set1_epi8(16));
   const __m512i found = _mm512_shuffle_epi8(_mm512_broadcast_i32x4((__m128i)low), (__m512i)index);
   return (line)_mm512_mask_shuffle_epi8(found, upper, _mm512_broadcast_i32x4((__m128i)high), (__m512i)index);
 }
 
-// Bytes of `a`, or of `b` where bit 5 of the index is set.
+// Returns bytes of `a`, or of `b` where bit 5 of the index is set.
 INLINE line line_choose(line a, line b, line index) {
   return (line)_mm512_mask_blend_epi8(_mm512_test_epi8_mask((__m512i)index, _mm512_set1_epi8(32)), (__m512i)a, (__m512i)b);
 }
 
-// Four bytes for each row: those that its index says.
+// Loads four bytes for each row, at the place that its index names.
 INLINE line line_gather(const uint32_t *from, v16u index) {
   const __m512i i = (__m512i)index;
   const __m256i low = _mm256_i32gather_epi32((const int *)from, _mm512_castsi512_si256(i), 4);
@@ -30,20 +30,20 @@ INLINE line line_gather(const uint32_t *from, v16u index) {
   return (line)_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
-// The bytes that `from` names, of each 16.
+// Returns the bytes that `from` names, within each 16.
 INLINE line line_shuffle(line v, v16c from) {
   return (line)_mm512_shuffle_epi8((__m512i)v, _mm512_broadcast_i32x4((__m128i)from));
 }
 
-// Byte i is `value` where bit i of the 64 at p is set, else 0.
+// Returns `value` in byte i if bit i of the 64 at p is set, else 0.
 INLINE line line_of_bits(const uint8_t *p, int value) {
   uint64_t bits;
   memcpy(&bits, p, 8);
   return (line)_mm512_maskz_mov_epi8(bits, _mm512_set1_epi8((char)value));
 }
 
-// Four times two bits of byte `from` of each row, lowest first. Its nibbles are in 16-bit lanes, high ones at the top of the second; their
-// upper half is one of two products with powers of two: 1 for the first two bits, 2^6 for the others.
+// Returns four times two bits of byte `from` of each row, lowest first. Its nibbles are in 16-bit lanes, the high one at the top of the
+// second lane. The result is the upper half of a product with a power of two: 1 for the first two bits, 2^6 for the others.
 INLINE line line_of_pairs(line v, int from) {
   const int at = 0x00800080 | from << 8 | from << 24;
   const __m512i spread = _mm512_shuffle_epi8((__m512i)v, _mm512_broadcast_i32x4(_mm_add_epi32(_mm_set1_epi32(at), _mm_setr_epi32(0, 0x04000400, 0x08000800, 0x0c000c00))));
@@ -51,8 +51,7 @@ INLINE line line_of_pairs(line v, int from) {
   return (line)_mm512_mulhi_epu16(nibbles, _mm512_set1_epi32(0x04104100)) & 3;
 }
 
-// Digit `place` of base 3 of bytes that stand for fractions: the byte times 3^place, without what exceeds it, three times that, divided
-// by 256.
+// Returns digit `place` in base 3 of bytes that represent fractions: the byte times 3^place, modulo 256, times three, divided by 256.
 INLINE line line_of_digits(line v, int place) {
   static const short powers[5] = {1, 3, 9, 27, 81};
   const __m512i power = _mm512_set1_epi16(powers[place]), three = _mm512_set1_epi16(3), odd = _mm512_set1_epi16((short)0xff00);

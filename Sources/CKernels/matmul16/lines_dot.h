@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Sums of products where an instruction adds four products of unsigned and signed bytes to a 32-bit sum (VNNI and its kin).
+// Sums of products for instruction sets that add four products of unsigned and signed bytes to a 32-bit sum (VNNI and similar).
+//
 // line_dot(sum, w, a), in LINES, is that instruction. Integer scales of 16 elements are applied as floats: all values stay below 2^24, so
-// every step is exact. Where they do not, the scales become integers again, and their sum is rounded once.
+// every step is exact. For kinds whose sums are larger, the scales become integers again, and the sum is rounded once.
 #ifndef CKERNELS_LINES_DOT_H
 #define CKERNELS_LINES_DOT_H
 
@@ -14,7 +15,7 @@ INLINE sub_scale make_sub_scale(v16i scale) { return to_float(scale); }
 INLINE sub_scale float_sub_scale(v16 scale) { return scale; }
 
 typedef struct {
-  v16i sum[2];  // of 16 elements each with sub scales, else all in the first
+  v16i sum[2];  // of 16 elements each with sub-scales, otherwise all in the first
   v16 sub[2];
 } part;
 

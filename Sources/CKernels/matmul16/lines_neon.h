@@ -29,7 +29,7 @@ INLINE line line_lookup(v16c table, line index) {
   return line_join(parts);
 }
 
-// Of a table of 32, in two parts.
+// Looks up in a table of 32 bytes, in two parts.
 INLINE line line_lookup_32(v16c low, v16c high, line index) {
   const uint8x16x2_t table = {{(uint8x16_t)low, (uint8x16_t)high}};
   line_parts parts = line_split(index);
@@ -37,27 +37,27 @@ INLINE line line_lookup_32(v16c low, v16c high, line index) {
   return line_join(parts);
 }
 
-// Bytes of `a`, or of `b` where bit 5 of the index is set.
+// Returns bytes of `a`, or of `b` where bit 5 of the index is set.
 INLINE line line_choose(line a, line b, line index) {
   const line chosen = (line)((index & 32) != 0);
   return (a & ~chosen) | (b & chosen);
 }
 
-// Four bytes for each row: those that its index says.
+// Loads four bytes for each row, at the place that its index names.
 INLINE line line_gather(const uint32_t *from, v16u index) {
   v16u found;
   for (int r = 0; r < 16; r++) found[r] = from[index[r]];
   return (line)found;
 }
 
-// The bytes that `from` names, of each 16.
+// Returns the bytes that `from` names, within each 16.
 INLINE line line_shuffle(line v, v16c from) {
   line_parts parts = line_split(v);
   for (int i = 0; i < 4; i++) parts.of[i] = vqtbl1q_u8(parts.of[i], (uint8x16_t)from);
   return line_join(parts);
 }
 
-// Byte i is `value` where bit i of the 64 at p is set, else 0.
+// Returns `value` in byte i if bit i of the 64 at p is set, else 0.
 INLINE line line_of_bits(const uint8_t *p, int value) {
   const uint8x16_t bytes = vcombine_u8(vld1_u8(p), vdup_n_u8(0));
   const uint8x16_t bit_of_each = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201));
@@ -70,7 +70,7 @@ INLINE line line_of_bits(const uint8_t *p, int value) {
   return line_join(parts);
 }
 
-// Four times two bits of byte `from` of each row, lowest first.
+// Returns four times two bits of byte `from` of each row, lowest first.
 INLINE line line_of_pairs(line v, int from) {
   const uint8x16_t each = vdupq_n_u8((uint8_t)from);
   const uint8x16_t rows = {0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12};
@@ -82,7 +82,7 @@ INLINE line line_of_pairs(line v, int from) {
   return line_join(parts);
 }
 
-// Digit `place` of base 3 of bytes that stand for fractions: how many thirds of 256 the byte times 3^place, without what exceeds it, has.
+// Returns digit `place` in base 3 of bytes that represent fractions: how many thirds of 256 are in the byte times 3^place, modulo 256.
 INLINE line line_of_digits(line v, int place) {
   static const uint8_t powers[5] = {1, 3, 9, 27, 81};
   const line rest = v * powers[place];

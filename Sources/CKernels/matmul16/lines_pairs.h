@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Sums of products where an instruction multiplies unsigned with signed bytes and adds two products to 16 bits (vpmaddubsw).
+// Sums of products for instruction sets that multiply unsigned with signed bytes and add two products to 16 bits (vpmaddubsw).
 //
-// Sixteen bits hold the sums of several lines: a pair is at most 2 * 127 * greatest byte. `run` says of how many lines, and
-// after each run vpmaddwd adds the two halves of a row's 32 bits, multiplied with the integer scale of the 16 elements in types
-// that have one. Wide kinds have signed lines: |w| times a with the sign of w.
+// Sixteen bits hold the sums of several lines, because a pair is at most 2 * 127 * greatest byte. `run` says how many lines. After each
+// run, vpmaddwd adds the two halves of a row's 32 bits; in types with an integer scale for 16 elements, it also multiplies them by that
+// scale. Wide kinds have signed lines: |w| is multiplied by a with the sign of w.
 #ifndef CKERNELS_LINES_PAIRS_H
 #define CKERNELS_LINES_PAIRS_H
 
@@ -18,7 +18,7 @@ INLINE sub_scale float_sub_scale(v16 scale) { return (pairs)scale; }
 typedef struct {
   v16i sum;
   pairs run;
-  v16 scaled;  // the sum so far, where scales of 16 elements are floats
+  v16 scaled;  // the sum so far, if scales of 16 elements are floats
 } part;
 
 INLINE int run_of(uint32_t kind) {
@@ -27,7 +27,7 @@ INLINE int run_of(uint32_t kind) {
   return lines >= most ? most : lines >= 4 ? 4 : 2;
 }
 
-// Half the correction in each 16-bit half, so that scaling it is one more vpmaddwd. All offsets of these types are even.
+// Half of the correction goes into each 16-bit half, so that one more vpmaddwd scales it. All offsets of these types are even.
 INLINE v16i start_of_16(v16i sums, int offset) {
   const v16i half = sums * (-offset / 2) & 0xffff;
   return half | half << 16;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// What the files of the 16-row kernels offer to dispatch.c.
+// The functions of the 16-row kernels that dispatch.c uses.
 #ifndef CKERNELS_MATMUL16_H
 #define CKERNELS_MATMUL16_H
 
 #include "CKernels.h"
 
-// Each sets the entries it has better functions for and leaves the rest, so that a table is made by calling several in order.
+// Each function sets the entries that it improves and leaves the rest, so that calling several in order makes a table.
 void ck_fill_matmul16_portable(ck_table *table);  // all of matmul16, reads_q8, dequantize16 and quantize
 #if defined(__x86_64__)
 void ck_fill_matmul16_avx2(ck_table *table);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// As for AVX-512 with VNNI, but grids are looked up by vpermi2b: the types that have one.
+// The same as for AVX-512 with VNNI, but with grid look-ups by vpermi2b, for the types that have a grid.
 #define GRIDS "grids_vbmi.h"
 #define GRIDS_ONLY 1
 

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The 16-row kernels on lines of 64 bytes. Included once for each instruction set, whose file says by what parameters:
+// The 16-row kernels on lines of 64 bytes. Included once per instruction set, whose file defines these parameters:
 //
 //   SIGNED_LINES      whether lines of wide kinds hold signed bytes
 //   LINES             the header with lines in its registers (lines_256.h, …)
 //   PRODUCTS          the header with its sums of products of bytes (lines_dot.h, lines_pairs.h)
 //   GRIDS             the header with its look-ups in grids (grids_loads.h, grids_vbmi.h); GRIDS_ONLY leaves out types without
-//   ASKS_AHEAD        whether all weights of one column are asked for ahead; one_column.h says what becomes of the others
+//   ASKS_AHEAD        whether all weights of one column are prefetched; one_column.h says how the other cases work
 //   SEVERAL_COLUMNS   the header with the product of several columns (columns_tiled.h, columns_256.h, columns_amx.h), and its parameters
 //   WIDE_COLUMNS      columns of F16 and BF16 weights at a time
 //
-// One column: weights are unpacked and multiplied in registers, front to back. Several columns: 256 elements of a few row groups
-// are unpacked into tiles on the stack, over which all columns pass. Both make the same sums in the same order
-// (matmul16_portable.c states it), so the number of columns never shows in the results.
+// With one column, weights are unpacked and multiplied in registers, front to back. With several columns, 256 elements of a few row groups
+// are unpacked into tiles on the stack, over which all columns pass. Both make the same sums in the same order (stated in
+// matmul16_portable.c), so the number of columns never affects the results.
 #include "CKernels.h"
 #include "floats.h"
 #include "one_column.h"
@@ -39,7 +39,7 @@ WEIGHT_TYPES(WT_NONE, WT_NONE, WT_NONE, MATMUL, WT_NONE)
 // ---- activations ----------------------------------------------------------------------------------------------------
 
 #ifndef GRIDS_ONLY
-// As in matmul16_portable.c. Adding and taking away 1.5 * 2^23 rounds to the nearest integer, to even from the middle.
+// As in matmul16_portable.c. Adding and subtracting 1.5 * 2^23 rounds to the nearest integer, ties to even.
 static void quantize(const float *x, int64_t k, int8_t *quants, float *scales, int16_t *sums) {
   for (int64_t b = 0; b < k / 32; b++) {
     const v16 a[2] = {v_load(x + 32 * b), v_load(x + 32 * b + 16)};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// sdot on four registers a line. Bytes are at most 63, or signed in wide types, so that unsigned lines are signed ones too.
+// sdot on four registers per line. Bytes are at most 63, or signed in wide types, so unsigned lines can be used as signed ones.
 #define SIGNED_LINES 1
 #define LINES "lines_neon.h"
 #define PRODUCTS "lines_dot.h"

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The 16-row kernels in plain C: the reference that every other instruction set equals bit for bit.
+// The 16-row kernels in plain C: the reference that every other instruction set matches bit for bit.
 //
 // Order of the sums, for row r and column c, over blocks b of 32 elements, with acc = +0 at first:
 //   types with one scale in a block   acc = fma(float(I), scale * da, acc)            I = exact sum of value * quant
 //   Q2_K Q3_K Q6_K (one for 16)       acc = fma(float(J), d * da, acc)                J = scale_0 * I_0 + scale_1 * I_1, exact
 //   NVFP4 (a float for 16)            acc = fma(J, da, acc)                           J the same, rounded once
 //   then types with mins              acc = fma(min, da * float(S), acc)              S = sum of the quants; for 16 at a time in Q2_K
-// da is the scale of the activations' block. `min` carries the sign with which it is added: -(dmin * m) in the K types.
+// da is the scale of the activations' block. `min` has the sign with which it is added: -(dmin * m) in the K types.
 // F16, BF16: four chains acc_j = fma(w[k], x[k], acc_j) over k = j mod 4; result (acc_0 + acc_1) + (acc_2 + acc_3).
 #include <math.h>
 
@@ -101,8 +101,8 @@ static void dequantize16(uint32_t type, const void *group, int64_t row, int64_t 
   }
 }
 
-// A block with infinite or NaN activations gets the scale NaN, so that its products are NaN and not an arbitrary number.
-// Quants are held within ±127, which the scales of subnormal blocks, rounded coarsely, would leave.
+// A block with infinite or NaN activations gets the scale NaN, so that its products are NaN and not arbitrary numbers. Quants are limited
+// to ±127, which the coarsely rounded scales of subnormal blocks would otherwise exceed.
 static void quantize(const float *x, int64_t k, int8_t *quants, float *scales, int16_t *sums) {
   for (int64_t b = 0; b < k / 32; b++) {
     uint32_t max = 0;  // magnitudes compare like their bits; NaN is above infinity

@@ -22,9 +22,9 @@ INLINE v16 add_block_of_one(uint32_t type, v16 acc, block16 block, int block_s, 
 
 // ---- getting weights from memory in time ----------------------------------------------------------------------------
 
-// With all the unpacking few loads are in flight at a time, so prefetching decides how fast weights come. docs/KERNELS.md has the figures.
+// Unpacking leaves few loads in flight at a time, so prefetching decides how fast weights arrive. docs/KERNELS.md has the figures.
 typedef enum {
-  UNAIDED,  // the CPU's own prefetching does it, for it follows loads that go front to back
+  UNAIDED,  // no help: the CPU's own prefetching follows loads that go front to back
   ASKED,    // by prefetches, AHEAD bytes ahead
   WALKED,   // before a chunk is unpacked, one instruction reads a word of each of its cache lines, front to back
 } fetching;
@@ -33,18 +33,19 @@ typedef enum {
 
 INLINE fetching fetching_of(uint32_t type) {
   const wt_facts *t = &wt_types[type];
-  // Lines that need no unpacking: loads are all there is.
+  // Lines that need no unpacking consist of loads only.
   if (ASKS_AHEAD || t->bytes > t->elements) return ASKED;
-  // Loads that alternate between the planes of a block (the four low bits of Q6_K and its two high ones) are not followed.
+  // The CPU does not follow loads that alternate between the planes of a block (the four low bits of Q6_K and its two high ones).
   return t->elements == 256 && t->body[1].bytes != 0 ? WALKED : UNAIDED;
 }
 
-// Bytes begin to end of what lies AHEAD bytes after a chunk. Addresses past the weights do no harm.
+// Prefetches bytes begin to end of what lies AHEAD bytes after a chunk. Addresses beyond the weights do no harm.
 INLINE void ask_ahead(const uint8_t *chunk, int64_t begin, int64_t end) {
   for (int64_t at = round_up_64(begin); at < end; at += 64) __builtin_prefetch(chunk + AHEAD + at);
 }
 
-// Cache lines from `from` up to `to`; returns the first that was not read. Unrolled, or made of prefetches, it would be half as fast.
+// Reads the cache lines from `from` up to `to`, and returns the first that was not read. Unrolled, or made of prefetches, it would be half
+// as fast.
 INLINE const uint8_t *walk(const uint8_t *from, const uint8_t *to) {
   ONCE
   for (; from < to; from += 64) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// What every product is made of: what a chunk of a column is, and how sums of products of bytes become floats.
+// The parts of every product: a chunk of a column, and the conversion of sums of byte products to floats.
 //
 //   PRODUCTS   a parameter of the instruction set, the header with the sums of products of bytes: part, part_start/add/value, sub_scale
 #ifndef CKERNELS_SUMS_H
@@ -15,24 +15,24 @@
 #define UNROLL _Pragma("clang loop unroll(full)")
 #define ONCE _Pragma("clang loop unroll(disable)")
 
-// ---- what a chunk of 256 elements needs to know of a column ---------------------------------------------------------
+// ---- what a chunk of 256 elements needs to know about a column ------------------------------------------------------
 
 typedef int16_t v16s_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
 typedef int32_t v8i __attribute__((ext_vector_type(8)));
 typedef float v8f __attribute__((ext_vector_type(8)));
 typedef float v8f_at __attribute__((ext_vector_type(8), aligned(1), may_alias));
 
-// The column of the activations that column `column` of the output reads.
+// Returns the column of the activations that column `column` of the output reads.
 INLINE int64_t source_of(const ck_matmul *m, int64_t column) { return m->column_map != NULL ? m->column_map[column] : column; }
 
 typedef struct {
   const int8_t *quants;
   float scale[8];
-  int32_t start[16];  // what a sum of products starts from, to take out the offset of unsigned bytes: for 32 elements, or 16
-  float sum[16];      // scale * float(sum of the quants): for 32 elements, or for 16 with sub scales
+  int32_t start[16];  // the start of a sum of products, which removes the offset of unsigned bytes: for 32 elements, or 16
+  float sum[16];      // scale * float(sum of the quants): for 32 elements, or for 16 with sub-scales
 } column_chunk;
 
-// Blocks [block, block + count) of 32 elements of a column; the rest is left unread.
+// Prepares blocks [block, block + count) of 32 elements of a column; the rest of `out` stays unset.
 INLINE void prepare(uint32_t kind, const ck_matmul *m, int64_t column, int64_t block, int count, column_chunk *out) {
   const int64_t at = column * (m->k / 32) + block;
   out->quants = m->q8.quants + at * 32;
@@ -65,14 +65,14 @@ INLINE void prepare(uint32_t kind, const ck_matmul *m, int64_t column, int64_t b
 
 // ---- sums over 32 elements ------------------------------------------------------------------------------------------
 
-// Four activations, for every row.
+// Broadcasts four activations to every row.
 INLINE line line_broadcast(const int8_t *quants) {
   int32_t four;
   memcpy(&four, quants, 4);
   return (line)(v16i)(four);
 }
 
-// acc and the products of 32 elements, whose integer sum is in p.
+// Returns acc plus the products of 32 elements, whose integer sum is in p.
 INLINE v16 add_products(uint32_t kind, v16 acc, part p, v16 scale, const v16 min[2], const column_chunk *column, int s) {
   acc = v_fma(part_value(kind, p), scale * v_set(column->scale[s]), acc);
   if (!has_mins(kind)) return acc;
@@ -81,7 +81,7 @@ INLINE v16 add_products(uint32_t kind, v16 acc, part p, v16 scale, const v16 min
   return v_fma(min[1], v_set(column->sum[2 * s + 1]), acc);
 }
 
-// Lines are multiplied in runs of 8, or 4 where every 16 elements have their scale.
+// Lines are multiplied in runs of 8, or of 4 if every 16 elements have a scale.
 INLINE int lines_of_sum(uint32_t kind) { return has_sub_scales(kind) ? 4 : 8; }
 
 INLINE int32_t start_at(uint32_t kind, const column_chunk *column, int s, int l) {
@@ -93,10 +93,10 @@ INLINE int32_t start_at(uint32_t kind, const column_chunk *column, int s, int l)
 
 #define CHUNK 8  // of 32 elements
 
-// How many runs of 32 elements a block has. A chunk begins with a block, so its run number s is run s % runs_of_block of a block.
+// Returns how many runs of 32 elements a block has. A chunk begins with a block, so its run number s is run s % runs_of_block of a block.
 INLINE int runs_of_block(uint32_t type) { return layout16_of(type).block_elements / 32; }
 
-// The block that run number s of a chunk of `count` is in; `count` is constant where the chunk is full, which leaves constants.
+// Returns the block that run s of a chunk of `count` runs is in. For a full chunk `count` is a constant, and so are the offsets.
 INLINE block16 chunk_block(uint32_t type, const ck_matmul *m, const uint8_t *group, int64_t chunk, int s, int count) {
   const layout16 l = layout16_of(type);
   if (l.block_elements == 256) return block16_at(l, group, m->k, chunk);

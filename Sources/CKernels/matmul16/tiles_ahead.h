@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Getting the next tiles' weights from memory while columns pass over the present ones. Unpacking alone reads in bursts, with the
-// multiplications between them, so that no more than a few loads are ever in flight. docs/KERNELS.md has the figures.
+// Prefetching of the next tiles' weights while columns pass over the present ones. Unpacking alone reads in bursts with multiplications in
+// between, so that only a few loads are ever in flight. docs/KERNELS.md has the figures.
 #ifndef CKERNELS_TILES_AHEAD_H
 #define CKERNELS_TILES_AHEAD_H
 
 #include "sums.h"
 
-// What is still to be asked for, of each of `groups` row groups.
+// What is still to be prefetched, for each of `groups` row groups.
 typedef struct {
   const uint8_t *weights;
   int64_t group_bytes;
@@ -15,8 +15,8 @@ typedef struct {
   int groups;
 } tiles_ahead;
 
-// The weights that follow `blocks` blocks of 32 elements from `block` of the row groups at `row`, in `steps` equal parts. Those of the
-// next rows follow a row's end, but for the last rows: what lies behind them belongs to another thread.
+// Returns the weights that follow `blocks` blocks of 32 elements from `block` in the row groups at `row`, in `steps` equal parts. After the
+// end of a row come the next rows, except after the last ones: what follows those belongs to another thread.
 INLINE tiles_ahead tiles_after(uint32_t type, const ck_matmul *m, int64_t row, int groups, int64_t block, int64_t blocks, int64_t steps) {
   const layout16 l = layout16_of(type);
   const int64_t group_bytes = layout16_group_bytes(l, m->k), chunk_bytes = layout16_group_bytes(l, 512) / 2;
@@ -33,7 +33,7 @@ INLINE tiles_ahead tiles_after(uint32_t type, const ck_matmul *m, int64_t row, i
   };
 }
 
-// One part. Into the second cache: the first is full of tiles.
+// Prefetches one part into the second-level cache, because the first is full of tiles.
 INLINE void ask_for_part(tiles_ahead *ahead) {
   const int64_t end = ahead->begin + ahead->step < ahead->end ? ahead->begin + ahead->step : ahead->end;
   for (int g = 0; g < ahead->groups; g++) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// From the 16-row layouts to what the kernels multiply: eight lines of bytes for 32 elements of 16 rows, and their scales.
+// Unpacking from the 16-row layouts to what the kernels multiply: eight lines of bytes for 32 elements of 16 rows, and their scales.
 //
-// A type has two functions: `line_TYPE(body, s, l)` is line l (elements 4 l to 4 l + 3) of the 32 elements from 32 s on of a block, and
-// `scales_TYPE(head, s)` are their scales. Bytes are unsigned and exceed the values by offset_of(kind); with SIGNED_LINES those of wide
-// kinds are signed. They are written on plain vectors; an instruction set adds the look-up of 16 bytes in a table (line_lookup), the
-// widening of bits and of pairs of bits to bytes (line_of_bits, line_of_pairs), digits of base 3 (line_of_digits) and the form of the
-// scales of 16 elements (sub_scale, make_sub_scale, float_sub_scale).
+// A type has two functions. `line_TYPE(body, s, l)` returns line l (elements 4 l to 4 l + 3) of the 32 elements from 32 s on in a block,
+// and `scales_TYPE(head, s)` returns their scales. Bytes are unsigned and exceed the values by offset_of(kind); with SIGNED_LINES, those of
+// wide kinds are signed. The functions are written on plain vectors. An instruction set adds the look-up of 16 bytes in a table
+// (line_lookup), the widening of bits and of pairs of bits to bytes (line_of_bits, line_of_pairs), digits in base 3 (line_of_digits), and
+// the form of the scales of 16 elements (sub_scale, make_sub_scale, float_sub_scale).
 #ifndef CKERNELS_UNPACK16_H
 #define CKERNELS_UNPACK16_H
 
@@ -16,7 +16,7 @@
 #include "unpack16_ik.h"
 #include "unpack16_trellis.h"
 
-// The low nibbles of four lines, then the high ones.
+// The low nibbles of four lines come first, then the high ones.
 INLINE line nibble_line(const uint8_t *p, int l) { return nibbles(line_load(p + l % 4 * 64), l >= 4); }
 
 // ---- blocks of 32 elements ------------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ INLINE line line_NVFP4(const uint8_t *body, int s, int l) {
   const line index = nibbles(line_load(body + (s % 2 * 4 + l / 4 * 2 + l % 2) * 64), l % 4 >= 2);
   return line_lookup(load_bytes((const uint8_t *)e2m1_values) + (uint8_t)kinds[WT_KIND_BITS_5_FLOATS].offset, index);
 }
-// As half_of_ue4m3: with the same bits at another place, a number of E4M3 is a half with 2^-8 of its value.
+// As half_of_ue4m3: with the same bits at another position, an E4M3 number is a half with 2^-8 of its value.
 INLINE scales16 scales_NVFP4(const uint8_t *head, int s) {
   scales16 out = {.scale = v_set(1)};
   for (int h = 0; h < 2; h++) {
@@ -93,7 +93,7 @@ INLINE scales16 scales_Q2_0(const uint8_t *head, int s) { return (void)s, one_sc
 
 // ---- blocks of 256 elements -----------------------------------------------------------------------------------------
 
-// Digits of base 3. Those of 32 bytes are elements 0 to 159, of 16 bytes the next 80, of 4 bytes the last 16.
+// Digits in base 3. Those of 32 bytes are elements 0 to 159, those of 16 bytes the next 80, those of 4 bytes the last 16.
 INLINE line line_TQ1_0(const uint8_t *body, int s, int l) {
   if (s < 5) return line_of_digits(line_load(body + 64 * l), s);
   const int run = (s - 5) * 2 + l / 4;  // of 16 elements
@@ -176,9 +176,9 @@ INLINE scales16 scales_IQ4_XS(const uint8_t *head, int s) {
 
 // ---- by type --------------------------------------------------------------------------------------------------------
 
-// Types are constants everywhere, so that each of these leaves one type's operations.
+// Types are constants everywhere, so that only one type's operations remain of each function.
 
-// The points of 32 elements; of types that have none, nothing.
+// Returns the points of 32 elements; nothing for types without points.
 INLINE grid_points unpack_points(uint32_t type, block16 block, int s) {
   switch (type) {
 #define CASE(name, ...) case WT_##name: return points_##name(block, s);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The types whose quants are points of a grid. In addition to `scales_TYPE`, a type has `points_TYPE(block, s)`, which looks up the points of the
-// 32 elements from 32 s on once, and `line_TYPE(points, l)`, a line of them.
+// The types whose quants are points of a grid. In addition to `scales_TYPE`, a type has `points_TYPE(block, s)`, which looks up the points
+// of the 32 elements from 32 s on once, and `line_TYPE(points, l)`, which returns a line of them.
 //
 //   GRIDS   a parameter of the instruction set, the header with its look-ups: grids_vbmi.h, grids_loads.h
 #ifndef CKERNELS_UNPACK16_GRID_H
@@ -10,7 +10,8 @@
 #include "scales16.h"
 #include GRIDS
 
-// Points found, of eight elements or of four, and their signs. Types with tables (unpack16_ik.h) have none, but know what was chosen.
+// The points that were found, of eight elements or of four, and their signs. Types with tables (unpack16_ik.h) have no points, but keep the
+// choices here.
 typedef struct {
   found_8 eights;
   found_4 fours[2];
@@ -18,25 +19,25 @@ typedef struct {
   const uint8_t *body;
   int s;           // elements 32 s to 32 s + 31 of the block
   line choice[2];  // for 16 elements each, or 32
-  v16u starts[8];  // of types with a generator (unpack16_trellis.h)
+  v16u starts[8];  // for types with a generator (unpack16_trellis.h)
 } grid_points;
 
 INLINE v16u words(const uint8_t *p) { return (v16u)line_load(p); }
 
-// Four times each of 16 bytes: the same for all points of a row.
+// Repeats each of 16 bytes four times: the same value for all points of a row.
 INLINE line for_each_point(v16c v) { return (line)(__builtin_convertvector(v, v16u) * 0x01010101u); }
-// Two bits each for four points, at the bottom of their bytes; the bits above them are left.
+// Returns two bits for each of four points, at the bottom of their bytes.
 INLINE line pairs_of_bits(v16c v) {
   const v16u bits = __builtin_convertvector(v, v16u);
   return (line)((bits | bits << 6 | bits << 12 | bits << 18) & 0x03030303u);
 }
-// One bit each for four points.
+// Returns one bit for each of four points.
 INLINE line single_bits(v16c v) {
   const v16u bits = __builtin_convertvector(v, v16u);
   return (line)((bits | bits << 7 | bits << 14 | bits << 21) & 0x01010101u);
 }
 
-// d * (2 * scale + 1) * 2^-3: eighths, in which the steps of these types are whole numbers.
+// Returns d * (2 * scale + 1) * 2^-3: in eighths, in which the steps of these types are whole numbers.
 INLINE v16 odd_scale(const uint8_t *d, v16u scale) {
   return half_scale(d) * to_float((v16i)(scale * 2 + 1)) * v_set(0.125f);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The types of ik_llama.cpp whose quants are numbers of a table, and a bit for 16 or 32 elements chooses between the table and the same
-// shifted by a constant. `points_TYPE(block, s)` finds out once for 32 elements what the bits choose; `line_TYPE(points, l)` looks a line
-// up.
+// The types of ik_llama.cpp whose quants are numbers of a table. A bit for 16 or 32 elements chooses between the table and the same table
+// shifted by a constant. `points_TYPE(block, s)` determines once for 32 elements what the bits choose; `line_TYPE(points, l)` looks up a
+// line.
 //
 //   look_up_32, look_up_64, look_up_pairs   a parameter of the instruction set, in GRIDS: bytes of larger tables than 16
 #ifndef CKERNELS_UNPACK16_IK_H
@@ -14,20 +14,20 @@
 
 // ---- what the types share -------------------------------------------------------------------------------------------
 
-// Sixteen halves as integers.
+// Loads sixteen halves as integers.
 INLINE v16u integers_at(const uint8_t *p) { return __builtin_convertvector(*(const v16h_at *)p, v16u); }
-// `value` in the four bytes of each row whose bit `bit` is set.
+// Returns `value` in the four bytes of each row whose bit `bit` is set.
 INLINE line chosen(v16u bits, int bit, int value) {
   return (line)((v16i)(bits << (31 - bit)) >> 31 & (int32_t)((uint32_t)value * 0x01010101u));
 }
 
-// A table of 16 values as bytes of lines of a kind.
+// Looks up in a table of 16 values, as bytes of lines of a kind.
 INLINE line look_up_16(const int8_t *values, uint32_t kind, line index) {
   return line_lookup(load_bytes((const uint8_t *)values) + (uint8_t)offset_of(kind), index);
 }
 
-// Line l where two bits of each of four runs of 32 elements are in 32 bytes; where one bit of each of eight runs is, at bit `to`; where
-// nibbles of a run of 16 are in low halves of bytes and of the next in high ones; where nibbles of a run of 32 are.
+// Return line l of quants that are stored as: two bits of each of four runs of 32 elements in 32 bytes; one bit of each of eight runs,
+// moved to bit `to`; nibbles of a run of 16 in the low halves of bytes and of the next run in the high ones; nibbles of runs of 32.
 INLINE line two_bits(const uint8_t *p, int s, int l) { return line_load(p + (8 * (s / 4) + l) * 64) >> (s % 4 * 2) & 3; }
 INLINE line bit_moved(const uint8_t *p, int s, int l, int to) {
   const line bits = line_load(p + l * 64);
@@ -36,19 +36,19 @@ INLINE line bit_moved(const uint8_t *p, int s, int l, int to) {
 INLINE line nibbles_by_16(const uint8_t *p, int s, int l) { return nibbles(line_load(p + (4 * s + l % 4) * 64), l >= 4); }
 INLINE line nibbles_by_32(const uint8_t *p, int s, int l) { return nibbles(line_load(p + (8 * (s / 2) + l) * 64), s % 2 == 1); }
 
-// The scales of rows, which stand before their blocks.
+// Returns the scales of rows, which are in the row headers.
 INLINE v16 row_halves(block16 block) { return half_scale(block.rows); }
 INLINE v16 row_floats(block16 block) { return v_load((const float *)(const void *)block.rows); }
 
 // ---- IQ2_K, IQ3_K, IQ4_K, IQ5_K, IQ6_K: a scale and a choice for 16 elements -------------------------------------------
 
-// In heads: d, the 16 bits that choose. A choice is `value` in the bytes of the rows whose bit is set.
+// The head has d, then the 16 bits that choose. The result is `value` in the bytes of the rows whose bit is set.
 INLINE grid_points choices_of_16(block16 block, int s, int value) {
   const v16u bits = integers_at(block.head + 32);
   return (grid_points){.body = block.body, .s = s, .choice = {chosen(bits, 2 * s, value), chosen(bits, 2 * s + 1, value)}};
 }
 
-// Scales of six bits: four lower bits of each, then two upper ones of four.
+// Returns scales of six bits: the four lower bits of each come first, then the two upper bits of four scales at a time.
 INLINE scales16 large_scales(block16 block, int s) {
   const v16c low = load_bytes(block.head + 128 + 16 * s), high = load_bytes(block.head + 64 + 16 * (s / 2)) >> (s % 2 * 4);
   return (scales16){.scale = half_scale(block.head),
@@ -94,7 +94,7 @@ INLINE line line_IQ5_K(grid_points p, int l) {
 }
 INLINE scales16 scales_IQ5_K(block16 block, int s) { return large_scales(block, s); }
 
-// Scales of eight bits.
+// Scales have eight bits.
 INLINE grid_points points_IQ6_K(block16 block, int s) { return choices_of_16(block, s, ik_shift_6); }
 INLINE line line_IQ6_K(grid_points p, int l) {
   const line high = line_load(p.body + 2048 + (8 * (p.s / 4) + l) * 64);
@@ -133,7 +133,7 @@ INLINE line line_IQ5_KS(grid_points p, int l) {
 }
 INLINE scales16 scales_IQ5_KS(block16 block, int s) { return scale_of_byte(block, byte_of_32(block, s)); }
 
-// The lowest bits of eight 16-bit words, two of which are in a row's part of a line.
+// Returns the lowest bits of eight 16-bit words, two of which are in a row's part of a line.
 INLINE v16u byte_of_words(const uint8_t *p) {
   v16u all = {};
 #pragma clang loop unroll(full)

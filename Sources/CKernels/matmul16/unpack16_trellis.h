@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The trellis types of ik_llama.cpp (trellis.h). `points_TYPE(block, s)` makes the states that the groups of 32 elements start from,
-// `line_TYPE(points, l)` four numbers of each row. Elements of a group do not wait for each other: each has its power of the constant.
+// The trellis types of ik_llama.cpp (trellis.h). `points_TYPE(block, s)` computes the states from which the groups of 32 elements start;
+// `line_TYPE(points, l)` computes four numbers of each row. The elements of a group do not depend on each other: each has its own power of
+// the constant.
 #ifndef CKERNELS_UNPACK16_TRELLIS_H
 #define CKERNELS_UNPACK16_TRELLIS_H
 
@@ -10,14 +11,15 @@
 
 // ---- numbers --------------------------------------------------------------------------------------------------------
 
-// Sums of four bytes of six bits each, of four vectors, as the four bytes of one: in each step two vectors add to each other's gaps.
+// Adds up the four 6-bit bytes of each element of four vectors, into the four bytes of one vector. In each step, two vectors fill each
+// other's gaps.
 INLINE line sums_of_bytes(v16u a, v16u b, v16u c, v16u d) {
   const v16u ab = ((a + (a >> 8)) & 0x00ff00ffu) | ((b + (b << 8)) & 0xff00ff00u);
   const v16u cd = ((c + (c >> 8)) & 0x00ff00ffu) | ((d + (d << 8)) & 0xff00ff00u);
   return (line)(((ab + (ab >> 16)) & 0x0000ffffu) | ((cd + (cd << 16)) & 0xffff0000u));
 }
 
-// Numbers 0 to 3 of the groups that start there, or 4 to 7; without their mean taken away.
+// Returns numbers 0 to 3 (or 4 to 7) of the groups with these starts, without subtracting their mean.
 INLINE line trellis_line(v16u start, int half) {
   const v16u from = half == 0 ? start : start * TRELLIS_4;
   return sums_of_bytes(from * TRELLIS_1 & TRELLIS_BITS, from * TRELLIS_2 & TRELLIS_BITS, from * TRELLIS_3 & TRELLIS_BITS,
@@ -26,13 +28,13 @@ INLINE line trellis_line(v16u start, int half) {
 
 INLINE line centered(line sums) { return sums + (uint8_t)(offset_of(WT_KIND_BITS_8) - trellis_mean); }
 
-// Byte p of each row.
+// Returns byte p of each row.
 INLINE v16u byte_at_of(line v, int p) { return (v16u)v >> (8 * p) & 255; }
 
-// table[nibble] of four-bit numbers of scales.
+// Returns table[nibble] for four-bit scale numbers.
 INLINE v16 listed_scale(v16c number) { return __builtin_convertvector(v_look_up(number, iq4_values), v16); }
 
-// The low nibbles of a byte in the head are of blocks 0 to 3, the high ones of blocks 4 to 7.
+// Returns the nibble of a scale. The low nibbles of a byte in the head belong to blocks 0 to 3, the high ones to blocks 4 to 7.
 INLINE v16c scale_nibble(block16 block, int s) { return nibbles16(load_bytes(block.head + 16 * (s % 4)), s >= 4); }
 
 // ---- IQ1_KT: groups of eight; indices of 13 bits in three places ------------------------------------------------------
@@ -54,7 +56,7 @@ INLINE scales16 scales_IQ1_KT(block16 block, int s) {
 
 // ---- IQ2_KT, IQ3_KT: groups of eight, indices of 16 bits --------------------------------------------------------------
 
-// ik_llama.cpp's products multiply the scales of these two by a constant.
+// ik_llama.cpp's products multiply the scales of these two types by a constant.
 
 INLINE grid_points points_IQ2_KT(block16 block, int s) {
   grid_points out = {.body = block.body, .s = s};

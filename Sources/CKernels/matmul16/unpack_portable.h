@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// From the 16-row layouts to numbers, in plain C: `unpack_TYPE(block, s, r)` is elements 32 s to 32 s + 31 of row r of a block.
+// Unpacking from the 16-row layouts to numbers, in plain C. `unpack_TYPE(block, s, r)` returns elements 32 s to 32 s + 31 of row r of a
+// block.
 #ifndef CKERNELS_UNPACK_PORTABLE_H
 #define CKERNELS_UNPACK_PORTABLE_H
 
@@ -11,7 +12,8 @@
 
 #pragma clang fp contract(off)
 
-// value[i] * scale * sub_scale[i / 16] + min[i / 16]; of kinds with floats as scales of 16 elements, value[i] * scale * factor[i / 16]
+// A value is value[i] * scale * sub_scale[i / 16] + min[i / 16]; for kinds with float scales of 16 elements, value[i] * scale * factor[i /
+// 16].
 typedef struct {
   int16_t values[32];
   float scale;
@@ -20,24 +22,24 @@ typedef struct {
   float min[2];
 } row_block;
 
-// Unit u of row r in a field that starts `at` bytes (of 16 rows).
+// Returns unit u of row r in a field that starts `at` bytes in (counted for one row).
 static uint8_t byte_at(const uint8_t *field, int at, int u, int r) { return field[16 * at + 16 * u + r]; }
 
 static float half_at(const uint8_t *field, int at, int r) { return v_half(field + 16 * at + 2 * r); }
 
-// Byte i of row r in a field of four-byte units.
+// Returns byte i of row r in a field of four-byte units.
 static uint8_t quant_at(const uint8_t *field, int at, int i, int r) { return field[16 * at + i / 4 * 64 + 4 * r + i % 4]; }
 
-// Bit i of row r in a field of half-byte units.
+// Returns bit i of row r in a field of half-byte units.
 static int bit_at(const uint8_t *field, int i, int r) {
   const uint8_t pair = field[i / 4 * 8 + r / 2];
   return pair >> (4 * (r % 2) + i % 4) & 1;
 }
 
-// 32 half bytes: the low ones of 16 bytes, then the high ones.
+// Returns half byte i of 32: the low halves of 16 bytes come first, then the high ones.
 static int nibble_at(const uint8_t *field, int at, int i, int r) { return quant_at(field, at, i % 16, r) >> (i / 16 * 4) & 15; }
 
-// Six-bit scale and min number j of Q4_K and Q5_K.
+// Returns the six-bit scale and min number j of Q4_K and Q5_K.
 static void scale_and_min(const uint8_t *head, int j, int r, int *scale, int *min) {
   const int at = 4;
   if (j < 4) {
@@ -49,7 +51,7 @@ static void scale_and_min(const uint8_t *head, int j, int r, int *scale, int *mi
   }
 }
 
-// Scale number j of Q3_K, -32 to 31: 16 times four low bits, then 16 times two high ones.
+// Returns scale number j of Q3_K, -32 to 31: 16 times four low bits, then 16 times two high ones.
 static int scale_q3(const uint8_t *head, int j, int r) {
   const int low = byte_at(head, 2, j % 8, r) >> (j / 8 * 4) & 15, high = byte_at(head, 2, 8 + j % 4, r) >> (j / 4 * 2) & 3;
   return (low | high << 4) - 32;
@@ -123,7 +125,7 @@ static row_block unpack_Q3_K(block16 block, int s, int r) {
   return out;
 }
 
-// Scale and min of Q4_K and Q5_K; their quants differ.
+// Returns the scale and min of Q4_K and Q5_K, whose quants differ.
 static row_block scales_of_k(block16 block, int s, int r) {
   int scale, min;
   scale_and_min(block.head, s, r, &scale, &min);
@@ -200,7 +202,7 @@ static row_block unpack_Q2_0(block16 block, int s, int r) {
   return out;
 }
 
-// Digits of 32 bytes are elements 0 to 159, of 16 bytes the next 80, of 4 bytes the last 16.
+// The digits of 32 bytes are elements 0 to 159, those of 16 bytes the next 80, those of 4 bytes the last 16.
 static row_block unpack_TQ1_0(block16 block, int s, int r) {
   static const uint8_t powers[5] = {1, 3, 9, 27, 81};
   row_block out = {.scale = half_at(block.head, 0, r), .sub_scale = {1, 1}};
@@ -219,7 +221,7 @@ static row_block unpack_TQ2_0(block16 block, int s, int r) {
   return out;
 }
 
-// A point of eight elements, number `first / 8` of the 32.
+// Sets a point of eight elements, number `first / 8` of the 32 elements.
 static void set_eight(row_block *out, int first, int grid, int codes, int signs) {
   for (int e = 0; e < 8; e++) {
     const int value = grid_value(grid, codes >> (2 * e) & 3);
@@ -227,12 +229,12 @@ static void set_eight(row_block *out, int first, int grid, int codes, int signs)
   }
 }
 
-// A point of eight elements of IQ1, an eighth up or down.
+// Sets a point of eight elements of IQ1, shifted by an eighth up or down.
 static void set_shifted(row_block *out, int first, int codes, int down) {
   for (int e = 0; e < 8; e++) out->values[first + e] = (int16_t)(grid_value(grid_iq1, codes >> (2 * e) & 3) + (down ? -1 : 1));
 }
 
-// A point of four elements.
+// Sets a point of four elements.
 static void set_four(row_block *out, int first, int grid, int codes, int signs) {
   for (int e = 0; e < 4; e++) {
     const int value = grid_value(grid, codes >> (4 * e) & 7);
@@ -240,10 +242,10 @@ static void set_four(row_block *out, int first, int grid, int codes, int signs) 
   }
 }
 
-// Four bytes from byte i on of row r in a field of four-byte units; i is a multiple of four.
+// Returns four bytes from byte i on, a multiple of four, of row r in a field of four-byte units.
 static uint32_t word_at(const uint8_t *field, int at, int i, int r) { return load_u32(field + 16 * at + i / 4 * 64 + 4 * r); }
 
-// Two bytes, number u, of row r in a field of two-byte units.
+// Returns 16-bit unit u of row r in a field of two-byte units.
 static int short_at(const uint8_t *field, int at, int u, int r) { return load_u16(field + 16 * at + 32 * u + 2 * r); }
 
 static row_block unpack_IQ2_XXS(block16 block, int s, int r) {

@@ -8,14 +8,14 @@
 
 #include "unpack_portable.h"
 
-// Two bits of element i; a bit of it; nibbles, by runs of 16 or of 32 elements.
+// Return two bits of element i; one bit of it; its nibble, for runs of 16 and for runs of 32 elements.
 static int two_bits_at(const uint8_t *field, int at, int s, int i, int r) { return quant_at(field, at, s / 4 * 32 + i, r) >> (s % 4 * 2) & 3; }
 static int one_bit_at(const uint8_t *field, int at, int s, int i, int r) { return quant_at(field, at, i, r) >> s & 1; }
 static int nibble_by_32(const uint8_t *field, int at, int s, int i, int r) {
   return quant_at(field, at, s / 2 * 32 + i, r) >> (s % 2 * 4) & 15;
 }
 
-// The scale that a row begins with.
+// Returns the scale in the header of a row.
 static float row_half(block16 block, int r) { return v_half(block.rows + 2 * r); }
 static float row_float(block16 block, int r) { return float_of_bits(load_u32(block.rows + 4 * r)); }
 
@@ -92,7 +92,7 @@ static row_block unpack_IQ6_K(block16 block, int s, int r) {
   return out;
 }
 
-// What element i of the 32 is read as: the reference has a polynomial where products have its rounded values.
+// Returns the value that element i of the 32 is read as: the reference evaluates a polynomial, where products use its rounded values.
 static float read_IQ6_K(block16 block, int s, int i, int r) {
   const float q = (float)quant_of_IQ6_K(block, s, i, r);
   const float cubic = fmaf(q, fmaf(q, fmaf(q, 0.0011972f, -0.11218f), 6.2568f), -127);
@@ -100,7 +100,7 @@ static float read_IQ6_K(block16 block, int s, int i, int r) {
   return (short_at(block.head, 2, 0, r) >> (2 * s + i / 16) & 1 ? cubic + 1.0f : cubic) * scale;
 }
 
-// A scale whose lowest bit chooses.
+// Returns a row whose scale has a lowest bit that chooses.
 static row_block scaled_by_byte(block16 block, int r, int x) {
   return (row_block){.scale = row_float(block, r) * (float)((x & 254) - 127), .sub_scale = {1, 1}};
 }

@@ -7,7 +7,7 @@
 #include "../ground/trellis.h"
 #include "unpack_portable_ik.h"
 
-// The nibble of a scale: low ones are of blocks 0 to 3.
+// Returns the nibble of a scale; the low ones belong to blocks 0 to 3.
 static int scale_nibble_at(block16 block, int s, int r) { return byte_at(block.head, 0, s % 4, r) >> (s / 4 * 4) & 15; }
 
 static row_block unpack_IQ1_KT(block16 block, int s, int r) {
@@ -21,7 +21,7 @@ static row_block unpack_IQ1_KT(block16 block, int s, int r) {
   return out;
 }
 
-// Number i of the 32 where indices have 16 bits.
+// Returns number i of the 32 for types with 16-bit indices.
 static int number_at(block16 block, int s, int i, int r) {
   const uint32_t index = word_at(block.body, 0, 8 * s + i / 16 * 4, r) >> (i / 8 % 2 * 16) & 0xffff;
   return trellis_number(index, i % 8);
@@ -58,7 +58,8 @@ static row_block unpack_IQ4_KT(block16 block, int s, int r) {
 
 // ---- what rows are read as --------------------------------------------------------------------------------------------
 
-// Three types are multiplied with other weights than the reference reads (dequantize_body.h). Element i of the 32, as it is read.
+// Three types are multiplied with other weights than the reference reads (dequantize_body.h). This returns element i of the 32 as the
+// reference reads it.
 static float read_element(uint32_t type, block16 block, int s, int i, int r) {
   switch (type) {
     case WT_IQ6_K: return read_IQ6_K(block, s, i, r);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Rows in layout `gguf` to floats, and the plain products made of it. Included by one file per instruction set.
+// Conversion of rows in layout `gguf` to floats, and the plain products built on it. Included by one file per instruction set.
 //
-// Every value is computed as ggml's reference does, product by product in single precision, so the floats are ggml's to the bit.
+// Every value is computed as in ggml's reference, product by product in single precision, so the floats equal ggml's bit for bit.
 #ifndef CKERNELS_DEQUANTIZE_BODY_H
 #define CKERNELS_DEQUANTIZE_BODY_H
 
@@ -14,7 +14,7 @@
 #include "dequantize_simple.h"
 #include "dequantize_trellis.h"
 
-// Turns `blocks` blocks into floats, of types without a header in front of a row, and of those whose header is a scale.
+// The functions that convert `blocks` blocks to floats: for types without a row header, and for types whose header is a scale.
 typedef struct {
   void (*blocks)(const uint8_t *blocks_of_row, int64_t blocks, float *out);
   void (*scaled_blocks)(const uint8_t *blocks_of_row, int64_t blocks, float scale, float *out);
@@ -27,17 +27,17 @@ typedef struct {
 static const dequantizer dequantizers[WT_COUNT] = {WEIGHT_TYPES(ROW, ROW, ROW, ROW, WT_NONE)};
 #undef ROW
 
-// What the floats are for. ik_llama.cpp multiplies with other weights than its reference has for three types; files in circulation were
-// judged by what its products gave.
+// The purpose of the floats. For three types, ik_llama.cpp multiplies with other weights than its reference has, and the files in
+// circulation were judged by the results of its products.
 typedef enum {
-  FOR_READING,  // the reference's
+  FOR_READING,  // as the reference
   FOR_PRODUCTS,
 } purpose;
 
-// What the scale of a row is multiplied by for products.
+// Returns the factor for the scale of a row in products.
 INLINE float scale_for_products(uint32_t type) { return type == WT_IQ2_KT ? ik_factor_IQ2_KT : type == WT_IQ3_KT ? ik_factor_IQ3_KT : 1; }
 
-// Blocks first to first + blocks - 1 of a row that lies by itself.
+// Converts blocks first to first + blocks - 1 of a row that is not interleaved with others.
 INLINE void blocks_to_floats(uint32_t type, const uint8_t *row, int64_t first, int64_t blocks, purpose purpose, float *out) {
   const wt_facts *t = &wt_types[type];
   const uint8_t *at = row + t->row_header + first * t->bytes;
@@ -51,7 +51,7 @@ INLINE void blocks_to_floats(uint32_t type, const uint8_t *row, int64_t first, i
   }
 }
 
-// The same of row `row` of rows of k elements that lie at `rows`.
+// The same for row `row` of rows of k elements at `rows`.
 static void part_of_row(uint32_t type, const uint8_t *rows, int64_t k, int64_t row, int64_t first, int64_t blocks, purpose purpose,
                         float *out) {
   const wt_facts *t = &wt_types[type];

@@ -9,10 +9,10 @@
 #include "../ground/v16.h"
 #include "dequantize_simple.h"
 
-// What the codes of a grid stand for.
+// The kinds of codes, which have different values.
 typedef enum { codes_iq1, codes_iq2, codes_iq3_xxs, codes_iq3_s } grid_codes;
 
-// Sixteen elements of two points of eight.
+// Returns sixteen elements: two points of eight.
 INLINE v16 eight_each(uint16_t first, uint16_t second, grid_codes codes) {
   const v16i shift = {0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14};
   const v16i a = first, b = second;
@@ -22,7 +22,7 @@ INLINE v16 eight_each(uint16_t first, uint16_t second, grid_codes codes) {
   return __builtin_convertvector(value, v16);
 }
 
-// Sixteen elements of four points of four.
+// Returns sixteen elements: four points of four.
 INLINE v16 four_each(uint16_t a, uint16_t b, uint16_t c, uint16_t d, grid_codes codes) {
   const v16i shift = {0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12};
   const v16i points = {a, a, a, a, b, b, b, b, c, c, c, c, d, d, d, d};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The types of ik_llama.cpp whose quants are numbers of a table. A bit chooses between the table and the same shifted by a constant.
+// The types of ik_llama.cpp whose quants are numbers of a table. A bit chooses between the table and the same table shifted by a constant.
 //
-// Functions with a parameter `scale` are of types whose rows begin with it.
+// Functions with a parameter `d` are for types whose rows begin with that scale.
 #ifndef CKERNELS_DEQUANTIZE_IK_H
 #define CKERNELS_DEQUANTIZE_IK_H
 
@@ -10,7 +10,7 @@
 #include "../ground/v16.h"
 #include "dequantize_simple.h"
 
-// table[index] of 32 numbers, and of 64.
+// Look up table[index] for 32 numbers, and for 64.
 INLINE v16b look_up_32(v16c index, const int8_t *table) {
   return (index & 16) != 0 ? v_look_up(index & 15, table + 16) : v_look_up(index & 15, table);
 }
@@ -20,17 +20,17 @@ INLINE v16b look_up_64(v16c index, const int8_t *table) {
 
 INLINE void store_scaled(v16b values, float scale, float *out) { v_store(out, __builtin_convertvector(values, v16) * scale); }
 
-// Elements 16 s to 16 s + 15 where 32 bytes hold two bits of each of four runs of 32 elements.
+// Returns elements 16 s to 16 s + 15 if 32 bytes hold two bits of each of four runs of 32 elements.
 INLINE v16c two_bits_of(const uint8_t *q, int s) { return load_bytes(q + s / 8 * 32 + s % 2 * 16) >> (uint8_t)(s / 2 % 4 * 2) & 3; }
-// The same where 32 bytes hold one bit of each of eight runs of 32.
+// The same if 32 bytes hold one bit of each of eight runs of 32.
 INLINE v16c single_bit_of(const uint8_t *q, int s) { return load_bytes(q + s % 2 * 16) >> (uint8_t)(s / 2) & 1; }
-// The same where 16 bytes hold 32 elements, the first 16 in the low nibbles.
+// The same if 16 bytes hold 32 elements, the first 16 in the low nibbles.
 INLINE v16c nibbles_by_16(const uint8_t *q, int s) { return load_bytes(q + s / 2 * 16) >> (uint8_t)(s % 2 * 4) & 15; }
-// The same where 32 bytes hold 64 elements, the first 32 in the low nibbles.
+// The same if 32 bytes hold 64 elements, the first 32 in the low nibbles.
 INLINE v16c nibbles_by_32(const uint8_t *q, int s) { return load_bytes(q + s / 4 * 32 + s % 2 * 16) >> (uint8_t)(s / 2 % 2 * 4) & 15; }
 
 INLINE int nibble_of(const uint8_t *p, int i) { return p[i / 2] >> (i % 2 * 4) & 15; }
-// Six bits: a nibble, and two bits of other bytes above it; less 32.
+// Returns six bits, a nibble with two bits of other bytes above it, less 32.
 INLINE int six_bits_of(const uint8_t *low, const uint8_t *high, int i) {
   return (nibble_of(low, i) | (high[i / 4] >> (i % 4 * 2) & 3) << 4) - 32;
 }
@@ -85,7 +85,7 @@ static void row_IQ5_K(const uint8_t *row, int64_t blocks, float *out) {
   }
 }
 
-// Elements 16 s to 16 s + 15 of IQ6_K.
+// Returns elements 16 s to 16 s + 15 of IQ6_K.
 INLINE v16c six_bit_quants(const uint8_t *block, int s) {
   const v16c high = load_bytes(block + 148 + s / 8 * 32 + s % 2 * 16) >> (uint8_t)(s / 2 % 4 * 2) & 3;
   return nibbles_by_32(block + 20, s) | high << 4;
@@ -105,7 +105,7 @@ static void row_IQ6_K(const uint8_t *row, int64_t blocks, float *out) {
   }
 }
 
-// What products of IQ6_K use in place of the polynomial: its values, rounded.
+// Converts as products of IQ6_K do, which use the rounded values of the polynomial.
 static void factors_IQ6_K(const uint8_t *row, int64_t blocks, float *out) {
   for (; blocks > 0; blocks--, row += 212, out += 256) {
     const float d = v_half(row);
@@ -140,7 +140,7 @@ static void row_IQ3_KS(const uint8_t *row, int64_t blocks, float d, float *out) 
   }
 }
 
-// A scale in the seven upper bits of a byte, whose lowest one chooses.
+// Returns the scale in the seven upper bits of a byte; the lowest bit chooses.
 INLINE float scale_of_byte(uint8_t x, float d) { return d * (float)((x & 254) - 127); }
 
 // 8 scales; nibbles.
@@ -165,8 +165,8 @@ static void row_IQ5_KS(const uint8_t *row, int64_t blocks, float d, float *out) 
   }
 }
 
-// For each 32 elements eight words, whose lowest bits are the scale; with that bit clear, a word combined with itself shifted by one is
-// two bytes of nibbles.
+// For each 32 elements there are eight words, whose lowest bits are the scale. With that bit cleared, the exclusive or of a word and the
+// word shifted right by one is two bytes of nibbles.
 static void row_IQ4_KSS(const uint8_t *row, int64_t blocks, float d, float *out) {
   for (; blocks > 0; blocks--, row += 128, out += 256) {
     for (int b = 0; b < 8; b++) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Types with super-blocks of 256 elements and scales of their own.
+// The types with super-blocks of 256 elements that have scales of their own.
 #ifndef CKERNELS_DEQUANTIZE_K_H
 #define CKERNELS_DEQUANTIZE_K_H
 
@@ -8,7 +8,7 @@
 #include "../ground/v16.h"
 #include "dequantize_simple.h"
 
-// Scale and min `i` (0…7) of the 12 bytes that Q4_K and Q5_K pack 8 scales and 8 mins of 6 bits into.
+// Returns scale and min `i` (0…7) from the 12 bytes into which Q4_K and Q5_K pack 8 scales and 8 mins of 6 bits.
 INLINE void k_scale_min(const uint8_t *packed, int i, uint8_t *scale, uint8_t *min) {
   if (i < 4) {
     *scale = packed[i] & 63;
@@ -105,8 +105,8 @@ static void row_IQ4_XS(const uint8_t *row, int64_t blocks, float *out) {
   }
 }
 
-// `bytes` bytes of base-3 digits, the first digit of each first: digit n is the upper byte of
-// 3 * (byte * 3^n mod 256). d * (digit - 1)
+// Converts `bytes` bytes of base-3 digits, the first digits of all bytes first. Digit n is the upper byte of 3 * (byte * 3^n mod 256). d *
+// (digit - 1)
 INLINE void ternary_digits(const uint8_t *packed, int bytes, int digits, float d, float *out) {
   static const uint8_t powers[5] = {1, 3, 9, 27, 81};
   for (int n = 0; n < digits; n++) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Types without super-blocks: plain numbers, and blocks of 32 to 128 elements with one scale.
+// The types without super-blocks: plain numbers, and blocks of 32 to 128 elements with one scale.
 #ifndef CKERNELS_DEQUANTIZE_SIMPLE_H
 #define CKERNELS_DEQUANTIZE_SIMPLE_H
 
@@ -46,7 +46,7 @@ static void row_I64(const uint8_t *row, int64_t n, float *out) {
   }
 }
 
-// Bits 0 to 15 of `bits` as 16 lanes of 0 or 1.
+// Spreads bits 0 to 15 of `bits` to 16 lanes of 0 or 1.
 INLINE v16i spread_bits(uint32_t bits) {
   const v16i position = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   return ((v16i)((int32_t)bits) >> position) & 1;
@@ -120,7 +120,7 @@ static void row_Q8_0(const uint8_t *row, int64_t blocks, float *out) {
   }
 }
 
-// 16 bytes of nibbles through a table, the low ones to the first 16 floats.
+// Looks up 16 bytes of nibbles in a table; the low nibbles become the first 16 floats.
 INLINE void look_up_nibbles(const uint8_t *q, const int8_t *values, float d, float *out) {
   v16c nibbles = load_bytes(q);
   v_store(out, __builtin_convertvector(v_look_up(nibbles & 15, values), v16) * d);

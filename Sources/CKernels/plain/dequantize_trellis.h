@@ -9,10 +9,10 @@
 #include "../ground/v16.h"
 #include "dequantize_simple.h"
 
-// The numbers of states: of each state the sum of four times six of its bits, about 0.
+// Returns the numbers of states: for each state, the sum of six bits from each of its four bytes, less the mean.
 INLINE v16i trellis_values(v16u states) { return (v16i)((states & TRELLIS_BITS) * 0x01010101u >> 24) - trellis_mean; }
 
-// Eight numbers each of two groups.
+// Returns eight numbers of each of two groups.
 INLINE v16i trellis_by_8(uint32_t first, uint32_t second) {
   const v16u powers = {TRELLIS_1,
                        TRELLIS_2,
@@ -34,7 +34,7 @@ INLINE v16i trellis_by_8(uint32_t first, uint32_t second) {
   return trellis_values(__builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) * powers);
 }
 
-// Four numbers each of four groups.
+// Returns four numbers of each of four groups.
 INLINE v16i trellis_by_4(const uint32_t index[4]) {
   const v16u powers = {TRELLIS_1, TRELLIS_2, TRELLIS_3, TRELLIS_4, TRELLIS_1, TRELLIS_2, TRELLIS_3, TRELLIS_4,
                        TRELLIS_1, TRELLIS_2, TRELLIS_3, TRELLIS_4, TRELLIS_1, TRELLIS_2, TRELLIS_3, TRELLIS_4};
@@ -77,7 +77,7 @@ static void row_IQ3_KT(const uint8_t *row, int64_t blocks, float d, float *out) 
       const v16i number = trellis_by_8(load_u16(row + 4 + 4 * i), load_u16(row + 6 + 4 * i));
       const v16 magnitude = __builtin_convertvector(__builtin_elementwise_abs(number), v16) * (d * (float)scale);
       const v16i sign = __builtin_convertvector(load_bytes(row + 68 + i % 2 * 16) >> (uint8_t)b & 1, v16i);
-      v_store(out + 16 * i, v_float(v_bits(magnitude) ^ sign << 31));  // zeros have signs, too
+      v_store(out + 16 * i, v_float(v_bits(magnitude) ^ sign << 31));  // zeros have signs too
     }
   }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Products with weights in layout `gguf`, of any type. Included by one file per instruction set (ops_table.h), with the numbers of
-// rows and columns that fit its registers: PLAIN_ROWS and PLAIN_COLUMNS.
+// Products with weights in layout `gguf` of any type. Included by one file per instruction set (ops_table.h), with the numbers of rows and
+// columns that fit its registers: PLAIN_ROWS and PLAIN_COLUMNS.
 //
-// A piece of a few rows is turned into floats once for a tile of columns.
+// A piece of a few rows is converted to floats once for a tile of columns.
 //
-// Order: 16 lanes (element k into lane k mod 16, in order, by fma; the row's tail is filled up with zeros), then the tree of v_sum.
+// Order: 16 lanes (element k goes to lane k mod 16, in order, by fma; the row's tail is padded with zeros), then the tree of v_sum.
 #ifndef CKERNELS_MATMUL_PLAIN_BODY_H
 #define CKERNELS_MATMUL_PLAIN_BODY_H
 
@@ -20,15 +20,15 @@ enum {
   tile_columns = 64,
 };
 
-// A tile of the product: at most tile_rows rows by tile_columns columns, 16 partial sums each.
+// A tile of the product: at most tile_rows rows by tile_columns columns, with 16 partial sums each.
 typedef struct {
   _Alignas(64) float sums[tile_rows][tile_columns][16];
   _Alignas(64) float pieces[tile_rows][piece_elements];
-  const float *w[tile_rows];     // the current piece of each row: in `pieces`, or where the weights lie if these are floats
+  const float *w[tile_rows];     // the current piece of each row: in `pieces`, or in place if the weights are floats
   const float *x[tile_columns];
 } plain_tile;
 
-// Adds the products of n elements of `rows` rows from r with `columns` columns from c, whose piece begins at element k.
+// Adds the products of n elements of `rows` rows from r with `columns` columns from c; the piece begins at element k.
 INLINE void plain_dots(plain_tile *t, int r, int rows, int c, int columns, int64_t k, int64_t n) {
   v16 sums[PLAIN_ROWS][PLAIN_COLUMNS];
   for (int i = 0; i < rows; i++) {
@@ -54,7 +54,7 @@ INLINE void plain_dots(plain_tile *t, int r, int rows, int c, int columns, int64
   }
 }
 
-// The products of a piece of all rows and columns of the tile.
+// Adds the products of a piece for all rows and columns of the tile.
 static void plain_piece(plain_tile *t, int rows, int columns, int64_t k, int64_t n) {
   int c = 0;
   for (; c + PLAIN_COLUMNS <= columns; c += PLAIN_COLUMNS) {
@@ -69,7 +69,7 @@ static void plain_piece(plain_tile *t, int rows, int columns, int64_t k, int64_t
   }
 }
 
-// Rows row..<row + rows of the tile's columns, which begin at c.
+// Computes rows row..<row + rows for the tile's columns, which begin at c.
 static void plain_rows(const ck_matmul *m, plain_tile *t, int64_t row, int rows, int64_t c, int columns) {
   const int64_t elements = wt_types[m->type].elements;
   for (int r = 0; r < rows; r++) memset(t->sums[r], 0, (size_t)columns * sizeof t->sums[r][0]);
@@ -94,7 +94,7 @@ static void matmul_plain(const ck_matmul *m) {
   plain_tile t;
   for (int64_t c = 0; c < m->columns; c += tile_columns) {
     int columns = m->columns - c < tile_columns ? (int)(m->columns - c) : tile_columns;
-    // Two loops: out of one, compilers make masked loads from a map that may be NULL, at which emulators of AVX2 fault.
+    // Two loops: in a single one, compilers make masked loads from a map that may be NULL, and emulators of AVX2 fault on these.
     if (m->column_map != NULL) {
       for (int j = 0; j < columns; j++) t.x[j] = m->x + m->column_map[c + j] * m->x_stride;
     } else {

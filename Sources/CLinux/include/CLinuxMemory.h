@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Advice to the kernel about memory that older C libraries do not name, with the kernel's numbers.
+// Memory advice that older C libraries do not name, with the kernel's numbers, and other calls about memory.
 #ifndef CLINUX_MEMORY_H
 #define CLINUX_MEMORY_H
 
@@ -20,21 +20,21 @@ enum {
   CL_MAP_HUGE_2MB = 21 << 26,
 };
 
-// Reads what the page cache holds of the file at `offset`, without waiting for the disk and without reading ahead. The bytes
-// read, or -errno (EAGAIN: the first of them is not cached; EOPNOTSUPP: the filesystem cannot tell).
+// Reads what the page cache holds of the file at `offset`, without waiting for the disk and without reading ahead. Returns the number of
+// bytes read, or -errno (EAGAIN: the first byte is not cached; EOPNOTSUPP: the filesystem cannot tell).
 int64_t cl_read_cached(int file, void *buffer, int64_t bytes, int64_t offset);
 
-// Touches every page of a range, so that the kernel gives it one: `writing` replaces one byte of each by itself.
+// Touches every page of a range, so that the kernel provides it. With `writing`, it replaces one byte of each page by itself.
 void cl_touch(const void *start, size_t bytes, bool writing);
 
-// The page faults that the calling thread has taken so far.
+// Returns the number of page faults that the calling thread has taken so far.
 int64_t cl_thread_faults(void);
 
-// How many bytes this process may lock; -1: any number.
+// Returns how many bytes this process may lock; -1 means any number.
 int64_t cl_lock_limit(void);
 
-// Makes a file of `bytes` zeros that lies in memory and has no name in any folder; other processes find it by its descriptor under
-// /proc, where its link says `name`. It goes with the last descriptor and mapping of it. The descriptor, or -errno.
+// Creates a file of `bytes` zeros that lies in memory and has no name in any folder. Other processes find it by its descriptor under /proc,
+// where its link contains `name`. It disappears with its last descriptor and mapping. Returns the descriptor, or -errno.
 int cl_memory_file(const char *name, int64_t bytes);
 
 #endif

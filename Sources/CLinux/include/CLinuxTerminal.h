@@ -3,16 +3,16 @@
 #ifndef CLINUX_TERMINAL_H
 #define CLINUX_TERMINAL_H
 
-/// Makes a terminal give each key as it is typed, without echo; signals such as Ctrl-C stay. Returns 0, or -1 with errno set.
+/// Makes a terminal deliver each key as it is typed, without echo; signals such as Ctrl-C stay. Returns 0, or -1 with errno set.
 ///
-/// The terminal gets its own state back from `cl_restore_terminal`, at `exit`, and when a signal ends the program. May be called
-/// again, as after another program has changed the state; one terminal for each process.
+/// The terminal's own state is restored by `cl_restore_terminal`, at `exit`, and when a signal ends the program. The function may be called
+/// again, for example after another program has changed the state. There can be one terminal per process.
 int cl_unbuffer_terminal(int descriptor);
 
-/// Gives the terminal the state back that it had before `cl_unbuffer_terminal`; may be called at any time, in a signal handler too.
+/// Restores the state that the terminal had before `cl_unbuffer_terminal`. May be called at any time, also in a signal handler.
 void cl_restore_terminal(void);
 
-/// Asks the terminal to mark what is pasted (xterm's bracketed paste), or to stop that, which `cl_restore_terminal` does, too.
+/// Makes the terminal mark pasted text (xterm's bracketed paste), or stop doing so, which `cl_restore_terminal` does too.
 void cl_bracket_pastes(int descriptor, int is_on);
 
 #endif

@@ -2,23 +2,23 @@
 
 import Files
 
-/// Results of a benchmark as a picture: of each test a bar beside the most that the machine gives.
+/// A picture of benchmark results: for each test, a bar beside the maximum that the machine can reach.
 public struct BenchPicture {
-  /// A test, and what limits it.
+  /// A test and its limit.
   public struct Test: Sendable {
     /// Its name, such as `tg64`.
     public var name: String
     /// Tokens per second.
     public var rate: Double
-    /// Their standard deviation.
+    /// The standard deviation of the rate.
     public var deviation: Double
-    /// What it took of the machine, such as bytes read, per second; nil if that is not known.
+    /// The resource it used per second, such as bytes read; nil if unknown.
     public var used: Double?
-    /// The most of that that the machine gives; nil if it could not be measured.
+    /// The most of that resource that the machine provides; nil if it could not be measured.
     public var limit: Double?
-    /// What both are measured in, such as `GB/s`.
+    /// The unit of both, such as `GB/s`.
     public var unit: String
-    /// What gives the limit, such as `memory`.
+    /// The source of the limit, such as `memory`.
     public var source: String
 
     /// A test with its rate and what it took.
@@ -41,7 +41,7 @@ public struct BenchPicture {
   private static let reached = "#0072b2"
   private static let room = "#e5e5e5"
 
-  /// A picture of `tests`, all of one model.
+  /// A picture of `tests`, all of the same model.
   public init(title: String, subtitle: String, tests: [Test]) {
     (self.title, self.subtitle, self.tests) = (title, subtitle, tests)
   }
@@ -60,7 +60,7 @@ public struct BenchPicture {
     return svg.description
   }
 
-  /// A test's bar, with its numbers below; returns where the next one begins.
+  /// Draws a test's bar with its numbers below, and returns the y coordinate of the next one.
   private func draw(_ test: Test, _ svg: inout SVG, _ y: Double) -> Double {
     let left = Self.margin + Self.label
     svg.text(Self.margin, y + 15, test.name)
@@ -76,7 +76,7 @@ public struct BenchPicture {
       svg.text(left, y + 15, "\(amount); the limit could not be measured", size: 12, color: "#555555")
       return y + 46
     }
-    // What is measured may be more than what was measured as the most: then that is the shorter bar.
+    // The test may have reached more than the measured maximum; then the maximum is the shorter bar.
     let most = max(limit, used)
     svg.rectangle(left, y, Self.bar * limit / most, 22, Self.room, title: "\(Decimal(limit, 1)) \(test.unit)")
     svg.rectangle(left, y + 3, Self.bar * used / most, 16, Self.reached, title: amount)

@@ -3,7 +3,7 @@
 import Files
 import PackRuntime
 
-/// A pack's pages as a picture: a strip for each blob, the bandwidth of each node to each, and the machine's distances.
+/// A picture of a pack's pages: a strip for each blob, the bandwidth between nodes, and the machine's distances.
 public struct PlacementPicture {
   private let report: PlacementReport
   private let name: String
@@ -24,10 +24,10 @@ public struct PlacementPicture {
 
   // MARK: Colours
 
-  /// Colours that people with any kind of colour vision tell apart (Okabe and Ito, 2008).
+  /// Colours that people with any kind of colour vision can distinguish (Okabe and Ito, 2008).
   private static let palette = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000"]
   private static let absent = "#d9d9d9"
-  /// Of the sizes of pages, in the report's order.
+  /// The colours of page sizes, in the report's order.
   private static let sizeColors = ["#2b2b2b", "#7a7a7a", "#d9d9d9"]
 
   private func color(_ node: Int) -> String { Self.palette[(nodes.firstIndex(of: node) ?? 0) % Self.palette.count] }
@@ -47,7 +47,7 @@ public struct PlacementPicture {
     return svg.description
   }
 
-  /// What the colours mean; returns where the next part begins.
+  /// Draws the legend, and returns the y coordinate of the next part.
   private func legend(_ svg: inout SVG, _ y: Double) -> Double {
     var x = Self.margin
     for (label, color) in nodes.map({ ("node \($0)", color($0)) }) + [("not in memory", Self.absent)] {
@@ -69,7 +69,7 @@ public struct PlacementPicture {
     let parts = blob.parts.isEmpty ? [all] : blob.parts
     let width = Self.strip / Double(parts.count)
     var start = 0
-    // Equal parts beside one another are drawn as one.
+    // Adjacent equal parts are drawn as one.
     while start < parts.count {
       var end = start + 1
       while end < parts.count, parts[end].shares == parts[start].shares { end += 1 }
@@ -85,7 +85,7 @@ public struct PlacementPicture {
     return y + 62
   }
 
-  /// A part of a blob: a bar of full height, divided by where its pages are.
+  /// Draws one part of a blob: a bar of full height, divided in proportion to the nodes of its pages.
   private func column(_ part: PageMapPart, _ svg: inout SVG, x: Double, y: Double, width: Double) {
     let height = 24.0
     var top = y
@@ -118,7 +118,7 @@ public struct PlacementPicture {
     }
   }
 
-  /// A heat map: `cell` gives the text of each, and how near the best it is, 0 to 1.
+  /// Draws a heat map. `cell` returns the text of each cell, and how close to the best it is, 0 to 1.
   private func grid(
     _ svg: inout SVG, _ x: Double, _ y: Double, _ title: String, _ rows: [Int], _ columns: [Int],
     _ cell: (_ row: Int, _ column: Int) -> (text: String, heat: Double)?
@@ -141,7 +141,7 @@ public struct PlacementPicture {
     }
   }
 
-  /// From nearly white to dark blue.
+  /// Returns a colour from nearly white to dark blue.
   private static func heat(_ value: Double) -> String {
     let part = min(max(value, 0), 1)
     let channels = zip([247.0, 251, 255], [8.0, 69, 148]).map { Int(($0 + ($1 - $0) * part).rounded()) }
@@ -150,9 +150,9 @@ public struct PlacementPicture {
 
   // MARK: A page
 
-  /// One file of HTML with the picture and the numbers behind it, which needs nothing from elsewhere.
+  /// Returns a self-contained HTML page with the picture and the numbers that it shows.
   ///
-  /// - Parameter text: The report as a program prints it.
+  /// - Parameter text: The report as the program prints it.
   public func html(_ text: String) -> String {
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).escapedForXML }
     return
@@ -167,7 +167,7 @@ extension PageMapPart {
     var part: Double
   }
 
-  /// Where which part of the pages is, the node with the lowest number first; nil stands for pages that are not in memory.
+  /// The share of the pages on each node, lowest node first; a nil node stands for pages that are not in memory.
   fileprivate var shares: [Share] {
     let all = Double(max(1, pages.values.reduce(absentPages, +)))
     let present = pages.sorted { $0.key < $1.key }.map { Share(node: $0.key, part: Double($0.value) / all) }

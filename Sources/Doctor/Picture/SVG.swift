@@ -2,19 +2,19 @@
 
 import Files
 
-/// A picture as SVG 1.1, drawn front to back.
+/// An SVG 1.1 picture that is drawn back to front.
 struct SVG {
   private var elements: [String] = []
   private let width: Int
   private(set) var height: Int
 
-  /// An empty picture; it becomes as high as what is drawn.
+  /// An empty picture; its height grows with what is drawn.
   init(width: Int) {
     self.width = width
     height = 0
   }
 
-  /// A filled rectangle, with what a browser shows when it is pointed at.
+  /// Draws a filled rectangle; a browser shows `title` when the pointer is on it.
   mutating func rectangle(_ x: Double, _ y: Double, _ width: Double, _ height: Double, _ color: String, title: String? = nil) {
     let shape =
       "<rect x=\"\(Self.number(x))\" y=\"\(Self.number(y))\" width=\"\(Self.number(width))\" height=\"\(Self.number(height))\" fill=\"\(color)\""
@@ -22,10 +22,10 @@ struct SVG {
     extend(to: y + height)
   }
 
-  /// What a text is aligned by.
+  /// The point of a text that its x coordinate sets.
   enum Anchor: String { case start, middle, end }
 
-  /// A line of text on the baseline `y`.
+  /// Draws a line of text on the baseline `y`.
   mutating func text(_ x: Double, _ y: Double, _ text: String, size: Int = 13, color: String = "#222222", anchor: Anchor = .start) {
     elements.append(
       "<text x=\"\(Self.number(x))\" y=\"\(Self.number(y))\" font-size=\"\(size)\" fill=\"\(color)\" text-anchor=\"\(anchor.rawValue)\">"
@@ -37,7 +37,7 @@ struct SVG {
 
   private static func number(_ value: Double) -> String { Decimal(value, 2).description }
 
-  /// The file's text.
+  /// The text of the SVG file.
   var description: String {
     let size = "width=\"\(width)\" height=\"\(height + 16)\" viewBox=\"0 0 \(width) \(height + 16)\""
     return "<svg xmlns=\"http://www.w3.org/2000/svg\" \(size) font-family=\"sans-serif\">\n"
@@ -46,7 +46,7 @@ struct SVG {
 }
 
 extension String {
-  /// The text as XML and HTML write it, on one line.
+  /// The text on one line, escaped for XML and HTML.
   var escapedForXML: String {
     var result = ""
     for character in oneLine {

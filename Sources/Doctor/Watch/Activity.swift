@@ -2,41 +2,42 @@
 
 import PackRuntime
 
-/// What a process did between two moments.
+/// The activity of a process between two samples.
 public struct Activity: Sendable {
-  /// What it did on one node.
+  /// The activity on one node.
   public struct Node: Sendable, Hashable {
-    /// The machine's number for it.
+    /// The machine's number of the node.
     public var id: Int
-    /// Threads that compute there; of a process that shows no run, those that ran there.
+    /// The threads that compute there; if the process shows no run, the threads that ran there.
     public var threads: Int
-    /// Of the time that these could compute, the part that the process used there, in percent.
+    /// The CPU time used there, in percent of the time of these threads.
     public var busyPercent: Double
-    /// Tokens whose logits were computed there, per second; nil if the process shows no run.
+    /// The tokens per second whose logits were computed there; nil if the process shows no run.
     public var tokensPerSecond: Double?
-    /// 10^9 bytes of weights per second that the steps read there, once for each step; nil if the process shows no run.
+    /// The weights that the steps read there, once per step, in 10^9 bytes per second; nil if the process shows no run.
     public var gigabytesPerSecond: Double?
-    /// Bytes of weights that belong there and are in memory, wherever; of a process that shows no run, all its memory there. Nil if the
-    /// kernel does not tell.
+    /// The bytes of weights in memory that belong there, on whichever node they are.
+    ///
+    /// If the process shows no run, all its memory on the node. Nil if the kernel does not tell.
     public var byteCount: Int?
-    /// The part of these that is there, in percent.
+    /// The share of these bytes that lies there, in percent.
     public var localPercent: Double?
   }
 
-  /// The nodes, ascending.
+  /// The nodes in ascending order.
   public private(set) var nodes: [Node] = []
-  /// Seconds between the two moments.
+  /// The seconds between the two samples.
   public let seconds: Double
-  /// Tokens whose logits were computed, per second; nil if the process shows no run.
+  /// The tokens per second whose logits were computed; nil if the process shows no run.
   public private(set) var tokensPerSecond: Double?
-  /// Tokens of prompts, per second; nil if the process shows no run.
+  /// The tokens of prompts per second; nil if the process shows no run.
   public private(set) var promptTokensPerSecond: Double?
 
   /// Compares two samples.
   ///
-  /// - Parameter pages: Where the pages are, if that was asked.
+  /// - Parameter pages: The nodes of the pages, if they were requested.
   public init(_ process: WatchedProcess, from first: ProcessSample, to last: ProcessSample, pages: ProcessPages?) {
-    // All CPUs: the process may use others than this one.
+    // Read all CPUs, because the watched process may use others than this one.
     let online = TextFile.read("/sys/devices/system/cpu/online").flatMap { NumberList.parse($0) }
     self.init(process, from: first, to: last, pages: pages, topology: Topology.read(affinity: online))
   }

@@ -3,19 +3,19 @@
 import Glibc
 import PackRuntime
 
-/// A process at one moment.
+/// A sample of a process at one moment.
 public struct ProcessSample: Sendable {
-  /// What a thread has done so far.
+  /// The CPU time of a thread so far.
   struct Thread: Hashable, Sendable {
-    /// Seconds of a CPU.
+    /// The CPU time in seconds.
     var seconds: Double
     /// The CPU that it ran on last.
     var cpu: Int
 
-    /// Reads a line of /proc/PID/task/TID/stat; nil if it is not one.
+    /// Parses the content of /proc/PID/task/TID/stat; nil if it is malformed.
     init?(_ line: String, ticksPerSecond: Int) {
-      // The name is in parentheses and may hold anything; after it come the state and numbers (proc(5): utime is field 14, stime 15,
-      // processor 39).
+      // The name is in parentheses and may contain anything. The state and numbers follow; by proc(5), utime is field 14, stime 15 and
+      // processor 39.
       guard let end = line.lastIndex(of: ")") else { return nil }
       let fields = line[line.index(after: end)...].split(separator: " ")
       guard fields.count > 36, let user = Int(fields[11]), let system = Int(fields[12]), let cpu = Int(fields[36]) else {
@@ -30,7 +30,7 @@ public struct ProcessSample: Sendable {
   let threads: [Int: Thread]
   let lanes: [RunBoard.Lane]?
 
-  /// Looks at a process; nil if it has ended.
+  /// Samples a process; nil if it has ended.
   public init?(_ process: WatchedProcess) {
     time = .now
     guard let ids = WatchedProcess.names("\(process.folder)/task"), !ids.isEmpty else { return nil }
@@ -50,13 +50,14 @@ public struct ProcessSample: Sendable {
   }
 }
 
-/// Where the kernel says that a process's pages are.
+/// The nodes of a process's pages, as the kernel reports them.
 public struct ProcessPages: Sendable, Hashable {
-  /// For each node that weights belong on, the pages of 4 KiB by the node that has them; for a process that shows no weights, all its
-  /// pages, each under the node that has it.
+  /// For each node that weights belong on, the number of 4 KiB pages by the node that holds them.
+  ///
+  /// For a process that shows no weights, all its pages, each under the node that holds it.
   package var pages: [Int: [Int: Int]] = [:]
 
-  /// Reads /proc/PID/numa_maps; nil if that may not be read.
+  /// Reads /proc/PID/numa_maps; nil if that is not permitted.
   public init?(_ process: WatchedProcess) {
     guard let text = TextFile.read("\(process.folder)/numa_maps"), !text.isEmpty else { return nil }
     self.init(text, process.replicas)

@@ -5,13 +5,13 @@ import Glibc
 import JSON
 import PackRuntime
 
-/// A process as others see it: what it shows of its run, if it runs a pack, and what the kernel says about its threads and pages.
+/// Another process as seen from outside: what it shows of its run, if it runs a pack, and what the kernel says about its threads and pages.
 public struct WatchedProcess: Sendable {
   /// A node that a model computes on.
   struct Part: Hashable, Sendable {
     var node: Int
     var threads: Int
-    /// Of its weights, those that a step reads.
+    /// The bytes of its weights that a step reads.
     var weightByteCount: Int
   }
 
@@ -21,13 +21,13 @@ public struct WatchedProcess: Sendable {
     var addresses: Range<UInt>
   }
 
-  /// Its number.
+  /// The process id.
   public let id: Int
-  /// Its program, as the kernel calls it.
+  /// The name of its program, as the kernel has it.
   public let program: String
-  /// The pack that it runs, by its whole path; nil if it shows none.
+  /// The absolute path of the pack that it runs; nil if it shows none.
   public private(set) var pack: String?
-  /// How it holds the weights; nil if it shows none.
+  /// The kind of memory that holds the weights; nil if it shows none.
   public private(set) var memory: String?
   private(set) var replicas: [Replica] = []
   private(set) var lanes: [[Part]] = []
@@ -36,17 +36,17 @@ public struct WatchedProcess: Sendable {
 
   var folder: String { "\(root)/proc/\(id)" }
 
-  /// Why a process cannot be watched.
+  /// The reason why a process cannot be watched.
   public enum Problem: Error, Hashable {
-    /// There is none of this number.
+    /// There is no process with this id.
     case noProcess
     /// It belongs to another user.
     case notAllowed
-    /// No process that this user may look at runs the pack.
+    /// None of the processes that this user may inspect runs the pack.
     case notRunning
   }
 
-  /// Looks at a process.
+  /// Examines a process.
   public init(_ id: Int) throws(Problem) { try self.init(id, root: "") }
 
   init(_ id: Int, root: String) throws(Problem) {
@@ -65,7 +65,7 @@ public struct WatchedProcess: Sendable {
     }
   }
 
-  /// The processes of this user that run the pack at `path`, which is whole and without links.
+  /// Returns this user's processes that run the pack at `path`, which is absolute and without links.
   public static func all(running path: String) throws(Problem) -> [WatchedProcess] {
     let ids = (names("/proc") ?? []).compactMap { Int($0) }.sorted()
     let found = ids.compactMap { try? WatchedProcess($0) }.filter { $0.pack == path }
@@ -73,9 +73,10 @@ public struct WatchedProcess: Sendable {
     return found
   }
 
-  /// What the board says now; nil if there is none, or the process has ended.
+  /// Reads the current state of the board; nil if there is none or the process has ended.
   func readLanes() -> [RunBoard.Lane]? { board.flatMap(Self.bytes).flatMap(RunBoard.read)?.lanes }
 
+  /// Takes over the description from a board; false if it is malformed.
   mutating func describe(_ description: [UInt8]) -> Bool {
     guard let document = try? JSONValue(parsing: description), document["schemaVersion"]?.integer == 1,
       let lanes = document["lanes"]?.array, let replicas = document["replicas"]?.array

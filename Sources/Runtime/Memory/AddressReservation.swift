@@ -4,12 +4,13 @@ import CLinux
 import Files
 import Glibc
 
-/// A range of addresses that this process owns: nothing else can be mapped there until it is given back.
+/// A range of addresses that this process owns: nothing else can be mapped there until it is released.
 ///
-/// - Invariant: `base ..< base + byteCount` was mapped by this value and is unmapped, whatever was mapped over parts of it, when
-///   it ends. `base` is a multiple of the alignment asked for.
+/// - Invariant: this value mapped `base ..< base + byteCount` and unmaps it at its end, whatever has been mapped over parts of it. `base`
+///   is a multiple of the requested alignment.
 @safe package struct AddressReservation: ~Copyable, @unchecked Sendable {
   package let base: UnsafeMutableRawPointer
+  /// The size in bytes, a multiple of the alignment.
   package let byteCount: Int
 
   /// Reserves `byteCount` bytes (rounded up to whole units of `alignment`) that cannot be accessed yet.
@@ -24,10 +25,10 @@ import Glibc
 
   deinit { unsafe munmap(base, byteCount) }
 
-  /// All of it.
+  /// The whole reservation.
   package var range: AddressRange { unsafe AddressRange(start: unsafe base, count: byteCount) }
 
-  /// Unmaps whatever was mapped here, and keeps the addresses.
+  /// Unmaps whatever was mapped here, and keeps the addresses reserved.
   package func clear() {
     _ = unsafe Kernel().map(range, protection: PROT_NONE, flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
   }
@@ -44,7 +45,7 @@ import Glibc
     guard let start = unsafe mmap(nil, padded, PROT_NONE, flags, -1, 0), unsafe start != MAP_FAILED else {
       throw .system(operation: operation, reason: Kernel.text(errno))
     }
-    // Give back what lies before the first multiple and after the last byte; the rest stays ours throughout.
+    // Release what lies before the first aligned address and after the last byte. The rest stays reserved throughout.
     let skipped = (alignment - Int(bitPattern: start) % alignment) % alignment
     let base = unsafe start + skipped
     if skipped > 0 { unsafe munmap(start, skipped) }

@@ -2,11 +2,11 @@
 
 import PackFormat
 
-/// The content of a blob that is stored as zstd frames, unpacked straight into its place by any number of threads at once.
+/// The content of a blob stored as zstd frames. Any number of threads can unpack it straight into place at once.
 package final class CompressedContent: Sendable {
   private let reader: PackFormat.BlobReader
 
-  /// Opens blob `index` of `pack`; nil if its file is the content.
+  /// Opens blob `index` of `pack`; nil if the blob is not compressed.
   init?(_ pack: Pack, blob index: Int) throws(RuntimeError) {
     guard pack.manifest.blobs[index].storage != nil else { return nil }
     do {

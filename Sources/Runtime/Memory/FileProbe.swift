@@ -3,17 +3,17 @@
 import CLinux
 import Glibc
 
-/// How the kernel maps a file that weights lie in, tried on three of its huge pages.
+/// A probe of how the kernel maps a file of weights, tried on three of its huge pages.
 package struct FileProbe: ~Copyable {
-  /// What was found; the worst of the pages tried.
+  /// The page size that was found; the worst of the pages tried.
   package enum Mapping: Int, Comparable {
     /// Pages of 2 MiB.
     case huge
-    /// Small pages, because the page cache holds the file so; read again after it is dropped, it may be mapped in huge ones.
+    /// Small pages, because the page cache holds the file in small pages. Once dropped and read again, it may be mapped in huge ones.
     case cachedSmall
-    /// Small pages, and whether only because the file is cached so, the kernel does not tell a user who may not write it.
+    /// Small pages for an unknown reason: the kernel does not tell a user without write permission how the file is cached.
     case unknownSmall
-    /// Small pages: this filesystem or this kernel has no others.
+    /// Small pages: this filesystem or this kernel supports no others.
     case small
 
     package static func < (a: Mapping, b: Mapping) -> Bool { a.rawValue < b.rawValue }
@@ -22,14 +22,15 @@ package struct FileProbe: ~Copyable {
   private let kernel: Kernel
   private let window: AddressReservation
 
+  /// Reserves the addresses of one huge page for the probe.
   package init(_ kernel: Kernel) throws(RuntimeError) {
     self.kernel = kernel
     window = try AddressReservation(byteCount: MappedBlob.hugePage, alignment: MappedBlob.hugePage)
   }
 
-  /// How the file at `path` is mapped; nil if it has no whole huge page or cannot be mapped.
+  /// Returns how the file at `path` is mapped; nil if it has no whole huge page or cannot be mapped.
   ///
-  /// - Parameter node: The node on which the pages that are read are to be cached.
+  /// - Parameter node: The node on which pages that have to be read are cached.
   package func mapping(of path: String, byteCount: Int, node: Int) -> Mapping? {
     let count = byteCount / MappedBlob.hugePage
     guard count > 0 else { return nil }
@@ -50,8 +51,8 @@ package struct FileProbe: ~Copyable {
   private func mapping(_ file: CInt, _ offset: Int, _ maySee: Bool) -> Mapping? {
     let range = window.range
     guard unsafe kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file, offset: offset) == 0 else { return nil }
-    // The cache drops what was read for this: the kernel reads two huge pages and marks one, and where it meets that mark later,
-    // it reads on in small ones.
+    // Drop from the cache what was read for this probe. The kernel reads two huge pages and marks one for read-ahead; when it meets that
+    // mark later, it continues in small pages.
     let wasCached = kernel.residency(of: range)?.contains(true) ?? true
     defer {
       window.clear()

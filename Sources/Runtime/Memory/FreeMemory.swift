@@ -1,40 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Whether nodes have room: asked before memory is taken, as the kernel answers too much binding by killing the process.
+/// A check whether nodes have room, made before memory is allocated, because the kernel may kill a process that binds too much.
 package struct FreeMemory {
   private let topology: Topology
   private let limit: MemoryLimit?
 
-  /// What the nodes of `topology` have, within the limit of a cgroup.
+  /// The free memory of `topology`, within the limit of a cgroup.
   package init(_ topology: Topology, limit: MemoryLimit?) {
     self.topology = topology
     self.limit = limit
   }
 
-  /// What there is now.
+  /// The free memory at this moment.
   package init(root: String = "") {
     self.init(Topology.read(root: root), limit: MemoryLimit.read(root: root))
   }
 
-  /// What stays free on a node: the kernel needs some to work with.
+  /// Returns the bytes of a node that must stay free, because the kernel needs some to work with.
   package static func margin(_ node: Topology.Node) -> Int { max(48 << 20, node.memory / 128) }
 
-  /// What stays free of a cgroup's limit.
+  /// The bytes of a cgroup's limit that must stay free.
   private static let limitMargin = 16 << 20
 
-  /// What is available on a node: free memory, and page cache that the kernel gives up on demand.
+  /// Returns the available bytes of a node: free memory, and page cache that the kernel gives up on demand.
   package static func available(_ node: Topology.Node) -> Int { node.freeMemory + node.reclaimableMemory }
 
-  /// Checks that each node has as many bytes to give.
+  /// Checks that each node can provide the given bytes.
   ///
   /// - Parameters:
-  ///   - weights: Bytes of weights by node.
-  ///   - activations: Bytes of KV cache and activations by node.
-  ///   - kept: Bytes of each node's page cache that must stay, so that they are not available.
-  ///   - spill: Whether other nodes may give what one has not.
-  ///   - isSecondLook: Whether room was found for these bytes before the weights were placed. Placing takes some itself, such as page
-  ///     tables, which comes off the margin: what was promised must not be refused when the weights have been read.
-  /// - Throws: `RuntimeError.shortage` with all nodes that have not, `memoryLimit` if the cgroup has not.
+  ///   - weights: The bytes of weights by node.
+  ///   - activations: The bytes of KV cache and activations by node.
+  ///   - kept: The bytes of each node's page cache that must stay and so are not available.
+  ///   - spill: Whether other nodes may provide what a node lacks.
+  ///   - isSecondLook: Whether room for these bytes was already found before the weights were placed. Placing takes some memory itself,
+  /// such as page tables, so the margin is halved: a request that was accepted must not be refused after the weights have been read.
+  /// - Throws: `RuntimeError.shortage` with all nodes that have too little, or `memoryLimit` if the cgroup does.
   package func check(
     _ weights: [Int: Int], and activations: [Int: Int] = [:], keeping kept: [Int: Int] = [:],
     spill: Bool = false, isSecondLook: Bool = false

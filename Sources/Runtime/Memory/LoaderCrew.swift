@@ -4,9 +4,9 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// Threads that bring replicas into memory, each on the node that the replica is for and allocating there only.
+/// The threads that load replicas, each on the node of its replica and allocating only there.
 final class LoaderCrew {
-  /// A part of a blob; begins at a multiple of 2 MiB.
+  /// A part of a blob that begins at a multiple of 2 MiB.
   struct Piece {
     var blob: MappedBlob
     var range: Range<Int>
@@ -23,7 +23,7 @@ final class LoaderCrew {
   private let isInterrupted: @Sendable () -> Bool
   private let failure = Mutex<RuntimeError?>(nil)
 
-  /// Starts at least `threads` threads on each node that a replica is for, on the CPUs of the node's team.
+  /// Starts at least `threads` threads on each node of a replica, on the CPUs of the node's team.
   init(_ replicas: [Replica], plan: TeamPlan, threadsPerNode threads: Int, options: MemoryOptions) throws(RuntimeError) {
     nodes = Set(replicas.map(\.node)).sorted()
     kernel = options.kernel
@@ -37,12 +37,13 @@ final class LoaderCrew {
         }), kernel: kernel)
   }
 
-  /// How many threads bring in the replicas of `node`.
+  /// Returns the number of threads that load the replicas of `node`.
   func threadCount(on node: Int) -> Int { nodes.firstIndex(of: node).map { teams.size(of: $0) } ?? 1 }
 
-  /// Runs `body` for each piece of `pieceByteCount(blob)` bytes of each blob's first `byteCount(blob)` bytes, on threads of the blob's node.
+  /// Runs `body` for each piece of `pieceByteCount(blob)` bytes within the first `byteCount(blob)` bytes of each blob, on threads of its
+  /// node.
   ///
-  /// - Throws: The first error; pieces that nobody has begun are left out after it.
+  /// - Throws: The first error. Pieces that have not begun by then are skipped.
   func forEachPiece(
     of blobs: [MappedBlob], pieceByteCount: (MappedBlob) -> Int, byteCount: (MappedBlob) -> Int,
     _ body: (Piece) throws(RuntimeError) -> Void
@@ -58,7 +59,7 @@ final class LoaderCrew {
     let queues = nodes.map { _ in Queue() }
     failure.withLock { $0 = nil }
     teams.run { worker in
-      // Where this is refused, pages go to the node of the thread that touches them first: this one's.
+      // If the kernel refuses this, a page goes to the node of the thread that touches it first, which is this one.
       _ = kernel.setPolicy(policies[worker.team])
       while failure.withLock({ $0 == nil }) {
         let index = queues[worker.team].next.add(1, ordering: .relaxed).oldValue

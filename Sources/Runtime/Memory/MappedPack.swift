@@ -5,40 +5,41 @@ import PackFormat
 
 /// A pack whose weights lie in memory, each blob on its node.
 ///
-/// Owns the memory: weights and everything made from them must not be used after it has ended.
+/// It owns the memory: weights, and everything made from them, must not be used after it ends.
 public final class MappedPack {
   /// The pack.
   public let pack: Pack
-  /// How the weights are held.
+  /// The kind of memory that holds the weights.
   public let kind: MemoryKind
-  /// Why the pack's files are not mapped as they are, if the best rung was something else.
+  /// The reason why the pack's files are not mapped directly, if the kind was chosen automatically and is not `file`.
   public let reason: Note?
-  /// What could not be arranged as it should be.
+  /// Shortcomings that could not be avoided.
   public let notes: [Note]
 
   let blobs: [MappedBlob]
   let plan: ReplicaPlan
+  /// The weights, divided into the rows of each team.
   package let table: WeightTable
   let startedAt: UInt64
   let kernel: Kernel
-  /// Whether memory may lie on other nodes where the right one has too little.
+  /// Whether memory may lie on other nodes if the intended one has too little.
   package let spills: Bool
 
   /// The model's keys.
   public var metadata: GGUFMetadata { pack.metadata }
 
-  /// Where each replica lies: its file in the pack, its node, and its addresses.
+  /// The file, node and addresses of each replica.
   package var replicaRanges: [(file: String, node: Int, range: AddressRange)] {
     blobs.map { (pack.manifest.blobs[$0.replica.blob].file, $0.replica.node, $0.mappedRange(kind)) }
   }
 
-  /// Bytes of weights in memory.
+  /// The size of the weights in memory, over all replicas, in bytes.
   public var byteCount: Int { blobs.reduce(0) { $0 + $1.replica.byteCount } }
 
-  /// Maps the pack's blobs for `teams` and brings them into memory, each on its node.
+  /// Maps the pack's blobs for `teams` and loads them into memory, each on its node.
   ///
-  /// - Throws: `RuntimeError.shortage` before anything is read if a node has too little memory, `RuntimeError.pack` if the weights are
-  ///   to be verified and are damaged, other cases if the files cannot be read or the options contradict the machine.
+  /// - Throws: `RuntimeError.shortage` before anything is read if a node has too little memory; `RuntimeError.pack` if the weights are to
+  ///   be verified and are damaged; other cases if files cannot be read or the options contradict the machine.
   public init(_ pack: Pack, teams: Teams, options: MemoryOptions = MemoryOptions()) throws(RuntimeError) {
     self.pack = pack
     plan = try ReplicaPlan(pack.manifest, teams: teams.plan, nodeMap: options.nodeMap)
@@ -56,9 +57,9 @@ public final class MappedPack {
       pack.manifest, plan: plan, teamCount: teams.teamCount, bases: unsafe ladder.blobs.map { unsafe UnsafeRawPointer($0.base) })
   }
 
-  /// All rows of a mirror as its team `team` holds them, for a model that this team computes alone.
+  /// Returns the table of all rows of a mirror in team `team`'s replica, for a model that this team computes alone.
   ///
-  /// - Precondition: the pack is a mirror. The table is good as long as this lives.
+  /// - Precondition: The pack is a mirror. The table must not outlive this value.
   package func table(ofReplica team: Int) -> WeightTable {
     unsafe WeightTable(pack.manifest, plan: plan.alone(team), teamCount: 1, bases: blobs.map { unsafe UnsafeRawPointer($0.base) })
   }

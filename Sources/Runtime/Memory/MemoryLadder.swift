@@ -4,14 +4,14 @@ import CLinux
 import Glibc
 import PackFormat
 
-/// Chooses how the replicas are held in memory and brings them there: the best rung that works.
+/// Loads the replicas with the best kind of memory that works, trying the rungs of a ladder in order.
 struct MemoryLadder {
   let blobs: [MappedBlob]
-  /// What could not be arranged as it should be, one line each.
+  /// The shortcomings that could not be avoided.
   private(set) var notes: [Note] = []
-  /// Why the files are not mapped as they are, if that was asked; nil if they are.
+  /// The reason why the files are not mapped directly, if the kind was left to this type; nil if they are.
   private(set) var reason: Note?
-  /// When filling began, in nanoseconds of the monotonic clock.
+  /// The time when filling began, in nanoseconds of the monotonic clock.
   private(set) var startedAt: UInt64 = 0
 
   private let pack: Pack
@@ -44,7 +44,7 @@ struct MemoryLadder {
     self.blobs = blobs
   }
 
-  /// Fills the replicas; returns by which rung.
+  /// Fills the replicas, and returns the kind of memory that worked.
   mutating func climb() throws(RuntimeError) -> MemoryKind {
     startedAt = Clock.nanoseconds
     noteRefusals()
@@ -71,7 +71,7 @@ struct MemoryLadder {
       try check(.file)
       try fill(.file)
       if isHugeThroughout { return .file }
-      // Copies in large pages are worth more.
+      // Copies in huge pages are faster than files in small ones.
       for blob in blobs { blob.clear() }
     }
     reason = problem ?? Note("parts of the files are cached in small pages", .dropFromCache)
@@ -88,7 +88,7 @@ struct MemoryLadder {
     return .anon
   }
 
-  /// Notes in one line what this system does not let us do.
+  /// Notes what this system does not permit.
   private mutating func noteRefusals() {
     if !topology.hasNodeFolder {
       notes.append(Note("the kernel shows no NUMA nodes: no memory is bound, and pages are where they were first touched"))
@@ -109,7 +109,7 @@ struct MemoryLadder {
 
   // MARK: What is possible
 
-  /// Whether the files are something else than the weights, so that they cannot be mapped as such.
+  /// Whether the files are compressed, so that they cannot be mapped directly.
   private var isCompressed: Bool { blobs.contains { $0.compressed != nil } }
 
   private func refuseImpossible(_ kind: MemoryKind) throws(RuntimeError) {
@@ -138,7 +138,7 @@ struct MemoryLadder {
     return needed
   }
 
-  /// Whether there is room, before anything is read.
+  /// Checks that there is room, before anything is read.
   private func check(_ kind: MemoryKind) throws(RuntimeError) {
     switch kind {
     case .pinned: try checkMemory([:])
@@ -155,7 +155,7 @@ struct MemoryLadder {
     }
   }
 
-  /// Whether there is room for the weights and for what is needed in addition to them.
+  /// Checks that there is room for the weights and for everything needed in addition.
   private func checkMemory(_ weights: [Int: Int], keeping cached: [Int: Int] = [:])
     throws(RuntimeError)
   {
@@ -163,7 +163,7 @@ struct MemoryLadder {
     try memory.check(weights, and: options.reserved, keeping: cached, spill: options.spill)
   }
 
-  /// Whether there is room for what is not cached on its node yet, with what is staying there. To find out takes time.
+  /// Checks that there is room for the part that is not cached on its node yet, while the cached part stays. Finding this out takes time.
   private func checkUncached() throws(RuntimeError) {
     var needed: [Int: Int] = [:]
     var cached: [Int: Int] = [:]
@@ -189,7 +189,7 @@ struct MemoryLadder {
     guard short.isEmpty else { throw .hugePageShortage(short) }
   }
 
-  /// Why the files cannot be mapped in huge pages; nil if three pages of each, tried first, can.
+  /// Returns the reason why the files cannot be mapped in huge pages; nil if a probe of three pages of each file shows that they can.
   private func fileProblem() throws(RuntimeError) -> Note? {
     if isCompressed { return Note("the pack is compressed") }
     if plan.sharesFiles { return Note("the mirror has one file for all nodes") }
@@ -207,7 +207,7 @@ struct MemoryLadder {
     return nil
   }
 
-  /// Whether nine tenths of the files came in huge pages.
+  /// Whether at least nine tenths of the weights are mapped in huge pages.
   private var isHugeThroughout: Bool {
     let huge = blobs.reduce(0) { $0 + MemoryMap.read($1.mappedRange(.file)).hugeByteCount }
     return huge / 9 >= blobs.reduce(0) { $0 + $1.replica.byteCount } / 10

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The memory that a cgroup, such as a container's, leaves this process. The kernel also kills processes that exceed it.
+/// The memory that a cgroup, such as a container's, leaves this process. The kernel kills processes that exceed it.
 package struct MemoryLimit: Hashable, Sendable {
-  /// The folder of the cgroup that sets it.
+  /// The folder of the cgroup that sets the limit.
   package var path: String
   /// The limit in bytes.
   package var bound: Int
-  /// Bytes below the limit that nobody uses.
+  /// The bytes below the limit that are not used.
   package var unused: Int
-  /// Bytes of the cgroup's page cache that are given up when memory is asked for.
+  /// The bytes of the cgroup's page cache that the kernel gives up on demand.
   package var reclaimable: Int
 
-  /// The file there that holds the limit, such as `memory.max`.
+  /// The name of the file in that folder that holds the limit, such as `memory.max`.
   package var file: String { (path.hasPrefix(Version.one.mount) ? Version.one : Version.two).limit }
 
-  /// Bytes that are still available.
+  /// The bytes that are still available.
   package var available: Int { available(keeping: 0) }
 
-  /// Bytes that are still available if `kept` bytes of page cache must stay. Who brought them in is not known: the cgroup they count
-  /// for may be another one, and then there is more room than this.
+  /// Returns the bytes that are still available if `kept` bytes of page cache must stay.
+  ///
+  /// The cached pages may be charged to another cgroup; then there is more room than this.
   package func available(keeping kept: Int) -> Int { unused + max(0, reclaimable - kept) }
 
-  /// The tightest limit of this process's cgroup and all above it; nil if none sets one.
+  /// Reads the tightest limit of this process's cgroup and all above it; nil if none sets one.
   package static func read(root: String = "") -> MemoryLimit? {
     var tightest: MemoryLimit?
     for (version, folder) in ControlGroups.folders(of: "memory", root: root) {
@@ -31,7 +32,7 @@ package struct MemoryLimit: Hashable, Sendable {
     return tightest
   }
 
-  /// What the two versions of cgroups call the same things.
+  /// The names that a version of cgroups uses for the same facts.
   private struct Version {
     let mount: String
     let limit: String
@@ -52,7 +53,7 @@ package struct MemoryLimit: Hashable, Sendable {
     static func of(_ version: ControlGroups.Version) -> Version { version == .one ? one : two }
 
     func limit(_ folder: String, root: String) -> MemoryLimit? {
-      // No limit is the word "max", or in version 1 a number that no machine reaches.
+      // "No limit" is the word "max", or in version 1 a number that no machine reaches.
       guard let bound = TextFile.integer("\(root)\(folder)/\(limit)"), bound < 1 << 60,
         let used = TextFile.integer("\(root)\(folder)/\(usage)")
       else { return nil }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// What /proc/self/smaps and /proc/self/numa_maps say of a range of addresses.
+/// The contents of /proc/self/smaps and /proc/self/numa_maps for a range of addresses.
 package struct MemoryMap {
-  /// Pages of 4 KiB by node, of numa_maps.
+  /// The pages of 4 KiB on each node, from numa_maps.
   package var pages: [Int: Int] = [:]
+  /// The bytes in pages of 2 MiB, from smaps.
   package var hugeByteCount = 0
+  /// The bytes in pages of 1 GiB, from smaps.
   package var giganticByteCount = 0
 
-  /// Nothing yet.
+  /// An empty map.
   package init() {}
 
   /// Sums up the mappings that begin within the range.
@@ -19,6 +21,7 @@ package struct MemoryMap {
     return map
   }
 
+  /// Adds the huge-page sizes in `text`, the content of smaps, for mappings that begin in `addresses`.
   package mutating func readSizes(_ text: String, _ addresses: Range<UInt>) {
     var isInside = false
     var kernelPage = 4
@@ -41,6 +44,7 @@ package struct MemoryMap {
     }
   }
 
+  /// Adds the pages by node in `text`, the content of numa_maps, for mappings that begin in `addresses`.
   package mutating func readNodes(_ text: String, _ addresses: Range<UInt>) {
     for line in text.split(separator: "\n") {
       let words = line.split(separator: " ")

@@ -3,18 +3,19 @@
 import CLinux
 import Synchronization
 
-/// How fast memory can be read at all: what the reading of weights is measured against.
+/// The speed of reading memory, against which the reading of weights is measured.
 public struct MemoryYardstick: Sendable, Hashable {
-  /// 10^9 bytes per second of all teams together, each reading memory of its own node.
+  /// The rate of all teams together, each reading memory of its own node, in 10^9 bytes per second.
   public let gigabytesPerSecond: Double
-  /// The reading loop that was the fastest.
+  /// The name of the fastest reading loop.
   public let loop: String
 
-  /// Has all teams read memory in huge pages on their nodes at the same time, by each loop that this CPU runs, and takes the fastest.
+  /// Measures with all teams reading huge pages on their nodes at the same time. It tries each reading loop that this CPU supports and
+  /// keeps the fastest.
   ///
-  /// The memory of each team is several times as large as the caches of its node, so what is measured is memory.
+  /// Each team's memory is at least four times as large as the last-level caches of its node, so the caches do not distort the result.
   ///
-  /// - Throws: `RuntimeError.shortage` if a node has too little free memory for it.
+  /// - Throws: `RuntimeError.shortage` if a node has too little free memory for the measurement.
   public init(_ teams: Teams) throws(RuntimeError) {
     let topology = Topology.read()
     let cache = topology.nodes.map { Self.cacheByteCount(of: $0) }.max() ?? 0
@@ -26,7 +27,7 @@ public struct MemoryYardstick: Sendable, Hashable {
     }
   }
 
-  /// How fast `team` reads `range`, which is mapped and readable; in 10^9 bytes per second.
+  /// Returns how fast `team` reads `range`, which must be mapped and readable, in 10^9 bytes per second.
   static func gigabytesPerSecond(of team: Int, _ teams: Teams, reading range: AddressRange) -> Double {
     fastest { loop in
       seconds(teams, loop) { $0 == team ? range : nil }.map { Double(range.count) / $0 / 1e9 } ?? 0
@@ -47,7 +48,7 @@ public struct MemoryYardstick: Sendable, Hashable {
     return (best.gigabytesPerSecond, unsafe String(cString: cl_reading_name(best.loop)))
   }
 
-  /// Seconds until the last thread has read its part; nil if that was too short to tell.
+  /// Returns the seconds until the last thread has read its part; nil if the time was too short to measure.
   private static func seconds(_ teams: Teams, _ loop: CInt, _ range: @Sendable (_ team: Int) -> AddressRange?) -> Double? {
     let nanoseconds = Atomic<UInt64>(0)
     teams.run { worker in
@@ -57,7 +58,7 @@ public struct MemoryYardstick: Sendable, Hashable {
       if let range {
         let pages = range.count / 4096
         let part = range[pages * worker.index / worker.teamSize * 4096..<pages * (worker.index + 1) / worker.teamSize * 4096]
-        // Mapped and readable, as the caller says; the loops read nothing outside.
+        // The caller guarantees that the range is mapped and readable; the loops read nothing outside it.
         withExtendedLifetime(unsafe cl_reading_run(loop, part.pointer, part.count)) {}
         nanoseconds.max(Clock.nanoseconds - start, ordering: .relaxed)
       }
@@ -66,7 +67,7 @@ public struct MemoryYardstick: Sendable, Hashable {
     return taken > 0 ? Double(taken) / 1e9 : nil
   }
 
-  /// Memory for each team.
+  /// Allocates memory for each team.
   private static func memory(_ byteCount: Int, _ teams: Teams) throws(RuntimeError) -> [Memory] {
     var memory: [Memory] = []
     for team in 0..<teams.teamCount { memory.append(Memory(try NodeMemory(byteCount: byteCount, team: team, teams: teams))) }
@@ -79,7 +80,7 @@ public struct MemoryYardstick: Sendable, Hashable {
     func withMemory<Result>(_ body: (AddressRange) -> Result) -> Result { body(memory.range) }
   }
 
-  /// Bytes of the last-level caches of a node's CPUs.
+  /// Returns the total size of the last-level caches of a node's CPUs in bytes.
   private static func cacheByteCount(of node: Topology.Node, root: String = "") -> Int {
     var sizes: [String: Int] = [:]
     for cpu in node.cpus {

@@ -4,22 +4,23 @@ import CLinux
 import Files
 import Glibc
 
-/// Zeroed memory on one team's node, for its KV cache and scratch.
+/// Zeroed memory on one team's node, for its KV cache and activations.
 ///
-/// - Invariant: `base` points at `byteCount` readable and writable bytes, aligned to 64 or more, that live as long as this value.
+/// - Invariant: `base` points to `byteCount` readable and writable bytes, aligned to at least 64, that live as long as this value.
 package struct NodeMemory: ~Copyable {
   private let reservation: AddressReservation
+  /// The requested size in bytes; the reservation may be larger.
   package let byteCount: Int
-  /// The node that it is to lie on.
+  /// The node on which it should lie.
   package let node: Int
   private let kernel: Kernel
 
   /// The first byte.
   package var base: UnsafeMutableRawPointer { unsafe reservation.base }
 
-  /// Allocates `byteCount` bytes where `team` runs, present at once: decoding takes no page fault in them.
+  /// Allocates `byteCount` bytes on the node of `team`. All pages are present at once, so decoding takes no page faults in them.
   ///
-  /// - Parameter spill: Whether other nodes may give what the team's has not.
+  /// - Parameter spill: Whether other nodes may provide what the team's node lacks.
   /// - Throws: `RuntimeError.shortage` if the node has too little free memory.
   package init(
     byteCount: Int, team: Int, teams: Teams, spill: Bool = false, kernel: Kernel = Kernel(),
@@ -34,7 +35,7 @@ package struct NodeMemory: ~Copyable {
   /// Its addresses.
   var range: AddressRange { reservation.range }
 
-  /// Where its pages are, as the kernel says.
+  /// Asks the kernel on which nodes the pages lie.
   package func placement() -> NodeMemoryPlacement {
     let census = PageCensus.take(reservation.range, kernel: kernel)
     return NodeMemoryPlacement(
@@ -42,7 +43,7 @@ package struct NodeMemory: ~Copyable {
       otherPages: census.pages(notOn: node) + census.absent)
   }
 
-  /// What `byteCount` bytes take: whole huge pages, of less than one whole small ones.
+  /// Returns the bytes that an allocation of `byteCount` takes: whole huge pages, or whole small pages if it is less than one huge page.
   package static func wholePages(_ byteCount: Int) -> Int {
     let unit = pageByteCount(byteCount)
     return (max(byteCount, 1) + unit - 1) / unit * unit
@@ -63,7 +64,7 @@ package struct NodeMemory: ~Copyable {
     guard error == 0 else { throw .system(operation: "map \(ByteCount(size))", reason: Kernel.text(error)) }
     if unit == MappedBlob.hugePage { _ = kernel.advise(range, CL_MADV_HUGEPAGE) }
     _ = kernel.bind(range, spill ? .preferred(node) : .bind(node))
-    // By a thread of the team: where the binding is refused, the first touch decides.
+    // A thread of the team touches the pages, because the first touch decides if binding is refused.
     teams.run { worker in
       if worker.team == team, worker.index == 0, kernel.advise(range, CL_MADV_POPULATE_WRITE) != 0 {
         kernel.touch(range, writing: true)
@@ -73,17 +74,18 @@ package struct NodeMemory: ~Copyable {
   }
 }
 
-/// Where the kernel says that the memory of one node's KV cache and activations is.
+/// Where the kernel placed the memory of one node's KV cache and activations.
 public struct NodeMemoryPlacement: Sendable, Hashable {
   /// The node.
   public var node: Int
-  /// Bytes of the KV cache and of activations.
+  /// The bytes of the KV cache and of activations.
   public var byteCount: Int
-  /// Pages of 4 KiB on the node.
+  /// The pages of 4 KiB on the node.
   public var localPages: Int
-  /// Pages of 4 KiB on other nodes, or not in memory.
+  /// The pages of 4 KiB on other nodes or not in memory.
   public var otherPages: Int
 
+  /// Adds the bytes and pages of another allocation on the same node.
   package mutating func add(_ other: NodeMemoryPlacement) {
     byteCount += other.byteCount
     localPages += other.localPages

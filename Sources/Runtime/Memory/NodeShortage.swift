@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// How much memory is missing on one node, in bytes.
+/// The memory that is missing on one node, in bytes.
 public struct NodeShortage: Hashable, Sendable {
   /// The node.
   public var node: Int
-  /// What was to lie there, with the margin that stays free.
+  /// The bytes that should lie there, including the margin that stays free.
   public var needed: Int
-  /// What is free there.
+  /// The bytes that are free there.
   public var free: Int
-  /// The part of what was to lie there that is KV cache and activations.
+  /// The part of the needed bytes that is KV cache and activations.
   public var activations: Int
-  /// What other nodes could take instead; 0 if they may take some already.
+  /// The bytes that other nodes could provide instead; 0 if spilling is allowed already.
   public var elsewhere: Int
 
-  /// What is missing.
+  /// The bytes that are missing.
   public var missing: Int { needed - free }
 
   /// Describes a shortage.

@@ -4,10 +4,11 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// What the page cache holds of a file.
+/// Queries about the page cache's copy of a file.
 package enum PageCache {
-  /// The nodes of the pages that are cached, without bringing in others; nil if the file cannot be mapped, or is another user's:
-  /// then the kernel keeps to itself what is cached.
+  /// Returns the nodes of the cached pages without bringing in others.
+  ///
+  /// The result is nil if the file cannot be mapped, or if it belongs to another user, from whom the kernel hides what is cached.
   package static func nodes(_ path: String, kernel: Kernel) -> PageCensus? {
     guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking]) else { return nil }
     defer { try? file.close() }
@@ -22,7 +23,7 @@ package enum PageCache {
       guard unsafe kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file.rawValue, offset: start) == 0,
         let isCached = kernel.residency(of: range)
       else { return nil }
-      // move_pages knows only pages in this process's page tables: touching a cached page puts it there.
+      // move_pages knows only pages in this process's page tables; touching a cached page puts it there.
       for page in isCached.indices where isCached[page] { kernel.touch(range[page * 4096..<page * 4096 + 4096], writing: false) }
       let part = PageCensus.take(range, kernel: kernel)
       census.pages.merge(part.pages, uniquingKeysWith: +)
@@ -31,8 +32,9 @@ package enum PageCache {
     return census
   }
 
-  /// Whether `mincore` tells the truth: of files that this process might not write, it says that all is cached. Of a file that is
-  /// not there it tells no lies.
+  /// Returns whether `mincore` can be trusted for the file at `path`.
+  ///
+  /// For a file that this process may not write, the kernel reports every page as cached. True for a file that does not exist.
   package static func maySeeCache(_ path: String) -> Bool {
     var status = stat()
     return unsafe stat(path, &status) != 0 || status.st_uid == geteuid() || access(path, W_OK) == 0

@@ -2,14 +2,14 @@
 
 import Files
 
-/// Where the pages of a part of a blob are, in pages of 4 KiB.
+/// The nodes of the pages in a part of a blob, in pages of 4 KiB.
 public struct PageMapPart: Hashable, Sendable {
-  /// How many are on each node.
+  /// The number of pages on each node.
   public var pages: [Int: Int] = [:]
-  /// How many are in no page table of this process.
+  /// The number of pages that are in no page table of this process.
   public var absentPages = 0
 
-  /// So many pages.
+  /// A part with these counts.
   public init(pages: [Int: Int] = [:], absentPages: Int = 0) {
     self.pages = pages
     self.absentPages = absentPages
@@ -20,30 +20,31 @@ public struct PageMapPart: Hashable, Sendable {
   }
 }
 
-/// Where the pages of a range are, as the kernel says.
+/// The nodes of the pages in a range, as the kernel reports them.
 package struct PageCensus: Hashable, Sendable {
-  /// Pages of 4 KiB on each node.
+  /// The pages of 4 KiB on each node.
   package var pages: [Int: Int] = [:]
-  /// Pages of 4 KiB that are not in memory, or not in this process's page tables.
+  /// The pages of 4 KiB that are not in memory, or not in this process's page tables.
   package var absent = 0
-  /// The same of equal parts of the range, front to back, at most 240; empty if the kernel tells only sums.
+  /// The counts for equal parts of the range, front to back, at most 240 parts; empty if the kernel reports only sums.
   package var parts: [PageMapPart] = []
-  /// Bytes mapped by pages of 2 MiB and of 1 GiB.
+  /// The bytes mapped by pages of 2 MiB.
   package var hugeByteCount = 0
+  /// The bytes mapped by pages of 1 GiB.
   package var giganticByteCount = 0
-  /// Whether `move_pages` was refused and the counts are those of /proc/self/numa_maps.
+  /// Whether `move_pages` was refused, so that the counts come from /proc/self/numa_maps.
   package var isFromMaps = false
 
-  /// Pages on nodes other than `node`.
+  /// Returns the number of pages on nodes other than `node`.
   package func pages(notOn node: Int) -> Int { pages.reduce(0) { $0 + ($1.key == node ? 0 : $1.value) } }
 
   private static let pageByteCount = 4096
   private static let batch = 1 << 16
   private static let mostParts = 240
 
-  /// Counts the pages of a range, whose ends are multiples of 4 KiB.
+  /// Counts the pages of a range whose ends are multiples of 4 KiB.
   ///
-  /// - Complexity: O(pages); of a range that is mapped entirely by huge pages, the kernel is asked about one page in 512.
+  /// - Complexity: O(pages). For a range that is mapped entirely in huge pages, only one page in 512 is queried.
   package static func take(_ range: AddressRange, kernel: Kernel) -> PageCensus {
     var census = PageCensus()
     guard range.count > 0 else { return census }

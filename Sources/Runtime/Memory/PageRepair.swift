@@ -4,16 +4,16 @@ import CLinux
 import Files
 import Glibc
 
-/// Brings cached pages of mapped files to the right nodes where somebody read them from elsewhere before.
+/// Moves cached pages of mapped files to the right nodes if something read them from other nodes before.
 struct PageRepair {
   private let filler: ReplicaFiller
 
   init(_ filler: ReplicaFiller) { self.filler = filler }
 
-  /// Repairs what can be; returns a line for each file of which pages stay elsewhere.
+  /// Repairs what it can, and returns a line for each file with pages that stay on other nodes.
   ///
-  /// First the pages are moved, which keeps huge ones huge; the kernel does that only to pages that no other process maps. What
-  /// stays is dropped from the cache and read again, which works if it is neither mapped elsewhere nor waits to be written.
+  /// It first moves the pages, which keeps huge pages huge; the kernel moves only pages that no other process maps. It then drops what is
+  /// left from the cache and reads it again, which works for pages that no other process maps and that do not wait to be written.
   func run() throws(RuntimeError) -> [String] {
     let kernel = filler.options.kernel
     var wrong = filler.blobs.filter { census($0).pages(notOn: $0.replica.node) > 0 }

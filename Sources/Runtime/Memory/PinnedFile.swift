@@ -4,9 +4,9 @@ import Files
 import Glibc
 import SystemPackage
 
-/// A file in memory (tmpfs, hugetlbfs) that holds a replica between runs.
+/// A file in memory (tmpfs, hugetlbfs) that keeps a replica between runs.
 enum PinnedFile {
-  /// Makes a new file of whole huge pages that only its owner can open.
+  /// Creates a file of whole huge pages that only its owner can open.
   static func create(
     _ name: String, in folder: borrowing Folder<RuntimeError>, byteCount: Int
   ) throws(RuntimeError) -> File<RuntimeError> {
@@ -15,9 +15,9 @@ enum PinnedFile {
     return file
   }
 
-  /// What speaks against using a file as a replica of `byteCount` bytes; nil if nothing does.
+  /// Returns the reason why a file cannot serve as a replica of `byteCount` bytes; nil if it can.
   ///
-  /// It must be a regular file of this user or of root that nobody can write.
+  /// It must be a regular file of this user or of root with mode 0400.
   static func problem(_ status: Stat?, byteCount: Int) -> String? {
     guard let status else { return "it is missing" }
     guard status.type == .regular else { return "it is not a regular file" }

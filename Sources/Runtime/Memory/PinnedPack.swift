@@ -3,34 +3,34 @@
 import Files
 import PackFormat
 
-/// A pack whose replicas this user has left in memory, or had begun to.
+/// A pack whose replicas this user has left in memory, completely or partly.
 public struct PinnedPack: Hashable, Sendable {
-  /// What became of it.
+  /// The state of the replicas.
   public enum State: String, Sendable {
-    /// The pack at `path` starts from the replicas.
+    /// The pack at `path` can start from the replicas.
     case ready
-    /// They are of an earlier conversion of the pack, or the pack is no longer at `path`.
+    /// The replicas belong to an earlier conversion of the pack, or the pack is no longer at `path`.
     case stale
-    /// A process fills them, or was ended while it did.
+    /// A process is filling them, or ended while it did.
     case partial
   }
 
-  /// Where the pack was; nil if that cannot be told.
+  /// The path of the pack; nil if it is unknown.
   public var path: String?
   /// The folder that holds the replicas.
   public var folder: String
-  /// Bytes of all replicas.
+  /// The size of all replicas in bytes.
   public var byteCount: Int
-  /// How many replicas there are.
+  /// The number of replicas.
   public var replicaCount: Int
-  /// What became of it.
+  /// The state of the replicas.
   public var state: State
 }
 
 extension PinnedReplicas {
-  /// Everything that this user has pinned.
+  /// Returns everything that this user has pinned.
   ///
-  /// - Throws: `RuntimeError.file` if a folder is not this user's alone.
+  /// - Throws: `RuntimeError.file` if a folder is not controlled by this user alone.
   public static func list(places: [Place]? = nil) throws(RuntimeError) -> [PinnedPack] {
     var found: [PinnedPack] = []
     for place in places ?? Self.places() {

@@ -2,17 +2,18 @@
 
 import Files
 
-/// The path of a pinned pack as names of empty files beside its replicas: a hugetlbfs takes neither links nor what is written to a file.
+/// The path of a pinned pack, encoded as names of empty files beside its replicas. On a hugetlbfs, links cannot be made and files cannot be
+/// written.
 ///
-/// A name is `path`, two digits that count from 0, a point, and up to 100 bytes of the path in hexadecimal digits.
+/// Each name is `path`, two digits that count from 0, a point, and up to 100 bytes of the path in hexadecimal digits.
 enum PinnedPath {
   private static let prefix = "path"
   private static let bytesOfName = 100
 
-  /// Whether a file of this name is part of a path.
+  /// Returns whether a file with this name is part of a path.
   static func isPart(_ name: String) -> Bool { name.hasPrefix(prefix) }
 
-  /// The names that stand for `path`.
+  /// Returns the names that encode `path`.
   static func names(_ path: String) -> [String] {
     let bytes = path.pathBytes
     return stride(from: 0, to: bytes.count, by: bytesOfName).enumerated().map { number, start in
@@ -21,7 +22,7 @@ enum PinnedPath {
     }
   }
 
-  /// The path that some of `names` stand for; nil if none do, or they are not what `names` makes.
+  /// Returns the path that some of `names` encode; nil if none do or they are inconsistent.
   static func path(_ names: [String]) -> String? {
     let parts = names.filter(isPart).sorted()
     var bytes: [UInt8] = []

@@ -6,46 +6,49 @@ import PackFormat
 
 /// The replicas of one pack that `packrun pin` left in memory, in a tmpfs or hugetlbfs.
 ///
-/// They lie in `ggufpack-USER/PATH.DIGEST/` of such a filesystem: PATH stands for the pack's folder, DIGEST is the digest of its
-/// manifest, which covers the source, the layouts and the digests of all weights. A replica of another conversion of the same pack
-/// has the same PATH and another DIGEST: it is stale.
+/// They lie in `ggufpack-USER/PATH.DIGEST/` of such a filesystem. PATH is a hash of the pack's folder. DIGEST is the digest of its
+/// manifest, which covers the source, the layouts and the digests of all weights. Replicas with the same PATH and another DIGEST belong to
+/// another conversion of the same pack and are stale.
 public struct PinnedReplicas {
-  /// What is there of a pack.
+  /// The result of looking for the replicas of a pack.
   package enum Lookup {
     case none
-    /// The file of each replica asked for.
+    /// The path of the file for each requested replica.
     case found([String])
-    /// Something is there that must not be used.
+    /// Replicas exist that must not be used.
     case unusable(path: String, problem: String)
   }
 
   /// A filesystem in memory.
   public struct Place: Hashable, Sendable {
-    /// Where it is mounted.
+    /// The path where it is mounted.
     public var path: String
-    /// Whether it is a hugetlbfs; else a tmpfs.
+    /// Whether it is a hugetlbfs; otherwise it is a tmpfs.
     public var isHugeTLB: Bool
   }
 
   private let pack: Pack
-  /// The pack's folder, absolute and without links.
+  /// The absolute path of the pack's folder, with links resolved.
   private let resolvedPath: String
   private let packKey: String
   private let digest: String
   private let root: String
 
+  /// The replicas of `pack`.
+  ///
+  /// - Parameter root: The folder that holds /sys and /proc, for tests.
   package init(_ pack: Pack, root: String = "") {
     self.pack = pack
     self.root = root
     resolvedPath = pack.wholePath
-    // FNV-1a of the folder's path: a file name of fixed length.
+    // FNV-1a of the folder's path gives a file name of bounded length.
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for byte in resolvedPath.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
     packKey = String(hash, radix: 16)
     digest = pack.checksums.digests[Pack.FileName.manifest]?.hex ?? ""
   }
 
-  /// The filesystems in memory where replicas may lie: those of 2 MiB pages, then /dev/shm.
+  /// Returns the filesystems in memory where replicas may lie: hugetlbfs with 2 MiB pages first, then /dev/shm.
   public static func places(root: String = "") -> [Place] {
     var places: [Place] = []
     for line in (TextFile.read(root + "/proc/mounts") ?? "").split(separator: "\n") {
@@ -59,18 +62,20 @@ public struct PinnedReplicas {
     return places.sorted { $0.isHugeTLB && !$1.isHugeTLB }
   }
 
-  /// The folder of the pack's replicas, as a path.
+  /// Returns the path of the folder of the pack's replicas.
   package func folder(in place: Place) -> String { "\(Self.userFolder(place))/\(name)" }
 
   var name: String { "\(packKey).\(digest)" }
 
   static var userFolderName: String { "ggufpack-\(geteuid())" }
 
+  /// Returns the path of this user's folder in `place`.
   package static func userFolder(_ place: Place) -> String { "\(place.path)/\(userFolderName)" }
 
+  /// Returns the file name of a replica.
   package static func fileName(_ replica: Replica) -> String { "blob\(replica.blob)-node\(replica.node)" }
 
-  /// Looks for a file of each replica.
+  /// Looks for a file for each replica.
   package func find(_ replicas: [Replica], places: [Place]? = nil) -> Lookup {
     var unusable: Lookup?
     for place in places ?? Self.places(root: root) {
@@ -112,13 +117,13 @@ public struct PinnedReplicas {
     return .found(replicas.map { pack.folder.path(Self.fileName($0)) })
   }
 
-  /// What a line about a file says after its path and what was tried.
+  /// Returns the reason from an error about a file, without the path and the operation.
   private static func reason(_ error: RuntimeError) -> String {
     if case .file(_, _, let reason, _) = error { return reason }
     return error.description
   }
 
-  /// What this user has in `place`: folders of replicas, by name. Empty if that cannot be told.
+  /// Returns the names of this user's folders of replicas in `place`; empty if they cannot be listed.
   package static func entries(_ place: Place) -> [String] {
     guard let user = try? PinnedFolder.ofUser(in: place) else { return [] }
     return (try? user.folder.names()) ?? []
@@ -126,10 +131,10 @@ public struct PinnedReplicas {
 
   // MARK: Making and freeing
 
-  /// Leaves bound replicas of a pack in memory. What killed runs left of any pack is freed first.
+  /// Leaves bound replicas of a pack in memory, after freeing what killed runs left of any pack.
   ///
-  /// - Returns: The folder that holds them.
-  /// - Throws: `RuntimeError`; then nothing of it is left. `interrupted` if `options.isInterrupted` becomes true.
+  /// - Returns: The path of the folder that holds them.
+  /// - Throws: `RuntimeError`; nothing remains then. It is `interrupted` if `options.isInterrupted` returns true.
   public static func pin(
     _ pack: Pack, plan teams: TeamPlan, in place: Place, options: MemoryOptions
   ) throws(RuntimeError) -> String {
@@ -153,7 +158,7 @@ public struct PinnedReplicas {
     return pinned.folder(in: place)
   }
 
-  /// Frees what killed runs have left half filled, of any pack.
+  /// Frees the partial replicas of any pack that killed runs have left.
   private static func freeAbandoned(_ place: Place) throws(RuntimeError) {
     guard let user = try PinnedFolder.ofUser(in: place) else { return }
     for name in try user.folder.names() where name.hasSuffix(PartialFolder.suffix) {
@@ -200,16 +205,16 @@ public struct PinnedReplicas {
       try FreeMemory(root: options.root).check(needed, spill: options.spill)
       let total = needed.values.reduce(0, +)
       let space = FilesystemSpace(place.path)
-      // A filesystem that does not say how much is free tells when it is written to.
+      // A filesystem that does not report its free space fails when it is written to.
       guard let space, total > space.free else { return }
       throw .filesystemShortage(path: place.path, needed: total, free: space.free, size: space.size)
     }
   }
 
-  /// Frees a pack's replicas, those of earlier conversions too.
+  /// Frees a pack's replicas, including those of earlier conversions.
   ///
-  /// - Returns: The folders that are gone.
-  /// - Throws: `RuntimeError.file` if a folder is not this user's alone: nothing in it is touched then.
+  /// - Returns: The paths of the removed folders.
+  /// - Throws: `RuntimeError.file` if a folder is not controlled by this user alone; nothing in it is touched then.
   @discardableResult
   public static func unpin(_ pack: Pack, places: [Place]? = nil) throws(RuntimeError) -> [String] {
     let key = PinnedReplicas(pack).packKey
@@ -218,8 +223,8 @@ public struct PinnedReplicas {
 
   /// Frees this user's replicas of all packs.
   ///
-  /// - Returns: The folders that are gone.
-  /// - Throws: `RuntimeError.file` if a folder is not this user's alone: nothing in it is touched then.
+  /// - Returns: The paths of the removed folders.
+  /// - Throws: `RuntimeError.file` if a folder is not controlled by this user alone; nothing in it is touched then.
   public static func unpinAll(places: [Place]? = nil) throws(RuntimeError) -> [String] { try unpin(places: places) { _ in true } }
 
   private static func unpin(places: [Place]?, _ isMeant: (String) -> Bool) throws(RuntimeError) -> [String] {
@@ -228,12 +233,12 @@ public struct PinnedReplicas {
       guard let user = try PinnedFolder.ofUser(in: place) else { continue }
       for name in try user.folder.names() where isMeant(name) {
         if try user.folder.status(name)?.type == .directory {
-          // Checks its owner, and that no process is filling it.
+          // This checks its owner, and that no process is filling it.
           _ = try user.folder(name)
           let partial = name.hasSuffix(PartialFolder.suffix) ? try PartialFolder(name, in: user) : nil
           try withExtendedLifetime(partial) { () throws(RuntimeError) in try user.folder.remove(name) }
         } else {
-          // A link or a file that this user has put here: it is removed, but not what a link leads to.
+          // A link or a file that this user has put here is removed, but not what a link leads to.
           try user.folder.remove(name)
         }
         gone.append(user.folder.path(name))
@@ -247,14 +252,14 @@ public struct PinnedReplicas {
 extension PinnedReplicas {
   /// The kinds of filesystem in memory.
   public enum PlaceKind: String, Sendable, CaseIterable {
-    /// A hugetlbfs if pages are reserved, otherwise the tmpfs.
+    /// A hugetlbfs if it has free pages, otherwise the tmpfs.
     case auto
     case tmpfs, hugetlbfs
   }
 
-  /// The filesystem of this kind.
+  /// Returns the filesystem of this kind.
   ///
-  /// - Throws: `RuntimeError.badOption` if this machine has none mounted.
+  /// - Throws: `RuntimeError.badOption` if none is mounted on this machine.
   public static func place(_ kind: PlaceKind) throws(RuntimeError) -> Place {
     let places = places()
     let hasPages = Topology.read().nodes.contains {

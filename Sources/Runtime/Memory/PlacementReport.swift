@@ -2,38 +2,38 @@
 
 import PackFormat
 
-/// Where a mapped pack's pages are, by the kernel's own counts, and how fast each team reads each node.
+/// The nodes of a mapped pack's pages as the kernel reports them, and how fast each team reads each node.
 public struct PlacementReport: Sendable {
-  /// A blob in memory.
+  /// The placement of one blob.
   public struct Blob: Sendable {
-    /// Its file in the pack.
+    /// The name of its file in the pack.
     public var file: String
-    /// The node it is to lie on.
+    /// The node on which it should lie.
     public var node: Int
-    /// Bytes of the blob.
+    /// The size of the blob in bytes.
     public var byteCount: Int
-    /// Pages of 4 KiB on its node.
+    /// The pages of 4 KiB on its node.
     public var localPages: Int
-    /// Pages of 4 KiB on each other node, by its number.
+    /// The pages of 4 KiB on each other node, by node number.
     public var remotePages: [Int: Int]
-    /// Pages of 4 KiB in no page table of this process.
+    /// The pages of 4 KiB in no page table of this process.
     public var absentPages: Int
-    /// The same of equal parts of the blob, front to back; empty if the kernel tells only sums.
+    /// The counts for equal parts of the blob, front to back; empty if the kernel reports only sums.
     public var parts: [PageMapPart]
-    /// The part of the pages that lie on its node, in percent.
+    /// The share of the pages that lie on its node, in percent.
     public var localPercent: Double
-    /// Bytes mapped by pages of 2 MiB.
+    /// The bytes mapped by pages of 2 MiB.
     public var mappedBy2M: Int
-    /// Bytes mapped by pages of 1 GiB; what is left of the blob is mapped by pages of 4 KiB.
+    /// The bytes mapped by pages of 1 GiB. The rest of the blob is mapped by pages of 4 KiB.
     public var mappedBy1G: Int
-    /// Page faults taken while it was brought in.
+    /// The page faults taken while it was loaded.
     public var faults: Int
-    /// Seconds until its last byte was there.
+    /// The seconds from the start of loading until its last byte was loaded.
     public var seconds: Double
-    /// 10^9 bytes of it per second.
+    /// The loading rate in 10^9 bytes per second.
     public var gigabytesPerSecond: Double
 
-    /// How much of the blob has pages of each size, the largest first, in percent; empty if it has none.
+    /// The share of the blob in pages of each size, largest first, in percent; empty if the blob has no pages.
     public var percentByPageSize: [(name: String, percent: Double)] {
       let all = (localPages + absentPages + remotePages.values.reduce(0, +)) * 4096
       guard all > 0 else { return [] }
@@ -43,32 +43,32 @@ public struct PlacementReport: Sendable {
     }
   }
 
-  /// How fast a team reads weights on a node.
+  /// The speed at which a team reads weights on a node.
   public struct Bandwidth: Sendable {
     /// The node of the team's threads.
     public var teamNode: Int
     /// The node of the memory.
     public var memoryNode: Int
-    /// How many threads read.
+    /// The number of threads that read.
     public var threads: Int
-    /// 10^9 bytes per second, by the fastest of several reading loops, of up to 256 MiB.
+    /// The rate of the fastest of several reading loops over up to 256 MiB, in 10^9 bytes per second.
     public var gigabytesPerSecond: Double
   }
 
-  /// How the weights are held.
+  /// The kind of memory that holds the weights.
   public var memory: String
-  /// Why the pack's files are not mapped as they are, if that was left to the program.
+  /// The reason why the pack's files are not mapped directly, if the program chose the kind of memory.
   public var reason: Note?
   /// The blobs.
   public var blobs: [Blob]
-  /// All teams times all nodes with weights.
+  /// The rate for each pair of a team and a node with weights.
   public var bandwidth: [Bandwidth]
-  /// What could not be arranged.
+  /// The shortcomings that could not be avoided.
   public var notes: [Note]
-  /// Whether the counts are those of /proc/self/numa_maps, because move_pages is refused.
+  /// Whether the counts come from /proc/self/numa_maps, because `move_pages` is refused.
   public var isFromNumaMaps: Bool
 
-  /// The part of all pages that lie on their node, in percent; 100 if there are none.
+  /// The share of all pages that lie on their node, in percent; 100 if there are none.
   public var localPercent: Double {
     let local = blobs.reduce(0) { $0 + $1.localPages }
     let all = blobs.reduce(local) { $0 + $1.absentPages + $1.remotePages.values.reduce(0, +) }
@@ -77,9 +77,9 @@ public struct PlacementReport: Sendable {
 }
 
 extension MappedPack {
-  /// Asks the kernel where every page is and measures how fast each team reads each node's weights.
+  /// Asks the kernel where every page is, and measures how fast each team reads each node's weights.
   ///
-  /// - Parameter measuring: Whether the bandwidth is measured too; the threads of `teams` do it.
+  /// - Parameter measuring: Whether to measure the bandwidth too, on the threads of `teams`.
   public func placementReport(_ teams: Teams, measuring: Bool = true) -> PlacementReport {
     let censuses = blobs.map { PageCensus.take($0.mappedRange(kind), kernel: kernel) }
     let described = zip(blobs, censuses).map { describe($0, $1) }
@@ -105,7 +105,7 @@ extension MappedPack {
 
   private static let measuredByteCount = 256 << 20
 
-  /// Measures how fast each team reads each node's weights, which takes some tenths of a second for each pair.
+  /// Measures how fast each team reads each node's weights. This takes some tenths of a second for each pair.
   public func measuredBandwidth(_ teams: Teams) -> [PlacementReport.Bandwidth] {
     var largest: [Int: MappedBlob] = [:]
     for blob in blobs where blob.replica.byteCount > largest[blob.replica.node]?.replica.byteCount ?? 0 {

@@ -2,7 +2,7 @@
 
 import Synchronization
 
-/// Counts bytes over all threads and passes the count on, to one listener at a time.
+/// A byte count over all threads that is reported to one listener, one call at a time.
 final class ProgressCount: Sendable {
   private let total: Int
   private let done = Atomic<Int>(0)
@@ -18,7 +18,7 @@ final class ProgressCount: Sendable {
     if now == total {
       report.withLock { $0?(now, total) }
     } else {
-      // A thread that finds another one reporting continues to read.
+      // If another thread is reporting right now, this one does not wait.
       _ = report.withLockIfAvailable { $0?(now, total) }
     }
   }

@@ -2,29 +2,30 @@
 
 import PackFormat
 
-/// A blob of the pack on a node of the machine: what has to be mapped.
+/// A blob of the pack on a node of the machine, which has to be mapped there.
 package struct Replica: Hashable, Sendable {
-  /// Index of the blob in the manifest.
+  /// The index of the blob in the manifest.
   package var blob: Int
-  /// The machine's node that is to hold it.
+  /// The machine's node on which it should lie.
   package var node: Int
-  /// Its size in bytes.
+  /// The size in bytes.
   package var byteCount: Int
 }
 
-/// Which replicas a pack needs on this machine, and which of them each team reads.
+/// The replicas that a pack needs on this machine, and which of them each team reads.
 package struct ReplicaPlan: Sendable {
-  /// What has to be mapped, each pair of blob and node once.
+  /// The replicas to map, each pair of blob and node once.
   package private(set) var replicas: [Replica] = []
-  /// The team that computes each blob's rows (`shard`); for a mirror, not used.
+  /// The team that computes each blob's rows (`shard`); not used for a mirror.
   package private(set) var teamOfBlob: [Int] = []
-  /// Index into `replicas` of what each team reads: of blob `teamOfBlob[blob]` for `shard`, of everything for a mirror.
+  /// For `shard`: the index in `replicas` of each blob's replica, which team `teamOfBlob[blob]` reads.
   package private(set) var replicaOfBlob: [Int] = []
+  /// For a mirror: the index in `replicas` of the replica that each team reads.
   package private(set) var replicaOfTeam: [Int] = []
-  /// What could not be arranged as the pack would have it, one line each.
+  /// The differences from the placement that the pack was made for.
   package private(set) var notes: [Note] = []
 
-  /// - Parameter nodeMap: Machine nodes by pack nodes. Without it, pack node i of n goes to team i × teams / n.
+  /// - Parameter nodeMap: The machine's node for each node of the pack. Without it, node i of n goes to team i × teams / n.
   package init(_ manifest: PackManifest, teams: TeamPlan, nodeMap: [Int: Int]?) throws(RuntimeError) {
     switch manifest.placement {
     case .shard: try planShard(manifest, teams, nodeMap)
@@ -36,7 +37,7 @@ package struct ReplicaPlan: Sendable {
     let packNodes = manifest.blobs.count
     for blob in manifest.blobs.indices {
       var team = blob * plan.teams.count / packNodes
-      // More teams than the pack has nodes: the first ones, not every other one.
+      // If there are more teams than pack nodes, use the first teams, not every other one.
       if plan.teams.count > packNodes { team = blob }
       if let nodeMap {
         guard let node = nodeMap[blob], let mapped = plan.teams.firstIndex(where: { $0.node == node }) else {
@@ -65,7 +66,7 @@ package struct ReplicaPlan: Sendable {
     }
   }
 
-  /// Says that nodes of the machine are left idle because the pack is for fewer; nil if none are.
+  /// Returns a note that names idle nodes of the machine if the pack is for fewer nodes; nil if none are idle.
   package static func idleNodes(_ manifest: PackManifest, _ plan: TeamPlan, _ topology: Topology) -> Note? {
     guard manifest.placement == .shard, plan.teams.count == manifest.nodeCount else { return nil }
     let idle = topology.usableNodes.map(\.id).filter { id in !plan.teams.contains { $0.node == id } }
@@ -77,7 +78,7 @@ package struct ReplicaPlan: Sendable {
   }
 
   private mutating func planMirror(_ manifest: PackManifest, _ plan: TeamPlan) {
-    // Each node has one replica, however many teams it has; of a mirror with copies, nodes take the files in order.
+    // Each node has one replica, however many teams it has. If the mirror has a file per node, nodes take the files in order.
     var replicaOfNode: [Int: Int] = [:]
     for team in plan.teams {
       if let known = replicaOfNode[team.node] {
@@ -94,7 +95,7 @@ package struct ReplicaPlan: Sendable {
     }
   }
 
-  /// The same for one team of a mirror by itself.
+  /// Returns the plan for one team of a mirror by itself.
   package func alone(_ team: Int) -> ReplicaPlan {
     var plan = self
     plan.replicaOfTeam = [replicaOfTeam[team]]
@@ -106,6 +107,6 @@ package struct ReplicaPlan: Sendable {
     return replicas.count - 1
   }
 
-  /// Whether two replicas are made from the same file, which then cannot be served by the page cache of both nodes.
+  /// Whether two replicas are made from the same file. The page cache cannot serve such a file on both nodes.
   package var sharesFiles: Bool { Set(replicas.map(\.blob)).count < replicas.count }
 }

@@ -5,29 +5,29 @@ import Files
 import Glibc
 import SystemPackage
 
-/// Brings replicas into memory by one rung of the ladder: bound before populated, populated before read, read-only afterwards.
+/// Fills replicas with one kind of memory: bound before populated, populated before read, and read-only afterwards.
 package struct ReplicaFiller {
   let blobs: [MappedBlob]
   let kind: MemoryKind
   let crew: LoaderCrew
   let options: MemoryOptions
   let mode: HugePageMode
-  /// Where the replicas' files in memory are to be made; nil: they are used.
+  /// The folder in which to create the replicas' files in memory; nil if existing files are used.
   var target: PartialFolder?
 
   private var isPinning: Bool { target != nil }
 
   private var kernel: Kernel { options.kernel }
 
-  /// What is populated by one call: small enough for all of a node's threads to have some.
+  /// The bytes populated by one call: few enough for each of a node's threads to get some.
   private static let populatedPiece = 32 << 20
-  /// What is read by one call: four such reads at a time keep a fast disk busy.
+  /// The bytes read by one call; four such reads at a time keep a fast disk busy.
   private static let readPiece = 4 << 20
 
   /// Fills all replicas.
   ///
-  /// - Throws: `hugePageShortage` or `shortage` if the kernel has no more pages of this kind where they have to lie, other errors
-  ///   if the file cannot be read. The addresses stay reserved and can be filled by another rung.
+  /// - Throws: `hugePageShortage` or `shortage` if the kernel has no more pages of this kind on the right node; other errors if the file
+  ///   cannot be read. The addresses stay reserved and can be filled with another kind of memory.
   func fill() throws(RuntimeError) {
     do {
       switch kind {
@@ -67,7 +67,7 @@ package struct ReplicaFiller {
         guard error == 0 else { throw shortage(error, of: blob, "map") }
       }
       if kind != .hugetlb { _ = kernel.advise(range, CL_MADV_HUGEPAGE) }
-      // Refused in containers: then the crew's threads, which sit on the node, touch the pages first.
+      // Containers refuse this. The crew's threads run on the node, so their first touch places the pages there.
       _ = kernel.bind(range, options.spill ? .preferred(blob.replica.node) : .bind(blob.replica.node))
     }
   }
@@ -81,7 +81,7 @@ package struct ReplicaFiller {
       of: blobs, pieceByteCount: { _ in Self.readPiece }, byteCount: { $0.replica.byteCount }
     ) {
       piece throws(RuntimeError) in
-      // The piece lies in its blob's reservation, which was mapped writable; no other thread has this piece.
+      // The piece lies in its blob's reservation, which is mapped writable, and no other thread has this piece.
       let memory = unsafe piece.blob.base + piece.range.lowerBound
       try unsafe piece.blob.compressed?.read(piece.range, into: memory)
       try unsafe readers[ObjectIdentifier(piece.blob)]?.read(piece.range, into: memory)
@@ -109,19 +109,19 @@ package struct ReplicaFiller {
       try mapFile(path, blob, range[start..<min(start + partByteCount(blob), range.count)], offset: start)
     }
     blob.isMapped(from: path)
-    // Before the first page is there, or the kernel reads it in small pieces for good.
+    // This must come before the first page is present; otherwise the kernel keeps reading the file in small pages.
     _ = kernel.advise(range, CL_MADV_HUGEPAGE)
   }
 
-  /// Maps a part of a file by an opening of its own.
+  /// Maps a part of a file through a descriptor of its own.
   private func mapFile(_ path: String, _ blob: MappedBlob, _ range: AddressRange, offset: Int) throws(RuntimeError) {
-    // Files of a pack may be links into a download cache: the digests tell what they are.
+    // Files of a pack may be links into a download cache. The digests show whether they are the right ones.
     let file = try File<RuntimeError>(path, links: kind == .pinned ? .refused : .followed)
     let status = try file.status()
     if kind == .pinned, let problem = PinnedFile.problem(status, byteCount: blob.replica.byteCount) {
       throw .staleReplica(path: path, problem: problem)
     }
-    // Pages after the end would be a signal when they are read.
+    // Reading pages beyond the end would raise a signal.
     guard Int(status.size) >= blob.replica.byteCount else {
       throw .file(
         path: path, operation: "map it", reason: "it has \(status.size) bytes, but the manifest says \(blob.replica.byteCount)")
@@ -133,7 +133,7 @@ package struct ReplicaFiller {
 
   // MARK: Both
 
-  /// Has all pages brought in by the crew, so that a shortage shows as an error here and not as a signal later.
+  /// Populates all pages with the crew's threads, so that a shortage becomes an error here and not a signal later.
   func populate(_ advice: Int, _ progress: ProgressCount? = nil) throws(RuntimeError) {
     let kind = kind
     let collapses = kind == .anon && mode == .never
@@ -157,8 +157,9 @@ package struct ReplicaFiller {
     }
   }
 
-  /// What one thread brings in of a mapped file: a run of its own, because the kernel remembers for each opening where it is reading,
-  /// and threads that share one make it read in small pages.
+  /// Returns the bytes of a mapped file that one thread loads, in one consecutive run.
+  ///
+  /// The kernel tracks the reading position of each open file description, and threads that share one make it read in small pages.
   private func partByteCount(_ blob: MappedBlob) -> Int {
     let unit = MappedBlob.hugePage
     let pages = blob.mappedRange(kind).count.roundedUp(toMultipleOf: unit) / unit
@@ -166,23 +167,24 @@ package struct ReplicaFiller {
     return max(1, (pages + threads - 1) / threads) * unit
   }
 
-  /// Whether an errno of an advice means that this kernel (before 5.14) or a container's profile has no such advice. Reserved huge
-  /// pages are not touched then: one that is missing would be a signal.
+  /// Returns whether an errno of an advice means that this kernel (before 5.14) or a container's profile does not support it.
+  ///
+  /// Reserved huge pages are not touched instead, because a missing one would raise a signal.
   private static func meansUnknown(_ error: CInt) -> Bool { [EINVAL, ENOSYS, EPERM].contains(error) }
 
-  /// Puts small pages together where the kernel found no huge ones at once, or gives a file in memory none unasked.
+  /// Collapses small pages into huge ones where the kernel had no huge page at first, or where it gives a file in memory none by default.
   private func collapseSmallPages() throws(RuntimeError) {
     guard kind != .hugetlb else { return }
     let kind = kind
     let small = blobs.filter { MemoryMap.read($0.mappedRange(kind)).hugeByteCount < $0.mappedRange(kind).count }
     try crew.forEachPiece(of: small, pieceByteCount: { _ in Self.populatedPiece }, byteCount: { $0.mappedRange(kind).count }) {
       piece in
-      // What stays small is reported as such.
+      // Pages that stay small are reported later.
       _ = kernel.advise(piece.blob.reservedRange[piece.range], CL_MADV_COLLAPSE)
     }
   }
 
-  /// Makes huge pages although the system's setting is `never`: one page of each is touched, and that is made a huge one.
+  /// Makes huge pages although the system setting is `never`: touches one small page of each, then collapses the range around it.
   private func collapse(_ range: AddressRange) {
     for offset in stride(from: 0, to: range.count, by: MappedBlob.hugePage) {
       guard kernel.advise(range[offset..<offset + 4096], CL_MADV_POPULATE_WRITE) == 0 else { return }
@@ -191,14 +193,14 @@ package struct ReplicaFiller {
     }
   }
 
-  /// What an errno of mapping or populating means for this rung.
+  /// Returns the error that an errno of mapping or populating means for this kind of memory.
   private func shortage(_ error: CInt, of blob: MappedBlob, _ verb: String) -> RuntimeError {
     let node = Topology.read(root: options.root).node(blob.replica.node)
     if kind == .hugetlb, error == ENOMEM || error == EFAULT || Self.meansUnknown(error) {
       let free = node?.hugePages.first { $0.pageByteCount == MappedBlob.hugePage }.map { $0.free * $0.pageByteCount } ?? 0
       return .hugePageShortage([NodeShortage(node: blob.replica.node, needed: blob.mappedRange(kind).count, free: free)])
     }
-    // Populating a page that a filesystem has no room for is an address that cannot be; touching it would be a signal.
+    // Populating a page for which the filesystem has no room fails with EFAULT; touching it would raise a signal.
     if isPinning, let path = blob.pinnedPath, [ENOMEM, ENOSPC, EFAULT].contains(error) {
       return Self.filesystemShortage(blob.replica.node, path, needed: blob.mappedRange(kind).count)
     }
@@ -207,14 +209,14 @@ package struct ReplicaFiller {
         NodeShortage(node: blob.replica.node, needed: blob.mappedRange(kind).count, free: node?.freeMemory ?? 0)
       ])
     }
-    // Of a mapped file, an address that cannot be is a byte that the file has no longer.
+    // For a mapped file, EFAULT means that the file no longer has these bytes.
     let reason = kind == .file && error == EFAULT ? "it was cut, or the disk failed, while it was in use" : Kernel.text(error)
     return .file(path: blob.path, operation: "\(verb) \(ByteCount(blob.replica.byteCount)) for it", reason: reason)
   }
 }
 
 extension ReplicaFiller {
-  /// How much room a full tmpfs or hugetlbfs is short of for the file at `path`, which lies in a pack's folder of a user's folder there.
+  /// Returns the shortage of a full tmpfs or hugetlbfs for the file at `path`, which lies two folders below its mount point.
   private static func filesystemShortage(_ node: Int, _ path: String, needed: Int) -> RuntimeError {
     let space = FilesystemSpace(path)
     let free = space?.free ?? 0

@@ -3,9 +3,9 @@
 import PackFormat
 import Synchronization
 
-/// Checks the bytes that are computed with, where they lie in memory, against the pack's digests.
+/// Checks the weights in memory, where they are computed with, against the pack's digests.
 ///
-/// The pack's files do not show that another program has changed a replica since, or that memory has lost a bit.
+/// This detects what checking the pack's files cannot: a replica changed by another program since, or a bit lost in memory.
 struct ReplicaVerifier {
   let pack: Pack
   let blobs: [MappedBlob]
@@ -29,7 +29,7 @@ struct ReplicaVerifier {
     }
     let queues = (0..<teams.teamCount).map { team in
       let node = teams.plan.teams[team].node
-      // Of nodes with several teams, the first one does it.
+      // If a node has several teams, the first one does the work.
       let isFirst = teams.plan.teams.firstIndex { $0.node == node } == team
       return isFirst ? chunks.filter { $0.blob.replica.node == node } : []
     }

@@ -2,18 +2,21 @@
 
 import PackFormat
 
-/// The weights of a mapped pack, as the decode loop wants them.
+/// The weights of a mapped pack in the form that the decode loop needs.
 ///
-/// - Invariant: what `weight` hands out points into memory that this object owns and frees with itself.
+/// - Invariant: what `weight` returns points into memory that this object owns and frees at its end.
 @safe package final class WeightTable {
   private let plan: ReplicaPlan
   private let teamCount: Int
-  /// Where each replica lies.
+  /// The address of each replica.
   private let bases: [UnsafeRawPointer]
   private var tensors: [String: PackTensor] = [:]
   private var weights: [String: Weight] = [:]
   private var allocations: [UnsafeMutableRawPointer] = unsafe []
 
+  /// A table of the weights in `manifest`.
+  ///
+  /// - Parameter bases: The address of each replica in `plan.replicas`.
   package init(_ manifest: PackManifest, plan: ReplicaPlan, teamCount: Int, bases: [UnsafeRawPointer]) {
     self.plan = plan
     self.teamCount = teamCount
@@ -26,7 +29,7 @@ import PackFormat
   /// The names of all tensors.
   package var names: some Collection<String> { tensors.keys }
 
-  /// The weight of that name, cut into each team's rows; nil if the pack has none.
+  /// Returns the weight with that name, divided into each team's rows; nil if the pack has none.
   package func weight(_ name: String) -> Weight? {
     if let known = weights[name] { return known }
     guard let tensor = tensors[name] else { return nil }
@@ -76,7 +79,7 @@ import PackFormat
     unsafe cut(slice, at: base, rows: slice.rowBegin..<slice.rowBegin + slice.rowCount)
   }
 
-  /// - Parameter rows: Rows of the slice; in the 16-row layouts they begin and end at whole groups, as both the slice and the cut do.
+  /// - Parameter rows: Rows of the slice. In the 16-row layouts, the slice and the cut both begin and end at whole groups.
   private func cut(_ slice: TensorSlice, at base: UnsafeRawPointer, rows: Range<Int>) -> WeightSlice {
     let isInterleaved = slice.layout != .gguf
     let unit = isInterleaved ? Layout.groupRows : 1

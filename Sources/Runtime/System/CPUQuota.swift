@@ -2,17 +2,17 @@
 
 import Files
 
-/// How much CPU time a cgroup, such as a container's, lets this process have.
+/// The CPU time that a cgroup, such as a container's, allows this process.
 public struct CPUQuota: Hashable, Sendable {
-  /// The file that sets it.
+  /// The path of the file that sets the quota.
   public var path: String
-  /// CPU time for each unit of time: 1.5 is as much as one and a half CPUs give.
+  /// The CPU time per unit of time: 1.5 stands for one and a half CPUs.
   public var cpus: Double
 
-  /// Threads that can run at the same time without being held up: a team waits for its slowest thread.
+  /// The number of threads that can run at the same time without being throttled; a team waits for its slowest thread.
   public var threadCount: Int { max(1, Int(cpus)) }
 
-  /// The tightest quota of this process's cgroup and all above it; nil if there is none.
+  /// Reads the tightest quota of this process's cgroup and all above it; nil if there is none.
   static func read(root: String = "") -> CPUQuota? {
     ControlGroups.folders(of: "cpu", root: root).compactMap { version, folder in
       quota(version, folder, root)
@@ -24,14 +24,14 @@ public struct CPUQuota: Hashable, Sendable {
     let numbers: [Int?]
     switch version {
     case .two:
-      // Microseconds in each period, and the period; without a quota the first is the word "max".
+      // Microseconds per period, then the period in microseconds. Without a quota the first is the word "max".
       file = folder + "/cpu.max"
       numbers = (TextFile.read(root + file) ?? "").split(separator: " ").map { Int($0) }
     case .one:
       file = folder + "/cpu.cfs_quota_us"
       numbers = [TextFile.integer(root + file), TextFile.integer("\(root)\(folder)/cpu.cfs_period_us")]
     }
-    // Version 1 has -1 for no quota.
+    // In version 1, -1 means no quota.
     guard numbers.count == 2, let time = numbers[0], let period = numbers[1], time > 0, period > 0 else { return nil }
     return CPUQuota(path: file, cpus: Double(time) / Double(period))
   }

@@ -4,13 +4,13 @@ import Glibc
 
 /// The monotonic clock.
 package enum Clock {
-  /// Nanoseconds since some moment in the past.
+  /// The nanoseconds since an arbitrary moment in the past.
   package static var nanoseconds: UInt64 {
     var now = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &now)
     return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
   }
 
-  /// Seconds since `start`, which `nanoseconds` gave.
+  /// Returns the seconds since `start`, a value of `nanoseconds`.
   package static func seconds(since start: UInt64) -> Double { Double(nanoseconds &- start) / 1e9 }
 }

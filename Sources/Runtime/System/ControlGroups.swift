@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The cgroups that this process is in, such as a container's.
+/// The cgroups of this process, such as a container's.
 package enum ControlGroups {
   /// The two interfaces of the kernel.
   enum Version: Hashable { case one, two }
 
-  /// The folders of a controller's cgroups: this process's own and all above it, whose limits hold, too.
+  /// Returns the folders of a controller's cgroups: this process's own cgroup, and all above it, whose limits apply too.
   ///
-  /// The roots are among them even where /proc does not say which cgroup this is: in a container its own looks like the root.
+  /// The roots are always included, because in a container /proc may not name the cgroup, and its own cgroup looks like the root.
   static func folders(of controller: String, root: String) -> [(version: Version, path: String)] {
     var folders: [(Version, String)] = []
     func add(_ version: Version, _ mount: String, _ path: Substring) {
@@ -18,7 +18,7 @@ package enum ControlGroups {
       }
     }
     for line in (TextFile.read(root + "/proc/self/cgroup") ?? "").split(separator: "\n") {
-      // Hierarchy, controllers, path. Version 2 has no list of controllers.
+      // The fields are the hierarchy, the controllers and the path. Version 2 has an empty list of controllers.
       let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
       guard fields.count == 3 else { continue }
       if fields[1].isEmpty {
@@ -35,9 +35,9 @@ package enum ControlGroups {
   /// The roots of the hierarchies that limit memory and CPU time.
   package static var roots: [String] { [mount, mount("memory"), mount("cpu")] }
 
-  /// Where version 2 is mounted.
+  /// The mount point of version 2.
   static let mount = "/sys/fs/cgroup"
 
-  /// Where version 1 has a controller, or a link to it.
+  /// Returns the mount point of a controller of version 1, or of a link to it.
   static func mount(_ controller: String) -> String { "\(mount)/\(controller)" }
 }

@@ -4,21 +4,22 @@ import CLinux
 import CNuma
 import Glibc
 
-/// The system calls by which memory is mapped and placed. Each returns 0 or an errno.
+/// The system calls that map and place memory. Each returns 0 or an errno.
 ///
-/// A test can have single calls refused, as a container or an old kernel would, by giving `refuse`.
+/// With `refuse`, a test can make single calls fail as they would in a container or on an old kernel.
 package struct Kernel: Sendable {
   /// A call that can be refused.
   package enum Call: Hashable, Sendable {
     case map, advise(CInt), bind, setPolicy, movePages
   }
 
-  /// The errno with which a call is to fail; nil to make the call.
+  /// Returns the errno with which a call fails, or nil to make the call; itself nil outside tests.
   package var refuse: (@Sendable (Call) -> CInt?)?
 
+  /// The kernel's calls, except those for which `refuse` returns an errno.
   package init(refuse: (@Sendable (Call) -> CInt?)? = nil) { self.refuse = refuse }
 
-  /// The system's text for an errno.
+  /// Returns the system's text for an errno.
   package static func text(_ error: CInt) -> String {
     var buffer = [CChar](repeating: 0, count: 256)
     guard unsafe strerror_r(error, &buffer, buffer.count) == 0 else { return "error \(error)" }
@@ -27,17 +28,17 @@ package struct Kernel: Sendable {
 
   // MARK: Policies
 
-  /// Where memory is to come from.
+  /// The source of memory for a thread or a range.
   package enum Policy: Hashable, Sendable {
-    /// From the node of the CPU that touches it first.
+    /// The node of the CPU that touches the memory first.
     case standard
-    /// From that node and no other.
+    /// Only the given node.
     case bind(Int)
-    /// From that node while it has any.
+    /// The given node while it has free memory, then others.
     case preferred(Int)
 
     fileprivate var mode: CInt {
-      // Static: the numbers mean this machine's nodes whatever the cpuset.
+      // MPOL_F_STATIC_NODES: the numbers mean the machine's nodes, whatever the cpuset.
       let isStatic: CInt = 1 << 15
       return switch self {
       case .standard: 0
@@ -54,7 +55,7 @@ package struct Kernel: Sendable {
     }
   }
 
-  /// One more than the nodes that a mask names: the kernel counts so. It refuses masks of 32769.
+  /// The number of bits in a node mask plus one, because the kernel counts it so. It refuses masks of 32769.
   private static let maskBits = 1025
 
   private static func mask(_ nodes: [Int]) -> [UInt] {
@@ -63,7 +64,7 @@ package struct Kernel: Sendable {
     return words
   }
 
-  /// Sets the calling thread's policy.
+  /// Sets the policy of the calling thread.
   package func setPolicy(_ policy: Policy) -> CInt {
     if let error = refuse?(.setPolicy) { return error }
     if policy == .standard { return set_mempolicy(0, nil, 0) == 0 ? 0 : errno }
@@ -71,7 +72,7 @@ package struct Kernel: Sendable {
     return unsafe set_mempolicy(policy.mode, mask, UInt(Self.maskBits)) == 0 ? 0 : errno
   }
 
-  /// Sets the policy of a range of memory; `moving` also moves pages there that only this process maps.
+  /// Sets the policy of a range of memory. With `moving`, pages that only this process maps are also moved.
   package func bind(_ range: AddressRange, _ policy: Policy, moving: Bool = false) -> CInt {
     if let error = refuse?(.bind) { return error }
     let mask = Self.mask(policy.nodes)
@@ -83,13 +84,13 @@ package struct Kernel: Sendable {
 
   /// Maps anonymous memory or a file over `range`.
   ///
-  /// What was there is gone: `range` must lie in an `AddressReservation` that the caller keeps.
+  /// Whatever was mapped there is replaced, so `range` must lie in an `AddressReservation` that the caller keeps.
   @unsafe package func map(_ range: AddressRange, protection: CInt, flags: CInt, file: CInt = -1, offset: Int = 0) -> CInt {
     if let error = refuse?(.map) { return error }
     return unsafe mmap(range.pointer, range.count, protection, flags | MAP_FIXED, file, offset) == MAP_FAILED ? errno : 0
   }
 
-  /// Advises the kernel about a range (`CL_MADV_…`), again where a signal interrupted it.
+  /// Advises the kernel about a range (`CL_MADV_…`), and repeats the call after a signal interrupts it.
   package func advise(_ range: AddressRange, _ advice: Int) -> CInt {
     let advice = CInt(advice)
     if let error = refuse?(.advise(advice)) { return error }
@@ -100,22 +101,24 @@ package struct Kernel: Sendable {
     return 0
   }
 
-  /// Changes what may be done with a range.
+  /// Changes the access rights of a range.
   package func protect(_ range: AddressRange, _ protection: CInt) -> CInt {
     unsafe mprotect(range.pointer, range.count, protection) == 0 ? 0 : errno
   }
 
-  /// Touches each page of a range that is mapped, so that it is there; `writing` gives it memory of its own.
+  /// Touches each page of a mapped range so that it becomes present. With `writing`, each page gets memory of its own.
   package func touch(_ range: AddressRange, writing: Bool) { unsafe cl_touch(range.pointer, range.count, writing) }
 
-  /// Which pages of 4 KiB of a range the page cache or memory holds; nil if the kernel does not say.
+  /// Returns, for each page of 4 KiB of a range, whether it is in memory or in the page cache; nil if the kernel does not say.
   package func residency(of range: AddressRange) -> [Bool]? {
     var pages = [UInt8](repeating: 0, count: (range.count + 4095) / 4096)
     return unsafe mincore(range.pointer, range.count, &pages) == 0 ? pages.map { $0 & 1 != 0 } : nil
   }
 
-  /// The node of the page at each address of `range` that is a multiple of `step` bytes from its start (negative: the errno that
-  /// says why it has none), as the kernel's page tables say; nil if that is refused.
+  /// Returns the node of the page at each address of `range` that is a multiple of `step` bytes from its start, according to the page
+  /// tables.
+  ///
+  /// A negative value is the negated errno that says why the page has no node. The result is nil if the kernel refuses the query.
   package func nodes(of range: AddressRange, step: Int) -> [CInt]? {
     if refuse?(.movePages) != nil { return nil }
     var pages = unsafe stride(from: 0, to: range.count, by: step).map {

@@ -6,17 +6,21 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// Where a process shows others how far its models are: a file in memory without a name in any folder, which others open by its
-/// descriptor under /proc. So only those who may look into the process can read it, and nothing is left of it however the process ends.
+/// The board on which a process shows others the progress of its models.
 ///
-/// The file, in words of 64 bits: 8 letters by which it is known, the number of lanes, the bytes of the description; from byte 64 on,
-/// 64 bytes for each lane, a model, with its steps, its tokens, and of those the ones whose logits were wanted; then the description.
+/// It is a file in memory without a name in any folder. Other processes open it through its descriptor under /proc, so only those permitted
+/// to inspect the process can read it, and it disappears with the process however that ends.
 ///
-/// - Invariant: `base` is mapped from `init` to the end, shared and writable, and as long as the head, the lanes and the description.
+/// The file consists of words of 64 bits: 8 letters that identify it, the number of lanes, and the size of the description in bytes. From
+/// byte 64 on there are 64 bytes for each lane (a model): its steps, its tokens, and those of them whose logits were wanted. The
+/// description follows.
+///
+/// - Invariant: `base` is mapped, shared and writable, from `init` until this value ends, and covers the head, the lanes and the
+///   description.
 @safe package final class RunBoard: @unchecked Sendable {
-  /// What the links to the descriptor are called in /proc.
+  /// The name in the link to the descriptor under /proc.
   package static let name = "ggufpack-run"
-  /// The letters ggufrun1.
+  /// The letters "ggufrun1".
   private static let magic = UInt64(bigEndian: 0x6767_7566_7275_6e31)
   private static let lineByteCount = 64
 
@@ -24,7 +28,7 @@ import SystemPackage
   private let byteCount: Int
   private let file: CInt
 
-  /// Makes the file. Nil if the kernel refuses it: then nothing is shown, and nothing else changes.
+  /// Creates the file; nil if the kernel refuses it, in which case nothing is shown and nothing else changes.
   package init?(laneCount: Int, description: [UInt8]) {
     byteCount = Self.lineByteCount * (1 + laneCount) + description.count
     file = unsafe cl_memory_file(Self.name, Int64(byteCount))
@@ -37,7 +41,7 @@ import SystemPackage
     unsafe base.storeBytes(of: UInt64(laneCount), toByteOffset: 8, as: UInt64.self)
     unsafe base.storeBytes(of: UInt64(description.count), toByteOffset: 16, as: UInt64.self)
     unsafe (base + byteCount - description.count).copyMemory(from: description, byteCount: description.count)
-    // The letters come last, so that a reader finds a whole board or none.
+    // The letters are written last, so that a reader finds a complete board or none.
     unsafe base.assumingMemoryBound(to: Atomic<UInt64>.self).pointee.store(Self.magic, ordering: .releasing)
   }
 
@@ -46,7 +50,7 @@ import SystemPackage
     close(file)
   }
 
-  /// Where the model of a lane counts its steps.
+  /// Returns the counter for the steps of a lane's model.
   package func counter(ofLane lane: Int) -> StepCounter {
     let start = unsafe base + Self.lineByteCount * (1 + lane)
     return unsafe StepCounter(start.bindMemory(to: Atomic<UInt64>.self, capacity: 3), on: self)
@@ -54,17 +58,17 @@ import SystemPackage
 
   // MARK: Reading another's
 
-  /// What a lane had done when it was read.
+  /// The progress of a lane when it was read.
   package struct Lane: Hashable, Sendable {
-    /// Steps so far; one reads the weights once.
+    /// The steps so far; each step reads the weights once.
     package var steps: Int
-    /// Tokens of all steps.
+    /// The tokens of all steps.
     package var tokens: Int
-    /// Of those, the ones whose logits were wanted: each yields at most one token of an answer.
+    /// The tokens whose logits were wanted; each yields at most one token of an answer.
     package var answered: Int
   }
 
-  /// The lanes and the description in the bytes of a board; nil if they are not those of one.
+  /// Parses the bytes of a board into its lanes and description; nil if they are not a board.
   package static func read(_ bytes: [UInt8]) -> (lanes: [Lane], description: [UInt8])? {
     func word(_ offset: Int) -> Int? { bytes.integer(at: offset, count: 8) }
     guard let found = word(0), found == Int(magic), let laneCount = word(8), let length = word(16), laneCount <= 4096 else {
@@ -83,9 +87,9 @@ import SystemPackage
   }
 }
 
-/// Where a model counts its steps for other processes.
+/// A model's step counter, visible to other processes.
 ///
-/// - Invariant: `words` are three words of `board` that only the owner of this value writes, one thread at a time.
+/// - Invariant: `words` are three words of `board` that only the owner of this value writes, from one thread at a time.
 @safe package struct StepCounter: @unchecked Sendable {
   private let words: UnsafeMutablePointer<Atomic<UInt64>>
   private let board: RunBoard
@@ -95,7 +99,7 @@ import SystemPackage
     self.board = board
   }
 
-  /// Counts a step of so many tokens, of which the logits of `answered` were wanted. There is one writer, so nothing has to be locked.
+  /// Counts a step of `tokens` tokens, of which the logits of `answered` were wanted. There is one writer, so no lock is needed.
   package func add(tokens: Int, answered: Int) {
     unsafe Self.add(1, to: words)
     unsafe Self.add(tokens, to: words + 1)

@@ -2,16 +2,16 @@
 
 import SystemPackage
 
-/// The small text files under /sys and /proc in which the kernel describes itself and the machine.
+/// Reads small text files under /sys and /proc, in which the kernel describes itself and the machine.
 package enum TextFile {
-  /// The file's text without the newline at its end; nil if it cannot be read.
+  /// Returns the text of the file without trailing newlines and spaces; nil if it cannot be read.
   package static func read(_ path: String) -> String? {
     guard var bytes = bytes(path) else { return nil }
     while let last = bytes.last, last == 0x0a || last == 0x20 { bytes.removeLast() }
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// The file's bytes, up to its end or to the read that passes `limit` of them; nil if it cannot be read.
+  /// Returns the bytes of the file up to its end, or up to the read that exceeds `limit` bytes; nil if it cannot be read.
   package static func bytes(_ path: String, limit: Int = .max) -> [UInt8]? {
     guard let descriptor = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec]) else { return nil }
     defer { try? descriptor.close() }
@@ -25,10 +25,10 @@ package enum TextFile {
     return bytes
   }
 
-  /// The number that the file consists of.
+  /// Returns the number that is the file's whole content; nil if it is not a number.
   package static func integer(_ path: String) -> Int? { read(path).flatMap { Int($0) } }
 
-  /// The fields of lines such as `MemFree:  123 kB`, by name, as bytes where they end in kB. A node's lines begin with `Node 0`.
+  /// Returns the fields of lines such as `MemFree:  123 kB` by name, converted to bytes if they end in kB. Lines may begin with `Node 0`.
   package static func fields(_ text: String) -> [String: Int] {
     var fields: [String: Int] = [:]
     for line in text.split(separator: "\n") {

@@ -3,14 +3,14 @@
 import CLinux
 import Synchronization
 
-/// How fast bytes can be multiplied at all: what the reading of a prompt is measured against.
+/// The speed of multiplying bytes, against which the processing of a prompt is measured.
 public struct MultiplyYardstick: Sendable, Hashable {
-  /// 10^9 products of two bytes per second, multiplied and added up, of all threads together.
+  /// The rate of all threads together, in 10^9 products of two bytes per second, multiplied and added up.
   public let gigaMultiplyAddsPerSecond: Double
-  /// The instructions that were the fastest.
+  /// The name of the fastest instructions.
   public let instructions: String
 
-  /// Has all threads multiply at the same time, by each kind of instruction that this CPU has, and takes the fastest.
+  /// Measures with all threads multiplying at the same time. It tries each kind of instruction that this CPU has, and keeps the fastest.
   public init(_ teams: Teams) {
     var best: (rate: Double, loop: CInt) = (0, 0)
     for loop in 0..<cl_multiplying_count() {

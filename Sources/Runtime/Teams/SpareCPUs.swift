@@ -2,12 +2,12 @@
 
 import CLinux
 
-/// CPUs that this process may use and no thread of its teams is pinned to.
+/// The CPUs that this process may use and to which no thread of its teams is pinned.
 public struct SpareCPUs: Sendable, Hashable, CustomStringConvertible {
-  /// Ascending. Of cores that no team uses, where there are any; otherwise the second threads of the teams' cores.
+  /// The CPUs in ascending order: those of cores that no team uses if there are any, otherwise the second threads of the teams' cores.
   public let cpus: [Int]
 
-  /// Those that the teams of `plan` leave.
+  /// The CPUs that the teams of `plan` leave free.
   public init(_ plan: TeamPlan, _ topology: Topology) {
     let used = Set(plan.teams.flatMap(\.cpus))
     let cores = topology.nodes.flatMap(\.cores)
@@ -15,15 +15,15 @@ public struct SpareCPUs: Sendable, Hashable, CustomStringConvertible {
     cpus = (free.isEmpty ? cores.flatMap { $0 }.filter { !used.contains($0) } : free).sorted()
   }
 
-  /// Binds the calling thread to them, and all threads that it starts from now on, unless there are none.
+  /// Binds the calling thread, and all threads that it starts from now on, to these CPUs. Does nothing if there are none.
   ///
-  /// - Returns: Why the kernel refuses it, in one line; nil if it is done.
+  /// - Returns: The reason why the kernel refuses it, on one line; nil on success.
   public func bindThisThread() -> String? {
     guard !cpus.isEmpty else { return nil }
     let error = unsafe cl_bind_to_cpus(cpus.map { Int32($0) }, CInt(cpus.count))
     return error == 0 ? nil : "cannot use CPU \(NumberList.format(cpus)) alone: \(Kernel.text(error))"
   }
 
-  /// As a list of CPUs is written, such as `8-15`.
+  /// The CPUs as a list, such as `8-15`.
   public var description: String { NumberList.format(cpus) }
 }

@@ -2,7 +2,7 @@
 
 import Files
 
-/// Which threads run where: a team for each node, a thread for each entry of its CPUs.
+/// The assignment of threads to CPUs: a team for each node, a thread for each entry of its CPUs.
 public struct TeamPlan: Sendable, Hashable {
   /// The threads of one node.
   public struct Team: Sendable, Hashable {
@@ -18,16 +18,16 @@ public struct TeamPlan: Sendable, Hashable {
     }
   }
 
-  /// What a user may ask for.
+  /// The options for a plan.
   public struct Options: Sendable, Hashable {
-    /// Threads in all; nil: one for each physical core.
+    /// The number of threads in all; nil means one for each physical core.
     public var threads: Int?
-    /// The CPUs to use; nil: those that the process may use.
+    /// The CPUs to use; nil means those that the process may use.
     public var cpus: [Int]?
-    /// Machine nodes by the pack's nodes; nil: in order.
+    /// The machine's node for each node of the pack; nil assigns them in order.
     public var nodeMap: [Int: Int]?
 
-    /// Everything chosen by the machine.
+    /// Options that leave everything not given to the program.
     public init(threads: Int? = nil, cpus: [Int]? = nil, nodeMap: [Int: Int]? = nil) {
       self.threads = threads
       self.cpus = cpus
@@ -37,13 +37,13 @@ public struct TeamPlan: Sendable, Hashable {
 
   /// The teams.
   public var teams: [Team]
-  /// Why there are fewer threads than cores, in one line, if that was not asked for.
+  /// A note that gives the reason for fewer threads than cores if a CPU quota, not the user, caused it.
   public private(set) var quotaNote: Note?
 
-  /// A plan made by hand.
+  /// A plan with the given teams.
   public init(teams: [Team]) { self.teams = teams }
 
-  /// Threads in all.
+  /// The number of threads in all.
   public var threadCount: Int { teams.reduce(0) { $0 + $1.cpus.count } }
 
   /// Whether two threads share a CPU.
@@ -54,8 +54,7 @@ public struct TeamPlan: Sendable, Hashable {
 
   /// Plans the teams for a machine.
   ///
-  /// - Parameters:
-  ///   - nodeCount: How many nodes the pack can occupy; nil: as many as there are.
+  /// - Parameter nodeCount: The number of nodes that the pack can occupy; nil means as many as there are.
   /// - Throws: `RuntimeError.badOption` if an option names CPUs or nodes that cannot be used.
   public init(_ topology: Topology, nodeCount: Int? = nil, options: Options = Options()) throws(RuntimeError) {
     if let threads = options.threads, threads < 1 || threads > 4096 {
@@ -82,14 +81,14 @@ public struct TeamPlan: Sendable, Hashable {
     teams = nodes.map { Team(node: $0.id, cpus: []) }
     let perTeam = Self.threadCounts(nodes, options)
     for (index, node) in nodes.enumerated() {
-      // Every core's first hardware thread, then every core's second, then all over again.
+      // Each core's first hardware thread, then each core's second, then from the beginning again.
       let depth = node.cores.map(\.count).max() ?? 0
       let order = (0..<depth).flatMap { level in node.cores.compactMap { level < $0.count ? $0[level] : nil } }
       teams[index].cpus = (0..<perTeam[index]).map { order[$0 % order.count] }
     }
   }
 
-  /// The usable nodes that hold a CPU of those asked for, with no other CPUs.
+  /// Returns the usable nodes that hold a requested CPU, reduced to the requested CPUs.
   private static func chosenNodes(_ topology: Topology, _ options: Options) throws(RuntimeError) -> [Topology.Node] {
     var nodes = topology.usableNodes
     if let wanted = options.cpus {
@@ -102,7 +101,7 @@ public struct TeamPlan: Sendable, Hashable {
       }
       let set = Set(wanted)
       for index in nodes.indices {
-        // A list with both threads of a core asks for both.
+        // A list that names both threads of a core asks for a thread on each.
         nodes[index].cores = nodes[index].cores.flatMap { core in core.filter { set.contains($0) }.map { [$0] } }
       }
       nodes.removeAll { $0.cores.isEmpty }
@@ -122,7 +121,7 @@ public struct TeamPlan: Sendable, Hashable {
     return nodes
   }
 
-  /// A node map as a user writes it: `0=0,1=2`.
+  /// Returns a node map in the form that a user writes: `0=0,1=2`.
   static func text(_ map: [Int: Int]) -> String {
     map.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
   }

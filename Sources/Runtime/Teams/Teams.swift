@@ -4,26 +4,26 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// The teams' threads: started once, each pinned to its CPU and allocating on its node, asleep or spinning between runs.
+/// The threads of all teams. They are started once, each pinned to its CPU and allocating on its node, and spin or sleep between runs.
 public final class Teams: @unchecked Sendable {
-  /// How many teams there are.
+  /// The number of teams.
   public let teamCount: Int
-  /// How many threads there are in all teams.
+  /// The number of threads in all teams.
   public let threadCount: Int
-  /// What was asked for.
+  /// The plan that the teams were started from.
   public let plan: TeamPlan
-  /// Why threads could not be pinned, in one line; nil if all are.
+  /// The reason why threads could not be pinned, on one line; nil if all are.
   public let pinRefusal: String?
-  /// Why threads could not be told to allocate on their nodes, in one line; nil if they were.
+  /// The reason why threads could not be set to allocate on their nodes, on one line; nil if all are.
   public let policyRefusal: String?
 
   private let shared: SharedState
   private var threads: [pthread_t] = []
   private let oneRunAtATime = Mutex<Void>(())
 
-  /// Starts the threads and returns when all of them are pinned.
+  /// Starts the threads and returns when all of them have been pinned.
   ///
-  /// - Throws: `RuntimeError.system` if a thread cannot be started; none is left behind then.
+  /// - Throws: `RuntimeError.system` if a thread cannot be started; no thread remains then.
   public convenience init(plan: TeamPlan) throws(RuntimeError) {
     try self.init(plan: plan, kernel: Kernel())
   }
@@ -53,27 +53,27 @@ public final class Teams: @unchecked Sendable {
     for thread in threads { pthread_join(thread, nil) }
   }
 
-  /// The number of a team's first thread among all.
+  /// Returns the number of a team's first thread among all threads.
   public func firstThread(of team: Int) -> Int { shared.firstThreads[team] }
 
-  /// How many threads a team has.
+  /// Returns the number of threads of a team.
   public func size(of team: Int) -> Int { plan.teams[team].cpus.count }
 
-  /// Runs `body` on every thread at the same time and returns when all are done.
+  /// Runs `body` on every thread at the same time and returns when all have finished.
   ///
-  /// Must not be called from within a body. What the bodies wrote is visible to the caller.
+  /// It must not be called from within a body. What the bodies wrote is visible to the caller.
   package func run(_ body: (borrowing Worker) -> Void) {
     oneRunAtATime.withLock { _ in
       withoutActuallyEscaping(body) { shared.run($0) }
     }
   }
 
-  /// Addresses for one thread's stack; memory is taken only for what is used.
+  /// The address space for one thread's stack in bytes; memory is allocated only for what is used.
   private static let stackByteCount = 2 << 20
 
   private static func start(_ shared: SharedState) -> (started: [pthread_t], failure: CInt) {
     var started: [pthread_t] = []
-    // Of a size of its own: the default is the limit of the main thread's stack, which may be set to next to nothing.
+    // The size is set explicitly, because the default is the limit of the main thread's stack, which may be tiny.
     var attributes = pthread_attr_t()
     let refusal = unsafe pthread_attr_init(&attributes)
     guard refusal == 0 else { return (started, refusal) }
@@ -92,7 +92,7 @@ public final class Teams: @unchecked Sendable {
     return (started, 0)
   }
 
-  /// What each thread does from its start to its end.
+  /// The main function of each thread.
   private static let main: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { pointer in
     guard let pointer = unsafe pointer else { return nil }
     let context = unsafe Unmanaged<ThreadContext>.fromOpaque(pointer).takeRetainedValue()
@@ -111,10 +111,10 @@ private final class ThreadContext {
   }
 }
 
-/// What the threads and their owner share.
+/// The state that the threads and their owner share.
 ///
-/// - Invariant: `body` is written only while all threads wait for `begin`, and read by them only between its being raised and
-///   their raising of `done`; both order memory. The barriers are freed after the last thread has ended, as each thread holds this object.
+/// - Invariant: `body` is written only while all threads wait for `begin`. Threads read it only after `begin` is raised and before they
+///   raise `done`; both signals order memory. Each thread holds this object, so the barriers are freed after the last thread has ended.
 @safe private final class SharedState: @unchecked Sendable {
   let plan: TeamPlan
   let kernel: Kernel
@@ -123,12 +123,12 @@ private final class ThreadContext {
   let refusals = Mutex<Refusals>(Refusals())
 
   struct Refusals {
-    /// The errno of each CPU to which no thread could be pinned.
+    /// The errno for each CPU to which a thread could not be pinned.
     var pins: [Int: CInt] = [:]
     var policy: CInt?
   }
 
-  /// One for each team; then one for each team again, joined by the last, at which the teams meet.
+  /// One barrier for each team alone; then one for each team at which the teams meet; then the root that joins these.
   private let barriers: UnsafeMutablePointer<cl_barrier>
   private let tallies: UnsafeMutablePointer<cl_tally>
   private let begin: UnsafeMutablePointer<cl_signal>
@@ -139,9 +139,10 @@ private final class ThreadContext {
   private var doneSeen: UInt32 = 0
   private let spinMicroseconds: UInt32
 
-  /// Longer than the imbalance between threads within a layer; then each look gives up the CPU.
+  /// How long a waiting thread spins: longer than the imbalance between threads within a layer. After that, it yields the CPU between
+  /// looks.
   private static let spinMicroseconds: UInt32 = 50
-  /// Longer than it takes to choose a token, so that a thread sleeps only when nothing is to be computed.
+  /// How long it yields: longer than choosing a token takes, so that threads sleep only when there is nothing to compute.
   private static let yieldMicroseconds: UInt32 = 2000
 
   init(_ plan: TeamPlan, kernel: Kernel) {
@@ -180,7 +181,7 @@ private final class ThreadContext {
     running.store(workers.count, ordering: .relaxed)
   }
 
-  /// On cache lines of their own.
+  /// Allocates elements on cache lines of their own.
   private static func allocate<Line>(_ count: Int, of type: Line.Type) -> UnsafeMutablePointer<Line> {
     unsafe UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<Line>.stride, alignment: 64).bindMemory(
       to: type, capacity: count)
@@ -203,7 +204,7 @@ private final class ThreadContext {
     self.body = nil
   }
 
-  /// Sleeps at once: the threads need the CPUs.
+  /// Waits until all threads have finished. It sleeps at once, because the threads need the CPUs.
   func waitUntilDone() { doneSeen = unsafe cl_signal_wait(done, doneSeen, 0, 0) }
 
   func stop() {
@@ -225,7 +226,7 @@ private final class ThreadContext {
     }
   }
 
-  /// Pins the calling thread and lets its own allocations, and the file pages it brings back, lie on its node.
+  /// Pins the calling thread, and makes its node the preferred one for its allocations and for file pages that it reads.
   private func settle(_ worker: Worker) {
     let team = plan.teams[worker.team]
     let cpu = team.cpus[worker.index]

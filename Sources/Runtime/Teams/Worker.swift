@@ -2,52 +2,55 @@
 
 import CLinux
 
-/// What a thread of a team knows about itself while it runs a step.
+/// The position of a thread within its team, and its means of meeting the other threads.
 ///
-/// All threads run the same code; each takes its share by these numbers and meets the others at barriers.
+/// All threads run the same code. Each takes its part of the work by these numbers and meets the others at barriers.
 @safe package struct Worker {
-  /// The team: 0 ..< teamCount. A team's threads are pinned to its node.
+  /// The number of the team, 0 ..< teamCount. The threads of a team are pinned to its node.
   package var team: Int
+  /// The number of teams.
   package var teamCount: Int
-  /// This thread within its team: 0 ..< teamSize.
+  /// The number of this thread within its team, 0 ..< teamSize.
   package var index: Int
+  /// The number of threads in the team.
   package var teamSize: Int
-  /// This thread among all: 0 ..< threadCount, counted through the teams in order.
+  /// The number of this thread among all, 0 ..< threadCount, counted team by team.
   package var thread: Int
+  /// The number of threads in all teams.
   package var threadCount: Int
-  /// Owned by the `Teams` that runs this worker; they outlive every run.
+  /// The barriers are owned by the `Teams` that runs this worker, which outlives every run.
   package let teamMeeting: UnsafeMutablePointer<cl_barrier>
   package let meeting: UnsafeMutablePointer<cl_barrier>
-  /// One for each kind of shared work, common to the team.
+  /// One tally for each kind of shared work, common to the team.
   package let tallies: UnsafeMutablePointer<cl_tally>
 
-  /// Returns when all threads of all teams have called it; what they wrote before is visible afterwards.
+  /// Returns when all threads of all teams have called it. What they wrote before is then visible to all.
   @inlinable @inline(__always)
   package func barrier() { unsafe cl_barrier_wait(meeting) }
 
-  /// The same for the threads of this team alone.
+  /// Returns when all threads of this team have called it.
   @inlinable @inline(__always)
   package func teamBarrier() { unsafe cl_barrier_wait(teamMeeting) }
 
-  /// Meets the threads of all teams after `work`, of which the team may take shares again after the next barrier.
+  /// Meets the threads of all teams after `work`. The team may take parts of the same work again after the next barrier.
   @inlinable @inline(__always)
   package func barrier(after work: SharedWork) {
     barrier()
     if index == 0 { unsafe cl_tally_clear(tallies + work.rawValue) }
   }
 
-  /// The number of the next item of `work` that no thread of the team has taken yet.
+  /// Takes the next item of `work` that no thread of the team has taken yet, and returns its number.
   @inlinable @inline(__always)
   package func take(_ work: SharedWork) -> Int { unsafe Int(cl_tally_take(tallies + work.rawValue)) }
 
-  /// Calls `body` with parts of `total` items until the team's threads have taken them all, every item once.
+  /// Calls `body` with parts of `total` items until the team's threads have taken all items, each once.
   ///
-  /// Half of the items are dealt out beforehand, in one run for each thread; the rest goes to the threads that come first, in parts that
-  /// become smaller towards the end: a CPU that other programs slow down would keep all others waiting at the next barrier.
+  /// Half of the items are assigned in advance, one run per thread. The threads that finish first take the rest, in parts that become
+  /// smaller towards the end. So a CPU that other programs slow down does not keep all others waiting at the next barrier.
   ///
   /// - Parameters:
-  ///   - work: Between two uses of the same one lie `barrier(after:)` and another barrier.
-  ///   - most: Items of a part that was not dealt out.
+  ///   - work: The kind of work. `barrier(after:)` and another barrier must come between two uses of the same kind.
+  ///   - most: The most items of a part that is not assigned in advance.
   @inlinable @inline(__always)
   package func forEachPart(of total: Int, _ work: SharedWork, most: Int = .max, _ body: (_ part: Range<Int>) -> Void) {
     guard teamSize > 1 else { return body(0..<total) }
@@ -65,7 +68,7 @@ import CLinux
   }
 }
 
-/// Work of a step that a team's threads share out among themselves while they do it.
+/// A kind of work in a step that the threads of a team divide among themselves while they do it.
 package enum SharedWork: Int, CaseIterable {
   case projections, attention, output, hidden, experts, logits
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// Lists of CPUs and nodes as the kernel writes them: `0-3,8,10-11`.
+/// Lists of CPUs and nodes in the kernel's notation: `0-3,8,10-11`.
 public enum NumberList {
-  /// The most numbers that a list may name: more than any kernel has CPUs.
+  /// The most numbers that a list may contain; more than any kernel has CPUs.
   public static let capacity = 1 << 16
 
-  /// The numbers in ascending order, each once; nil if the text is not such a list.
+  /// Parses a list into ascending numbers without repetitions; nil if the text is not such a list.
   public static func parse(_ text: some StringProtocol) -> [Int]? {
     var numbers: Set<Int> = []
     for range in text.split(separator: ",", omittingEmptySubsequences: true) {
@@ -18,7 +18,7 @@ public enum NumberList {
     return numbers.sorted()
   }
 
-  /// The list in the kernel's form; "none" if it is empty.
+  /// Returns the list in the kernel's notation; "none" if it is empty.
   public static func format(_ numbers: [Int]) -> String {
     var parts: [String] = []
     var index = 0

@@ -1,53 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-/// The NUMA nodes of this machine as far as this process may use them.
+/// The NUMA nodes of this machine, as far as this process may use them.
 public struct Topology: Sendable, Hashable {
-  /// The free and reserved huge pages of one size.
+  /// The huge pages of one size that are reserved and free.
   public struct HugePages: Sendable, Hashable {
-    /// Bytes of one page.
+    /// The size of a page in bytes.
     public var pageByteCount: Int
-    /// Pages reserved.
+    /// The number of reserved pages.
     public var total: Int
-    /// Pages that nobody uses.
+    /// The number of unused pages.
     public var free: Int
   }
 
   /// A node.
   public struct Node: Sendable, Hashable {
-    /// The kernel's number for it.
+    /// The kernel's number of the node.
     public var id: Int
-    /// Its cores that this process may use: each one's hardware threads, ascending. CPUs of nodes without memory are counted to
-    /// the nearest node that has some.
+    /// The cores that this process may use, each as its hardware threads in ascending order.
+    ///
+    /// CPUs of a node without memory are assigned to the nearest node with memory.
     public var cores: [[Int]]
-    /// Bytes of memory; 0 for a node without.
+    /// The memory of the node in bytes; 0 if it has none.
     public var memory: Int
-    /// Bytes free at the time of reading.
+    /// The free memory in bytes when the topology was read.
     public var freeMemory: Int
-    /// Bytes of clean page cache that the kernel gives up when memory is asked for.
+    /// The bytes of clean page cache that the kernel gives up on demand.
     public var reclaimableMemory: Int
-    /// Huge pages of each size that the kernel knows.
+    /// The huge pages of each size that the kernel supports.
     public var hugePages: [HugePages]
-    /// Whether the cpuset lets this process allocate here.
+    /// Whether the cpuset lets this process allocate on the node.
     public var isAllowed: Bool
-    /// Distance to each node by its number; 10 is the node itself.
+    /// The distance to each node by its number; the distance to itself is 10.
     public var distances: [Int: Int]
 
-    /// All its CPUs, ascending.
+    /// All its CPUs in ascending order.
     public var cpus: [Int] { cores.flatMap { $0 }.sorted() }
   }
 
-  /// The nodes, ascending; at least one.
+  /// The nodes in ascending order; at least one.
   public var nodes: [Node]
-  /// False where the kernel has no list of nodes (built without NUMA, or /sys is hidden): then there is one node, 0.
+  /// Whether the kernel lists nodes. If not (built without NUMA, or /sys is hidden), there is one node, 0.
   public var hasNodeFolder: Bool
-  /// CPUs of the machine that are switched off.
+  /// The CPUs of the machine that are offline.
   public var offlineCPUs: [Int]
-  /// What a cgroup leaves this process of the CPUs' time; nil: all of it.
+  /// The CPU time that a cgroup leaves this process; nil if there is no limit.
   public var cpuQuota: CPUQuota?
 
-  /// Nodes that can hold weights and have CPUs to read them with.
+  /// The nodes that can hold weights and have CPUs to read them.
   public var usableNodes: [Node] { nodes.filter { $0.memory > 0 && $0.isAllowed && !$0.cores.isEmpty } }
 
-  /// The node of that number.
+  /// Returns the node with that number.
   public func node(_ id: Int) -> Node? { nodes.first { $0.id == id } }
 }

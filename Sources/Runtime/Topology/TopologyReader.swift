@@ -5,16 +5,16 @@ import Glibc
 import SystemPackage
 
 extension Topology {
-  /// Reads the topology that the kernel shows.
+  /// Reads the topology as the kernel shows it.
   ///
   /// - Parameters:
   ///   - root: The folder that holds `sys` and `proc`.
-  ///   - affinity: The CPUs that may be used; nil for those of the calling thread.
+  ///   - affinity: The CPUs that may be used; nil means those of the calling thread.
   public static func read(root: String = "", affinity: [Int]? = nil) -> Topology {
     TopologyReader(root: root, affinity: Set(affinity ?? currentAffinity())).read()
   }
 
-  /// The CPUs that the calling thread may run on (`taskset`, cpuset), ascending.
+  /// Returns the CPUs that the calling thread may run on (`taskset`, cpuset), in ascending order.
   public static func currentAffinity() -> [Int] {
     var cpus = [Int32](repeating: 0, count: 16384)
     let count = unsafe cl_affinity(&cpus, Int32(cpus.count))
@@ -22,7 +22,7 @@ extension Topology {
   }
 }
 
-/// Puts a topology together from the files of one /sys and /proc.
+/// Assembles a topology from the files under one /sys and /proc.
 private struct TopologyReader {
   let root: String
   let affinity: Set<Int>
@@ -46,7 +46,7 @@ private struct TopologyReader {
 
   private func list(_ name: String) -> [Int]? { TextFile.read("\(folder)/\(name)").flatMap { NumberList.parse($0) } }
 
-  /// The nodes that the cpuset allows; nil where the kernel does not say.
+  /// Returns the nodes that the cpuset allows; nil if the kernel does not say.
   private func allowedNodes() -> Set<Int>? {
     guard let status = TextFile.read(root + "/proc/self/status") else { return nil }
     for line in status.split(separator: "\n") where line.hasPrefix("Mems_allowed_list:") {
@@ -74,23 +74,23 @@ private struct TopologyReader {
       distances: [0: 10])
   }
 
-  /// What the C library knows where neither /sys nor /proc can be read.
+  /// Returns what the C library knows, for when neither /sys nor /proc can be read.
   private func withoutFiles() -> [String: Int] {
     guard root.isEmpty else { return [:] }
     let page = sysconf(CInt(_SC_PAGESIZE))
     return ["MemTotal": sysconf(CInt(_SC_PHYS_PAGES)) * page, "MemFree": sysconf(CInt(_SC_AVPHYS_PAGES)) * page]
   }
 
-  /// Clean pages of files that nobody has mapped. Dirty and mapped ones are not counted: they are not given up at once.
+  /// Returns the bytes of clean file pages that nothing has mapped. Dirty and mapped pages are not given up at once, so they do not count.
   ///
-  /// Pages of a tmpfs also count as mapped, but not as pages of files, so up to that many of the mapped ones may belong to a tmpfs.
+  /// Pages of a tmpfs count as mapped but not as file pages, so up to that many of the mapped pages may belong to a tmpfs.
   private static func reclaimable(_ memory: [String: Int]) -> Int {
     let file = (memory["Active(file)"] ?? 0) + (memory["Inactive(file)"] ?? 0)
     let mapped = max(0, (memory["Mapped"] ?? 0) - (memory["Shmem"] ?? 0))
     return max(0, file - mapped - (memory["Dirty"] ?? 0) - (memory["Writeback"] ?? 0))
   }
 
-  /// CPUs grouped by the core that they are hardware threads of.
+  /// Groups CPUs by the core whose hardware threads they are.
   private func cores(_ cpus: [Int]) -> [[Int]] {
     var rest = Set(cpus)
     var cores: [[Int]] = []
@@ -113,7 +113,7 @@ private struct TopologyReader {
     }
   }
 
-  /// Counts the CPUs of nodes without memory to the nearest node that has some.
+  /// Assigns the CPUs of nodes without memory to the nearest node that has some.
   private func adopt(_ nodes: inout [Topology.Node]) {
     for index in nodes.indices where nodes[index].memory == 0 && !nodes[index].cores.isEmpty {
       let distances = nodes[index].distances

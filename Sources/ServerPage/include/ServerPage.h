@@ -5,13 +5,13 @@
 
 #include <stddef.h>
 
-// A text of the page, with no zero at its end. It lives as long as the program.
+// A text of the page, without a terminating zero. It lives as long as the program.
 struct server_page_text {
   const unsigned char *bytes;
   size_t length;
 };
 
-// The markup. Its places @STYLE@ and @SCRIPT@ are for the other two, and each @NONCE@ for the nonce of the answer's headers.
+// The markup. Style and script go to the places @STYLE@ and @SCRIPT@; each @NONCE@ becomes the nonce in the response's headers.
 struct server_page_text server_page_markup(void);
 struct server_page_text server_page_style(void);
 struct server_page_text server_page_script(void);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// The weight types: one row each. Names, numbers and block sizes are ggml's (`ggml.h`, `ggml-common.h`), those from number 133 on are
-// of its fork in ik_llama.cpp.
+// The weight types, one row each. Names, numbers and block sizes are ggml's (`ggml.h`, `ggml-common.h`); those from number 133 on come from
+// its fork in ik_llama.cpp.
 //
-// Everything that lists weight types is made from these rows: the enum, Swift's `WeightType` and `InterleavedForm`, the kernels'
+// Everything that lists weight types is made from these rows: the enum, Swift's `WeightType` and `InterleavedForm`, and the kernels'
 // layouts, tables and dispatch. A row without its kernels does not compile; docs/KERNELS.md says which functions a type needs.
 #ifndef WEIGHTTYPES_H
 #define WEIGHTTYPES_H
@@ -13,15 +13,15 @@
 
 // ---- kinds of lines ---------------------------------------------------------------------------------------------------------
 //
-// A 16-row kernel unpacks a weight to lines of bytes (docs/KERNELS.md). Types whose lines have the same facts are multiplied by the
-// same functions: their kind's. KIND(kind, greatest, offset, mins, sub_scales, wide):
+// A 16-row kernel unpacks a weight to lines of bytes (docs/KERNELS.md). Types with equal facts about their lines form a kind, and are
+// multiplied by the same functions. KIND(kind, greatest, offset, mins, sub_scales, wide):
 //
 //   greatest    the greatest unsigned byte of a line
-//   offset      what bytes exceed the values by; even where there are sub-scales
-//   mins        whether a min is added for each 32 elements (16 with sub-scales)
-//   sub_scales  whether each 16 elements have an integer scale of their own; 2: of so many bits that sums need more than a float's 24;
-//               3: their scales are floats
-//   wide        whether an instruction set may have signed bytes instead, which are then multiplied as such; the offset is 0 there
+//   offset      by how much bytes exceed the values; an even number if there are sub-scales
+//   mins        whether a min is added for every 32 elements (16 with sub-scales)
+//   sub_scales  1: every 16 elements have an integer scale; 2: the same, with so many bits that sums need more than a float's 24;
+//               3: every 16 elements have a float as their scale
+//   wide        whether an instruction set may use signed bytes instead, with an offset of 0, and multiply them as such
 #define WEIGHT_LINE_KINDS(KIND)              \
   KIND(BITS_2, 3, 1, 0, 0, 0)                \
   KIND(BITS_2_SCALES_MINS, 3, 0, 1, 1, 0)    \
@@ -45,21 +45,21 @@
 // Rows in ascending order of their numbers, by how a type can be arranged:
 //
 //   PLAIN(name, number, elements, bytes, row_header)
-//     in layout `gguf` only: `elements` elements of a row take `bytes` bytes, after `row_header` bytes in front of the row
+//     has layout `gguf` only: `elements` elements take `bytes` bytes; the blocks of a row follow `row_header` bytes
 //   FLOATS(name, number, elements, bytes, row_header, since, tile_blocks, head, body)
-//     in layout `r16k1`, too, since that version of the layouts: its 16-row form has tiles of `tile_blocks` blocks, each with a head and
-//     a body made of fields
+//     has layout `r16k1` too, since layout version `since`: its 16-row form has tiles of `tile_blocks` blocks, each with a head and a
+//     body made of fields
 //   LINES(name, number, elements, bytes, row_header, since, tile_blocks, head, body, kind)
-//     in layout `r16k4`, too, multiplied as that kind of lines
+//     has layout `r16k4` too, and is multiplied as that kind of lines
 //   GRIDS(…), with the same arguments
-//     the same, for types whose quants are looked up: points of a grid, once for 32 elements, numbers of a table that a bit of the head
-//     chooses, or numbers of a generator
+//     like LINES, for types whose quants are looked up once for 32 elements: points of a grid, numbers of a table that a bit of the
+//     head chooses, or numbers of a generator
 //   GROUPED(name, number, elements, bytes, row_header, since, base, rows)
-//     type `base` with the blocks of `rows` rows interleaved, after the headers of these rows: a permutation of the bits of its rows. It
-//     has the 16-row form of its base, since that version
+//     is type `base` with the blocks of `rows` rows interleaved after the headers of these rows, which permutes the bits of its rows;
+//     it has the 16-row form of its base, since layout version `since`
 //
-// A head or body is a run of at most four WT_FIELD(offset, bytes, unit_bits) or WT_FLIPPED(…, flip), as docs/FORMAT.md draws them: bytes
-// of the block, cut into units that are interleaved with those of 15 other rows; `flip` is combined with every byte by exclusive or.
+// A head or body is a list of at most four WT_FIELD(offset, bytes, unit_bits) or WT_FLIPPED(…, flip), which docs/FORMAT.md draws. A field
+// is bytes of the block, divided into units that are interleaved with those of 15 other rows; every byte is exclusive-ored with `flip`.
 #define WEIGHT_TYPES(PLAIN, FLOATS, LINES, GRIDS, GROUPED)                                                                      \
   PLAIN(F32, 0, 1, 4, 0)                                                                                                        \
   FLOATS(F16, 1, 1, 2, 0, 1, 2, WT_FIELDS(), WT_FIELDS(WT_FIELD(0, 2, 16)))                                                     \
@@ -151,7 +151,7 @@
 
 // ---- what the rows become ---------------------------------------------------------------------------------------------------
 
-// ggml's numbers, and those of ik_llama.cpp.
+// The numbers of ggml and of ik_llama.cpp.
 enum wt_type {
 #define WT_ENUMERATOR(name, number, ...) WT_##name = number,
   WEIGHT_TYPES(WT_ENUMERATOR, WT_ENUMERATOR, WT_ENUMERATOR, WT_ENUMERATOR, WT_ENUMERATOR)
@@ -168,7 +168,7 @@ enum wt_kind {
 
 enum wt_layout { WT_LAYOUT_GGUF, WT_LAYOUT_R16K1, WT_LAYOUT_R16K4 };
 
-// Bytes of a block that the 16-row layouts interleave in units of 4, 8, 16 or 32 bits.
+// A field of a block that the 16-row layouts interleave in units of 4, 8, 16 or 32 bits.
 typedef struct {
   uint16_t offset, bytes;  // bytes == 0: there is no such field
   uint8_t unit_bits, flip;
@@ -176,7 +176,7 @@ typedef struct {
 
 enum { WT_FIELDS_MAX = 4 };
 
-// The facts of a type; elements == 0: there is no type of that number.
+// The facts about a type. If elements is 0, no type has that number.
 typedef struct {
   uint16_t elements, bytes;  // of a block
   uint16_t row_header;       // bytes in front of a row
@@ -189,7 +189,7 @@ typedef struct {
   wt_field head[WT_FIELDS_MAX], body[WT_FIELDS_MAX];
 } wt_facts;
 
-// By number; a constant in every file that includes it, so that compilers see through it.
+// The facts by number. The table is constant in every file that includes it, so that compilers can fold it.
 #define WT_FIELDS(...) {__VA_ARGS__}
 #define WT_FIELD(offset, bytes, unit_bits) {offset, bytes, unit_bits, 0}
 #define WT_FLIPPED(offset, bytes, unit_bits, flip) {offset, bytes, unit_bits, flip}
@@ -209,14 +209,14 @@ static const wt_facts wt_types[WT_COUNT] __attribute__((unused)) = {
 #undef WT_ROW_GROUPED
 };
 
-// The same for callers that have a number only: no type's facts (elements == 0) beyond the greatest number.
+// Returns the facts of a type whose number is only known at run time; elements is 0 for numbers without a type.
 wt_facts wt_facts_of(uint32_t number);
 
-// Field `index` of the head, and of the body; no bytes beyond the last one.
+// Return field `index` of the head and of the body; after the last field, one with bytes == 0.
 wt_field wt_head_field(wt_facts facts, int index);
 wt_field wt_body_field(wt_facts facts, int index);
 
-// The name as ggml writes it; NULL if there is no type of that number.
+// Returns the name as ggml writes it, or NULL if no type has that number.
 const char *wt_name(uint32_t number);
 
 #endif

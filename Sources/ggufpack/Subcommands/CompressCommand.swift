@@ -6,7 +6,7 @@ import Files
 import PackFormat
 import Repack
 
-/// `ggufpack compress`: the same pack, its blobs stored as zstd frames.
+/// `ggufpack compress`: stores a pack's blobs as zstd frames.
 struct CompressCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compress", abstract: "Store a pack's blobs as zstd frames, for disks and networks; packrun unpacks them.",
@@ -33,7 +33,7 @@ struct CompressCommand: ParsableCommand {
   }
 }
 
-/// `ggufpack decompress`: the same pack, its blobs stored as they are mapped.
+/// `ggufpack decompress`: stores a pack's blobs uncompressed, as they are mapped.
 struct DecompressCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "decompress", abstract: "Store a compressed pack's blobs as they are, so that they can be mapped.",
@@ -54,7 +54,7 @@ struct DecompressCommand: ParsableCommand {
   }
 }
 
-/// Writes the pack at `path` with its blobs stored in another way, to `output` or in its own place.
+/// Writes the pack at `path` with its blobs stored in another way, to `output` or in place.
 private func store(_ path: String, as output: String?, level: Int?, _ writing: WritingArguments) throws {
   let pack = try Pack.open(named: path)
   if output == nil, pack.manifest.blobs.allSatisfy({ ($0.storage != nil) == (level != nil) }) {

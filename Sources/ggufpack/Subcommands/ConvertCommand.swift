@@ -5,7 +5,7 @@ import GGUF
 import PackFormat
 import Repack
 
-/// `ggufpack convert`: from a GGUF to a pack.
+/// `ggufpack convert`: makes a pack from a GGUF.
 struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert", abstract: "Make a pack from a GGUF model.",

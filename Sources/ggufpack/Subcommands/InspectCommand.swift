@@ -5,7 +5,7 @@ import Console
 import Files
 import PackFormat
 
-/// `ggufpack inspect`: what is in a pack.
+/// `ggufpack inspect`: shows what a pack contains.
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect", abstract: "Show what a pack contains, without reading weights.")

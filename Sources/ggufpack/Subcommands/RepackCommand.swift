@@ -5,7 +5,7 @@ import Console
 import PackFormat
 import Repack
 
-/// `ggufpack repack`: from a pack to a pack for another machine, without the source.
+/// `ggufpack repack`: makes a pack for another machine from a pack, without the source.
 struct RepackCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "repack", abstract: "Rewrite a pack for another number of nodes or another placement, without the GGUF.",

@@ -7,7 +7,7 @@ import GGUF
 import PackFormat
 import Repack
 
-/// `ggufpack restore`: from a pack back to the GGUF.
+/// `ggufpack restore`: writes the GGUF that a pack was made from.
 struct RestoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "restore", abstract: "Write the GGUF that a pack was made from, bit for bit.",
@@ -51,7 +51,7 @@ struct RestoreCommand: ParsableCommand {
   }
 }
 
-/// Compares the source at `path` with what `restorer` would write; a difference ends the program with exit code 1.
+/// Compares the source at `path` with what `restorer` would write. A difference ends the program with exit code 1.
 func compareSource(_ restorer: PackRestorer, with path: String, isQuiet: Bool) throws {
   let model = try GGUFModel.open(path)
   do {

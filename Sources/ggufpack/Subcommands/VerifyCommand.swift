@@ -8,7 +8,7 @@ import JSON
 import PackFormat
 import Repack
 
-/// `ggufpack verify`: packs against their digests.
+/// `ggufpack verify`: checks packs against their digests.
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Check every byte of a pack against its digests.",
@@ -55,15 +55,15 @@ struct VerifyCommand: ParsableCommand {
     Output.print(line: "\(name.oneLine): good, \(size) in \(Count(opened.manifest.blobs.count, "blob"))")
   }
 
-  /// The JSON document about a pack.
+  /// The JSON report about one pack.
   private struct Report {
     var pack: String
     /// `good`, `damaged` or `unreadable`.
     var result = "good"
-    /// Bytes that were checked.
+    /// The number of bytes checked.
     var byteCount = 0
     var problems: [JSONObject] = []
-    /// Whether the pack was made from the model that was named; left out if none was.
+    /// Whether the pack was made from the given model; left out if none was given.
     var sourceMatches: Bool?
 
     var document: JSONObject {

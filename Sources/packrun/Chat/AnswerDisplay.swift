@@ -5,14 +5,14 @@ import ChatTemplates
 import Console
 import JSON
 
-/// What of a model's thinking is printed.
+/// Ways to show a model's thinking.
 enum ReasoningDisplay: String, CaseIterable, ExpressibleByArgument {
   case show
   case dim
   case hide
 }
 
-/// Prints a reply as it comes: what the model thinks, what it answers, which functions it calls.
+/// Prints a reply as it arrives: what the model thinks, what it answers, and which functions it calls.
 struct AnswerDisplay {
   private let reasoning: ReasoningDisplay
   private let isTerminal: Bool
@@ -21,7 +21,8 @@ struct AnswerDisplay {
   private var endsWithLineEnd = true
   private var hasText = false
 
-  /// - Parameter reasoning: Dimming needs a terminal, and NO_COLOR turns it off; what cannot be dimmed is shown.
+  /// - Parameter reasoning: How to show thinking. Dimming needs a terminal and is turned off by NO_COLOR; text that cannot be dimmed is
+  ///   shown.
   init(_ reasoning: ReasoningDisplay) {
     isTerminal = StandardStream.output.isTerminal
     hasColor = isTerminal && Terminal.allowsColor
@@ -49,7 +50,7 @@ struct AnswerDisplay {
     }
   }
 
-  /// Ends the reply: what is printed next begins on a line of its own.
+  /// Ends the reply, so that what is printed next begins on a new line.
   mutating func finish() {
     endColor()
     if !endsWithLineEnd || !hasText { Output.write("\n") }
@@ -73,7 +74,7 @@ struct AnswerDisplay {
     Output.write(isTerminal ? Self.harmless(text) : text)
   }
 
-  /// The text without the characters that drive a terminal.
+  /// Returns the text without the characters that control a terminal.
   private static func harmless(_ text: String) -> String {
     func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
       scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"

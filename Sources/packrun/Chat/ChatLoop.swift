@@ -6,11 +6,11 @@ import Generation
 import JSON
 import SystemPackage
 
-/// Reads what a person writes, turn by turn, and lets the model answer, until they leave.
+/// Reads a person's turns and lets the model answer each, until the person leaves.
 struct ChatLoop: ~Copyable {
   private var talk: Talk
   private var reader: TurnReader
-  /// What `/reset` goes back to.
+  /// The conversation that `/reset` returns to.
   private var beginning: Conversation
 
   init(_ talk: Talk, _ reader: consuming TurnReader) {
@@ -30,7 +30,7 @@ struct ChatLoop: ~Copyable {
           noteSpeed(try talk.answer(line.hasPrefix("//") ? String(line.dropFirst()) : line))
         }
       } catch let error as any FailureConvertible where StandardStream.input.isTerminal {
-        // A person who talks would lose what was said; a pipe needs an exit code.
+        // Ending would lose a person's conversation; a pipe needs an exit code.
         talk.refuse(error.failure.problem)
       } catch let error as Failure {
         talk.refuse(error.problem)

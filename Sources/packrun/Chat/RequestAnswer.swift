@@ -7,10 +7,10 @@ import Grammar
 import Inference
 import JSON
 
-/// A model's reply to a request, taken apart as it comes.
+/// A model's reply to a request, split into its parts as it arrives.
 struct RequestAnswer {
   private let conversation: Conversation
-  /// What the model goes on from.
+  /// The prompt that the model continues.
   let prompt: Conversation.Prompt
 
   init(_ conversation: Conversation) throws {
@@ -19,10 +19,10 @@ struct RequestAnswer {
     guard !prompt.tokens.isEmpty else { throw Failure("the prompt is empty") }
   }
 
-  /// What the reply may be, so that its content keeps to a grammar, and its calls to what the request says; nil: anything.
+  /// Returns the grammar of the reply, so that its content follows `content` and its calls follow the request; nil if the reply is free.
   func grammar(content: Grammar?) throws -> Grammar? { try conversation.answerGrammar(for: prompt, content: content) }
 
-  /// Lets the model reply: as text, or as events with a last one that says what the turn means.
+  /// Generates the reply, as text or as events; the last event gives the meaning of the turn.
   func run(
     _ generator: Generator, _ sampler: inout Sampler, _ report: any AnswerReport, reasoning: ReasoningDisplay
   ) throws {

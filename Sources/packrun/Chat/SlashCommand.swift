@@ -2,11 +2,11 @@
 
 import Console
 
-/// What a person asks of the program, rather than of the model, in a conversation.
+/// A command that a person gives to the program, not to the model, during a conversation.
 enum SlashCommand: Equatable {
   case help
   case reset
-  /// The system's text: nil to show it.
+  /// Sets the system text; with nil, shows it.
   case system(String?)
   case regenerate
   case save(String)
@@ -25,7 +25,7 @@ enum SlashCommand: Equatable {
     ("quit", "/quit", "leave, as Ctrl-D does"),
   ]
 
-  /// What there is, and which keys do something.
+  /// The list of commands and keys.
   static var helpLines: [String] {
     var commands = Table([("", .left), ("", .left)])
     for row in table { commands.append([row.usage, row.meaning]) }
@@ -35,9 +35,9 @@ enum SlashCommand: Equatable {
     ]
   }
 
-  /// The command in a line; nil if the line is meant for the model.
+  /// Parses a command; nil if the line is meant for the model.
   ///
-  /// - Throws: `Failure` for a command that does not exist, or that lacks what it needs.
+  /// - Throws: `Failure` for an unknown command or a missing argument.
   init?(_ line: String) throws(Failure) {
     guard line.hasPrefix("/"), !line.contains("\n") else { return nil }
     let parts = line.dropFirst().split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)

@@ -10,7 +10,7 @@ import JSON
 import ModelConsole
 import Tokenization
 
-/// A conversation under way: what was said, what of it the model has computed, and how it answers.
+/// A conversation in progress: its turns, the part that the model has computed, and the way it answers.
 struct Talk {
   let session: Session
   private let tokenizer: Tokenizer
@@ -19,13 +19,13 @@ struct Talk {
   private var cache = CachedSequence()
   private var sampler: Sampler
   private let reasoning: ReasoningDisplay
-  /// What gets each reply as events, for programs; nil: people read it.
+  /// The report that receives each reply as events, for programs; nil if people read it.
   private let report: JSONReport?
-  /// What the content of each reply may be, and the vocabulary for it; nil: anything.
+  /// The grammar for the content of each reply, and the vocabulary for it; nil if the content is free.
   private let content: (grammar: Grammar, vocabulary: AnswerConstraint.Vocabulary)?
-  /// What the last reply took.
+  /// The result of the last reply.
   private var lastResult: GenerationResult?
-  /// How many tokens of its prompt were computed already.
+  /// The number of tokens of its prompt that were computed already.
   private var lastKept = 0
 
   init(
@@ -49,20 +49,20 @@ struct Talk {
       sampling.options(contextLength: session.model.contextLength), vocabularySize: session.model.vocabularySize)
   }
 
-  /// Says why nothing came of a turn.
+  /// Says why a turn got no reply.
   func refuse(_ problem: String) {
     report?.add(problem: problem)
     Terminal.note(problem)
   }
 
-  /// Prints what a person has asked for, beside the answers.
+  /// Prints a line that a person has asked for, apart from the answers.
   func print(_ line: String) {
     if report == nil { Output.print(line: line) } else { Terminal.note(line) }
   }
 
   private var contextLength: Int { session.model.contextLength }
 
-  /// The speed of the last reply, in a line; nil if there is none.
+  /// The speed of the last reply on one line; nil if there is none.
   var speed: String? {
     guard let result = lastResult else { return nil }
     let kept = lastKept > 0 ? " (and \(lastKept) cached)" : ""
@@ -70,7 +70,7 @@ struct Talk {
       + "answer \(Count(result.tokens.count, "token")), \(Decimal(result.decodeRate, 1))/s\(result.draftText)"
   }
 
-  /// What the conversation takes, in lines.
+  /// The size of the conversation and the work of the last reply, as lines.
   var statistics: [String] {
     let model = session.model
     let turns = conversation.request.messages.count
@@ -80,12 +80,11 @@ struct Talk {
     ] + (speed.map { ["last answer: \($0)"] } ?? [])
   }
 
-  /// Adds the user's turn and the model's reply, which is printed as it comes.
+  /// Adds the user's turn and the model's reply, which is printed as it arrives.
   ///
-  /// A turn that the template refuses, that the context cannot hold, or that is interrupted before the model has read it, is as if it
-  /// had not been said.
+  /// A turn is taken back if the template refuses it, if the context cannot hold it, or if it is interrupted before the model has read it.
   ///
-  /// - Returns: False in that case.
+  /// - Returns: false if the turn was taken back.
   mutating func answer(_ text: String) throws -> Bool {
     try attempt { talk throws in
       talk.conversation.append("user", text)
@@ -93,9 +92,9 @@ struct Talk {
     }
   }
 
-  /// Writes the last reply again, which stays where nothing comes of it.
+  /// Generates the last reply again. If nothing comes of it, the old reply stays.
   ///
-  /// - Returns: False in that case.
+  /// - Returns: false if the old reply stays.
   mutating func answerAgain() throws -> Bool {
     try attempt { talk throws in
       guard talk.conversation.removeReply() else { throw Failure("/regen: there is no answer yet") }
@@ -103,7 +102,7 @@ struct Talk {
     }
   }
 
-  /// Leaves the conversation as it was where `change` returns false, or throws.
+  /// Runs `change`, and restores the conversation if it returns false or throws.
   private mutating func attempt(_ change: (inout Talk) throws -> Bool) throws -> Bool {
     let before = conversation
     var hasChanged = false
@@ -112,7 +111,7 @@ struct Talk {
     return hasChanged
   }
 
-  /// Lets the model reply to the turns so far; false if nothing came of it.
+  /// Lets the model reply to the turns so far; false if there was no reply.
   private mutating func reply() throws -> Bool {
     guard let prompt = try fittingPrompt() else { return false }
     var generator = generator
@@ -156,12 +155,14 @@ struct Talk {
     return true
   }
 
-  /// The prompt of the turns so far, without the earliest ones where the context cannot hold all; nil if it cannot hold the last one, or
-  /// if the template refuses it, which is said.
+  /// Returns the prompt of the turns so far. If the context cannot hold all of them, the earliest are left out.
+  ///
+  /// The result is nil if the context cannot hold the last turn or the template refuses it; the reason is then printed.
   private mutating func fittingPrompt() throws -> Conversation.Prompt? {
     do throws(ChatTemplateError) {
       var prompt = try conversation.prompt()
-      // Room for an answer; and once turns have to go, so many that not every further turn costs the whole prompt again.
+      // Leave room for an answer. Once turns must be dropped, drop enough of them that not every further turn computes the whole prompt
+      // again.
       guard prompt.tokens.count + min(generator.maximumTokens ?? .max, contextLength / 4) >= contextLength else { return prompt }
       var (shorter, dropped) = (conversation, 0)
       while prompt.tokens.count > contextLength / 2 {

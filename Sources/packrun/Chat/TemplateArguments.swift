@@ -10,7 +10,7 @@ import JSON
 import PackFormat
 import Tokenization
 
-/// How conversations become prompts.
+/// The options for turning conversations into prompts.
 struct TemplateArguments: ParsableArguments {
   @Option(
     help: """
@@ -28,7 +28,7 @@ struct TemplateArguments: ParsableArguments {
   @Option(help: "The date that the template sees, such as 2026-03-01 or 2026-03-01T12:30:00. (default: now)")
   var date: String?
 
-  /// Whether one of them is given.
+  /// Whether one of the options is given.
   var isGiven: Bool { template != nil || templateFile != nil || templateArgs != nil || date != nil }
 
   func validate() throws {
@@ -38,7 +38,7 @@ struct TemplateArguments: ParsableArguments {
     }
   }
 
-  /// The template asked for, else the model's own, or the one whose tokens the vocabulary has.
+  /// Returns the requested template; otherwise the model's own, or the built-in one that fits the tokens of the vocabulary.
   func template(_ pack: Pack, _ tokenizer: Tokenizer) throws -> ChatTemplate {
     var template: ChatTemplate
     if let templateFile {
@@ -55,7 +55,7 @@ struct TemplateArguments: ParsableArguments {
     return template
   }
 
-  /// The template asked for, where there is no model: from a file, or one that is built in.
+  /// Returns the requested template if there is no model: from a file, or a built-in one.
   func templateWithoutModel() throws -> ChatTemplate {
     var chosen =
       try template.map { name throws in try ChatTemplate(builtIn: name) }
@@ -64,10 +64,10 @@ struct TemplateArguments: ParsableArguments {
     return chosen
   }
 
-  /// What templates are told when they ask for the present.
+  /// The date for templates that ask for the present.
   var chosenDate: TemplateDate? { date.flatMap { TemplateDate(iso: $0) } ?? .now }
 
-  /// The variables given with `--template-args`.
+  /// Returns the variables given with `--template-args`.
   func variables() throws -> JSONObject {
     guard let templateArgs else { return JSONObject() }
     let text = try TextInput.decode(templateArgs.pathBytes, "--template-args")
@@ -92,7 +92,7 @@ extension TemplateDate {
       second: Int(min(second, 59)))
   }
 
-  /// A date as `2026-03-01`, or with a time as `2026-03-01T12:30:00`; nil if it is neither.
+  /// Parses a date such as `2026-03-01`, or with a time, `2026-03-01T12:30:00`; nil if it is neither.
   init?(iso text: String) {
     let parts = text.split(separator: "T", maxSplits: 1, omittingEmptySubsequences: false)
     func numbers(_ part: Substring, _ separator: Character) -> [Int]? {

@@ -11,7 +11,7 @@ import ModelConsole
 import PackFormat
 import PackRuntime
 
-/// `packrun bench`: tokens per second, as llama-bench prints them.
+/// `packrun bench`: measures tokens per second, printed in the form of llama-bench.
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure tokens per second: reading a prompt (pp), and generating (tg).",
@@ -69,7 +69,7 @@ struct BenchCommand: ParsableCommand {
 
   func run() throws {
     var arguments = model
-    // A file that cannot be written shows before anything is measured.
+    // A file that cannot be written must fail before anything is measured.
     if let svg { _ = try WholeFile<FileError>(svg) }
     arguments.context = model.context ?? depth + max((promptTokens + numberOfTokens).max() ?? 0, 16)
     let session = try arguments.session(arguments.open(), sequences: parallel)
@@ -103,7 +103,7 @@ struct BenchCommand: ParsableCommand {
     if let svg { try WholeFile<FileError>.write(report.picture.svg, to: svg) }
   }
 
-  /// Tokens per second of each repetition, after one to warm up; each computes `count` tokens.
+  /// Returns the tokens per second of each repetition, after one to warm up. Each repetition computes `count` tokens.
   private func measure(
     _ group: ModelGroup, _ count: Int, _ test: (Model) throws(ModelError) -> Void
   ) throws(ModelError) -> [Double] {
@@ -111,7 +111,7 @@ struct BenchCommand: ParsableCommand {
     for repetition in 0...repetitions {
       try group.forEachModel { model throws(ModelError) in
         for sequence in 0..<model.sequenceCount {
-          // The tokens of the context are read once; later repetitions forget only what came after it.
+          // The tokens of the context are computed once; later repetitions drop only what came after them.
           model.truncate(sequence, to: depth)
           try unsafe model.append(tokens(depth - model.length(of: sequence), model), to: sequence) { _, _ in }
         }
@@ -138,14 +138,14 @@ struct BenchCommand: ParsableCommand {
   }
 }
 
-/// A test's tokens per second.
+/// The results of one test.
 struct Test {
   var name: String
-  /// Tokens of each sequence.
+  /// The tokens of each sequence.
   var tokens: Int
-  /// Whether they were read together, as a prompt is, or generated one after the other.
+  /// Whether they were computed together, as a prompt is, or generated one by one.
   var isPrompt: Bool
-  /// Of each repetition.
+  /// The tokens per second of each repetition.
   var samples: [Double]
 
   var rate: MeanWithError {

@@ -10,7 +10,7 @@ import ModelConsole
 import PackFormat
 import Tokenization
 
-/// `packrun chat`: a conversation.
+/// `packrun chat`: holds a conversation.
 struct ChatCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chat", abstract: "Chat with a model, turn by turn.",
@@ -47,7 +47,7 @@ struct ChatCommand: ParsableCommand {
     }
     let pack = try model.open()
     let tokenizer = try Tokenizer(metadata: pack.metadata)
-    // Anything wrong with the template shows before the weights are read.
+    // A fault in the template must show before the weights are read.
     var conversation = Conversation(
       try template.template(pack, tokenizer), tokenizer, ChatRequest(messages: [], variables: try template.variables()))
     conversation.setSystem(try TextInput.decode(system.pathBytes, "--system"))

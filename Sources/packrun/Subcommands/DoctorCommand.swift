@@ -7,7 +7,7 @@ import Files
 import JSON
 import PackFormat
 
-/// Says what slows packs down on this machine.
+/// `packrun doctor`: lists what slows packs down on this machine.
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Show what slows packs down on this machine, with the command that fixes it.",
@@ -41,11 +41,11 @@ struct DoctorCommand: ParsableCommand {
 }
 
 extension Doctor.Finding {
-  /// Prints the finding as people read it: whatever stands below it can be pasted into a shell.
+  /// Prints the finding for people; every command below it can be pasted into a shell.
   fileprivate func print() {
     Output.print(line: "\(isProblem ? "fix" : "ok ")  \(text)".oneLine, indent: 5)
     guard let fix else { return }
-    // Blanks within a command may mean something: it is as it is.
+    // Spaces within a command can be significant, so the line is not wrapped.
     Output.print("     \(fix.command)".oneLine)
     Output.print(line: "     # changes: \(fix.change)".oneLine)
     Output.print("     # undo: \(fix.undo ?? "nothing to undo")".oneLine)

@@ -7,7 +7,7 @@ import Glibc
 import Inference
 import ModelConsole
 
-/// `packrun logits`: what the model computes, for programs that check it.
+/// `packrun logits`: writes the model's logits, for programs that check them.
 struct LogitsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "logits",
@@ -32,7 +32,7 @@ struct LogitsCommand: ParsableCommand {
     model.context = model.context ?? max(tokens.count, 16)
     let pack = try model.open()
     Interrupt.watch([SIGINT, SIGTERM, SIGHUP])
-    // A result that cannot be written shows before the weights are read. The file is whole or not there.
+    // A result that cannot be written must fail before the weights are read. The file appears complete or not at all.
     var file = try WholeFile<FileError>(output)
     let session = try model.session(pack, readsAllLogits: true)
     var failure: FileError?

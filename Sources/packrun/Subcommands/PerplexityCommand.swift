@@ -9,7 +9,7 @@ import Inference
 import ModelConsole
 import Tokenization
 
-/// `packrun perplexity`: how well a model predicts a text.
+/// `packrun perplexity`: measures how well a model predicts a text.
 struct PerplexityCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "perplexity", abstract: "Measure how well a model predicts a text.",
@@ -61,7 +61,7 @@ struct PerplexityCommand: ParsableCommand {
   private func report(_ evaluation: Evaluation, comparing: Bool) {
     let perplexity = evaluation.perplexity
     let error = perplexity * evaluation.negativeLogLikelihood.error
-    // One token tells nothing of how far others scatter.
+    // A single token says nothing about the deviation.
     let scatter =
       evaluation.negativeLogLikelihood.count > 1 ? "+/- \(Decimal(error, 5))" : "from one token, too few to estimate the error"
     Output.write("\n")
@@ -71,7 +71,7 @@ struct PerplexityCommand: ParsableCommand {
     Output.print(line: "Mean KL divergence = \(divergence.mean) +/- \(divergence.error), largest \(evaluation.largestDivergence)")
   }
 
-  /// Tokens of a chunk.
+  /// Returns the number of tokens in a chunk.
   private func chunkLength(_ tokens: Int) throws -> Int {
     guard let kl, !Reference.isPack(kl) else { return min(model.context ?? 512, tokens) }
     if let context = model.context, context < tokens {
@@ -82,7 +82,7 @@ struct PerplexityCommand: ParsableCommand {
   }
 }
 
-/// What `--kl` names: another pack, whose session it keeps, or logits in a file.
+/// The reference of `--kl`: another pack, whose session it keeps, or logits in a file.
 private struct Reference {
   let logits: ReferenceLogits
   private let session: Session?
@@ -105,7 +105,7 @@ private struct Reference {
     self.session = session
   }
 
-  /// Whether the path names a folder.
+  /// Returns whether the path leads to a folder.
   static func isPack(_ path: String) -> Bool {
     var status = stat()
     return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

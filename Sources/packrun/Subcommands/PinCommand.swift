@@ -8,7 +8,7 @@ import ModelConsole
 import PackFormat
 import PackRuntime
 
-/// Leaves a pack's replicas in memory.
+/// `packrun pin`: leaves a pack's replicas in memory.
 struct PinCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pin",
@@ -49,7 +49,7 @@ struct PinCommand: ParsableCommand {
 
   private func pin(_ pack: Pack) throws {
     let options = arguments.memoryOptions(nil)
-    // What is half filled would stay in memory.
+    // If a signal ended the program at once, half-filled replicas would stay in memory.
     Interrupt.watch([SIGINT, SIGTERM, SIGHUP])
     let folder = try PinnedReplicas.pin(
       pack, plan: arguments.teamPlan(pack), in: PinnedReplicas.place(place), options: options)

@@ -9,7 +9,7 @@ import ModelConsole
 import PackFormat
 import PackRuntime
 
-/// Maps a pack and prints where the kernel says its pages are.
+/// `packrun placement`: maps a pack and prints where the kernel says its pages are.
 struct PlacementCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "placement",
@@ -55,7 +55,7 @@ struct PlacementCommand: ParsableCommand {
 
   func run() throws {
     let pack = try Pack.open(named: pack)
-    // A file that cannot be written shows before the weights are read.
+    // A file that cannot be written must fail before the weights are read.
     for path in [svg, html] { if let path { _ = try WholeFile<FileError>(path) } }
     let teams = try Teams(plan: arguments.teamPlan(pack))
     let mapped = try MappedPack(pack, teams: teams, options: arguments.memoryOptions(memory.kind))

@@ -81,7 +81,7 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let pack = try model.open()
-    // Anything wrong with the input shows before the weights are read.
+    // A fault in the input must show before the weights are read.
     let tokenizer = try Tokenizer(metadata: pack.metadata)
     let reply = try request.map { path throws in try RequestAnswer(conversation(path, pack, tokenizer)) }
     let content = try grammar.compiled()
@@ -119,14 +119,14 @@ struct RunCommand: ParsableCommand {
     }
   }
 
-  /// The prompt from wherever it was given; nil if a person at a terminal is to be asked.
+  /// Returns the given prompt; nil if a person at a terminal is to be asked.
   private func givenText() throws -> String? {
     if let prompt { return try TextInput.decode(escape ? TextInput.unescape(prompt.pathBytes) : prompt.pathBytes, "-p") }
     if file == nil, StandardStream.input.isTerminal { return nil }
     return try TextInput.prompt(file ?? "-")
   }
 
-  /// The conversation of a request, as the model's template writes it.
+  /// Returns the conversation of a request, for the model's template.
   private func conversation(_ path: String, _ pack: Pack, _ tokenizer: Tokenizer) throws -> Conversation {
     var request = try TemplateCommand.request(path)
     for (name, value) in try template.variables().members { request.variables[name] = value }
@@ -148,7 +148,7 @@ struct RunCommand: ParsableCommand {
     report.end(result, endsLine: true)
   }
 
-  /// Says which tokens a prompt has.
+  /// Prints the tokens of a prompt.
   private func note(_ tokens: [Int32], _ tokenizer: Tokenizer) {
     for token in tokens {
       Terminal.note("\(token) -> '\(String(decoding: tokenizer.bytes(of: token, showsControl: true), as: UTF8.self))'")
@@ -160,7 +160,7 @@ struct RunCommand: ParsableCommand {
     _ constraint: (Grammar, AnswerConstraint.Vocabulary)?, _ report: any AnswerReport
   ) throws {
     let tokenizer = alone.tokenizer
-    // Empty lines are not prompts, but count as lines of the file.
+    // Empty lines are not prompts, but they count in line numbers.
     let numbered = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.enumerated().filter { !$1.isEmpty }
     let lines = numbered.map { String($0.element) }
     guard !lines.isEmpty else { throw Failure("\(file ?? "-"): there is no prompt in it") }

@@ -10,7 +10,7 @@ import JSON
 import PackFormat
 import Tokenization
 
-/// `packrun template`: what a chat template makes of a conversation, and what a model's turn means.
+/// `packrun template`: shows the prompt that a chat template makes of a conversation, and the meaning of a model's turn.
 struct TemplateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "template", abstract: "Print the prompt of a conversation, or take a model's turn apart.",
@@ -64,7 +64,7 @@ struct TemplateCommand: ParsableCommand {
     for piece in try chosenTemplate().render(conversation) { Output.write(piece.text) }
   }
 
-  /// The request in a file.
+  /// Reads the request in a file.
   static func request(_ path: String) throws -> ChatRequest {
     let name = path == "-" ? "standard input" : path
     do {

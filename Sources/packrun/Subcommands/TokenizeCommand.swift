@@ -6,7 +6,7 @@ import Files
 import PackFormat
 import Tokenization
 
-/// `packrun tokenize`: the ids of a text.
+/// `packrun tokenize`: prints the token ids of a text.
 struct TokenizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokenize", abstract: "Print the token ids of a text on one line, or the text of token ids.")
@@ -34,7 +34,7 @@ struct TokenizeCommand: ParsableCommand {
     if text != nil, prompt != nil { throw ValidationError("give the text once: as an argument or with -p") }
   }
 
-  /// The text, if it is on the command line.
+  /// The text, if it is given on the command line.
   private var given: String? { text ?? prompt }
 
   func run() throws {
@@ -50,8 +50,9 @@ struct TokenizeCommand: ParsableCommand {
 }
 
 extension TokenizeCommand {
-  /// The bytes of the text that has these ids: nothing is added. Tokens that the model wants around a text are left out, as they are
-  /// added to one, unless nothing is said to be added.
+  /// Returns the bytes of the text with these ids.
+  ///
+  /// If `hasAdded` is set, the tokens that the model wants around a text are left out, because tokenizing adds them.
   private static func text(of ids: [Int32], _ tokenizer: Tokenizer, hasAdded: Bool) -> [UInt8] {
     var ids = ids[...]
     if hasAdded {

@@ -7,7 +7,7 @@ import Glibc
 import PackFormat
 import PackRuntime
 
-/// Shows what a running pack does, node by node.
+/// `packrun top`: shows what a running pack does, node by node.
 struct TopCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "top",
@@ -45,7 +45,7 @@ struct TopCommand: ParsableCommand {
     while shown < number ?? .max, !Output.hasFailed {
       guard Self.sleep(delay) else { return }
       guard let next = ProcessSample(process) else {
-        // Nothing was shown: a script that waits for it must not take that for an answer.
+        // Nothing was shown. A script must not mistake that for a result.
         if shown == 0 { throw Self.ended(process) }
         return Terminal.note("process \(process.id) has ended")
       }
@@ -63,7 +63,7 @@ struct TopCommand: ParsableCommand {
 
   private static func ended(_ process: WatchedProcess) -> Failure { Failure("process \(process.id) has ended", exitCode: .failed) }
 
-  /// Waits; false if a signal came.
+  /// Waits for `seconds`; false if a signal arrived.
   private static func sleep(_ seconds: Double) -> Bool {
     let end = ContinuousClock.now + .seconds(seconds)
     while ContinuousClock.now < end {
@@ -97,7 +97,7 @@ struct TopCommand: ParsableCommand {
   }
 }
 
-/// Asks for the pages again only when that takes little of the time: the kernel counts each of them.
+/// Limits how often pages are queried, so that it takes little of the time: the kernel counts each page.
 private struct PageClock {
   private var known: ProcessPages?
   private var took = Duration.zero

@@ -6,7 +6,7 @@ import Files
 import PackFormat
 import PackRuntime
 
-/// Frees what `pin` left in memory.
+/// `packrun unpin`: frees what `pin` left in memory.
 struct UnpinCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "unpin", abstract: "Free the memory that packrun pin filled.")

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Pages of a mapped file that are lost", .timeLimit(.minutes(1)))
 struct FileGuardTests {
-  /// Maps a file of 16 KiB in a reservation of its own, has it cut to 4 KiB, and reads what is gone by two threads.
+  /// Maps a file of 16 KiB in a reservation of its own, has it cut to 4 KiB, and reads the missing part on two threads.
   static func readLostPage(guarded: Bool) throws {
     var path = Array("/tmp/lost-page-XXXXXX".utf8CString)
     let file = mkstemp(&path)
@@ -25,7 +25,7 @@ struct FileGuardTests {
       plan: TeamPlan(teams: [.init(node: 0, cpus: [Topology.currentAffinity()[0], Topology.currentAffinity()[0]])]))
     let start = UInt(bitPattern: address)
     teams.run { _ in
-      // What depends on the byte keeps an optimised build from leaving the load out.
+      // A use of the byte keeps an optimised build from removing the load.
       if UnsafeRawPointer(bitPattern: start + 8200)?.load(as: UInt8.self) == 1 { exit(99) }
     }
     _ = consume guardian
@@ -43,7 +43,7 @@ struct FileGuardTests {
     #expect(text.split(separator: "\n").count == 1)
   }
 
-  @Test("A signal elsewhere ends the process as it always did")
+  @Test("A signal elsewhere ends the process as it would without the guard")
   func elsewhere() async {
     await #expect(processExitsWith: .signal(SIGBUS)) {
       setenv("SWIFT_BACKTRACE", "enable=no", 1)

@@ -16,7 +16,7 @@ struct FirstStartTests {
     return file.isCached(try file.byteCount())
   }
 
-  /// Whether the filesystem of temporary files lets the cache forget one; a tmpfs does not.
+  /// Whether the page cache can drop files on the filesystem of temporary files; on a tmpfs it cannot.
   static let cacheForgets: Bool = {
     guard let small = try? RandomPack(), let file = try? File<RuntimeError>(small.folder + "/model.gguf") else { return false }
     fsync(file.descriptor.rawValue)
@@ -24,7 +24,7 @@ struct FirstStartTests {
     return (try? isCached(small.folder + "/model.gguf")) == false
   }()
 
-  @Test("What convert writes is not left in the page cache, nor what verify and restore read", .enabled(if: cacheForgets))
+  @Test("Files that convert writes, and that verify and restore read, do not stay in the page cache", .enabled(if: cacheForgets))
   func notLeft() throws {
     let small = try RandomPack(rows: 60000)
     let pack = try small.pack(nodes: 2, .shard)
@@ -36,7 +36,7 @@ struct FirstStartTests {
     #expect(try blobs.allSatisfy { try !Self.isCached($0) })
   }
 
-  @Test("What was cached before stays cached", .enabled(if: cacheForgets))
+  @Test("Files that were cached before stay cached", .enabled(if: cacheForgets))
   func stays() throws {
     let small = try RandomPack(rows: 60000)
     let pack = try small.pack(nodes: 1, .shard)
@@ -47,7 +47,7 @@ struct FirstStartTests {
     #expect(try Self.isCached(pack.blobPath(0)))
   }
 
-  @Test("Looking at a file leaves nothing of it in the page cache, either", .enabled(if: cacheForgets))
+  @Test("Probing a file leaves nothing of it in the page cache either", .enabled(if: cacheForgets))
   func probed() throws {
     let small = try RandomPack(rows: 200_000)
     let pack = try small.pack(nodes: 1, .shard)

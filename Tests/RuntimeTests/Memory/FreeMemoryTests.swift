@@ -9,7 +9,7 @@ import Testing
 struct FreeMemoryTests {
   private static let mebibyte = 1 << 20
 
-  /// A node of 1 GiB, 20 MiB of it free, and what else its meminfo says.
+  /// Returns a node of 1 GiB with 20 MiB free, and more facts for its meminfo.
   private func node(_ extra: [String: Int]) throws -> (machine: FakeMachine, topology: Topology) {
     let machine = FakeMachine()
     try machine.write("sys/devices/system/node/online", "0")
@@ -18,7 +18,7 @@ struct FreeMemoryTests {
   }
 
   @Test(
-    "Page cache that is clean and mapped by nobody counts as free; a tmpfs counts neither as page cache nor as mapped",
+    "Page cache that is clean and not mapped counts as free; a tmpfs counts neither as page cache nor as mapped",
     arguments: [
       (["Active(file)": 100, "Inactive(file)": 300, "Mapped": 50, "Dirty": 30], 340),
       (["Active(file)": 100, "Inactive(file)": 300, "Mapped": 250, "Shmem": 250], 420),
@@ -31,7 +31,7 @@ struct FreeMemoryTests {
   }
 
   @Test(
-    "Page cache that has to stay is not available; a node of which nothing is asked is not short")
+    "Page cache that has to stay is not available, and a node from which nothing is needed is not short")
   func kept() throws {
     let topology = try node(["Inactive(file)": 300]).topology
     let memory = FreeMemory(topology, limit: nil)
@@ -46,7 +46,7 @@ struct FreeMemoryTests {
         ))
   }
 
-  @Test("What is needed in addition to the weights counts, and is named separately")
+  @Test("Memory needed in addition to the weights counts, and is named separately")
   func activations() throws {
     let memory = FreeMemory(try node(["Inactive(file)": 300]).topology, limit: nil)
     let error = #expect(throws: RuntimeError.self) {
@@ -58,7 +58,7 @@ struct FreeMemoryTests {
   }
 
   @Test(
-    "Where the weights alone have room, the remedy is a shorter context; otherwise it is another node, if one has room for what is missing",
+    "If there is room for the weights alone, the remedy is a shorter context; otherwise it is another node, if one has enough room",
     arguments: [
       (100, 300, 900, true, false), (300, 100, 900, false, true), (500, 0, 900, false, true), (500, 0, 0, false, false),
       (500, 0, 300, false, false),
@@ -77,7 +77,7 @@ struct FreeMemoryTests {
     #expect(error.remedies.contains(.spill) == isElsewhere && error.remedies.contains(.freeMemory))
   }
 
-  @Test("A cgroup's limit is a shortage of its own")
+  @Test("A cgroup's limit is a shortage of its own kind")
   func limit() throws {
     let topology = try node(["Inactive(file)": 900]).topology
     let memory = FreeMemory(
@@ -102,7 +102,7 @@ struct FreeMemoryTests {
   }
 
   @Test(
-    "The tightest limit of a cgroup and those above it holds, in both versions, also where only the root can be seen"
+    "The tightest limit of a cgroup and those above it applies, in both versions, also if only the root is visible"
   )
   func limits() throws {
     let machine = FakeMachine()

@@ -28,14 +28,14 @@ struct MappedPackTests {
     .init(nodes: 2, placement: .mirror, copies: true, teams: 2, kind: .anon),
   ]
 
-  /// Teams of one thread each, all on the first node of this machine.
+  /// Returns teams of one thread each, all on the first node of this machine.
   static func teams(_ count: Int) throws -> Teams {
     let cpus = Topology.currentAffinity()
     let node = Topology.read().usableNodes[0].id
     return try Teams(plan: TeamPlan(teams: (0..<count).map { .init(node: node, cpus: [cpus[$0 % cpus.count]]) }))
   }
 
-  @Test("Over all teams every row of every weight occurs once, with the bytes of its blob", arguments: shapes)
+  @Test("Over all teams, every row of every weight occurs once, with the bytes of its blob", arguments: shapes)
   func everyRowOnce(_ shape: Shape) throws {
     let small = try RandomPack()
     let pack = try small.pack(nodes: shape.nodes, shape.placement, copies: shape.copies)
@@ -55,7 +55,7 @@ struct MappedPackTests {
     #expect(mapped.table.weight("absent") == nil)
   }
 
-  /// Holds a slice's bytes against those of its rows in the blob's file.
+  /// Compares a slice's bytes with those of its rows in the blob's file.
   private func check(_ slice: WeightSlice, _ expert: Int, _ tensor: PackTensor, _ pack: Pack) throws {
     let source = try #require(tensor.slices.first { ($0.rowBegin..<$0.rowBegin + $0.rowCount).contains(slice.rowBegin) })
     #expect(slice.isInterleaved == (source.layout != .gguf))
@@ -69,7 +69,7 @@ struct MappedPackTests {
     #expect(found.elementsEqual(expected), "\(tensor.name), rows from \(slice.rowBegin), expert \(expert)")
   }
 
-  @Test("A single row is found from every team, in a replica of its own node for a mirror", arguments: [0, 15, 16, 57, 95, 99])
+  @Test("A single row is found from every team, for a mirror in a replica on its own node", arguments: [0, 15, 16, 57, 95, 99])
   func rowLookup(row: Int) throws {
     let small = try RandomPack()
     for placement in PackManifest.Placement.allCases {
@@ -86,7 +86,7 @@ struct MappedPackTests {
     }
   }
 
-  @Test("A blob that became shorter since the pack was opened is an error, not a signal")
+  @Test("A blob that became shorter after the pack was opened causes an error, not a signal")
   func truncated() throws {
     let small = try RandomPack(rows: 4000)
     let pack = try small.pack(nodes: 1, .shard)
@@ -102,7 +102,7 @@ struct MappedPackTests {
   }
 
   @Test(
-    "Weights are verified where they lie: a replica with one byte changed is named", arguments: [MemoryKind.anon, .file, .pinned])
+    "Weights are verified in memory: a replica with one changed byte is named", arguments: [MemoryKind.anon, .file, .pinned])
   func verified(kind: MemoryKind) throws {
     let small = try RandomPack()
     let pack = try small.pack(nodes: 2, .shard)
@@ -131,7 +131,7 @@ struct MappedPackTests {
     #expect(error?.description.hasPrefix("/replica: damaged: checksum mismatch in chunk 0") == true)
   }
 
-  @Test("Memory of a node is zero, writable and aligned", arguments: [1, 5000, 3 << 20])
+  @Test("Memory on a node is zero, writable and aligned", arguments: [1, 5000, 3 << 20])
   func nodeMemory(byteCount: Int) throws {
     let memory = try NodeMemory(byteCount: byteCount, team: 0, teams: Self.teams(1))
     #expect(Int(bitPattern: memory.base) % 64 == 0)

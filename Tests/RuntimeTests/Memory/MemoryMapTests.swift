@@ -7,7 +7,7 @@ import Testing
 
 @Suite("What /proc says of memory")
 struct MemoryMapTests {
-  @Test("Only mappings within the range are summed up, each kind of large page")
+  @Test("Only mappings within the range are summed up, for each kind of large page")
   func sizes() {
     var map = MemoryMap()
     map.readSizes(
@@ -30,7 +30,7 @@ struct MemoryMapTests {
     #expect(map.giganticByteCount == 1 << 30)
   }
 
-  @Test("Pages of every size are counted by node as pages of 4 KiB")
+  @Test("Pages of every size are counted by node, in pages of 4 KiB")
   func nodes() {
     var map = MemoryMap()
     map.readNodes(
@@ -42,13 +42,13 @@ struct MemoryMapTests {
     #expect(map.pages == [0: 10, 1: 2 + 3 * 512])
   }
 
-  @Test("A census counts every page of a range once, in the part where it is")
+  @Test("A census counts every page of a range once, in the part that contains it")
   func census() throws {
     let (pages, page) = (600, 4096)
     let memory = mmap(nil, pages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     let base = try #require(memory == MAP_FAILED ? nil : memory)
     defer { munmap(base, pages * page) }
-    // MADV_NOHUGEPAGE, so that those that are not touched are not there.
+    // MADV_NOHUGEPAGE, so that pages that are not touched are not present.
     #expect(madvise(base, pages * page, 15) == 0)
     for index in Array(0..<100) + [450] { base.storeBytes(of: 1, toByteOffset: index * page, as: UInt8.self) }
     let census = PageCensus.take(AddressRange(start: base, count: pages * page), kernel: Kernel())

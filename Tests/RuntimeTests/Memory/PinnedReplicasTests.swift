@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Replicas kept in memory", .timeLimit(.minutes(1)))
 struct PinnedReplicasTests {
-  /// A folder in place of a tmpfs, and a pack pinned in it.
+  /// Runs `body` with a folder in place of a tmpfs, and a pack pinned in it.
   private func withPinned(_ body: (RandomPack, Pack, PinnedReplicas.Place, [Replica]) throws -> Void) throws {
     let small = try RandomPack()
     let pack = try small.pack(nodes: 2, .shard)
@@ -25,7 +25,7 @@ struct PinnedReplicasTests {
     return problem
   }
 
-  @Test("They are found, hold the blobs' bytes, and nobody may write them")
+  @Test("Pinned replicas are found, hold the blobs' bytes, and are not writable")
   func found() throws {
     try withPinned { _, pack, place, replicas in
       guard case .found(let paths) = PinnedReplicas(pack).find(replicas, places: [place]) else {
@@ -40,7 +40,7 @@ struct PinnedReplicasTests {
     }
   }
 
-  @Test("They are listed with the pack that they are of, until that is converted again or gone")
+  @Test("Pinned replicas are listed with their pack, until that is converted again or removed")
   func listed() throws {
     try withPinned { small, pack, place, replicas in
       let user = PinnedReplicas.userFolder(place)
@@ -64,7 +64,7 @@ struct PinnedReplicasTests {
   }
 
   @Test(
-    "Names of empty files stand for a pack's path, and only those that were made from one",
+    "Names of empty files stand for a pack's path, and only names made from a path do",
     arguments: [
       "/", "/models/a.pack", "/über/\n", "/" + String(repeating: "long/", count: 800), String(pathBytes: [47, 0xff, 0x80]),
     ])
@@ -77,7 +77,7 @@ struct PinnedReplicasTests {
     #expect(PinnedPath.path(names.map { $0 + "g" }) == nil)
   }
 
-  @Test("Those of an earlier conversion are refused by name")
+  @Test("Replicas of an earlier conversion are refused by name")
   func stale() throws {
     try withPinned { small, pack, place, replicas in
       try FileManager.default.removeItem(atPath: pack.path)
@@ -89,7 +89,7 @@ struct PinnedReplicasTests {
   }
 
   @Test(
-    "Those that somebody may write or replace, that are short or missing are refused",
+    "Replicas that others may write or replace, or that are short or missing, are refused",
     arguments: ["chmod", "truncate", "remove", "link", "folder"])
   func unusable(damage: String) throws {
     try withPinned { _, pack, place, replicas in
@@ -107,7 +107,7 @@ struct PinnedReplicasTests {
     }
   }
 
-  /// A folder with a file, in the place of what another user would like to see deleted.
+  /// Returns a folder with a file, standing for what another user might want to have deleted.
   private func thesis(_ small: RandomPack) throws -> (folder: String, file: String) {
     let folder = small.folder + "/docs"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -115,7 +115,7 @@ struct PinnedReplicasTests {
     return (folder, folder + "/thesis")
   }
 
-  @Test("A link in the place of this user's folder is not followed: a line, and nothing is deleted")
+  @Test("A link in place of this user's folder is not followed: it gives one line, and nothing is deleted")
   func linkedUserFolder() throws {
     let small = try RandomPack()
     let pack = try small.pack(nodes: 1, .shard)
@@ -136,7 +136,7 @@ struct PinnedReplicasTests {
     }
   }
 
-  @Test("In a folder that another user may write nothing is deleted, nor anything made", arguments: [0o777, 0o770, 0o720])
+  @Test("In a folder that another user may write to, nothing is deleted or created", arguments: [0o777, 0o770, 0o720])
   func foreignUserFolder(mode: Int) throws {
     let small = try RandomPack()
     let pack = try small.pack(nodes: 1, .shard)
@@ -159,7 +159,7 @@ struct PinnedReplicasTests {
     #expect(access(replicas + "/thesis", F_OK) == 0)
   }
 
-  @Test("A link among this user's folders goes, and what it leads to stays", arguments: ["", ".partial"])
+  @Test("A link among this user's folders is removed, and what it leads to stays", arguments: ["", ".partial"])
   func linkedFolder(suffix: String) throws {
     let small = try RandomPack()
     let pack = try small.pack(nodes: 1, .shard)
@@ -175,7 +175,7 @@ struct PinnedReplicasTests {
     }
   }
 
-  @Test("Freeing leaves nothing")
+  @Test("Unpinning leaves nothing")
   func unpin() throws {
     try withPinned { _, pack, place, replicas in
       let gone = try PinnedReplicas.unpin(pack, places: [place])
@@ -204,7 +204,7 @@ struct PinnedReplicasTests {
     _ = try PinnedReplicas.pin(pack, plan: MappedPackTests.teams(1).plan, in: place, options: options)
   }
 
-  @Test("A filesystem that gets full meanwhile is a shortage, not a signal", arguments: [EFAULT, ENOMEM, ENOSPC])
+  @Test("A filesystem that becomes full during pinning is a shortage, not a signal", arguments: [EFAULT, ENOMEM, ENOSPC])
   func full(error: CInt) throws {
     let small = try RandomPack()
     let pack = try small.pack(nodes: 2, .shard)
@@ -216,7 +216,7 @@ struct PinnedReplicasTests {
     #expect(access(PinnedReplicas.userFolder(place), F_OK) != 0)
   }
 
-  @Test("A pin that is no longer wanted leaves nothing")
+  @Test("An interrupted pin leaves nothing")
   func interrupted() throws {
     let small = try RandomPack()
     let pack = try small.pack(nodes: 2, .shard)
@@ -228,7 +228,7 @@ struct PinnedReplicasTests {
     #expect(access(PinnedReplicas.userFolder(place), F_OK) != 0)
   }
 
-  @Test("What a killed pin of another pack has left is freed by the next pin; what a living one fills is not touched")
+  @Test("What a killed pin of another pack has left is freed by the next pin; what a running one fills is not touched")
   func abandoned() throws {
     let small = try RandomPack()
     let pack = try small.pack(nodes: 2, .shard)

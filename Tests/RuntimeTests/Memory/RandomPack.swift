@@ -5,15 +5,15 @@ import GGUF
 import PackFormat
 import Repack
 
-/// A GGUF with random weights and packs of it in a temporary folder, removed with this object.
+/// A GGUF with random weights, and packs of it, in a temporary folder that is removed with this object.
 final class RandomPack {
   let folder = FileManager.default.temporaryDirectory.appending(path: "pack-\(UUID().uuidString)").path
   let model: GGUFModel
 
-  /// What the tensors hold in the GGUF, by name.
+  /// The tensors' content in the GGUF, by name.
   private(set) var data: [String: [UInt8]] = [:]
 
-  /// Ragged rows, stacked experts, a vector, and a type without a 16-row form.
+  /// The tensors have ragged rows, stacked experts, a vector, and a type without a 16-row form.
   init(rows: Int = 100) throws {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     var writer = GGUFWriter()
@@ -31,7 +31,7 @@ final class RandomPack {
       let count = (tensor.type.byteCount(elements: tensor.dimensions[0]) ?? 0) * elements
       data[tensor.name] = (0..<count).map { _ in
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        // No exponent of all ones: these are floats, too.
+        // The exponent never has all bits set, so that the floats are finite too.
         return UInt8(truncatingIfNeeded: state >> 56) & 0x3f
       }
     }

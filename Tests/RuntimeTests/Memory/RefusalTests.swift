@@ -14,7 +14,7 @@ struct RefusalTests {
     _ kind: MemoryKind?, refusing error: CInt, _ calls: Set<Kernel.Call>
   ) throws -> (mapped: MappedPack, teams: Teams) {
     let small = try RandomPack()
-    // By hand, so that other nodes of this machine do not matter.
+    // The map is explicit, so that other nodes of this machine do not matter.
     var options = MemoryOptions(kind: kind, nodeMap: [0: Topology.read().usableNodes[0].id])
     options.kernel = Kernel { calls.contains($0) ? error : nil }
     let teams = try MappedPackTests.teams(1)
@@ -26,7 +26,7 @@ struct RefusalTests {
   }
 
   @Test(
-    "Where memory may not be bound, the pack is there all the same and one line says so",
+    "If memory may not be bound, the pack is mapped all the same, and one line says so",
     arguments: [EPERM, ENOSYS], [MemoryKind.anon, .file])
   func bindingRefused(error: CInt, kind: MemoryKind) throws {
     let mapped = try map(kind, refusing: error, [.bind, .setPolicy]).mapped
@@ -34,7 +34,7 @@ struct RefusalTests {
     #expect(mapped.notes.first?.problem.contains(error == EPERM ? "Operation not permitted" : "Function not implemented") == true)
   }
 
-  @Test("A policy that only the threads are refused is one line, too")
+  @Test("A policy that is refused only to the threads gives one line too")
   func policyRefused() throws {
     let node = Topology.read().usableNodes[0].id
     let plan = TeamPlan(teams: [.init(node: node, cpus: [Topology.currentAffinity()[0]])])
@@ -46,7 +46,7 @@ struct RefusalTests {
   }
 
   @Test(
-    "Kernels that do not know an advice are served without it",
+    "Kernels that do not support an advice are served without it",
     arguments: [MemoryKind.anon, .file], [EINVAL, ENOSYS, EPERM])
   func adviceUnknown(kind: MemoryKind, error: CInt) throws {
     let all = [CL_MADV_HUGEPAGE, CL_MADV_POPULATE_WRITE, CL_MADV_POPULATE_READ, CL_MADV_COLLAPSE].map {
@@ -56,14 +56,14 @@ struct RefusalTests {
     #expect(try map(kind, refusing: error, Set(all)).mapped.notes.isEmpty)
   }
 
-  @Test("A file that is cut while its pages are brought in is named")
+  @Test("A file that is cut while its pages are being loaded is named")
   func cut() throws {
     let error = #expect(throws: RuntimeError.self) { try map(.file, refusing: EFAULT, [.advise(CInt(CL_MADV_POPULATE_READ))]) }
     #expect(error?.description.contains("node0.blob: cannot populate ") == true)
     #expect(error?.description.hasSuffix("it was cut, or the disk failed, while it was in use") == true)
   }
 
-  @Test("Where move_pages is refused, numa_maps is read instead", arguments: [MemoryKind.anon, .file])
+  @Test("If move_pages is refused, numa_maps is read instead", arguments: [MemoryKind.anon, .file])
   func countsRefused(kind: MemoryKind) throws {
     let (mapped, teams) = try map(kind, refusing: EPERM, [.movePages])
     let report = mapped.placementReport(teams, measuring: false)
@@ -71,26 +71,26 @@ struct RefusalTests {
     #expect(report.blobs[0].localPages > 0)
   }
 
-  @Test("Populating that fails because memory is short names the node, and is not a signal")
+  @Test("If populating fails for lack of memory, the error names the node, and there is no signal")
   func populatingFails() throws {
     let error = #expect(throws: RuntimeError.self) { try map(.anon, refusing: ENOMEM, [.advise(CInt(CL_MADV_POPULATE_WRITE))]) }
     #expect(error?.description.hasPrefix("too little free memory: node ") == true)
   }
 
-  @Test("Addresses that are not available are one line")
+  @Test("Address space that is not available gives one line")
   func mappingRefused() throws {
     let error = #expect(throws: RuntimeError.self) { try map(.anon, refusing: ENOMEM, [.map]) }
     #expect(error?.description.hasPrefix("cannot reserve ") == true)
   }
 
-  @Test("Huge pages that nobody reserved are a shortage", .enabled(if: TextFile.integer("/proc/sys/vm/nr_hugepages") == 0))
+  @Test("Huge pages that were not reserved are a shortage", .enabled(if: TextFile.integer("/proc/sys/vm/nr_hugepages") == 0))
   func noHugePages() throws {
     let error = #expect(throws: RuntimeError.self) { try map(.hugetlb, refusing: 0, []) }
     #expect(error?.description.hasPrefix("too few free huge pages: node ") == true)
   }
 
   @Test(
-    "A node with too little memory is named with what is missing, before any file is opened", arguments: [MemoryKind.anon, .file])
+    "A node with too little memory is named with what it lacks, before any file is opened", arguments: [MemoryKind.anon, .file])
   func shortage(kind: MemoryKind) throws {
     let small = try RandomPack()
     let pack = try small.pack(nodes: 1, .shard)

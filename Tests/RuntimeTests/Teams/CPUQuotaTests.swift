@@ -14,7 +14,7 @@ struct CPUQuotaTests {
   }
 
   @Test(
-    "The tightest quota of a cgroup and those above it holds, in both versions, also where /proc cannot be read",
+    "The tightest quota of a cgroup and those above it applies, in both versions, also if /proc cannot be read",
     arguments: [
       (["sys/fs/cgroup/cpu.max": "150000 100000"], 1.5), (["sys/fs/cgroup/cpu.max": "max 100000"], nil),
       (["sys/fs/cgroup/cpu/cpu.cfs_quota_us": "200000", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "50000"], 4),
@@ -34,7 +34,7 @@ struct CPUQuotaTests {
   }
 
   @Test(
-    "It bounds the threads that are started by default, over all nodes, and a line says so",
+    "A quota limits the default number of threads, over all nodes, and a line says so",
     arguments: [
       ("100000 100000", [[0]]), ("250000 100000", [[0], [2]]), ("20000 100000", [[0]]),
       ("500000 100000", [[0, 1], [2], [4], [6]]),
@@ -50,7 +50,7 @@ struct CPUQuotaTests {
         == true)
   }
 
-  @Test("Threads or CPUs that were asked for are started, and a quota of more than all CPUs bounds nothing")
+  @Test("Threads or CPUs that were requested are started, and a quota of more than all CPUs limits nothing")
   func asked() throws {
     let narrow = try machine(["sys/fs/cgroup/cpu.max": "100000 100000"])
     let topology = Topology.read(root: narrow.root, affinity: Array(0..<16))

@@ -17,23 +17,23 @@ struct TeamPlanTests {
     #expect(try plan(nil) == (0..<4).map { TeamPlan.Team(node: $0, cpus: [2 * $0, 2 * $0 + 1]) })
   }
 
-  @Test("A pack for fewer nodes leaves the last ones alone")
+  @Test("A pack for fewer nodes does not use the last ones")
   func fewerNodes() throws { #expect(try plan(2).map(\.node) == [0, 1]) }
 
-  @Test("Nodes mapped by hand are the ones used")
+  @Test("Explicitly mapped nodes are the ones used")
   func mapped() throws {
     #expect(try plan(2, .init(nodeMap: [0: 1, 1: 3])).map(\.node) == [1, 3])
   }
 
   @Test(
-    "Threads are divided over the nodes, first over cores, then over their second threads, then sharing",
+    "Threads are divided over the nodes, first over cores, then over their second threads, then sharing CPUs",
     arguments: [
       (2, [[0], [2]]), (3, [[0, 1], [2]]), (6, [[0, 1, 8], [2, 3, 10]]), (9, [[0, 1, 8, 9, 0], [2, 3, 10, 11]]),
       (1, [[0]]),
     ])
   func threads(count: Int, cpus: [[Int]]) throws { #expect(try plan(2, .init(threads: count)).map(\.cpus) == cpus) }
 
-  @Test("The CPUs asked for get a thread each")
+  @Test("Each requested CPU gets a thread")
   func cpus() throws {
     #expect(try plan(nil, .init(cpus: [1, 9, 12])) == [.init(node: 0, cpus: [1, 9]), .init(node: 2, cpus: [12])])
   }

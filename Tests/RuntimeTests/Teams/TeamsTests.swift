@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Teams", .timeLimit(.minutes(1)))
 struct TeamsTests {
-  /// Teams on the CPUs of this machine, however many threads share one.
+  /// Returns teams on the CPUs of this machine, however many threads share one.
   private func teams(_ sizes: [Int]) throws -> Teams {
     let cpus = Topology.currentAffinity()
     return try Teams(
@@ -16,7 +16,7 @@ struct TeamsTests {
         teams: sizes.map { size in .init(node: Topology.read().nodes[0].id, cpus: (0..<size).map { cpus[$0 % cpus.count] }) }))
   }
 
-  @Test("Every thread runs once, knows its place and sits on its CPU", arguments: [[1], [2], [1, 1], [2, 3], [1, 2, 1]])
+  @Test("Every thread runs once, knows its place and is on its CPU", arguments: [[1], [2], [1, 1], [2, 3], [1, 2, 1]])
   func places(sizes: [Int]) throws {
     let teams = try teams(sizes)
     let seen = Mutex<[[Int]]>([])
@@ -33,7 +33,7 @@ struct TeamsTests {
     #expect(teams.pinRefusal == nil && teams.policyRefusal == nil)
   }
 
-  @Test("Nobody passes a barrier before all have come, however often", arguments: [[2], [4], [1, 1], [2, 2], [3, 1, 2]])
+  @Test("No thread passes a barrier before all have arrived, however often", arguments: [[2], [4], [1, 1], [2, 2], [3, 1, 2]])
   func barriers(sizes: [Int]) throws {
     let teams = try teams(sizes)
     let rounds = 300
@@ -49,14 +49,14 @@ struct TeamsTests {
     #expect(early.value == 0)
   }
 
-  @Test("A team's barrier waits for that team alone")
+  @Test("A team's barrier waits only for that team")
   func teamBarriers() throws {
     let teams = try teams([2, 1])
     let order = Mutex<[Int]>([])
     let passed = Counter()
     teams.run { worker in
       if worker.team == 1 {
-        // Comes only after the other team has met several times.
+        // This thread arrives only after the other team has met several times.
         while passed.value < 20 { _ = sched_yield() }
         order.withLock { $0.append(1) }
       } else {
@@ -70,7 +70,7 @@ struct TeamsTests {
   }
 
   @Test(
-    "A team's threads take every item of shared work once, as often as there is some",
+    "A team's threads take every item of shared work once, each time there is some",
     arguments: [[1], [2], [3], [1, 1], [2, 3]], [0, 1, 2, 7, 1000])
   func sharedWork(sizes: [Int], total: Int) throws {
     let teams = try teams(sizes)
@@ -83,7 +83,7 @@ struct TeamsTests {
           taken.withLock { for item in part { $0[place + item] += 1 } }
         }
         worker.barrier(after: .hidden)
-        // The last place of each round counts items taken one by one.
+        // The last entry of each round counts the items taken one by one.
         while worker.take(.output) < total { taken.withLock { $0[place + total] += 1 } }
         worker.barrier(after: .output)
       }
@@ -92,14 +92,14 @@ struct TeamsTests {
     #expect(taken.withLock { $0 } == expected)
   }
 
-  @Test("A thread that is late leaves the undealt half of the work to the others")
+  @Test("A late thread leaves the unassigned half of the work to the others")
   func lateThread() throws {
     let teams = try teams([2])
     let counts = [Counter(), Counter()]
     teams.run { worker in
       worker.forEachPart(of: 64, .hidden) { part in
         for _ in part { counts[worker.index].add() }
-        // The first thread comes back only when the second has done all that it can.
+        // The first thread returns only when the second has done all that it can.
         while worker.index == 0, counts[1].value < 48 { _ = sched_yield() }
       }
       worker.barrier(after: .hidden)
@@ -107,7 +107,7 @@ struct TeamsTests {
     #expect(counts.map(\.value) == [16, 48])
   }
 
-  @Test("Runs follow one another, also after the threads have gone to sleep")
+  @Test("Runs can follow one another, also after the threads have gone to sleep")
   func manyRuns() throws {
     let teams = try teams([2])
     let count = Counter()
@@ -118,7 +118,7 @@ struct TeamsTests {
     #expect(count.value == 400)
   }
 
-  @Test("Refused policies are told, and the threads run all the same")
+  @Test("Refused policies are reported, and the threads run all the same")
   func refusedPolicy() throws {
     let node = Topology.read().nodes[0].id
     let cpu = Topology.currentAffinity()[0]
@@ -130,7 +130,7 @@ struct TeamsTests {
     #expect(count.value == 1)
   }
 
-  @Test("A CPU that does not exist is told")
+  @Test("A CPU that does not exist is reported")
   func badCPU() throws {
     let teams = try Teams(plan: TeamPlan(teams: [.init(node: Topology.read().nodes[0].id, cpus: [9999])]))
     #expect(teams.pinRefusal == "cannot pin threads to CPU 9999: Invalid argument")

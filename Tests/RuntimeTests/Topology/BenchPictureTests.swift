@@ -6,14 +6,14 @@ import Testing
 
 @Suite("The picture of a benchmark")
 struct BenchPictureTests {
-  /// The widths of the rectangles of one colour.
+  /// Returns the widths of the rectangles with one colour.
   private func widths(_ color: String, _ svg: String) -> [Double] {
     svg.split(separator: "\n").filter { $0.contains("fill=\"\(color)\"") && $0.contains("<title>") }.compactMap { line in
       line.firstMatch(of: #/width="([0-9.]+)"/#).flatMap { Double($0.1) }
     }
   }
 
-  @Test("A bar is as long beside its limit as the part that was reached")
+  @Test("The length of a bar relative to its limit is the part that was reached")
   func parts() {
     let picture = BenchPicture(
       title: "a < b", subtitle: "two nodes",
@@ -24,13 +24,13 @@ struct BenchPictureTests {
     let (reached, limits) = (widths("#0072b2", picture.svg), widths("#e5e5e5", picture.svg))
     #expect(reached.count == 2 && limits.count == 2)
     #expect(abs(reached[0] / limits[0] - 0.75) < 0.001)
-    // More than what was measured as the most: the limit is the shorter bar, and nothing leaves the picture.
+    // If a test exceeded the measured maximum, the limit is the shorter bar, and nothing leaves the picture.
     #expect(abs(limits[1] / reached[1] - 2.0 / 3) < 0.001)
     #expect((reached + limits).allSatisfy { $0 <= 820 })
     #expect(picture.svg.contains(">a &lt; b</text>") && picture.svg.contains("75 % of the 20.0 GB/s of memory"))
   }
 
-  @Test("What is not known is said, and has no bar")
+  @Test("Unknown values are stated as such and have no bar")
   func unknown() {
     let picture = BenchPicture(
       title: "m", subtitle: "",

@@ -11,7 +11,7 @@ import Testing
 
 @Suite("The doctor")
 struct DoctorTests {
-  /// What is found on a machine of four nodes and 16 CPUs, changed by `change`.
+  /// Returns the findings on a machine of four nodes and 16 CPUs, changed by `change`.
   private func findings(
     of pack: Pack? = nil, refusing error: CInt? = nil, affinity: [Int] = Array(0..<16), _ change: (FakeMachine) throws -> Void
   ) throws -> [Doctor.Finding] {
@@ -23,7 +23,7 @@ struct DoctorTests {
 
   private static let folder = "sys/kernel/mm/transparent_hugepage"
 
-  @Test("A machine as it should be has nothing to fix")
+  @Test("A machine in order has nothing to fix")
   func healthy() throws {
     let found = try findings {
       try $0.write("proc/sys/kernel/numa_balancing", "0")
@@ -35,7 +35,7 @@ struct DoctorTests {
   }
 
   @Test(
-    "What a file of the kernel shows to be wrong comes with the command that fixes it",
+    "A problem shown by a file of the kernel comes with the command that fixes it",
     arguments: [
       ("proc/sys/kernel/numa_balancing", "1", "sudo sysctl kernel.numa_balancing=0"),
       (
@@ -60,7 +60,7 @@ struct DoctorTests {
     #expect(found.contains { $0.isProblem && $0.remedy == remedy }, "\(found)")
   }
 
-  @Test("What doctor advises says what it changes and how that is undone; what the next boot forgets has a command that lasts")
+  @Test("Every fix says what it changes and how to undo it; a fix that is lost at the next boot has a lasting command")
   func fixes() throws {
     let found = try findings(refusing: EPERM) {
       try $0.write("proc/sys/kernel/numa_balancing", "2")
@@ -86,7 +86,7 @@ struct DoctorTests {
     #expect(try #require(fixes.first { $0.command.contains("cpupower") }).undo == "sudo cpupower frequency-set -g powersave")
   }
 
-  @Test("Different governors come back one by one")
+  @Test("Different governors are restored one by one")
   func governors() throws {
     let found = try findings {
       try $0.write("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave")
@@ -97,7 +97,7 @@ struct DoctorTests {
     #expect(fix.undo == "sudo cpupower -c 1 frequency-set -g ondemand; sudo cpupower -c 0,2 frequency-set -g powersave")
   }
 
-  @Test("A command that lasts writes one line of tmpfiles.d for each file of the kernel")
+  @Test("A lasting command writes one line of tmpfiles.d for each file of the kernel")
   func lasting() throws {
     let fix = Fix.Lasting.atBoot(["w /sys/a/b*/c - - - - madvise", "w /sys/d - - - - 1"], "name")
     let shell = Process()
@@ -112,7 +112,7 @@ struct DoctorTests {
     #expect(fix.undo == "sudo rm /etc/tmpfiles.d/packrun-name.conf")
   }
 
-  @Test("CPUs that are off because SMT is switched off are fine; one CPU's governor is told; a quota too")
+  @Test("CPUs that are off because SMT is off are fine; a single CPU's governor is reported, and so is a quota")
   func siblings() throws {
     let found = try findings {
       try $0.write("sys/devices/system/cpu/online", "0-7")
@@ -131,7 +131,7 @@ struct DoctorTests {
   }
 
   @Test(
-    "A path in a command is one word of the shell, whatever it holds",
+    "A path in a command is one word of the shell, whatever its characters",
     arguments: [
       "/a/b.pack", "/a b", "it's", "$(true)`x`\"\\", "-rf", "-a b", "tab\tnew\nline\u{9b}\u{202e}'", "é", "*?[", "~",
       "a=b;c&d|e<f>#", "",
@@ -149,7 +149,7 @@ struct DoctorTests {
     #expect(!path.shellWord.unicodeScalars.contains { $0.properties.generalCategory == .control })
   }
 
-  @Test("Refused policies, CPUs that may not be used and a cgroup's limit are told")
+  @Test("Refused policies, forbidden CPUs and a cgroup's limit are reported")
   func confined() throws {
     let found = try findings(refusing: EPERM, affinity: [0, 1, 4, 5, 6, 7]) {
       try $0.write("proc/self/cgroup", "0::/box")
@@ -162,7 +162,7 @@ struct DoctorTests {
     #expect(found.contains { $0.text == "the cgroup /sys/fs/cgroup/box leaves 768.0 MiB" })
   }
 
-  @Test("A pack for too few nodes, huge pages to reserve, and a node with too little memory for it")
+  @Test("The doctor reports a pack for too few nodes, huge pages to reserve, and a node with too little memory for the pack")
   func pack() throws {
     let small = try RandomPack()
     let pack = try small.pack(nodes: 2, .shard)
@@ -171,7 +171,7 @@ struct DoctorTests {
     }
     let lines = found.filter(\.isProblem).map(\.text)
     #expect(lines.contains { $0.hasPrefix("too little free memory: node 1 is 10.0 MiB short (50.0 MiB needed, 40.0 MiB free)") })
-    // Node 0 has none of 8 huge pages free, node 1 one, which is enough.
+    // Node 0 has none of 8 huge pages free, node 1 has one, which is enough.
     #expect(
       found.contains { $0.remedy == "echo 9 | sudo tee /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages" })
     let idle = try #require(found.first { $0.text.contains("idle") })
@@ -196,12 +196,12 @@ struct DoctorTests {
       try $0.write(folder + "/memory.max", "\(90 << 20)")
       try $0.write(folder + "/memory.current", "\(80 << 20)")
     }
-    // 10 MiB are left, and two blobs of 2 MiB with the margin of 16 are 20.
+    // 10 MiB are left, and two blobs of 2 MiB with the margin of 16 make 20.
     let line = try #require(found.first { $0.text.contains("leaves too little memory") })
     #expect(line.isProblem && line.remedy == remedy)
   }
 
-  @Test("No room is asked for where the replicas are pinned already; stale ones are told")
+  @Test("Pinned replicas need no room, and stale ones are reported")
   func pinned() throws {
     let small = try RandomPack()
     let pack = try small.pack(nodes: 1, .shard)

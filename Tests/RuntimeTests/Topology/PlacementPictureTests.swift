@@ -13,7 +13,8 @@ import Testing
 
 @Suite("The picture of a placement")
 struct PlacementPictureTests {
-  /// Two blobs of 1 GiB on a machine of four nodes: the first is where it should be, the second half on node 1 and partly nowhere.
+  /// Returns a report on two blobs of 1 GiB on four nodes: the first is in place; half of the second is on node 1, and a part of it is not
+  /// in memory.
   private func report() -> PlacementReport {
     let pages = 1 << 18
     func blob(_ number: Int, _ parts: [PageMapPart], huge: Int) -> PlacementReport.Blob {
@@ -37,7 +38,7 @@ struct PlacementPictureTests {
       }, notes: [], isFromNumaMaps: false)
   }
 
-  /// The rectangles and texts of a picture, each with the title in it.
+  /// Collects the rectangles and texts of a picture, each with its title.
   private final class Reader: NSObject, XMLParserDelegate {
     var rectangles: [(attributes: [String: String], title: String)] = []
     var texts: [String] = []
@@ -67,7 +68,7 @@ struct PlacementPictureTests {
     return reader
   }
 
-  @Test("Every page has its share of a strip, in the colour of the node where it is")
+  @Test("Every page has its part of a strip, in the colour of its node")
   func map() throws {
     let machine = try FakeMachine.fourNodes()
     let picture = PlacementPicture(report(), of: "big.pack", on: Topology.read(root: machine.root, affinity: [0]))
@@ -91,7 +92,7 @@ struct PlacementPictureTests {
     for number in ["90.0", "30.0", "31.0", "88.0", "10", "16", "32"] { #expect(found.texts.contains(number), "\(number)") }
   }
 
-  @Test("A name is a text, whatever it holds; without the order of the pages their sums are drawn")
+  @Test("A name is only text, whatever its characters; if the order of the pages is unknown, their sums are drawn")
   func hostile() throws {
     var report = report()
     report.blobs[1].parts = []

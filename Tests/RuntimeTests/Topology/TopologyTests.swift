@@ -8,7 +8,7 @@ import Testing
 @Suite("Topology")
 struct TopologyTests {
   @Test(
-    "Lists of numbers are read and written as the kernel does",
+    "Lists of numbers are read and written in the kernel's notation",
     arguments: [
       ("0", [0]), ("0-3", [0, 1, 2, 3]), ("0-1,4,6-7", [0, 1, 4, 6, 7]), ("", [Int]()),
     ])
@@ -17,7 +17,7 @@ struct TopologyTests {
     #expect(NumberList.format(numbers) == (text.isEmpty ? "none" : text))
   }
 
-  @Test("What is not a list of numbers is refused", arguments: ["a", "1-", "-1", "3-1", "1-2-3", "0-99999999999", "1 2"])
+  @Test("Text that is not a list of numbers is refused", arguments: ["a", "1-", "-1", "3-1", "1-2-3", "0-99999999999", "1 2"])
   func badLists(text: String) { #expect(NumberList.parse(text) == nil) }
 
   @Test("Four nodes are read with their cores, memory, huge pages and distances")
@@ -32,7 +32,7 @@ struct TopologyTests {
     #expect(topology.nodes[2].distances == [0: 32, 1: 32, 2: 10, 3: 16])
   }
 
-  @Test("CPUs outside the affinity and offline ones are left out")
+  @Test("CPUs that are offline or outside the affinity are left out")
   func affinity() throws {
     let machine = try FakeMachine.fourNodes()
     try machine.write("sys/devices/system/cpu/online", "0-14")
@@ -42,7 +42,7 @@ struct TopologyTests {
     #expect(topology.offlineCPUs == [15])
   }
 
-  @Test("CPUs of a node without memory work for the nearest node that has some")
+  @Test("CPUs of a node without memory belong to the nearest node that has some")
   func memorylessNode() throws {
     let machine = try FakeMachine.fourNodes()
     try machine.addNode(2, cpus: "4-5,12-13", mebibytes: 0, free: 0, distances: "32 32 10 16")
@@ -58,7 +58,7 @@ struct TopologyTests {
     #expect(Topology.read(root: machine.root, affinity: Array(0..<16)).usableNodes.map(\.id) == [0, 2, 3])
   }
 
-  @Test("A machine without a list of nodes has one")
+  @Test("A machine without a list of nodes has one node")
   func noNodeFolder() throws {
     let machine = FakeMachine()
     try machine.addCPUs(4)
@@ -70,7 +70,7 @@ struct TopologyTests {
     #expect(topology.nodes[0].memory == 1 << 30)
   }
 
-  @Test("This machine has a node that can be used, with the CPUs of this process")
+  @Test("This machine has a usable node with the CPUs of this process")
   func thisMachine() {
     let topology = Topology.read()
     #expect(!topology.usableNodes.isEmpty)

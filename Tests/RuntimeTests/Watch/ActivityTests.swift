@@ -12,7 +12,7 @@ import Testing
 struct ActivityTests {
   // MARK: The board
 
-  /// This process, in which some boards are; the last one made is not always the one that is found, so each test uses its own description.
+  /// Returns the bytes of a board of this process. There may be several boards, in any order, so each test uses its own description.
   private func bytes(of board: borrowing RunBoard, _ number: Int) throws -> [UInt8] {
     for file in try #require(WatchedProcess.names("/proc/self/fd")) {
       guard let text = TextFile.read("/proc/self/fdinfo/\(file)"), text.contains("pos:") else { continue }
@@ -39,7 +39,7 @@ struct ActivityTests {
     #expect(read.description == Array("\(number)".utf8))
   }
 
-  @Test("What is not a whole board is not read as one")
+  @Test("An incomplete board is not read as one")
   func damagedBoards() throws {
     let number = Int.random(in: 1_000_000...9_999_999)
     let board = try #require(RunBoard(laneCount: 1, description: Array("\(number)".utf8)))
@@ -56,7 +56,7 @@ struct ActivityTests {
 
   // MARK: What the kernel says
 
-  @Test("A thread's line is read whatever its name is")
+  @Test("A thread's line can be read whatever its name")
   func threads() throws {
     let fields = (4...52).map { field in
       switch field {
@@ -127,7 +127,7 @@ struct ActivityTests {
       """
     let process = try process(lanes, on: machine)
     let start = ContinuousClock.now
-    // Of a fake machine, CPUs 0, 1, 8 and 9 are node 0's, and 2, 3, 10 and 11 node 1's.
+    // On this fake machine, CPUs 0, 1, 8 and 9 belong to node 0, and 2, 3, 10 and 11 to node 1.
     let first = try sample(start, after: 0, [0: 10, 1: 10, 2: 10], [.init(steps: 100, tokens: 1100, answered: 110)])
     let last = try sample(start, after: 2, [0: 12, 1: 11, 2: 10.5], [.init(steps: 120, tokens: 1620, answered: 130)])
     let activity = Activity(
@@ -143,7 +143,7 @@ struct ActivityTests {
     #expect(one.byteCount == 4 << 20 && two.byteCount == 4 << 20 && one.threads == 2)
   }
 
-  @Test("Models that compute apart are counted apart")
+  @Test("Models that compute separately are counted separately")
   func mirrored() throws {
     let machine = try FakeMachine.fourNodes()
     let lanes = """
@@ -162,7 +162,7 @@ struct ActivityTests {
     #expect(activity.nodes.allSatisfy { $0.localPercent == nil && $0.byteCount == nil })
   }
 
-  @Test("Of a process that shows no run, what the kernel knows is told, and nothing else")
+  @Test("For a process that shows no run, only what the kernel knows is reported")
   func unknown() throws {
     let machine = try FakeMachine.fourNodes()
     try machine.write("proc/42/comm", "python3")
@@ -181,7 +181,7 @@ struct ActivityTests {
     #expect(activity.nodes.first { $0.id == 1 }?.byteCount == 1280 * 4096)
   }
 
-  @Test("A process that does not exist is said not to")
+  @Test("A process that does not exist is reported as such")
   func missing() {
     #expect(throws: WatchedProcess.Problem.noProcess) { try WatchedProcess(42, root: "/nowhere") }
   }

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// What the kernels are measured against, and the stopwatch.
+// The loops that the kernels are compared with, and the stopwatch.
 #ifndef CLOOPS_H
 #define CLOOPS_H
 
 #include <stdint.h>
 
-// Starts `threads` threads together, each on a CPU of its own, and returns the seconds of CPU time of the one that took most.
-// Thread i runs work(context, i, threads).
+// Starts `threads` threads together, each on a CPU of its own. Returns the greatest CPU time among them, in seconds. Thread i runs
+// work(context, i, threads).
 double timed(int threads, void (*work)(void *context, int thread, int threads), void *context);
 
-// Reads every byte of memory, a 64-byte line at a time, front to back; thread i the i-th of equal parts.
+// Reads every byte of memory, one 64-byte line at a time, front to back. Thread i reads the i-th of equal parts.
 typedef struct {
   const uint8_t *bytes;  // aligned to 64
   int64_t count;         // a multiple of 64
 } memory;
 void read_memory(void *memory, int thread, int threads);
 
-// Clock cycles of a chain of dependent additions, one a cycle. For timed, to learn the clock's rate.
+// A chain of dependent additions that takes this many clock cycles, one per addition. `timed` measures it to determine the clock rate.
 enum { chain_cycles = 40 * 1000 * 1000 };
 void run_chain(void *unused, int thread, int threads);
 
-// Straightforward attention, compiled as ordinary C: what the kernels are compared with.
-// Query q sees positions 0..<first_end + q / group; keys and values are [positions][dim].
+// Straightforward attention, compiled as ordinary C, for comparison with the kernels. Query q sees positions 0..<first_end + q / group;
+// keys and values are [positions][dim].
 typedef struct {
   const float *query, *keys, *values;
   float *output;
