@@ -2,16 +2,16 @@
 
 import Console
 
-/// What the options of llama.cpp and ik_llama.cpp are in the programs that compute models. Each program adds those of its own task.
+/// The options of llama.cpp and ik_llama.cpp that all programs which compute models know; each program adds those of its own task.
 package enum Habits {
-  /// The options that all such programs know, and a program's own.
+  /// Returns these options and a program's own.
   package static func synonyms(of program: String, and own: [String: Synonym]...) -> [String: Synonym] {
     ([named, notNeeded(program), refused(program)] + own).reduce(into: [:]) { all, some in
       all.merge(some) { _, _ in preconditionFailure("an option is listed twice") }
     }
   }
 
-  /// What our options are called there.
+  /// Options that exist here under another name.
   private static let named: [String: Synonym] = [
     "-m": .argument, "--model": .argument,
     "-c": .option("--ctx"), "--ctx-size": .option("--ctx"), "-b": .option("--batch"), "--batch-size": .option("--batch"),
@@ -23,7 +23,7 @@ package enum Habits {
   private static let attention = "attention never stores a matrix of scores"
   private static let layouts = "ggufpack has laid the weights out already"
 
-  /// What is so anyway, or decided elsewhere.
+  /// Options whose effect is the default here, or is decided elsewhere.
   private static func notNeeded(_ program: String) -> [String: Synonym] {
     let graphics = "\(program) computes on the CPU"
     return [
@@ -62,7 +62,7 @@ package enum Habits {
   private static let pictures = "only text is read; leave it out to run the model on text"
   private static let distance = "a model runs on one machine; convert it for this machine's nodes with ggufpack convert --nodes"
 
-  /// What would change the result and is not done here.
+  /// Options that would change the result and are not supported here.
   private static func refused(_ program: String) -> [String: Synonym] {
     let download = "\(program) does not download; fetch the GGUF, then run ggufpack convert MODEL.gguf"
     return [

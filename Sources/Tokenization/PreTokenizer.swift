@@ -43,8 +43,7 @@ struct PreTokenizer: Sendable {
 
   /// Calls `body` with the scalars of each word, in order. Together the words are the whole text.
   ///
-  /// - Complexity: O(n) for n scalars and most rules. Rules that count groups from the right, and `trailingSpace`, scan the rest of
-  ///   a run of digits or white space at each match or attempt, which is quadratic in the length of the run.
+  /// - Complexity: O(n) for n scalars.
   func split(_ text: ScalarText, _ body: (Range<Int>) -> Void) { split(0..<text.count, text, rules[...], body) }
 
   private func split(_ range: Range<Int>, _ text: ScalarText, _ rules: ArraySlice<SplitRule>, _ body: (Range<Int>) -> Void) {
@@ -55,8 +54,9 @@ struct PreTokenizer: Sendable {
     let others = rules.dropFirst()
     var gap = range.lowerBound
     var index = range.lowerBound
+    var run = ScalarRun()
     while index < range.upperBound {
-      guard let end = rule.matchEnd(text, from: index, before: range.upperBound) else {
+      guard let end = rule.matchEnd(text, from: index, before: range.upperBound, &run) else {
         index += 1
         continue
       }

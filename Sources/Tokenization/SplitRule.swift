@@ -105,8 +105,9 @@ enum SplitRule: Sendable, Hashable {
 
   /// Returns the end of the match that begins at `start`, or nil if there is none.
   ///
+  /// - Parameter run: The run that an earlier call with the same rule, text and limit found; in the first call, an empty one.
   /// - Precondition: `start < limit <= text.count`. The text is taken to end at `limit`.
-  func matchEnd(_ text: ScalarText, from start: Int, before limit: Int) -> Int? {
+  func matchEnd(_ text: ScalarText, from start: Int, before limit: Int, _ run: inout ScalarRun) -> Int? {
     switch self {
     case .gpt2: gpt2(text, start, limit)
     case .words(let kind): words(text, start, limit, kind)
@@ -117,15 +118,15 @@ enum SplitRule: Sendable, Hashable {
     case .numbers(let most): numbers(text, start, limit, most)
     case .threeDigits: threeDigits(text, start, limit)
     case .newline: text.isAny(.newline, at: start, before: limit) ? start + 1 : nil
-    case .run(let set, let optionalSpace): run(text, start, limit, set, optionalSpace)
-    case .numbersFromRight: Self.groupFromRight(start, text.endOfRun(.number, from: start, before: limit))
-    case .digitsFromRight: digitsFromRight(text, start, limit)
-    case .beforeThousands: beforeThousands(text, start, limit)
+    case .run(let set, let optionalSpace): runOfSet(text, start, limit, set, optionalSpace)
+    case .numbersFromRight: Self.groupFromRight(start, run.end(text, .number, from: start, before: limit))
+    case .digitsFromRight: digitsFromRight(text, start, limit, &run)
+    case .beforeThousands: beforeThousands(text, start, limit, &run)
     case .lines: text.endOfRun(from: start, before: limit) { ($0 == 0x0a) == (text.values[start] == 0x0a) }
     case .runOfAny(let sets):
-      sets.first { $0.contains(text.values[start], text.classes[start]) }.flatMap { run(text, start, limit, $0, false) }
+      sets.first { $0.contains(text.values[start], text.classes[start]) }.flatMap { runOfSet(text, start, limit, $0, false) }
     case .one(let set): set.contains(text.values[start], text.classes[start]) ? start + 1 : nil
-    case .trailingSpace: trailingSpace(text, start, limit)
+    case .trailingSpace: trailingSpace(text, start, limit, &run)
     case .sentinel: sentinel(text, start, limit)
     case .imageTokens: imageTokens(text, start, limit)
     case .chameleonSpaces: chameleonSpaces(text, start, limit)
@@ -266,33 +267,7 @@ enum SplitRule: Sendable, Hashable {
     return end == start + 3 ? end : nil
   }
 
-  /// Returns the end of the first group of a run that is divided into groups of three from the right.
-  private static func groupFromRight(_ start: Int, _ end: Int) -> Int? {
-    guard end > start else { return nil }
-    let rest = (end - start) % 3
-    return start + (rest == 0 ? 3 : rest)
-  }
-
-  private func digitsFromRight(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int? {
-    let end = text.endOfRun(.decimal, from: start, before: limit)
-    // `\b`: a word must end here.
-    return text.isAny(.word, at: end, before: limit) ? nil : Self.groupFromRight(start, end)
-  }
-
-  private func beforeThousands(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int {
-    var place = start
-    while place < limit {
-      let end = text.endOfRun(.decimal, from: place, before: limit)
-      let least = max(place, start + 1)
-      // The first place that leaves a multiple of three digits.
-      let next = least + max(0, end - least) % 3
-      if next < end { return next }
-      place = max(end, place + 1)
-    }
-    return limit
-  }
-
-  private func run(_ text: ScalarText, _ start: Int, _ limit: Int, _ set: ScalarSet, _ optionalSpace: Bool) -> Int? {
+  private func runOfSet(_ text: ScalarText, _ start: Int, _ limit: Int, _ set: ScalarSet, _ optionalSpace: Bool) -> Int? {
     func end(from first: Int) -> Int? {
       var end = first
       while end < limit, set.contains(text.values[end], text.classes[end]) { end += 1 }
@@ -325,11 +300,6 @@ enum SplitRule: Sendable, Hashable {
       index += 1
     }
     return index
-  }
-
-  private func trailingSpace(_ text: ScalarText, _ start: Int, _ limit: Int) -> Int? {
-    let end = text.endOfRun(.space, from: start, before: limit)
-    return end > start && end == limit ? end : nil
   }
 
   /// What may follow signs in the same piece.

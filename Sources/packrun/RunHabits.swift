@@ -3,7 +3,7 @@
 import Console
 import ModelConsole
 
-/// What the options of llama-cli and its neighbours are here.
+/// The options of llama-cli and its neighbours, and what they mean here.
 enum RunHabits {
   static let synonyms = Habits.synonyms(of: "packrun", and: named, notNeeded)
 

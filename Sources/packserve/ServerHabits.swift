@@ -3,7 +3,7 @@
 import Console
 import ModelConsole
 
-/// What the options of llama-server are here.
+/// The options of llama-server, and what they mean here.
 enum ServerHabits {
   static let synonyms = Habits.synonyms(of: "packserve", and: named, notNeeded, refused)
 

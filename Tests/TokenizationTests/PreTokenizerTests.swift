@@ -43,6 +43,20 @@ struct PreTokenizerTests {
     }
   }
 
+  /// Pre-tokenizers that look for the end of a run at each match, and a text of one long run for each.
+  static let longRuns = [
+    ("afmoe", String(repeating: "7", count: 400_000)), ("tiny_aya", String(repeating: "7", count: 400_000)),
+    // The word that goes on after the digits keeps them from matching at every place.
+    ("tiny_aya", String(repeating: "7", count: 400_000) + "a"), ("superbpe", String(repeating: "7", count: 400_000)),
+    // What follows keeps the white space from being the text's end at every place.
+    ("deepseek-llm", String(repeating: " ", count: 400_000) + "."),
+  ]
+
+  @Test("A long run of digits or white space takes time in proportion to its length", .timeLimit(.minutes(1)), arguments: longRuns)
+  func longRun(name: String, text: String) throws {
+    #expect(try words(name, text).joined() == text)
+  }
+
   @Test("A character's classes match its general category") func categories() throws {
     // All characters where scripts are dense, and a sample beyond.
     for value in Array(0..<0x3100) + Array(stride(from: 0x3100, to: 0x110000, by: 61)) {
