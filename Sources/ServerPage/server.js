@@ -223,8 +223,8 @@ function nodePart(node, blobs, sequences) {
   const huge = sum(own.map((blob) => blob.mappedBy2M)), giant = sum(own.map((blob) => blob.mappedBy1G));
   return make("div", {}, make("h3", {}, `Node ${node}: ${byteText(bytes)} of weights, ${percent(local, all)} on this node`),
     stack([["on this node", local, "fill-good"], ...[...remote].map(([other, value]) => [`on node ${other}`, value, "fill-warn"]), ["not in memory", absent, "fill-none"]], byteText),
-    all > 0 ? make("div", {}, make("div", { class: "soft small" }, "Pages"),
-      stack([["1 GiB", giant, "fill-accent"], ["2 MiB", huge, "fill-accent-2"], ["4 KiB", Math.max(0, all - huge - giant), "fill-accent-3"]], byteText)) : undefined,
+    all > 0 ? make("div", {}, make("div", { class: "soft small" }, "By the size of the pages"),
+      stack([["pages of 1 GiB:", giant, "fill-accent"], ["pages of 2 MiB:", huge, "fill-accent-2"], ["pages of 4 KiB:", Math.max(0, all - huge - giant), "fill-accent-3"]], byteText)) : undefined,
     kept.length > 0 ? make("div", { class: "soft small" }, `Keys, values and states of conversations: ${byteText(sum(kept.map((memory) => memory.byteCount)))}, `
       + `${percent(sum(kept.map((memory) => memory.localPages)), sum(kept.map((memory) => memory.localPages + memory.otherPages)))} on this node`) : undefined);
 }
