@@ -103,7 +103,7 @@ public struct PackVerifier: Sendable {
   private func check(
     file name: String, byteCount: Int, digest: Digest, _ progress: (Int) throws(PackError) -> Void
   ) throws(PackError) -> [PackError] {
-    let file = try File<PackError>(pack.path + "/" + name, links: .followed)
+    let file = try File<PackError>(pack.path.entry(name), links: .followed)
     var stream = try DigestStream()
     var buffer = ByteBuffer(capacity: 0)
     for start in stride(from: 0, to: byteCount, by: Self.pieceByteCount) {
