@@ -197,7 +197,7 @@ package struct ReplicaFiller {
   private func shortage(_ error: CInt, of blob: MappedBlob, _ verb: String) -> RuntimeError {
     let node = Topology.read(root: options.root).node(blob.replica.node)
     if kind == .hugetlb, error == ENOMEM || error == EFAULT || Self.meansUnknown(error) {
-      let free = node?.hugePages.first { $0.pageByteCount == MappedBlob.hugePage }.map { $0.free * $0.pageByteCount } ?? 0
+      let free = node?.freeHugePageByteCount ?? 0
       return .hugePageShortage([NodeShortage(node: blob.replica.node, needed: blob.mappedRange(kind).count, free: free)])
     }
     // Populating a page for which the filesystem has no room fails with EFAULT; touching it would raise a signal.
