@@ -191,9 +191,7 @@ public struct PinnedReplicas {
   }
 
   private static func checkRoom(_ plan: ReplicaPlan, _ place: Place, _ options: MemoryOptions) throws(RuntimeError) {
-    var needed: [Int: Int] = [:]
-    let unit = MappedBlob.hugePage
-    for replica in plan.replicas { needed[replica.node, default: 0] += (replica.byteCount + unit - 1) / unit * unit }
+    let needed = plan.bytesByNode
     let memory = FreeMemory(root: options.root)
     if place.isHugeTLB {
       try memory.checkHugePages(needed)

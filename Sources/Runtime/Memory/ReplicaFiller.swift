@@ -162,9 +162,9 @@ package struct ReplicaFiller {
   /// The kernel tracks the reading position of each open file description, and threads that share one make it read in small pages.
   private func partByteCount(_ blob: MappedBlob) -> Int {
     let unit = MappedBlob.hugePage
-    let pages = blob.mappedRange(kind).count.roundedUp(toMultipleOf: unit) / unit
+    let pages = blob.mappedRange(kind).count.pieceCount(of: unit)
     let threads = crew.threadCount(on: blob.replica.node)
-    return max(1, (pages + threads - 1) / threads) * unit
+    return max(1, pages.pieceCount(of: threads)) * unit
   }
 
   /// Returns whether an errno of an advice means that this kernel (before 5.14) or a container's profile does not support it.
