@@ -40,11 +40,4 @@ package enum PageCache {
     var status = stat()
     return unsafe stat(path, &status) != 0 || status.st_uid == geteuid() || access(path, W_OK) == 0
   }
-
-  /// Drops a file from the page cache, except for pages that a process maps or that wait to be written.
-  package static func drop(_ path: String) {
-    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking]) else { return }
-    defer { try? file.close() }
-    posix_fadvise(file.rawValue, 0, 0, POSIX_FADV_DONTNEED)
-  }
 }
