@@ -141,11 +141,11 @@ let package = Package(
     // Tests. ModelTests computes models, and FuzzTests has many cases: they need a release build; see scripts/test.
     .target(name: "TestSupport", dependencies: ["GGUF"], path: "Tests/TestSupport"),
     .testTarget(
-      name: "FilesTests", dependencies: ["Files", .product(name: "SystemPackage", package: "swift-system")]),
+      name: "FilesTests", dependencies: ["Files", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(
       name: "FuzzTests",
       dependencies: ["GGUF", "PackFormat", "Repack", "Inference", "Tokenization", "Serving", "JSON", "GGUFWriting", "TestSupport"]),
-    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "GGUFWriting", "make-fixtures"]),
+    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "GGUFWriting", "TestSupport", "make-fixtures"]),
     .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "JSON", "TestSupport"]),
     .testTarget(name: "GrammarTests", dependencies: ["Grammar", "JSON", "TestSupport"]),
     .testTarget(name: "PackFormatTests", dependencies: ["PackFormat", "Repack", "GGUF", "GGUFWriting"]),

@@ -2,6 +2,7 @@
 
 import Foundation
 import GGUFWriting
+import TestSupport
 import Testing
 
 @testable import GGUF
