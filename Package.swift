@@ -148,7 +148,7 @@ let package = Package(
     .testTarget(name: "GGUFTests", dependencies: ["GGUF", "GGUFWriting", "TestSupport", "make-fixtures"]),
     .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "JSON", "TestSupport"]),
     .testTarget(name: "GrammarTests", dependencies: ["Grammar", "JSON", "TestSupport"]),
-    .testTarget(name: "PackFormatTests", dependencies: ["PackFormat", "Repack", "GGUF", "GGUFWriting"]),
+    .testTarget(name: "PackFormatTests", dependencies: ["PackFormat", "Repack", "GGUF", "GGUFWriting", "TestSupport"]),
     .testTarget(name: "RepackTests", dependencies: ["Repack", "GGUFWriting", "TestSupport"]),
     .testTarget(name: "KernelTests", dependencies: ["CKernels", "EmulatedKernels", "GGUF", "PackFormat", "Repack", "TestSupport"]),
     .target(
