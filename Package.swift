@@ -132,37 +132,43 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),
-    .executableTarget(name: "make-fixtures", dependencies: ["GGUF"], path: "fixtures/generator", swiftSettings: fast),
+
+    // A writer of GGUF files, for the fixtures and the tests: the programs only read them.
+    .target(name: "GGUFWriting", dependencies: ["GGUF", "Files"], path: "Tests/GGUFWriting", swiftSettings: safe),
+    .executableTarget(
+      name: "make-fixtures", dependencies: ["GGUF", "GGUFWriting"], path: "fixtures/generator", swiftSettings: fast),
 
     // Tests. ModelTests computes models, and FuzzTests has many cases: they need a release build; see scripts/test.
     .target(name: "TestSupport", dependencies: ["GGUF"], path: "Tests/TestSupport"),
     .testTarget(
-      name: "FilesTests", dependencies: ["Files", .product(name: "SystemPackage", package: "swift-system")]),
+      name: "FilesTests", dependencies: ["Files", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]),
     .testTarget(
       name: "FuzzTests",
-      dependencies: ["GGUF", "PackFormat", "Repack", "Inference", "Tokenization", "Serving", "JSON", "TestSupport"]),
-    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "make-fixtures"]),
+      dependencies: ["GGUF", "PackFormat", "Repack", "Inference", "Tokenization", "Serving", "JSON", "GGUFWriting", "TestSupport"]),
+    .testTarget(name: "GGUFTests", dependencies: ["GGUF", "GGUFWriting", "TestSupport", "make-fixtures"]),
     .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "JSON", "TestSupport"]),
     .testTarget(name: "GrammarTests", dependencies: ["Grammar", "JSON", "TestSupport"]),
-    .testTarget(name: "PackFormatTests", dependencies: ["PackFormat", "Repack", "GGUF"]),
-    .testTarget(name: "RepackTests", dependencies: ["Repack", "TestSupport"]),
+    .testTarget(name: "PackFormatTests", dependencies: ["PackFormat", "Repack", "GGUF", "GGUFWriting", "TestSupport"]),
+    .testTarget(name: "RepackTests", dependencies: ["Repack", "GGUFWriting", "TestSupport"]),
     .testTarget(name: "KernelTests", dependencies: ["CKernels", "EmulatedKernels", "GGUF", "PackFormat", "Repack", "TestSupport"]),
     .target(
       name: "EmulatedKernels", dependencies: ["CKernels"], path: "Tests/EmulatedKernels",
       cSettings: [.headerSearchPath("../../Sources/CKernels")] + cWarnings),
     .testTarget(
-      name: "RuntimeTests", dependencies: ["Doctor", "PackRuntime", "Files", "JSON", "Repack", "CLinux", "TestSupport"]),
+      name: "RuntimeTests",
+      dependencies: ["Doctor", "PackRuntime", "Files", "JSON", "Repack", "CLinux", "GGUFWriting", "TestSupport"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "GGUF", "TestSupport"]),
     .testTarget(name: "InferenceTests", dependencies: ["Inference", "Generation", "Repack", "TestSupport"]),
     .testTarget(
       name: "GenerationTests", dependencies: ["Generation", "ChatTemplates", "Grammar", "JSON", "GGUF", "TestSupport"]),
     .testTarget(
-      name: "ModelTests", dependencies: ["Generation", "ChatTemplates", "Grammar", "JSON", "Repack", "TestSupport"]),
+      name: "ModelTests",
+      dependencies: ["Generation", "ChatTemplates", "Grammar", "JSON", "Repack", "GGUFWriting", "TestSupport"]),
     .testTarget(
       name: "ServingTests",
       dependencies: ["Serving", "Generation", "Grammar", "JSON", "PackFormat", "Files", "Repack", "TestSupport"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Files", "JSON"]),
-    .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat", "TestSupport"]),
+    .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat", "GGUFWriting", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu17

@@ -24,9 +24,8 @@ extension Pack {
     return try open(name)
   }
 
-  private static func isFolder(_ path: String) -> Bool {
-    status(path)?.type == .directory
-  }
+  /// Returns whether the path leads to a folder, which a pack is.
+  package static func isFolder(_ path: String) -> Bool { status(path)?.type == .directory }
 
   private static func status(_ path: String) -> Stat? { (try? Stat.find(path, failingAs: FileError.self)) ?? nil }
 

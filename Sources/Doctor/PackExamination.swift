@@ -24,9 +24,7 @@ extension Doctor {
       case .none: break
       }
       findings.append(filesystem(pack, plan))
-      var needed: [Int: Int] = [:]
-      let unit = MappedBlob.hugePage
-      for replica in plan.replicas { needed[replica.node, default: 0] += (replica.byteCount + unit - 1) / unit * unit }
+      let needed = plan.bytesByNode
       findings += [room(needed, pack), hugePages(needed)]
       if topology.nodes.count > 1 { findings += plan.replicas.compactMap { cached($0, pack) } }
     } catch {

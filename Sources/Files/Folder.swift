@@ -31,7 +31,7 @@ package struct Folder<Failure: FileFailure>: ~Copyable, Sendable {
   package var descriptor: FileDescriptor { owned.descriptor }
 
   /// Returns the path of the entry `name`.
-  package func path(_ name: String) -> String { path.isEmpty ? name : path.hasSuffix("/") ? path + name : path + "/" + name }
+  package func path(_ name: String) -> String { path.entry(name) }
 
   // MARK: Entries
 

@@ -46,6 +46,9 @@ extension String {
     }
   }
 
+  /// Returns the path of the entry `name` in the folder with this path; the empty path is the current folder.
+  package func entry(_ name: String) -> String { isEmpty || hasSuffix("/") ? self + name : self + "/" + name }
+
   /// The text made safe for one line of a message: characters that would control a terminal or break the line are escaped.
   package var oneLine: String {
     var result = ""

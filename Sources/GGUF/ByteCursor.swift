@@ -13,7 +13,7 @@ enum HeaderStop: Error {
 ///
 /// Those on strings, arrays, names and dimensions are llama.cpp's (`ggml/src/gguf.cpp`). The others bound the memory that a hostile file
 /// can make a reader allocate.
-enum GGUFLimits {
+package enum GGUFLimits {
   static let stringByteCount = 1 << 30
   static let arrayElements = 1 << 30
   static let nameByteCount = 63
@@ -25,7 +25,7 @@ enum GGUFLimits {
   /// The headers of all parts including the padding before their data, which a pack keeps and its readers hold in memory.
   static let paddedHeaderByteCount = 1 << 27
   /// No tensor ends beyond this offset, so padding it and adding its start cannot overflow.
-  static let dataByteCount = 1 << 62
+  package static let dataByteCount = 1 << 62
 }
 
 /// A reader of little-endian values that never reads past the end of its bytes.

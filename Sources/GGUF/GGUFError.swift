@@ -2,7 +2,7 @@
 
 import Files
 
-/// The reason why a GGUF cannot be read or written: what is wrong, in which file, at which byte, and what to do.
+/// The reason why a GGUF cannot be read: what is wrong, in which file, at which byte, and what to do.
 ///
 /// `description` is one line for people.
 public enum GGUFError: Error, Hashable, Sendable {
@@ -16,8 +16,6 @@ public enum GGUFError: Error, Hashable, Sendable {
   case truncated(file: String, offset: Int, what: String, needed: Int, left: Int)
   /// The parts of a split model do not belong together.
   case split(file: String, defect: SplitDefect)
-  /// The content to write breaks a rule of the format.
-  case unwritable(problem: String)
 }
 
 extension GGUFError: CustomStringConvertible {
@@ -34,7 +32,6 @@ extension GGUFError: CustomStringConvertible {
       "\(file.oneLine): at byte \(offset): \(what) takes \(needed) bytes, but the file ends after \(left); "
         + "the file is cut short or damaged: download it again"
     case .split(let file, let defect): "\(file.oneLine): \(defect.problem); \(defect.advice)"
-    case .unwritable(let problem): "cannot write this as GGUF: \(problem)"
     }
   }
 }

@@ -9,7 +9,7 @@ public struct MetadataArray: Sendable, Hashable {
   /// The number of elements.
   public let count: Int
   /// The elements as in the file; each string is preceded by its length as 64 bits.
-  let bytes: [UInt8]
+  package let bytes: [UInt8]
 
   /// - Precondition: `bytes` holds exactly `count` elements.
   init(elementType: MetadataType, count: Int, bytes: [UInt8]) {
@@ -108,7 +108,7 @@ public struct MetadataArray: Sendable, Hashable {
 
 extension [UInt8] {
   /// Appends the bytes of an integer, least significant first.
-  mutating func append(littleEndian value: some FixedWidthInteger) {
+  package mutating func append(littleEndian value: some FixedWidthInteger) {
     var rest = value.littleEndian
     unsafe Swift.withUnsafeBytes(of: &rest) { unsafe append(contentsOf: $0) }
   }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 /// The keys that link the parts of a split model (from llama.cpp's gguf-split).
-enum SplitKey {
+package enum SplitKey {
   /// The part's number, from 0.
-  static let number = "split.no"
+  package static let number = "split.no"
   /// The number of parts.
-  static let count = "split.count"
+  package static let count = "split.count"
   /// The number of tensors in all parts together.
-  static let tensorCount = "split.tensors.count"
+  package static let tensorCount = "split.tensors.count"
 }
 
 /// The name of a split model's file: `PREFIX-00001-of-00003.gguf`.
-struct SplitName: Hashable {
+package struct SplitName: Hashable {
   /// The path, including the folder, up to the hyphen before the part's number.
   let prefix: String
   /// The number of the part, from 0.
@@ -20,10 +20,10 @@ struct SplitName: Hashable {
   let count: Int
 
   /// The highest count that the 16-bit key can hold.
-  static let maximumCount = 65_535
+  package static let maximumCount = 65_535
 
   /// Names part `number` of `count`.
-  init(prefix: String, number: Int, count: Int) {
+  package init(prefix: String, number: Int, count: Int) {
     self.prefix = prefix
     self.number = number
     self.count = count
@@ -43,7 +43,7 @@ struct SplitName: Hashable {
   }
 
   /// Returns the path of part `number`, counted from 0.
-  func path(_ number: Int) -> String { prefix + Self.suffix(number, of: count) }
+  package func path(_ number: Int) -> String { prefix + Self.suffix(number, of: count) }
 
   /// Returns the ending of the file name of part `number`, counted from 0.
   static func suffix(_ number: Int, of count: Int) -> String {

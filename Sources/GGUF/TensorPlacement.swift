@@ -7,7 +7,7 @@ import Files
 /// Tensors lie one after another, each padded to the alignment. Nominally that is `general.alignment`, or 32 without that key. But
 /// llama.cpp's own writer and gguf-split set the key and still pad to 32, and gguf-py writes the key only into the first part of a split
 /// model. So the offsets decide, and where they leave it open, the file's size does.
-struct TensorPlacement {
+package struct TensorPlacement {
   /// The alignments that fit all tensors so far, likeliest first; never empty.
   private var candidates: [Int]
   private var previousOffset = 0
@@ -15,7 +15,7 @@ struct TensorPlacement {
   private(set) var end = 0
 
   /// The alignment of files without the key.
-  static let defaultAlignment = 32
+  package static let defaultAlignment = 32
 
   /// - Parameters:
   ///   - declared: `general.alignment` of this file.

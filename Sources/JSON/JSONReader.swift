@@ -79,8 +79,7 @@ package struct JSONReader: ~Copyable {
   package mutating func bool() throws(JSONError) -> Bool {
     parser.skipSpace()
     switch parser.peek {
-    case UInt8(ascii: "t"): return try parser.value(depth: 0) == true
-    case UInt8(ascii: "f"): return try parser.value(depth: 0) == true
+    case UInt8(ascii: "t"), UInt8(ascii: "f"): return try parser.value(depth: 0) == true
     default: throw defect("is neither true nor false")
     }
   }

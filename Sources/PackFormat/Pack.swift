@@ -45,7 +45,7 @@ public struct Pack: Sendable {
   }
 
   /// Returns the path of blob `index`.
-  public func blobPath(_ index: Int) -> String { path + "/" + manifest.blobs[index].file }
+  public func blobPath(_ index: Int) -> String { path.entry(manifest.blobs[index].file) }
 
   /// Opens the pack in the folder at `path`.
   ///
@@ -56,7 +56,7 @@ public struct Pack: Sendable {
   public static func open(_ path: String) throws(PackError) -> Pack {
     let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     try checkFolder(path)
-    let checksumsPath = path + "/" + Checksums.fileName
+    let checksumsPath = path.entry(Checksums.fileName)
     let text = try File<PackError>(checksumsPath, links: .followed).contents(limit: Checksums.byteCountLimit)
     let checksums = try Checksums(text: String(decoding: text, as: UTF8.self), file: checksumsPath)
     let manifest = try contents(FileName.manifest, of: path, checksums)
@@ -70,7 +70,7 @@ public struct Pack: Sendable {
   /// Throws if a file of the pack was changed or replaced since the pack was opened.
   package func checkUnchanged() throws(PackError) {
     for (name, identity) in identities.sorted(by: { $0.key < $1.key }) {
-      try identity.check(path + "/" + name)
+      try identity.check(path.entry(name))
     }
   }
 
@@ -80,11 +80,11 @@ public struct Pack: Sendable {
   static func parse(
     _ path: String, manifest bytes: [UInt8], _ checksums: Checksums, header: () throws(PackError) -> [UInt8]
   ) throws(PackError) -> Pack {
-    let manifest = try PackManifest(json: bytes, file: path + "/" + FileName.manifest)
+    let manifest = try PackManifest(json: bytes, file: path.entry(FileName.manifest))
     let headerBytes = try header()
     let validator = PackValidator(path: path, manifest: manifest, checksums: checksums)
     try validator.checkFields()
-    let headers = try split(headerBytes, by: manifest, file: path + "/" + FileName.header)
+    let headers = try split(headerBytes, by: manifest, file: path.entry(FileName.header))
     try validator.check(headers)
     return Pack(path: path, manifest: manifest, headers: headers, checksums: checksums, identities: [:])
   }
@@ -94,7 +94,7 @@ public struct Pack: Sendable {
     let status = try Stat.find(path, failingAs: PackError.self)
     if let status, status.type == .directory {
       for name in [FileName.manifest, FileName.header, Checksums.fileName] {
-        if try Stat.find(path + "/" + name, failingAs: PackError.self) != nil { return }
+        if try Stat.find(path.entry(name), failingAs: PackError.self) != nil { return }
       }
       throw .invalid(file: path, problem: "this folder is not a pack: it has no \(FileName.manifest)")
     }
@@ -111,12 +111,12 @@ public struct Pack: Sendable {
   private static let fileByteCountLimit = 1 << 28
 
   private static func contents(_ name: String, of path: String, _ checksums: Checksums) throws(PackError) -> [UInt8] {
-    let bytes = try File<PackError>(path + "/" + name, links: .followed).contents(limit: fileByteCountLimit)
+    let bytes = try File<PackError>(path.entry(name), links: .followed).contents(limit: fileByteCountLimit)
     guard let digest = checksums.digests[name] else {
-      throw .invalid(file: path + "/" + Checksums.fileName, problem: "it does not list \(name)")
+      throw .invalid(file: path.entry(Checksums.fileName), problem: "it does not list \(name)")
     }
     guard unsafe Digest(of: bytes.span.bytes) == digest else {
-      throw .damaged(file: path + "/" + name, chunk: nil, range: 0..<bytes.count)
+      throw .damaged(file: path.entry(name), chunk: nil, range: 0..<bytes.count)
     }
     return bytes
   }

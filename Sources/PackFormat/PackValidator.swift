@@ -9,7 +9,7 @@ struct PackValidator {
   let manifest: PackManifest
   let checksums: Checksums
 
-  private var manifestPath: String { path + "/" + Pack.FileName.manifest }
+  private var manifestPath: String { path.entry(Pack.FileName.manifest) }
 
   private func invalid(_ problem: String) -> PackError { .invalid(file: manifestPath, problem: problem) }
 
@@ -185,14 +185,14 @@ struct PackValidator {
     for blob in manifest.blobs { expected.insert(blob.file) }
     let listed = Set(checksums.digests.keys)
     if let missing = expected.subtracting(listed).min() {
-      throw .invalid(file: path + "/" + Checksums.fileName, problem: "it does not list \(missing)")
+      throw .invalid(file: path.entry(Checksums.fileName), problem: "it does not list \(missing)")
     }
     if let foreign = listed.subtracting(expected).min() {
-      throw .invalid(file: path + "/" + Checksums.fileName, problem: "it lists \(foreign), which is not a file of this pack")
+      throw .invalid(file: path.entry(Checksums.fileName), problem: "it lists \(foreign), which is not a file of this pack")
     }
     for blob in manifest.blobs where checksums.digests[blob.file] != blob.digest {
       throw .invalid(
-        file: path + "/" + Checksums.fileName, problem: "its digest for \(blob.file) is not the one in \(Pack.FileName.manifest)")
+        file: path.entry(Checksums.fileName), problem: "its digest for \(blob.file) is not the one in \(Pack.FileName.manifest)")
     }
     var byteCounts: [String: Int] = [:]
     for blob in manifest.blobs { byteCounts[blob.file] = try storedByteCount(of: blob) }
@@ -211,8 +211,8 @@ struct PackValidator {
   }
 
   private func check(_ name: String, byteCount: Int?) throws(PackError) -> FileIdentity {
-    let found = try File<PackError>(path + "/" + name, links: .followed).status().identity
+    let found = try File<PackError>(path.entry(name), links: .followed).status().identity
     guard let byteCount, found.byteCount != byteCount else { return found }
-    throw .invalid(file: path + "/" + name, problem: "the file has \(found.byteCount) bytes, but the manifest says \(byteCount)")
+    throw .invalid(file: path.entry(name), problem: "the file has \(found.byteCount) bytes, but the manifest says \(byteCount)")
   }
 }

@@ -20,7 +20,7 @@ public struct PackVerifier: Sendable {
   /// The bytes that `run` checks: the content of the blobs and, for compressed blobs, their files as well.
   public var byteCount: Int {
     pack.manifest.blobs.reduce(pack.manifest.gapByteCount) { sum, blob in
-      sum + blob.byteCount + (blob.storage.flatMap { BlobStorage.Map($0)?.storedByteCount } ?? 0)
+      sum + blob.byteCount + (blob.storage == nil ? 0 : blob.storedByteCount)
     }
   }
 
@@ -37,8 +37,8 @@ public struct PackVerifier: Sendable {
       let blob = pack.manifest.blobs[index]
       let chunks = try check(blob: index, progress)
       damage += chunks
-      guard let map = blob.storage.flatMap({ BlobStorage.Map($0) }) else { continue }
-      let file = try check(file: blob.file, byteCount: map.storedByteCount, digest: blob.digest, progress)
+      guard blob.storage != nil else { continue }
+      let file = try check(file: blob.file, byteCount: blob.storedByteCount, digest: blob.digest, progress)
       // The chunks locate the damage better. Only the file's digest catches bits that unpacking ignores.
       if chunks.isEmpty { damage += file }
     }
@@ -103,7 +103,7 @@ public struct PackVerifier: Sendable {
   private func check(
     file name: String, byteCount: Int, digest: Digest, _ progress: (Int) throws(PackError) -> Void
   ) throws(PackError) -> [PackError] {
-    let file = try File<PackError>(pack.path + "/" + name, links: .followed)
+    let file = try File<PackError>(pack.path.entry(name), links: .followed)
     var stream = try DigestStream()
     var buffer = ByteBuffer(capacity: 0)
     for start in stride(from: 0, to: byteCount, by: Self.pieceByteCount) {

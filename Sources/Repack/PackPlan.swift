@@ -71,7 +71,7 @@ public struct PackPlan: Sendable {
 
   /// Returns the rows of each blob. Whole 16-row groups are divided evenly; a tensor with a single row, such as a norm or a bias, goes to
   /// node 0.
-  private static func shares(of tensor: PackTensor, _ options: PackOptions) -> [(blob: Int, rows: Range<Int>)] {
+  private static func rowsByBlob(of tensor: PackTensor, _ options: PackOptions) -> [(blob: Int, rows: Range<Int>)] {
     guard options.placement == .shard, tensor.rowCount > 1 else { return [(0, 0..<tensor.rowCount)] }
     let groups = tensor.rowCount.pieceCount(of: Layout.groupRows)
     let nodes = options.nodeCount
@@ -104,7 +104,7 @@ public struct PackPlan: Sendable {
   private static func slices(of tensor: PackTensor, _ options: PackOptions) throws(PackError) -> [TensorSlice] {
     guard tensor.hasElements else { return [] }
     var slices: [TensorSlice] = []
-    for (blob, rows) in shares(of: tensor, options) {
+    for (blob, rows) in rowsByBlob(of: tensor, options) {
       for (layout, rows) in layouts(of: tensor, rows: rows) {
         let experts = tensor.expertCount
         guard let bytes = layout.byteCount(type: tensor.type, elements: tensor.rowElements, rows: rows.count), bytes < Int.max / 8

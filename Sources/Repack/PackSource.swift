@@ -68,7 +68,7 @@ extension ExistingPack {
   func checkUnchanged() throws(PackError) { try pack.checkUnchanged() }
 
   private func excerpt(_ name: String, byteCount: Int) -> Excerpt {
-    Excerpt(pieces: byteCount == 0 ? [] : [.init(path: pack.path + "/" + name, range: 0..<byteCount)])
+    Excerpt(pieces: byteCount == 0 ? [] : [.init(path: pack.path.entry(name), range: 0..<byteCount)])
   }
 }
 

@@ -30,8 +30,8 @@ struct SourceFiller: ~Copyable, Sendable {
   init(_ pack: Pack) throws(PackError) {
     let hasGaps = pack.manifest.gapByteCount > 0
     let tensors = try PackTensors(pack)
-    let header = try File<PackError>(pack.path + "/" + Pack.FileName.header, links: .followed)
-    let gaps = hasGaps ? try File<PackError>(pack.path + "/" + Pack.FileName.gaps, links: .followed) : nil
+    let header = try File<PackError>(pack.path.entry(Pack.FileName.header), links: .followed)
+    let gaps = hasGaps ? try File<PackError>(pack.path.entry(Pack.FileName.gaps), links: .followed) : nil
     self.tensors = tensors
     self.header = header
     self.gaps = gaps

@@ -2,6 +2,7 @@
 
 import ChatTemplates
 import JSON
+import TestSupport
 import Testing
 
 /// Texts that models write, compared with their meaning.
@@ -48,7 +49,7 @@ struct TurnOracleTests {
 
   @Test(arguments: models.map(\.name))
   func `the output may be cut anywhere`(model: String) throws {
-    var random = SplitMix(state: 7)
+    var random = SplitMix64(seed: 7)
     for oracle in try #require(Self.models.first { $0.name == model }).cases {
       let format = try oracle.format()
       let whole = TurnParser.turn(of: oracle.output, format: format, prompt: oracle.promptEnd, tools: oracle.tools)
@@ -86,7 +87,7 @@ struct TurnTests {
   ]
 
   /// Returns what a parser makes of bytes that arrive in pieces of limited length.
-  private static func turn(_ bytes: [UInt8], _ format: TurnFormat, longest: Int, _ random: inout SplitMix) -> Turn {
+  private static func turn(_ bytes: [UInt8], _ format: TurnFormat, longest: Int, _ random: inout SplitMix64) -> Turn {
     var parser = TurnParser(format: format)
     var turn = Turn()
     var rest = bytes[...]
@@ -102,7 +103,7 @@ struct TurnTests {
   @Test(arguments: TurnFormat.names)
   func `random outputs mean the same however they are cut`(name: String) throws {
     let format = try #require(TurnFormat(named: name))
-    var random = SplitMix(state: UInt64(name.utf8.count) &* 977)
+    var random = SplitMix64(seed: UInt64(name.utf8.count) &* 977)
     for _ in 0..<300 {
       var bytes: [UInt8] = []
       for _ in 0..<Int.random(in: 1...12, using: &random) {
@@ -157,18 +158,5 @@ struct TurnTests {
     count(parser.append("\"}}</tool_call>".utf8))
     #expect(calls == 1)
     #expect(ContinuousClock.now - start < .seconds(20))
-  }
-}
-
-/// Random numbers that are the same in every run (SplitMix64, by Steele, Lea and Flood).
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Files
@@ -8,13 +9,6 @@ import Testing
 @Suite("Files and folders")
 struct FolderTests {
   private typealias TestFolder = Folder<FileError>
-
-  private func withTemporaryFolder(_ body: (String) throws -> Void) throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "files-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    try body(folder)
-  }
 
   @Test("Removing a folder removes its content, but nothing that a link in it leads to")
   func removing() throws {

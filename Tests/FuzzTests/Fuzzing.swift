@@ -14,11 +14,7 @@ enum Fuzzing {
   static func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
     let memory = URL(filePath: "/dev/shm")
     let isWritable = FileManager.default.isWritableFile(atPath: memory.path)
-    let parent = isWritable ? memory : FileManager.default.temporaryDirectory
-    let folder = parent.appending(path: "fuzz-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    return try body(folder)
+    return try TestSupport.withTemporaryFolder(in: isWritable ? memory : FileManager.default.temporaryDirectory, body)
   }
 
   /// The repository's fixtures.

@@ -2,6 +2,7 @@
 
 import Foundation
 import GGUF
+import GGUFWriting
 import JSON
 import Repack
 import TestSupport

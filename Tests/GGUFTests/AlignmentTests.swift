@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Foundation
+import GGUFWriting
+import TestSupport
 import Testing
 
 @testable import GGUF

@@ -2,6 +2,7 @@
 
 import Foundation
 import GGUF
+import TestSupport
 import Testing
 
 @testable import make_fixtures

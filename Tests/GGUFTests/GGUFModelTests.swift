@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Foundation
+import GGUFWriting
+import TestSupport
 import Testing
 
 @testable import GGUF
 
 @Suite("Opening models")
 struct GGUFModelTests {
-  /// Runs `body` with a temporary folder that is removed afterwards.
-  private func withFolder(_ body: (String) throws -> Void) throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "gguf-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    try body(folder)
-  }
-
   private var sample: GGUFWriter {
     var writer = GGUFWriter()
     writer.metadata["general.architecture"] = .text("llama")
@@ -31,7 +25,7 @@ struct GGUFModelTests {
 
   @Test("The reader reads what the writer writes", arguments: [UInt32(2), 3])
   func roundTrip(version: UInt32) throws {
-    try withFolder { folder in
+    try withTemporaryFolder { folder in
       var writer = sample
       writer.version = version
       let sizes = [144 * 3, 20, 34 * 2 * 2 * 4]
@@ -52,7 +46,7 @@ struct GGUFModelTests {
 
   @Test("A file that is cut short is refused with the place and what is missing")
   func cutShort() throws {
-    try withFolder { folder in
+    try withTemporaryFolder { folder in
       let path = folder + "/model.gguf"
       try sample.write(to: path) { [UInt8](repeating: 0, count: [144 * 3, 20, 544][$0]) }
       let whole = try Data(contentsOf: URL(filePath: path))
@@ -85,7 +79,7 @@ struct GGUFModelTests {
     "A tensor without elements is read, whatever follows it",
     arguments: [[0], [0, 3], [4, 0], [32, 2, 0], [0, 0, 0, 0]] as [[Int64]], [0, 1])
   func withoutElements(dimensions: [Int64], place: UInt64) throws {
-    try withFolder { folder in
+    try withTemporaryFolder { folder in
       var file = RawGGUF(tensors: 2)
       if place == 0 { file.tensor("empty", dimensions) }
       file.tensor("t", [32])
@@ -102,7 +96,7 @@ struct GGUFModelTests {
 
   @Test("Opening a folder opens the one model in it, whether in one file or in parts")
   func folders() throws {
-    try withFolder { folder in
+    try withTemporaryFolder { folder in
       #expect(throws: GGUFError.folder(path: folder, modelCount: 0)) { try GGUFModel.open(folder) }
       let parts = try sample.writeSplit(prefix: folder + "/m", tensorCounts: [1, 2]) {
         [UInt8](repeating: 0, count: [432, 20, 544][$0])

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import GGUF
+import TestSupport
 
 /// Damages files in reproducible ways: as transmission errors do, and as people do who know where the sizes are.
 struct HeaderMutator {
-  private var state: UInt64
+  private var generator: SplitMix64
   private let seeds: [[UInt8]]
 
   /// Integers at the limits of what readers compute with.
@@ -14,19 +15,11 @@ struct HeaderMutator {
   ]
 
   init(seed: UInt64, seeds: [[UInt8]]) {
-    state = seed
+    generator = SplitMix64(seed: seed)
     self.seeds = seeds
   }
 
-  /// Xorshift* (Marsaglia; Vigna's multiplier).
-  private mutating func random() -> UInt64 {
-    state ^= state >> 12
-    state ^= state << 25
-    state ^= state >> 27
-    return state &* 0x2545_f491_4f6c_dd1d
-  }
-
-  mutating func random(below limit: Int) -> Int { Int(random() % UInt64(max(1, limit))) }
+  mutating func random(below limit: Int) -> Int { generator.next(below: max(1, limit)) }
 
   /// Returns one of the seeds with one to four mutations.
   mutating func next() -> [UInt8] {
@@ -36,12 +29,12 @@ struct HeaderMutator {
   }
 
   private mutating func mutate(_ bytes: inout [UInt8]) {
-    guard !bytes.isEmpty else { return bytes.append(UInt8(truncatingIfNeeded: random())) }
+    guard !bytes.isEmpty else { return bytes.append(UInt8(truncatingIfNeeded: generator.next())) }
     let at = random(below: bytes.count)
     let run = at..<min(bytes.count, at + 1 + random(below: 64))
     switch random(below: 8) {
     case 0: bytes[at] ^= 1 << UInt8(random(below: 8))
-    case 1: bytes[at] = UInt8(truncatingIfNeeded: random())
+    case 1: bytes[at] = UInt8(truncatingIfNeeded: generator.next())
     case 2, 3: overwrite(&bytes, at: at, Self.edges[random(below: Self.edges.count)], width: [2, 4, 8, 8][random(below: 4)])
     case 4: bytes.removeSubrange(run)
     case 5: bytes.insert(contentsOf: bytes[run], at: at)

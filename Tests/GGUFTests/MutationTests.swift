@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Foundation
+import GGUFWriting
+import TestSupport
 import Testing
 
 @testable import GGUF
@@ -8,7 +10,7 @@ import Testing
 @Suite("Damaged headers")
 struct MutationTests {
   /// GGUFPACK_FUZZ_ITERATIONS, or the number that a debug build manages in a few seconds.
-  private static let iterations = ProcessInfo.processInfo.environment["GGUFPACK_FUZZ_ITERATIONS"].flatMap { Int($0) } ?? 20_000
+  private static let iterations = FuzzCases.count(20_000)
 
   @Test("Damage never makes the reader trap: it refuses in one line, or what it accepts is sound")
   func mutations() throws {

@@ -1,19 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Grammar
-
-/// Random numbers that are the same in every run (SplitMix64, by Steele, Lea and Flood).
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
+import TestSupport
 
 /// A vocabulary like a model's, but small: all bytes, pieces of JSON, words, and multi-byte characters.
 enum SmallVocabulary {
@@ -37,11 +25,11 @@ enum SmallVocabulary {
 
 /// Writes as a model with random weights would: any token that the mask allows.
 struct RandomWriter {
-  var random: SplitMix
+  var random: SplitMix64
   let matcher: GrammarMatcher
 
   init(_ grammar: Grammar, seed: UInt64) {
-    random = SplitMix(state: seed)
+    random = SplitMix64(seed: seed)
     matcher = GrammarMatcher(grammar, trie: SmallVocabulary.trie)
   }
 

@@ -3,6 +3,7 @@
 import Foundation
 import GGUF
 import Repack
+import TestSupport
 import Testing
 
 @testable import PackFormat
@@ -10,7 +11,7 @@ import Testing
 @Suite("Damaged descriptions of packs")
 struct PackMutationTests {
   /// GGUFPACK_FUZZ_ITERATIONS, or the number that a debug build manages in a few seconds.
-  private static let iterations = ProcessInfo.processInfo.environment["GGUFPACK_FUZZ_ITERATIONS"].flatMap { Int($0) } ?? 2_000
+  private static let iterations = FuzzCases.count(2_000)
 
   /// The files that describe a pack.
   private struct Description {
@@ -121,28 +122,20 @@ struct PackMutationTests {
 
 /// Damages the files that describe a pack, in reproducible ways.
 private struct PackMutator {
-  private var state: UInt64
+  private var generator: SplitMix64
 
-  init(seed: UInt64) { state = seed }
+  init(seed: UInt64) { generator = SplitMix64(seed: seed) }
 
-  /// Xorshift* (Marsaglia; Vigna's multiplier).
-  private mutating func random() -> UInt64 {
-    state ^= state >> 12
-    state ^= state << 25
-    state ^= state >> 27
-    return state &* 0x2545_f491_4f6c_dd1d
-  }
-
-  mutating func random(below limit: Int) -> Int { Int(random() % UInt64(max(1, limit))) }
+  mutating func random(below limit: Int) -> Int { generator.next(below: max(1, limit)) }
 
   /// Changes, removes or repeats a run of bytes.
   mutating func damage(_ bytes: inout [UInt8]) {
-    guard !bytes.isEmpty else { return bytes.append(UInt8(truncatingIfNeeded: random())) }
+    guard !bytes.isEmpty else { return bytes.append(UInt8(truncatingIfNeeded: generator.next())) }
     let at = random(below: bytes.count)
     let run = at..<min(bytes.count, at + 1 + random(below: 40))
     switch random(below: 5) {
     case 0: bytes[at] ^= 1 << UInt8(random(below: 8))
-    case 1: bytes[at] = UInt8(truncatingIfNeeded: random())
+    case 1: bytes[at] = UInt8(truncatingIfNeeded: generator.next())
     case 2: bytes.removeSubrange(run)
     case 3: bytes.insert(contentsOf: bytes[run], at: at)
     default: bytes.removeLast(bytes.count - at)

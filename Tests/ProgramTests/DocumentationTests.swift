@@ -2,6 +2,7 @@
 
 import Foundation
 import GGUF
+import GGUFWriting
 import Testing
 
 /// A page of the documentation, and the fenced blocks in it.

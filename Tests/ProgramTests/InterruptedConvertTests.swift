@@ -2,6 +2,7 @@
 
 import Foundation
 import GGUF
+import GGUFWriting
 import Testing
 
 @Suite("Conversions that are interrupted", .serialized)

@@ -2,6 +2,7 @@
 
 import Foundation
 import GGUF
+import GGUFWriting
 import Testing
 
 @Suite("packrun's commands about placement, as a user runs them", .serialized, .timeLimit(.minutes(2)))

@@ -2,6 +2,7 @@
 
 import Foundation
 import GGUF
+import GGUFWriting
 import Testing
 
 @Suite("Standard streams, signals and words that are not what a program expects")

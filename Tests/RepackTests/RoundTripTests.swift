@@ -2,6 +2,7 @@
 
 import Foundation
 import GGUF
+import GGUFWriting
 import PackFormat
 import TestSupport
 import Testing

@@ -2,17 +2,10 @@
 
 import Foundation
 import GGUF
+import GGUFWriting
 import PackFormat
 import TestSupport
 import Testing
-
-/// Gives a new folder to `body`, and removes it afterwards.
-func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-  let folder = FileManager.default.temporaryDirectory.appending(path: "repack-\(UUID().uuidString)").path
-  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(atPath: folder) }
-  return try body(folder)
-}
 
 func contents(_ path: String) throws -> Data { try Data(contentsOf: URL(filePath: path)) }
 

@@ -3,6 +3,7 @@
 import Files
 import Foundation
 import GGUF
+import GGUFWriting
 import PackFormat
 import Synchronization
 import TestSupport

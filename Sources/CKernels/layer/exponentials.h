@@ -3,8 +3,8 @@
 // exp, tanh and products with the logistic function on 16 floats, by the same operations on every instruction set.
 //
 // The error of exp is at most 1.1 units in the last place over the whole range, including subnormal results; that of tanh is at most 2.
-#ifndef CKERNELS_OPS_MATH_H
-#define CKERNELS_OPS_MATH_H
+#ifndef CKERNELS_EXPONENTIALS_H
+#define CKERNELS_EXPONENTIALS_H
 
 #include "../ground/v16.h"
 

@@ -71,6 +71,22 @@ package struct FreeMemory {
     throw .shortage(shortages)
   }
 
+  /// Checks that the free reserved huge pages of each node can hold the given bytes.
+  ///
+  /// - Parameter spill: Whether other nodes may provide what a node lacks.
+  /// - Throws: `RuntimeError.hugePageShortage` with all nodes that have too few.
+  func checkHugePages(_ needed: [Int: Int], spill: Bool = false) throws(RuntimeError) {
+    if spill {
+      let room = topology.nodes.filter(\.isAllowed).reduce(0) { $0 + $1.freeHugePageByteCount }
+      if room >= needed.values.reduce(0, +) { return }
+    }
+    let shortages = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> NodeShortage? in
+      let free = topology.node(id)?.freeHugePageByteCount ?? 0
+      return bytes > free ? NodeShortage(node: id, needed: bytes, free: free) : nil
+    }
+    guard shortages.isEmpty else { throw .hugePageShortage(shortages) }
+  }
+
   private func checkLimit(_ bytes: Int, activations: Int, keeping kept: Int, margin: Int) throws(RuntimeError) {
     guard let limit, bytes > 0 else { return }
     let wanted = bytes + margin

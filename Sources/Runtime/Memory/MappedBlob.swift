@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import Glibc
 import Synchronization
 
@@ -43,7 +44,7 @@ package final class MappedBlob: Sendable {
   /// Returns the addresses that are mapped: for a file, up to its last page; for memory, up to a whole huge page.
   package func mappedRange(_ kind: MemoryKind) -> AddressRange {
     let unit = kind == .file ? 4096 : Self.hugePage
-    return reservation.range[0..<(replica.byteCount + unit - 1) / unit * unit]
+    return reservation.range[0..<replica.byteCount.roundedUp(toMultipleOf: unit)]
   }
 
   /// All addresses of the reservation.

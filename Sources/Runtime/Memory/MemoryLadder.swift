@@ -143,7 +143,7 @@ struct MemoryLadder {
     switch kind {
     case .pinned: try checkMemory([:])
     case .hugetlb:
-      try checkPools()
+      try freeMemory.checkHugePages(bytesByNode(.hugetlb), spill: options.spill)
       try checkMemory([:])
     case .anon: try checkMemory(bytesByNode(kind))
     case .file:
@@ -155,12 +155,13 @@ struct MemoryLadder {
     }
   }
 
+  private var freeMemory: FreeMemory { FreeMemory(topology, limit: MemoryLimit.read(root: options.root)) }
+
   /// Checks that there is room for the weights and for everything needed in addition.
   private func checkMemory(_ weights: [Int: Int], keeping cached: [Int: Int] = [:])
     throws(RuntimeError)
   {
-    let memory = FreeMemory(topology, limit: MemoryLimit.read(root: options.root))
-    try memory.check(weights, and: options.reserved, keeping: cached, spill: options.spill)
+    try freeMemory.check(weights, and: options.reserved, keeping: cached, spill: options.spill)
   }
 
   /// Checks that there is room for the part that is not cached on its node yet, while the cached part stays. Finding this out takes time.
@@ -174,19 +175,6 @@ struct MemoryLadder {
       cached[node, default: 0] += here
     }
     try checkMemory(needed, keeping: cached)
-  }
-
-  private func checkPools() throws(RuntimeError) {
-    func free(_ node: Topology.Node) -> Int {
-      node.hugePages.filter { $0.pageByteCount == MappedBlob.hugePage }.reduce(0) { $0 + $1.free * $1.pageByteCount }
-    }
-    let needed = bytesByNode(.hugetlb)
-    if options.spill, topology.nodes.filter(\.isAllowed).reduce(0, { $0 + free($1) }) >= needed.values.reduce(0, +) { return }
-    let short = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> NodeShortage? in
-      let free = topology.node(id).map(free) ?? 0
-      return bytes > free ? NodeShortage(node: id, needed: bytes, free: free) : nil
-    }
-    guard short.isEmpty else { throw .hugePageShortage(short) }
   }
 
   /// Returns the reason why the files cannot be mapped in huge pages; nil if a probe of three pages of each file shows that they can.

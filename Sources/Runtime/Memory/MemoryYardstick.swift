@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import CLinux
+import Files
 import Synchronization
 
 /// The speed of reading memory, against which the reading of weights is measured.
@@ -22,7 +23,7 @@ public struct MemoryYardstick: Sendable, Hashable {
     let byteCount = max(Self.leastByteCount, 4 * cache)
     let memory = try Self.memory(byteCount, teams)
     (gigabytesPerSecond, loop) = Self.fastest { loop in
-      Self.seconds(teams, loop) { team in memory[team].withMemory { $0 } }.map { Double(byteCount * teams.teamCount) / $0 / 1e9 }
+      Self.seconds(teams, loop) { team in memory[team].value.range }.map { Double(byteCount * teams.teamCount) / $0 / 1e9 }
         ?? 0
     }
   }
@@ -68,16 +69,10 @@ public struct MemoryYardstick: Sendable, Hashable {
   }
 
   /// Allocates memory for each team.
-  private static func memory(_ byteCount: Int, _ teams: Teams) throws(RuntimeError) -> [Memory] {
-    var memory: [Memory] = []
-    for team in 0..<teams.teamCount { memory.append(Memory(try NodeMemory(byteCount: byteCount, team: team, teams: teams))) }
+  private static func memory(_ byteCount: Int, _ teams: Teams) throws(RuntimeError) -> [Shared<NodeMemory>] {
+    var memory: [Shared<NodeMemory>] = []
+    for team in 0..<teams.teamCount { memory.append(Shared(try NodeMemory(byteCount: byteCount, team: team, teams: teams))) }
     return memory
-  }
-
-  private final class Memory: Sendable {
-    private let memory: NodeMemory
-    init(_ memory: consuming NodeMemory) { self.memory = memory }
-    func withMemory<Result>(_ body: (AddressRange) -> Result) -> Result { body(memory.range) }
   }
 
   /// Returns the total size of the last-level caches of a node's CPUs in bytes.

@@ -45,8 +45,7 @@ package struct NodeMemory: ~Copyable {
 
   /// Returns the bytes that an allocation of `byteCount` takes: whole huge pages, or whole small pages if it is less than one huge page.
   package static func wholePages(_ byteCount: Int) -> Int {
-    let unit = pageByteCount(byteCount)
-    return (max(byteCount, 1) + unit - 1) / unit * unit
+    max(byteCount, 1).roundedUp(toMultipleOf: pageByteCount(byteCount))
   }
 
   private static func pageByteCount(_ byteCount: Int) -> Int { byteCount >= MappedBlob.hugePage ? MappedBlob.hugePage : 4096 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import CLinux
+import Files
 import Glibc
 import SystemPackage
 
@@ -18,7 +19,7 @@ package enum PageCache {
     let window = 16 << 20
     guard let reservation = try? AddressReservation(byteCount: window, alignment: 4096) else { return nil }
     for start in stride(from: 0, to: size, by: window) {
-      let length = (min(window, size - start) + 4095) / 4096 * 4096
+      let length = min(window, size - start).roundedUp(toMultipleOf: 4096)
       let range = reservation.range[0..<length]
       guard unsafe kernel.map(range, protection: PROT_READ, flags: MAP_SHARED, file: file.rawValue, offset: start) == 0,
         let isCached = kernel.residency(of: range)
@@ -38,12 +39,5 @@ package enum PageCache {
   package static func maySeeCache(_ path: String) -> Bool {
     var status = stat()
     return unsafe stat(path, &status) != 0 || status.st_uid == geteuid() || access(path, W_OK) == 0
-  }
-
-  /// Drops a file from the page cache, except for pages that a process maps or that wait to be written.
-  package static func drop(_ path: String) {
-    guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking]) else { return }
-    defer { try? file.close() }
-    posix_fadvise(file.rawValue, 0, 0, POSIX_FADV_DONTNEED)
   }
 }

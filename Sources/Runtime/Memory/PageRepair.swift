@@ -22,7 +22,7 @@ struct PageRepair {
     if filler.kind == .file, !wrong.isEmpty {
       for blob in wrong {
         blob.clear()
-        PageCache.drop(blob.path)
+        if let file = try? File<RuntimeError>(blob.path, links: .followed) { file.forgetCached() }
       }
       try ReplicaFiller(blobs: wrong, kind: .file, crew: filler.crew, options: quiet, mode: filler.mode).fill()
     }

@@ -191,18 +191,12 @@ public struct PinnedReplicas {
   }
 
   private static func checkRoom(_ plan: ReplicaPlan, _ place: Place, _ options: MemoryOptions) throws(RuntimeError) {
-    var needed: [Int: Int] = [:]
-    let unit = MappedBlob.hugePage
-    for replica in plan.replicas { needed[replica.node, default: 0] += (replica.byteCount + unit - 1) / unit * unit }
-    let topology = Topology.read(root: options.root)
+    let needed = plan.bytesByNode
+    let memory = FreeMemory(root: options.root)
     if place.isHugeTLB {
-      let short = needed.sorted { $0.key < $1.key }.compactMap { id, bytes -> NodeShortage? in
-        let free = topology.node(id)?.hugePages.first { $0.pageByteCount == unit }.map { $0.free * unit } ?? 0
-        return bytes > free ? NodeShortage(node: id, needed: bytes, free: free) : nil
-      }
-      guard short.isEmpty else { throw .hugePageShortage(short) }
+      try memory.checkHugePages(needed)
     } else {
-      try FreeMemory(root: options.root).check(needed, spill: options.spill)
+      try memory.check(needed, spill: options.spill)
       let total = needed.values.reduce(0, +)
       let space = FilesystemSpace(place.path)
       // A filesystem that does not report its free space fails when it is written to.
@@ -262,9 +256,7 @@ extension PinnedReplicas {
   /// - Throws: `RuntimeError.badOption` if none is mounted on this machine.
   public static func place(_ kind: PlaceKind) throws(RuntimeError) -> Place {
     let places = places()
-    let hasPages = Topology.read().nodes.contains {
-      $0.hugePages.contains { $0.pageByteCount == MappedBlob.hugePage && $0.free > 0 }
-    }
+    let hasPages = Topology.read().nodes.contains { $0.freeHugePageByteCount > 0 }
     let place =
       switch kind {
       case .auto: places.first { !$0.isHugeTLB || hasPages }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import PackFormat
 
 /// A blob of the pack on a node of the machine, which has to be mapped there.
@@ -105,6 +106,11 @@ package struct ReplicaPlan: Sendable {
   private mutating func add(_ replica: Replica) -> Int {
     replicas.append(replica)
     return replicas.count - 1
+  }
+
+  /// The bytes that the replicas take on each node, in whole huge pages.
+  package var bytesByNode: [Int: Int] {
+    replicas.reduce(into: [:]) { $0[$1.node, default: 0] += $1.byteCount.roundedUp(toMultipleOf: MappedBlob.hugePage) }
   }
 
   /// Whether two replicas are made from the same file. The page cache cannot serve such a file on both nodes.

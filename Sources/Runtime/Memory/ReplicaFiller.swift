@@ -162,9 +162,9 @@ package struct ReplicaFiller {
   /// The kernel tracks the reading position of each open file description, and threads that share one make it read in small pages.
   private func partByteCount(_ blob: MappedBlob) -> Int {
     let unit = MappedBlob.hugePage
-    let pages = blob.mappedRange(kind).count.roundedUp(toMultipleOf: unit) / unit
+    let pages = blob.mappedRange(kind).count.pieceCount(of: unit)
     let threads = crew.threadCount(on: blob.replica.node)
-    return max(1, (pages + threads - 1) / threads) * unit
+    return max(1, pages.pieceCount(of: threads)) * unit
   }
 
   /// Returns whether an errno of an advice means that this kernel (before 5.14) or a container's profile does not support it.
@@ -197,7 +197,7 @@ package struct ReplicaFiller {
   private func shortage(_ error: CInt, of blob: MappedBlob, _ verb: String) -> RuntimeError {
     let node = Topology.read(root: options.root).node(blob.replica.node)
     if kind == .hugetlb, error == ENOMEM || error == EFAULT || Self.meansUnknown(error) {
-      let free = node?.hugePages.first { $0.pageByteCount == MappedBlob.hugePage }.map { $0.free * $0.pageByteCount } ?? 0
+      let free = node?.freeHugePageByteCount ?? 0
       return .hugePageShortage([NodeShortage(node: blob.replica.node, needed: blob.mappedRange(kind).count, free: free)])
     }
     // Populating a page for which the filesystem has no room fails with EFAULT; touching it would raise a signal.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Files
 import PackFormat
 
 /// The weights of a mapped pack in the form that the decode loop needs.
@@ -64,7 +65,7 @@ import PackFormat
         unsafe whole($0, at: bases[plan.replicaOfBlob[$0.blob]])
       }
     }
-    let groups = (tensor.rowCount + Layout.groupRows - 1) / Layout.groupRows
+    let groups = tensor.rowCount.pieceCount(of: Layout.groupRows)
     let begin = groups * team / teamCount * Layout.groupRows
     let end = min(tensor.rowCount, groups * (team + 1) / teamCount * Layout.groupRows)
     let base = unsafe bases[plan.replicaOfTeam[team]]

@@ -2,6 +2,7 @@
 
 import CLinux
 import CNuma
+import Files
 import Glibc
 
 /// The system calls that map and place memory. Each returns 0 or an errno.
@@ -111,7 +112,7 @@ package struct Kernel: Sendable {
 
   /// Returns, for each page of 4 KiB of a range, whether it is in memory or in the page cache; nil if the kernel does not say.
   package func residency(of range: AddressRange) -> [Bool]? {
-    var pages = [UInt8](repeating: 0, count: (range.count + 4095) / 4096)
+    var pages = [UInt8](repeating: 0, count: range.count.pieceCount(of: 4096))
     return unsafe mincore(range.pointer, range.count, &pages) == 0 ? pages.map { $0 & 1 != 0 } : nil
   }
 

@@ -35,6 +35,11 @@ public struct Topology: Sendable, Hashable {
 
     /// All its CPUs in ascending order.
     public var cpus: [Int] { cores.flatMap { $0 }.sorted() }
+
+    /// The bytes of the free reserved huge pages of 2 MiB, the size that weights are placed in.
+    var freeHugePageByteCount: Int {
+      hugePages.first { $0.pageByteCount == MappedBlob.hugePage }.map { $0.free * $0.pageByteCount } ?? 0
+    }
   }
 
   /// The nodes in ascending order; at least one.

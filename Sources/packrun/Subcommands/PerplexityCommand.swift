@@ -4,9 +4,9 @@ import ArgumentParser
 import Console
 import Files
 import Generation
-import Glibc
 import Inference
 import ModelConsole
+import PackFormat
 import Tokenization
 
 /// `packrun perplexity`: measures how well a model predicts a text.
@@ -73,7 +73,7 @@ struct PerplexityCommand: ParsableCommand {
 
   /// Returns the number of tokens in a chunk.
   private func chunkLength(_ tokens: Int) throws -> Int {
-    guard let kl, !Reference.isPack(kl) else { return min(model.context ?? 512, tokens) }
+    guard let kl, !Pack.isFolder(kl) else { return min(model.context ?? 512, tokens) }
     if let context = model.context, context < tokens {
       throw Failure(
         "--ctx \(context): the logits in a file are those of the whole text, \(Count(tokens, "token")); leave --ctx out")
@@ -88,7 +88,7 @@ private struct Reference {
   private let session: Session?
 
   init(_ path: String, _ arguments: ModelArguments, _ model: Model, tokens: Int) throws {
-    guard Self.isPack(path) else {
+    guard Pack.isFolder(path) else {
       logits = .file(try LogitsFile(path, tokens: tokens, vocabularySize: model.vocabularySize))
       session = nil
       return
@@ -103,11 +103,5 @@ private struct Reference {
     }
     logits = .model(session.model)
     self.session = session
-  }
-
-  /// Returns whether the path leads to a folder.
-  static func isPack(_ path: String) -> Bool {
-    var status = stat()
-    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 }

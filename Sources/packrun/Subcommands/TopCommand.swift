@@ -49,7 +49,7 @@ struct TopCommand: ParsableCommand {
         if shown == 0 { throw Self.ended(process) }
         return Terminal.note("process \(process.id) has ended")
       }
-      let activity = Activity(process, from: last, to: next, pages: pages.read(process, every: delay))
+      let activity = Activity(process, from: last, to: next, pages: pages.read(process))
       let text = ActivityText(process, activity)
       if json {
         Output.print(event: text.document)
@@ -103,7 +103,7 @@ private struct PageClock {
   private var took = Duration.zero
   private var asked: ContinuousClock.Instant?
 
-  mutating func read(_ process: WatchedProcess, every seconds: Double) -> ProcessPages? {
+  mutating func read(_ process: WatchedProcess) -> ProcessPages? {
     let start = ContinuousClock.now
     if let asked, start - asked < took * 20 { return known }
     known = ProcessPages(process)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import GGUF
+
 extension GGUFWriter {
   /// Writes the model as several files, `PREFIX-00001-of-00003.gguf` and so on, linked by the keys of gguf-split.
   ///
@@ -9,11 +11,11 @@ extension GGUFWriter {
   ///   - tensorCounts: The number of tensors in each file, in order; their sum must be the number of all tensors.
   ///   - data: Returns the data of a tensor, given its index among all tensors.
   /// - Returns: The paths of the files.
-  /// - Throws: `GGUFError`. Files that were completed before the error remain.
+  /// - Throws: `GGUFWritingError`. Files that were completed before the error remain.
   @discardableResult
-  public func writeSplit(
+  package func writeSplit(
     prefix: String, tensorCounts: [Int], data: (_ index: Int) -> [UInt8]
-  ) throws(GGUFError) -> [String] {
+  ) throws(GGUFWritingError) -> [String] {
     guard tensorCounts.allSatisfy({ $0 >= 0 }), tensorCounts.reduce(0, +) == tensors.count,
       (1...SplitName.maximumCount).contains(tensorCounts.count)
     else { throw .unwritable(problem: "\(tensors.count) tensors cannot be split into \(tensorCounts)") }

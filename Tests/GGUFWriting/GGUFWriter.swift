@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Files
+import GGUF
 import Glibc
 
 /// A writer of GGUF files: first the header, then each tensor's data in the order of the header.
-public struct GGUFWriter: Sendable {
+package struct GGUFWriter: Sendable {
   /// A tensor to write.
-  public struct Tensor: Sendable {
+  package struct Tensor: Sendable {
     /// Its name, at most 63 bytes.
-    public let name: String
+    package let name: String
     /// The type of its elements.
-    public let type: WeightType
+    package let type: WeightType
     /// One to four sizes in elements, fastest-running first.
-    public let dimensions: [Int]
+    package let dimensions: [Int]
 
     /// Describes a tensor.
-    public init(name: String, type: WeightType, dimensions: [Int]) {
+    package init(name: String, type: WeightType, dimensions: [Int]) {
       self.name = name
       self.type = type
       self.dimensions = dimensions
@@ -23,31 +24,31 @@ public struct GGUFWriter: Sendable {
   }
 
   /// The format's version, 2 or 3.
-  public var version: UInt32 = 3
+  package var version: UInt32 = 3
   /// The keys. `general.alignment`, if present, decides the padding.
-  public var metadata = GGUFMetadata()
+  package var metadata = GGUFMetadata()
   /// The tensors, in the order of their data.
-  public var tensors: [Tensor] = []
+  package var tensors: [Tensor] = []
   /// Overrides `general.alignment` for the padding, as some writers do (they always pad to 32).
-  public var paddingOverride: Int?
+  package var paddingOverride: Int?
 
   /// A writer without keys and tensors.
-  public init() {}
+  package init() {}
 
   /// The padding unit in bytes: the override, else `general.alignment`, else 32.
-  public var alignment: Int {
+  package var alignment: Int {
     paddingOverride ?? metadata.integer("general.alignment") ?? TensorPlacement.defaultAlignment
   }
 
   /// Returns the header including the padding after it; the data follows.
   ///
-  /// - Throws: `GGUFError.unwritable` if a reader would refuse the result.
-  public func header() throws(GGUFError) -> [UInt8] {
+  /// - Throws: `GGUFWritingError.unwritable` if a reader would refuse the result.
+  package func header() throws(GGUFWritingError) -> [UInt8] {
     try encoded().bytes
   }
 
   /// Returns the size of the whole file in bytes.
-  public func fileByteCount() throws(GGUFError) -> Int {
+  package func fileByteCount() throws(GGUFWritingError) -> Int {
     let (bytes, infos) = try encoded()
     return bytes.count + (infos.last.map { padded($0.offset + $0.byteCount) } ?? 0)
   }
@@ -55,11 +56,11 @@ public struct GGUFWriter: Sendable {
   /// Writes the file at `path`, replacing an existing one.
   ///
   /// - Parameter data: Returns the data of tensor `index`, exactly as many bytes as its type and dimensions require.
-  /// - Throws: `GGUFError`. The file is removed then.
-  public func write(to path: String, data: (_ index: Int) -> [UInt8]) throws(GGUFError) {
+  /// - Throws: `GGUFWritingError`. The file is removed then.
+  package func write(to path: String, data: (_ index: Int) -> [UInt8]) throws(GGUFWritingError) {
     let (header, infos) = try encoded()
-    let file = try File<GGUFError>(path, for: .updating, links: .followed)
-    do throws(GGUFError) {
+    let file = try File<GGUFWritingError>(path, for: .updating, links: .followed)
+    do throws(GGUFWritingError) {
       try file.resize(to: 0)
       try file.write(header, at: 0)
       for (index, info) in infos.enumerated() {
@@ -79,7 +80,7 @@ public struct GGUFWriter: Sendable {
 
   // MARK: Encoding
 
-  private func encoded() throws(GGUFError) -> (bytes: [UInt8], infos: [GGUFTensor]) {
+  private func encoded() throws(GGUFWritingError) -> (bytes: [UInt8], infos: [GGUFTensor]) {
     guard alignment.isPowerOfTwo, alignment <= UInt32.max else {
       throw .unwritable(problem: "the alignment is \(alignment), which is not a power of two below 2^32")
     }
@@ -106,7 +107,7 @@ public struct GGUFWriter: Sendable {
   }
 
   /// Returns the tensors with the offsets of their data.
-  private func layOut() throws(GGUFError) -> [GGUFTensor] {
+  private func layOut() throws(GGUFWritingError) -> [GGUFTensor] {
     var infos: [GGUFTensor] = []
     var end = 0
     for tensor in tensors {
@@ -123,13 +124,14 @@ public struct GGUFWriter: Sendable {
   }
 
   /// Checks the header with the reader, so that the writer obeys the same rules.
-  private func checkReadable(_ header: [UInt8], _ infos: [GGUFTensor]) throws(GGUFError) {
+  private func checkReadable(_ header: [UInt8], _ infos: [GGUFTensor]) throws(GGUFWritingError) {
+    let read: GGUFHeader
     do {
-      let read = try unsafe GGUFHeader.parse(header.span.bytes, file: "the header", siblingAlignment: alignment)
-      guard read.tensors == infos else { throw GGUFError.unwritable(problem: "it would be read as other tensors") }
+      read = try unsafe GGUFHeader.parse(header.span.bytes, file: "the header", siblingAlignment: alignment)
     } catch {
       throw .unwritable(problem: "\(error)")
     }
+    guard read.tensors == infos else { throw .unwritable(problem: "it would be read as other tensors") }
   }
 
   private func padded(_ size: Int) -> Int { size.roundedUp(toMultipleOf: alignment) }
