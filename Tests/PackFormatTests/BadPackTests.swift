@@ -23,7 +23,7 @@ struct Lie: Sendable, CustomTestStringConvertible {
 private let lies: [Lie] = [
   Lie("formatVersion", 2, "formatVersion is 2"), Lie("formatVersion", "1", "formatVersion"),
   Lie("layoutVersion", 7, "layoutVersion is 7"), Lie("layoutVersion", nil, "layoutVersion is missing"),
-  Lie("layoutVersion", 0, "knows 1 to 2"), Lie("layoutVersion", 1, "IQ2_XS has since layoutVersion 2"),
+  Lie("layoutVersion", 0, "knows only 1 to 2"), Lie("layoutVersion", 1, "IQ2_XS has since layoutVersion 2"),
   Lie("nodeCount", 0, "nodeCount is 0"), Lie("nodeCount", 3, "one for each of 3 nodes"), Lie("nodeCount", -1, "nodeCount"),
   Lie("placement", "everywhere", "placement"), Lie("placement", "mirror", "one for each of 2 nodes"),
   Lie("copies", true, "copies is set"), Lie("alignment", 5000, "alignment is 5000"), Lie("alignment", 0, "alignment is 0"),

@@ -38,7 +38,7 @@ struct BenchPictureTests {
         .init(name: "tg64 × 4", rate: 25, deviation: 1, used: nil, limit: 20, unit: "GB/s", source: "memory"),
         .init(name: "tg64", rate: 25, deviation: 1, used: 10, limit: nil, unit: "GB/s", source: "memory"),
       ])
-    #expect(widths("#0072b2", picture.svg).isEmpty && picture.svg.contains("is not known"))
+    #expect(widths("#0072b2", picture.svg).isEmpty && picture.svg.contains("is unknown"))
     #expect(picture.svg.contains("10.0 GB/s; the limit could not be measured"))
   }
 }
