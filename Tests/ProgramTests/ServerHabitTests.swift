@@ -34,7 +34,7 @@ struct ServerHabitTests {
     ("--lora a.gguf", "--lora: adapters are not applied"), ("--temp 0.6", "--temp: each request says so itself, as temperature"),
     ("-n 100", "-n: each request says so itself, as max_tokens"), ("--no-webui", "--no-webui: the page at / cannot be left out"),
     ("--slot-save-path .", "--cache-dir"), ("-md small.gguf", "-md: packserve does not draft"),
-    ("--api-prefix /llm", "--api-prefix: paths begin at /"), ("--prot 80", "did you mean --port"),
+    ("--api-prefix /llm", "--api-prefix: paths begin at /"), ("--prot 80", "; did you mean '--port'?"),
     ("-xyz", "unknown option '-xyz'; see packserve --help"),
   ]
 
