@@ -17,7 +17,24 @@ struct Automaton {
   private(set) var parents: [Node] = [-1, -1]
   private var numbers: [UInt64: Node] = [:]
 
+  /// The elements and stacks that have been looked at since `beginStep`, and the limit: about half a second's work.
+  private var work = 0
+  private static let greatestWork = 5_000_000
+  private static let mostNodes = 4_000_000
+
+  /// Whether the grammar can be read in so many ways that following it would hold up everyone else. It then allows nothing more.
+  private(set) var isOverloaded = false
+
   init(_ grammar: Grammar) { self.grammar = grammar }
+
+  /// Begins to count the work of another token.
+  mutating func beginStep() { work = 0 }
+
+  /// Counts some work, and notes if it is too much.
+  mutating func count(_ amount: Int) {
+    work += amount
+    if work > Self.greatestWork || elements.count > Self.mostNodes { isOverloaded = true }
+  }
 
   mutating func node(_ element: Int, _ parent: Node) -> Node {
     let key = UInt64(element) << 32 | UInt64(UInt32(bitPattern: parent))
@@ -47,6 +64,8 @@ struct Automaton {
   /// Returns the stacks after a byte; none if the grammar does not allow it.
   mutating func advance(_ stacks: [Node], _ byte: UInt8) -> [Node] {
     var next: [Node] = []
+    count(stacks.count)
+    guard !isOverloaded else { return next }
     for node in stacks where node > Self.unknown {
       let element = Int(elements[Int(node)])
       if case .bytes(let set) = grammar.elements[element], grammar.sets[set].contains(byte) {
@@ -68,9 +87,11 @@ struct Automaton {
       stacks.append(node(element, parent))
       return
     }
-    var work = [(element, parent)]
+    var open = [(element, parent)]
     var seen: Set<UInt64> = []
-    while let (element, parent) = work.popLast() {
+    while let (element, parent) = open.popLast() {
+      count(1)
+      guard !isOverloaded else { return }
       guard seen.insert(UInt64(element) << 32 | UInt64(UInt32(bitPattern: parent))).inserted else { continue }
       switch grammar.elements[element] {
       case .bytes: stacks.append(node(element, parent))
@@ -78,12 +99,12 @@ struct Automaton {
         if parent <= Self.unknown {
           stacks.append(parent)
         } else {
-          work.append((Int(elements[Int(parent)]), parents[Int(parent)]))
+          open.append((Int(elements[Int(parent)]), parents[Int(parent)]))
         }
       case .rule(let rule):
         // If nothing follows the rule, return directly to the caller. Then repetition does not make the stack deeper.
         let next = grammar.elements[element + 1] == .end ? parent : node(element + 1, parent)
-        for start in grammar.rules[rule] { work.append((start, next)) }
+        for start in grammar.rules[rule] { open.append((start, next)) }
       }
     }
   }

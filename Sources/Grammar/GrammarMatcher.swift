@@ -42,13 +42,14 @@ public final class GrammarMatcher {
   public func reset() { stacks = automaton.start() }
 
   /// Whether the text so far is complete, so that the answer may end here.
-  public var isComplete: Bool { stacks.first == Automaton.bottom }
+  public var isComplete: Bool { stacks.first == Automaton.bottom && !automaton.isOverloaded }
 
   /// Whether only the end may come next.
-  public var mustEnd: Bool { stacks == [Automaton.bottom] }
+  public var mustEnd: Bool { stacks == [Automaton.bottom] && !automaton.isOverloaded }
 
   /// Adds a byte; returns false, without a change, if the grammar does not allow it.
   public func accept(byte: UInt8) -> Bool {
+    automaton.beginStep()
     let next = automaton.advance(stacks, byte)
     guard !next.isEmpty else { return false }
     stacks = next
@@ -59,6 +60,7 @@ public final class GrammarMatcher {
   public func accept(token: Int) -> Bool {
     let bytes = trie.vocabulary[token]
     guard !bytes.isEmpty else { return false }
+    automaton.beginStep()
     var next = stacks
     for byte in bytes {
       next = automaton.advance(next, byte)
@@ -75,12 +77,21 @@ public final class GrammarMatcher {
     return !next.isEmpty && !trie.vocabulary[token].isEmpty
   }
 
+  /// Whether the grammar can be read in so many ways that it is not followed further. No token may come next then.
+  public var isOverloaded: Bool { automaton.isOverloaded }
+
   /// Returns the tokens that may come next. The end of the answer is not among them; see `isComplete`.
   public func allowedTokens() -> TokenMask {
+    automaton.beginStep()
+    let mask = self.mask()
+    return automaton.isOverloaded ? TokenMask(vocabularySize: trie.vocabularySize) : mask
+  }
+
+  private func mask() -> TokenMask {
     let nodes = stacks.filter { $0 != Automaton.bottom }
     guard let first = nodes.first else { return TokenMask(vocabularySize: trie.vocabularySize) }
     var mask = self.mask(of: first)
-    for node in nodes.dropFirst() { mask.formUnion(self.mask(of: node)) }
+    for node in nodes.dropFirst() where !automaton.isOverloaded { mask.formUnion(self.mask(of: node)) }
     return mask
   }
 
@@ -130,7 +141,7 @@ public final class GrammarMatcher {
     var path = [Int32](repeating: 0, count: trie.greatestDepth + 1)
     path[0] = start
     var node = nodes.lowerBound
-    while node < nodes.upperBound {
+    while node < nodes.upperBound, !automaton.isOverloaded {
       let level = Int(trie.depths[node]) - depth
       let set = next(path[level], trie.bytes[node])
       guard set != 0 else {

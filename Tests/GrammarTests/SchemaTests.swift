@@ -107,4 +107,17 @@ struct SchemaTests {
     #expect(matcher.accept(byte: UInt8(ascii: "}")))
     #expect(matcher.isComplete && matcher.mustEnd)
   }
+
+  @Test("A pattern that can be read in too many ways ends the answer, and does not hold it up", .timeLimit(.minutes(1)))
+  func ambiguousPattern() throws {
+    let schema = try JSONValue(parsing: ##"{"type": "string", "pattern": "^(?:x?){5000}x{5000}$"}"##)
+    let matcher = GrammarMatcher(try Grammar(schema: schema), trie: SmallVocabulary.trie)
+    #expect(matcher.accept(byte: UInt8(ascii: "\"")))
+    for _ in 0..<30 where !matcher.isOverloaded {
+      _ = matcher.allowedTokens()
+      _ = matcher.accept(byte: UInt8(ascii: "x"))
+    }
+    #expect(matcher.isOverloaded && !matcher.isComplete && !matcher.mustEnd)
+    #expect(matcher.allowedTokens() == TokenMask(vocabularySize: SmallVocabulary.trie.vocabularySize))
+  }
 }
