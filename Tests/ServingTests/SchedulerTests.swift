@@ -64,6 +64,15 @@ struct SchedulerTests {
     #expect(changed == (try model.alone(other)) && changed.cached == 30)
   }
 
+  @Test("An answer whose biases forbid every token is empty, and not the fault of the model")
+  func everythingForbidden() async throws {
+    let model = try ServedModel()
+    var request = AnswerRequest.sample(1, length: 4)
+    request.sampling.logitBias = Dictionary(uniqueKeysWithValues: (0..<Int32(model.tokenizer.count)).map { ($0, -Float.infinity) })
+    let reply = try await model.answer(request)
+    #expect(reply.ids.isEmpty && reply.reason == .noToken)
+  }
+
   @Test("A request that is no longer read frees its slot, and the others are not affected")
   func leaving() async throws {
     let model = try ServedModel(slots: 2, context: 4096)

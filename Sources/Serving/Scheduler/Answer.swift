@@ -64,8 +64,10 @@ struct Answer {
       sampler.accept(prompt: prompt)
     }
     guard let token = sampler.sample(logits, within: constraint) else {
-      // The logits may be finite while the vocabulary cannot write what the grammar allows.
-      guard constraint != nil, Sampler.likeliest(logits) != nil else { return .failed(.model(.noFiniteLogit)) }
+      // The logits may be finite while the vocabulary cannot write what the grammar allows, or biases forbid every token.
+      guard constraint != nil || !ticket.request.sampling.logitBias.isEmpty, Sampler.likeliest(logits) != nil else {
+        return .failed(.model(.noFiniteLogit))
+      }
       return finish(.noToken)
     }
     next = token
