@@ -31,7 +31,7 @@ struct Automaton {
   mutating func beginStep() { work = 0 }
 
   /// Counts some work, and notes if it is too much.
-  mutating func count(_ amount: Int) {
+  private mutating func count(_ amount: Int) {
     work += amount
     if work > Self.greatestWork || elements.count > Self.mostNodes { isOverloaded = true }
   }

@@ -39,7 +39,10 @@ public final class GrammarMatcher {
   }
 
   /// Returns to the beginning of a text; cached masks are kept.
-  public func reset() { stacks = automaton.start() }
+  public func reset() {
+    automaton.beginStep()
+    stacks = automaton.start()
+  }
 
   /// Whether the text so far is complete, so that the answer may end here.
   public var isComplete: Bool { stacks.first == Automaton.bottom && !automaton.isOverloaded }
@@ -72,6 +75,7 @@ public final class GrammarMatcher {
 
   /// Whether a token may come next, determined by following its bytes.
   public func allows(token: Int) -> Bool {
+    automaton.beginStep()
     var next = stacks
     for byte in trie.vocabulary[token] where !next.isEmpty { next = automaton.advance(next, byte) }
     return !next.isEmpty && !trie.vocabulary[token].isEmpty
