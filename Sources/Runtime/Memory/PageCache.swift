@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-import CLinux
 import Files
 import Glibc
 import SystemPackage
