@@ -5,10 +5,11 @@ extension Grammar {
   ///
   /// - Throws: `GrammarError`; a syntax error has line and column.
   public init(gbnf source: String) throws(GrammarError) {
+    try Self.checkLength(source.utf8.count)
     var parser = GBNFParser(source)
     try parser.rules()
     for (index, isDefined) in parser.defined.enumerated() where !isDefined { throw .undefinedRule(parser.names[index]) }
-    guard let root = parser.names.firstIndex(of: "root") else { throw .undefinedRule("root") }
+    guard let root = parser.numbers["root"] else { throw .undefinedRule("root") }
     try self.init(patterns: parser.patterns, names: parser.names, root: root)
     if isEmpty { throw .syntax(problem: "no finite text matches the rule 'root'", line: 1, column: 1) }
   }
@@ -20,6 +21,8 @@ private struct GBNFParser {
   private var position = 0
   private var depth = 0
   private(set) var names: [String] = []
+  /// The number of each rule, by its name.
+  private(set) var numbers: [String: Int] = [:]
   private(set) var patterns: [Pattern] = []
   private(set) var defined: [Bool] = []
 
@@ -65,7 +68,8 @@ private struct GBNFParser {
       position += 1
     }
     guard !name.isEmpty else { throw error("the name of a rule is expected") }
-    if let index = names.firstIndex(of: name) { return index }
+    if let number = numbers[name] { return number }
+    numbers[name] = names.count
     names.append(name)
     patterns.append(.empty)
     defined.append(false)

@@ -28,6 +28,13 @@ public struct Grammar: Sendable {
 
   /// The largest number of elements in a grammar.
   static let greatestSize = 400_000
+  /// The longest text of a grammar or a schema, in bytes.
+  static let greatestLength = 1 << 20
+
+  /// Throws if the text of a grammar or a schema is too long.
+  static func checkLength(_ byteCount: Int) throws(GrammarError) {
+    guard byteCount <= greatestLength else { throw .tooLong(limit: greatestLength) }
+  }
 
   /// Compiles patterns.
   ///
@@ -46,7 +53,6 @@ public struct Grammar: Sendable {
     let productive = lowering.productiveRules()
     isEmpty = !productive[root]
     for alternatives in lowering.rules {
-      guard elements.count <= Self.greatestSize else { throw .tooLarge(limit: Self.greatestSize) }
       var starts: [Int] = []
       // An alternative that no finite text matches is left out, because it would be a dead end.
       for alternative in alternatives where alternative.allSatisfy({ $0.isProductive(productive) }) {
@@ -88,23 +94,19 @@ public struct Grammar: Sendable {
   }
 
   private func nullableRules() -> [Bool] {
-    var nullable = [Bool](repeating: false, count: rules.count)
-    var hasChanged = true
-    while hasChanged {
-      hasChanged = false
-      for (rule, starts) in rules.enumerated() where !nullable[rule] {
-        let isNullable = starts.contains { start in
-          var index = start
-          while case .rule(let inner) = elements[index], nullable[inner] { index += 1 }
-          return elements[index] == .end
+    var alternatives = RuleClosure(ruleCount: rules.count)
+    for (rule, starts) in rules.enumerated() {
+      for start in starts {
+        var needed: [Int] = []
+        var index = start
+        while case .rule(let inner) = elements[index] {
+          needed.append(inner)
+          index += 1
         }
-        if isNullable {
-          nullable[rule] = true
-          hasChanged = true
-        }
+        if elements[index] == .end { alternatives.add(rule, needs: needed) }
       }
     }
-    return nullable
+    return alternatives.reached()
   }
 
   /// Returns the rules that can occur at the beginning of a rule.
@@ -134,30 +136,33 @@ private struct Lowering {
 
   mutating func define(_ rule: Int, _ alternatives: [[Grammar.Element]]) { rules[rule] = alternatives }
 
-  /// Returns which rules match some finite text.
-  func productiveRules() -> [Bool] {
-    var productive = [Bool](repeating: false, count: rules.count)
-    var hasChanged = true
-    while hasChanged {
-      hasChanged = false
-      for (rule, alternatives) in rules.enumerated().reversed() where !productive[rule] {
-        guard alternatives.contains(where: { $0.allSatisfy { $0.isProductive(productive) } }) else { continue }
-        productive[rule] = true
-        hasChanged = true
-      }
-    }
-    return productive
+  /// Counts elements, so that a grammar that is too large is refused before all of it has been lowered.
+  private mutating func count(_ elements: Int) throws(GrammarError) {
+    size += elements
+    guard size <= Grammar.greatestSize else { throw .tooLarge(limit: Grammar.greatestSize) }
   }
 
-  private mutating func add(_ alternatives: [[Grammar.Element]]) throws(GrammarError) -> Int {
-    size += alternatives.reduce(0) { $0 + $1.count + 1 }
-    guard size <= Grammar.greatestSize else { throw .tooLarge(limit: Grammar.greatestSize) }
+  /// Returns which rules match some finite text.
+  func productiveRules() -> [Bool] {
+    var closure = RuleClosure(ruleCount: rules.count)
+    for (rule, alternatives) in rules.enumerated() {
+      for alternative in alternatives {
+        closure.add(rule, needs: alternative.compactMap { if case .rule(let inner) = $0 { inner } else { nil } })
+      }
+    }
+    return closure.reached()
+  }
+
+  private mutating func add(_ alternatives: [[Grammar.Element]]) -> Int {
     rules.append(alternatives)
     return rules.count - 1
   }
 
   mutating func alternatives(_ pattern: Pattern) throws(GrammarError) -> [[Grammar.Element]] {
-    guard case .choice(let choices) = pattern else { return [try row(pattern)] }
+    guard case .choice(let choices) = pattern else {
+      try count(1)
+      return [try row(pattern)]
+    }
     var rows: [[Grammar.Element]] = []
     for choice in choices { rows += try alternatives(choice) }
     return rows
@@ -166,6 +171,7 @@ private struct Lowering {
   private mutating func row(_ pattern: Pattern) throws(GrammarError) -> [Grammar.Element] {
     switch pattern {
     case .bytes(let set):
+      try count(1)
       if let number = setNumbers[set] { return [.bytes(number)] }
       setNumbers[set] = sets.count
       sets.append(set)
@@ -174,26 +180,32 @@ private struct Lowering {
       var row: [Grammar.Element] = []
       for part in parts { row += try self.row(part) }
       return row
-    case .rule(let rule): return [.rule(rule)]
-    case .choice: return [.rule(try add(alternatives(pattern)))]
+    case .rule(let rule):
+      try count(1)
+      return [.rule(rule)]
+    case .choice:
+      try count(1)
+      return [.rule(add(try alternatives(pattern)))]
     case .repetition(let inner, let minimum, let maximum): return try repetition(inner, minimum, maximum)
     }
   }
 
   private mutating func repetition(_ inner: Pattern, _ minimum: Int, _ maximum: Int?) throws(GrammarError) -> [Grammar.Element] {
     var once = try row(inner)
-    if once.count > 1 { once = [.rule(try add([once]))] }
+    if once.count > 1 { once = [.rule(add([once]))] }
     guard minimum <= 10_000, maximum ?? 0 <= 10_000 else { throw .tooLarge(limit: Grammar.greatestSize) }
+    // Each repetition that may be left out is a rule of four elements: once, the rest and two ends.
+    try count(minimum + 4 * max(1, (maximum ?? 0) - minimum))
     var row: [Grammar.Element] = []
     for _ in 0..<minimum { row += once }
     guard let maximum else {
       // rule ::= once rule | nothing
-      let rule = try add([])
+      let rule = add([])
       rules[rule] = [once + [.rule(rule)], []]
       return row + [.rule(rule)]
     }
     var rest: Int?
-    for _ in minimum..<max(minimum, maximum) { rest = try add([once + (rest.map { [.rule($0)] } ?? []), []]) }
+    for _ in minimum..<max(minimum, maximum) { rest = add([once + (rest.map { [.rule($0)] } ?? []), []]) }
     return row + (rest.map { [.rule($0)] } ?? [])
   }
 }

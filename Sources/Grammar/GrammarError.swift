@@ -14,6 +14,10 @@ public enum GrammarError: Error, Sendable, Equatable, CustomStringConvertible {
   case invalidSchema(path: String, problem: String)
   /// The automaton would become too large.
   case tooLarge(limit: Int)
+  /// The text of a grammar or a schema is longer than a number of bytes.
+  case tooLong(limit: Int)
+  /// Merging and comparing the parts of a schema would take too long.
+  case tooManyCombinations
 
   /// What is wrong, and where, in one line.
   public var description: String {
@@ -25,6 +29,9 @@ public enum GrammarError: Error, Sendable, Equatable, CustomStringConvertible {
       "schema \(path): '\(keyword)' is not supported\(reason.isEmpty ? "" : ": " + reason)"
     case .invalidSchema(let path, let problem): "schema \(path): \(problem)"
     case .tooLarge(let limit): "the grammar is too large: more than \(limit) elements"
+    case .tooLong(let limit): "the grammar or schema is longer than \(limit) bytes"
+    case .tooManyCombinations:
+      "the schema takes too long to compile; use fewer parts in 'allOf', alternatives in 'oneOf', and shorter names"
     }
   }
 }

@@ -3,7 +3,7 @@
 /// Patterns for JSON strings.
 enum JSONStrings {
   /// The characters that JSON writes without an escape.
-  private static let plain: [ClosedRange<UInt32>] = [0x20...0x21, 0x23...0x5B, 0x5D...0x10FFFF]
+  static let plain: [ClosedRange<UInt32>] = [0x20...0x21, 0x23...0x5B, 0x5D...0x10FFFF]
 
   /// Any character of a string, written directly or as an escape; beyond U+FFFF, as the escapes of a surrogate pair. An escape of a
   /// single surrogate is not allowed, so that each match is one character.
@@ -54,28 +54,6 @@ enum JSONStrings {
   }
 
   static func quoted(_ inner: Pattern) -> Pattern { .sequence([.text("\""), inner, .text("\"")]) }
-
-  /// Returns a pattern for a string that is not one of some names. Its characters must not be escaped, because an escape could
-  /// spell a name.
-  static func name(except names: [String]) -> Pattern {
-    .sequence([.text("\""), rest(names.map { Array($0.unicodeScalars)[...] })])
-  }
-
-  private static func rest(_ names: [ArraySlice<Unicode.Scalar>]) -> Pattern {
-    let anything = Pattern.sequence([.any(.characters(plain)), .text("\"")])
-    guard !names.isEmpty else { return anything }
-    var choices: [Pattern] = []
-    if !names.contains(where: \.isEmpty) { choices.append(.text("\"")) }
-    var followers: [Unicode.Scalar: [ArraySlice<Unicode.Scalar>]] = [:]
-    for name in names { if let first = name.first { followers[first, default: []].append(name.dropFirst()) } }
-    let firsts = followers.keys.sorted()
-    let others = plain.without(firsts.map { $0.value...$0.value })
-    choices.append(.sequence([.characters(others), anything]))
-    for first in firsts where plain.contains(where: { $0.contains(first.value) }) {
-      choices.append(.sequence([.text(String(first)), rest(followers[first] ?? [])]))
-    }
-    return .choice(choices)
-  }
 }
 
 extension [ClosedRange<UInt32>] {

@@ -88,6 +88,7 @@ private struct LanguageCompiler {
   var patterns: [Pattern] = []
   private(set) var names: [String] = []
   private var rules: [String: Int] = [:]
+  private var work = SchemaWork()
   private let controlTokens: [[UInt8]]
 
   /// Sorts tokens by length, longest first, so that the longest match is found.
@@ -114,9 +115,11 @@ private struct LanguageCompiler {
     case .repetition(let part, let minimum, let maximum):
       return .repetition(try pattern(part), minimum: minimum, maximum: maximum)
     case .document(let schema, let path):
-      var compiler = SchemaCompiler(document: schema, patterns: patterns, names: names)
+      var compiler = SchemaCompiler(document: schema, patterns: patterns, names: names, work: work)
+      // Without a second owner, they grow in place.
+      (patterns, names) = ([], [])
       let rule = try compiler.rule(at: path)
-      (patterns, names) = (compiler.patterns, compiler.names)
+      (patterns, names, work) = (compiler.patterns, compiler.names, compiler.work)
       return .rule(rule)
     case .grammar(let grammar):
       let offset = patterns.count

@@ -5,7 +5,7 @@ import JSON
 /// The keywords `allOf` and `oneOf`.
 extension SchemaCompiler {
   /// Returns a schema with the schemas in its `allOf` merged into it.
-  func merged(_ schema: JSONObject, _ path: String, depth: Int = 0) throws(GrammarError) -> JSONObject {
+  mutating func merged(_ schema: JSONObject, _ path: String, depth: Int = 0) throws(GrammarError) -> JSONObject {
     guard depth < 32 else { throw .unsupported(keyword: "allOf", path: path, reason: "nested too deeply") }
     guard let all = schema["allOf"] else { return schema }
     guard let parts = all.array else { throw .invalidSchema(path: path, problem: "'allOf' is a list") }
@@ -16,6 +16,7 @@ extension SchemaCompiler {
     var result = schema
     result["allOf"] = nil
     for part in parts {
+      try work.spend(100 * (1 + result.count))
       guard case .object(let object) = try resolve(part, path).schema else {
         if part == .bool(true) { continue }
         throw .unsupported(keyword: "allOf", path: path, reason: "with what is not an object")
@@ -27,7 +28,9 @@ extension SchemaCompiler {
     return result
   }
 
-  private func merged(_ name: String, _ old: JSONValue?, _ new: JSONValue, _ path: String) throws(GrammarError) -> JSONValue {
+  private mutating func merged(_ name: String, _ old: JSONValue?, _ new: JSONValue, _ path: String) throws(GrammarError)
+    -> JSONValue
+  {
     if Self.annotations.contains(name), name != "format" { return old ?? new }
     // In a part, these keywords refer only to the part's own properties. After merging they would also refer to the others.
     if name == "additionalProperties" || name == "unevaluatedProperties" {
@@ -36,8 +39,11 @@ extension SchemaCompiler {
     guard let old else { return new }
     if old == new { return old }
     switch (name, old, new) {
-    case ("required", .array(let left), .array(let right)): return .array(left + right.filter { !left.contains($0) })
+    case ("required", .array(let left), .array(let right)):
+      try work.spend(10 * (left.count + right.count))
+      return .array(left + right)
     case ("properties", .object(let left), .object(let right)):
+      try work.spend(100 * (left.count + right.count))
       var result = left
       for (property, value) in right.members {
         if let other = result[property], other != value {
@@ -58,7 +64,7 @@ extension SchemaCompiler {
   }
 
   /// Throws if one value might satisfy two alternatives of a `oneOf`.
-  func checkDisjoint(_ choices: [JSONValue], _ path: String) throws(GrammarError) {
+  mutating func checkDisjoint(_ choices: [JSONValue], _ path: String) throws(GrammarError) {
     for (index, left) in choices.enumerated() {
       for right in choices[(index + 1)...] where try !isDisjoint(left, right, path) {
         throw .unsupported(
@@ -68,12 +74,13 @@ extension SchemaCompiler {
     }
   }
 
-  private func isDisjoint(_ left: JSONValue, _ right: JSONValue, _ path: String) throws(GrammarError) -> Bool {
+  private mutating func isDisjoint(_ left: JSONValue, _ right: JSONValue, _ path: String) throws(GrammarError) -> Bool {
     guard case .object(let left) = try resolve(left, path).schema, case .object(let right) = try resolve(right, path).schema else {
       return left == .bool(false) || right == .bool(false)
     }
-    let (leftValues, rightValues) = (Self.values(left), Self.values(right))
-    if let leftValues, let rightValues { return !leftValues.contains(where: rightValues.contains) }
+    try work.spend(500)
+    if let leftValues = Self.values(left), let rightValues = Self.values(right) { return try !haveCommon(leftValues, rightValues) }
+    try work.spend(100 * ((Self.values(left) ?? Self.values(right))?.count ?? 0))
     let (leftTypes, rightTypes) = (try kinds(left, path), try kinds(right, path))
     let common = leftTypes.intersection(rightTypes)
     if common.isEmpty { return true }
@@ -81,12 +88,20 @@ extension SchemaCompiler {
     // A property that both require, but with no value in common, makes them disjoint.
     let required = Set((left["required"]?.array ?? []).compactMap(\.string)).intersection(
       (right["required"]?.array ?? []).compactMap(\.string))
-    return required.contains { name in
+    for name in required {
       guard let one = left["properties"]?[name]?.object, let other = right["properties"]?[name]?.object,
         let oneValues = Self.values(one), let otherValues = Self.values(other)
-      else { return false }
-      return !oneValues.contains(where: otherValues.contains)
+      else { continue }
+      if try !haveCommon(oneValues, otherValues) { return true }
     }
+    return false
+  }
+
+  /// Returns whether two lists have a value in common.
+  private mutating func haveCommon(_ left: [JSONValue], _ right: [JSONValue]) throws(GrammarError) -> Bool {
+    let (pairs, isTooMany) = left.count.multipliedReportingOverflow(by: right.count)
+    try work.spend(isTooMany ? .max : 20 * min(pairs, 1 << 40))
+    return left.contains(where: right.contains)
   }
 
   /// Returns the values that a schema lists; nil if it lists none.
@@ -95,7 +110,7 @@ extension SchemaCompiler {
   }
 
   /// Returns the types that values of a schema may have; an integer counts as a number.
-  private func kinds(_ schema: JSONObject, _ path: String) throws(GrammarError) -> Set<String> {
+  private mutating func kinds(_ schema: JSONObject, _ path: String) throws(GrammarError) -> Set<String> {
     if let values = Self.values(schema) {
       return Set(values.flatMap { value in Self.allTypes.filter { Self.isOf($0, value) } })
     }

@@ -12,10 +12,32 @@ extension Grammar {
   ///
   /// - Throws: `GrammarError`, with the path of the part of the schema that it is about.
   public init(schema: JSONValue) throws(GrammarError) {
-    var compiler = SchemaCompiler(document: schema)
+    var work = SchemaWork()
+    try self.init(schema: schema, within: &work)
+  }
+
+  /// Compiles one of several schemas that share a limit on the work.
+  public init(schema: JSONValue, within work: inout SchemaWork) throws(GrammarError) {
+    try Self.checkLength(schema.compact.utf8.count)
+    var compiler = SchemaCompiler(document: schema, work: work)
+    defer { work = compiler.work }
     let root = try compiler.rule(for: schema, at: "#")
     try self.init(patterns: compiler.patterns, names: compiler.names, root: root)
     if isEmpty { throw .invalidSchema(path: "#", problem: "no finite document satisfies it") }
+  }
+}
+
+/// How much work may still go into schemas whose parts refer to each other, so that short ones cannot take minutes.
+public struct SchemaWork: Sendable {
+  /// The remaining steps, each a few nanoseconds.
+  private var left = 20_000_000
+
+  /// The limit for all schemas of a request.
+  public init() {}
+
+  mutating func spend(_ steps: Int) throws(GrammarError) {
+    left -= steps
+    if left < 0 { throw .tooManyCombinations }
   }
 }
 
@@ -25,12 +47,13 @@ struct SchemaCompiler {
   private(set) var patterns: [Pattern] = []
   private(set) var names: [String] = []
   private var rules: [String: Int] = [:]
+  var work: SchemaWork
 
   /// - Parameters:
   ///   - patterns: Existing rules, which the new ones follow.
   ///   - names: The names of the existing rules.
-  init(document: JSONValue, patterns: [Pattern] = [], names: [String] = []) {
-    (self.document, self.patterns, self.names) = (document, patterns, names)
+  init(document: JSONValue, patterns: consuming [Pattern] = [], names: consuming [String] = [], work: SchemaWork) {
+    (self.document, self.patterns, self.names, self.work) = (document, patterns, names, work)
   }
 
   /// Keywords that do not restrict which documents are valid.
@@ -54,6 +77,8 @@ struct SchemaCompiler {
     return patterns.count - 1
   }
 
+  mutating func define(_ rule: Int, _ pattern: Pattern) { patterns[rule] = pattern }
+
   /// Returns the rule of a name that always stands for the same pattern; makes it if necessary.
   mutating func shared(_ name: String, _ make: (inout SchemaCompiler) -> Pattern) -> Pattern {
     if let rule = rules[name] { return .rule(rule) }
@@ -67,6 +92,7 @@ struct SchemaCompiler {
   mutating func rule(for schema: JSONValue, at path: String) throws(GrammarError) -> Int {
     if let rule = rules[path] { return rule }
     guard path.utf8.count < 4096 else { throw .invalidSchema(path: String(path.prefix(80)) + "…", problem: "nested too deeply") }
+    try work.spend(path.utf8.count)
     let rule = add(path)
     rules[path] = rule
     patterns[rule] = try pattern(schema, path)
@@ -261,13 +287,14 @@ struct SchemaCompiler {
   // MARK: References
 
   /// Follows a chain of references, and returns the schema at its end with its path.
-  func resolve(_ schema: JSONValue, _ path: String) throws(GrammarError) -> (schema: JSONValue, path: String) {
+  mutating func resolve(_ schema: JSONValue, _ path: String) throws(GrammarError) -> (schema: JSONValue, path: String) {
     var (schema, path) = (schema, path)
     var seen: Set<String> = []
     while let reference = schema["$ref"] {
       guard let reference = reference.string, reference.hasPrefix("#"), seen.insert(reference).inserted else {
         throw .unsupported(keyword: "$ref", path: path, reason: "only references within the schema that lead to a schema")
       }
+      try work.spend(10 * reference.utf8.count)
       try refuseOthers(schema.object ?? JSONObject(), beside: "$ref", path)
       schema = try target(reference, path)
       path = reference == "#/" ? "#" : reference

@@ -17,7 +17,8 @@ extension SchemaCompiler {
     var properties = (schema["properties"]?.object ?? JSONObject()).members
     let required = Set((schema["required"]?.array ?? []).compactMap(\.string))
     let additional = try additional(schema, path)
-    for name in (schema["required"]?.array ?? []).compactMap(\.string) where !properties.contains(where: { $0.name == name }) {
+    var listed = Set(properties.map(\.name))
+    for name in (schema["required"]?.array ?? []).compactMap(\.string) where listed.insert(name).inserted {
       guard schema["additionalProperties"] != .bool(false) else {
         throw .invalidSchema(path: path, problem: "'\(name)' is required and not allowed")
       }
@@ -30,7 +31,7 @@ extension SchemaCompiler {
     var asFirst = Pattern.empty
     if let additional {
       let member: Pattern = .sequence([
-        JSONStrings.name(except: properties.map(\.name)), space, .text(":"), space, additional,
+        try name(except: properties.map(\.name), path), space, .text(":"), space, additional,
       ])
       let maximum = properties.isEmpty ? try count("maxProperties", schema, path) : nil
       let more: Pattern = .repetition(.sequence([separator, member]), minimum: 0, maximum: maximum.map { max(0, $0 - 1) })
@@ -119,8 +120,8 @@ extension SchemaCompiler {
     }
     for index in (0..<fixed).reversed() {
       let element = index < places.count ? places[index] : rest ?? .empty
-      let row: Pattern = .sequence([index > 0 ? separator : .empty, element, pattern])
-      pattern = index < minimum ? row : .optional(.rule(add("element \(index)", row)))
+      let rest: Pattern = .rule(add("element \(index)", .sequence([index > 0 ? separator : .empty, element, pattern])))
+      pattern = index < minimum ? rest : .optional(rest)
     }
     return pattern
   }

@@ -35,7 +35,8 @@ struct CallGrammarTests {
     _ template: ChatTemplate, _ tokenizer: Tokenizer, _ tools: JSONValue, _ choice: ToolChoice, content: Grammar? = nil,
     promptEnd: String, many: Bool = true
   ) throws -> Grammar? {
-    let offered = try (tools.array ?? []).map { (tool) throws(ChatTemplateError) in try OfferedTool(tool) }
+    var work = SchemaWork()
+    let offered = try (tools.array ?? []).map { (tool) throws(ChatTemplateError) in try OfferedTool(tool, within: &work) }
     let language = AnswerLanguage(
       format: template.turnFormat, tools: offered, choice: choice, allowsManyCalls: many, content: content)
     let shown = tokenizer.controlTokens(where: template.turnFormat.contains(mark:))

@@ -70,7 +70,8 @@ public struct Conversation: Sendable {
   /// - Throws: `ChatTemplateError.badRequest` if this cannot be enforced in the form of the model's turns.
   public func answerGrammar(for prompt: Prompt, content: Grammar? = nil) throws(ChatTemplateError) -> Grammar? {
     var tools: [OfferedTool] = []
-    for tool in request.offeredTools?.array ?? [] { tools.append(try OfferedTool(tool)) }
+    var work = SchemaWork()
+    for tool in request.offeredTools?.array ?? [] { tools.append(try OfferedTool(tool, within: &work)) }
     switch request.toolChoice {
     case .function(let name):
       tools.removeAll { $0.name != name }

@@ -12,8 +12,9 @@ struct OfferedTool {
 
   /// Reads a function in OpenAI's form.
   ///
+  /// - Parameter work: What the schemas of all tools together may cost.
   /// - Throws: `ChatTemplateError.badRequest` if it has no usable name, or if it is strict and its schema cannot be enforced.
-  init(_ tool: JSONValue) throws(ChatTemplateError) {
+  init(_ tool: JSONValue, within work: inout SchemaWork) throws(ChatTemplateError) {
     let function = tool["function"] ?? tool
     guard let name = function["name"]?.string, !name.isEmpty, name.utf8.count <= 256,
       name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"<>{}[]\"\\|:=,".utf8.contains($0) })
@@ -28,7 +29,7 @@ struct OfferedTool {
       throw .badRequest("the function \"\(name)\" is strict, but the type of its parameters is not object")
     }
     if schema["properties"] == nil, schema["additionalProperties"] == nil { schema["properties"] = [:] }
-    do throws(GrammarError) { _ = try Grammar(schema: .object(schema)) } catch {
+    do throws(GrammarError) { _ = try Grammar(schema: .object(schema), within: &work) } catch {
       throw .badRequest("the function \"\(name)\" is strict, but its parameters cannot be enforced: \(error)")
     }
     self.schema = schema
