@@ -14,6 +14,9 @@ struct AnswerLanguage {
   /// The grammar of the content; nil: any text.
   let content: Grammar?
 
+  /// What may come before an answer: the line ends that some models write after their thinking, and no more, because none of it is shown.
+  private static let lead = Language.repetition(.oneOf(" \n"), minimum: 0, maximum: 2)
+
   private var forcesCall: Bool { choice.forcesCall }
   private var calls: CallLanguage { CallLanguage(format: format, tools: tools, allowsMany: allowsManyCalls) }
 
@@ -22,7 +25,7 @@ struct AnswerLanguage {
   /// - Parameter prompt: The end of the prompt, which shows whether the model is already thinking.
   func turn(after prompt: String) throws(ChatTemplateError) -> Language {
     if case .harmony = format.calls { return try harmony() }
-    return .sequence([reasoning(after: prompt), CallLanguage.space, try answer(), end])
+    return .sequence([reasoning(after: prompt), Self.lead, try answer(), end])
   }
 
   /// Returns the language of the thinking before the answer.
