@@ -113,7 +113,8 @@ let package = Package(
     .target(
       name: "ModelConsole",
       dependencies: [
-        "Console", "Generation", "Inference", "Tokenization", "PackRuntime", "PackFormat", "Files", "JSON",
+        "Console", "Generation", "Inference", "Tokenization", "ChatTemplates", "PackRuntime", "PackFormat", "Files", "JSON",
+        .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe),
@@ -166,7 +167,7 @@ let package = Package(
       dependencies: ["Generation", "ChatTemplates", "Grammar", "JSON", "Repack", "GGUFWriting", "TestSupport"]),
     .testTarget(
       name: "ServingTests",
-      dependencies: ["Serving", "Generation", "Grammar", "JSON", "PackFormat", "Files", "Repack", "TestSupport"]),
+      dependencies: ["Serving", "Generation", "ChatTemplates", "Grammar", "JSON", "PackFormat", "Files", "Repack", "TestSupport"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Files", "JSON"]),
     .testTarget(name: "ProgramTests", dependencies: ["GGUF", "PackFormat", "GGUFWriting", "TestSupport"]),
   ],
@@ -204,7 +205,7 @@ if Context.environment["GGUFPACK_SERVER"] != nil {
         "PackFormat", "Files", "JSON", "ServerPage", .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdTLS", package: "hummingbird"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Logging", package: "swift-log"), .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: safe))

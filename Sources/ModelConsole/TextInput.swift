@@ -6,19 +6,19 @@ import Glibc
 import SystemPackage
 
 /// Reads texts from files and standard input.
-enum TextInput {
+package enum TextInput {
   /// The limit on the length of a text. No context holds more, and endless input must not be read until memory runs out.
-  static let limit = ByteCount(limitByteCount)
-  static let limitByteCount = 64 << 20
+  package static let limit = ByteCount(limitByteCount)
+  package static let limitByteCount = 64 << 20
   private static let pieceByteCount = 1 << 16
 
   /// Returns the text of a file, which must be UTF-8; `-` reads standard input.
-  static func read(_ path: String) throws -> String {
+  package static func read(_ path: String) throws -> String {
     try decode(bytes(path), path == "-" ? "standard input" : path)
   }
 
   /// Returns the text of a file as a prompt, without the line end that editors and `echo` add at the end.
-  static func prompt(_ path: String) throws -> String {
+  package static func prompt(_ path: String) throws -> String {
     let text = try read(path)
     return text.last == "\n" || text.last == "\r\n" ? String(text.dropLast()) : text
   }
@@ -26,7 +26,7 @@ enum TextInput {
   /// Returns token ids that are separated by commas or white space; `-` reads them from standard input.
   ///
   /// - Parameter limit: The bound that the ids must be below; nil if they are checked later.
-  static func tokenIDs(_ list: String, below limit: Int? = nil) throws -> [Int32] {
+  package static func tokenIDs(_ list: String, below limit: Int? = nil) throws -> [Int32] {
     let list = list == "-" ? try read(list) : list
     return try list.split { $0 == "," || $0.isWhitespace }.map { word in
       guard let id = Int32(word) else { throw Failure("--ids: '\(word)' is not a token id") }
@@ -38,7 +38,7 @@ enum TextInput {
   }
 
   /// Returns all bytes of a file.
-  static func bytes(_ path: String) throws -> [UInt8] {
+  package static func bytes(_ path: String) throws -> [UInt8] {
     guard path != "-" else {
       return try drain("standard input") { () throws(Errno) in try StandardStream.input.read(upTo: pieceByteCount) }
     }
@@ -53,7 +53,7 @@ enum TextInput {
   }
 
   /// Decodes UTF-8, and throws if the bytes are not UTF-8.
-  static func decode(_ bytes: [UInt8], _ name: String) throws -> String {
+  package static func decode(_ bytes: [UInt8], _ name: String) throws -> String {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw Failure("\(name): not UTF-8 at byte \(validPrefix(bytes)); convert it, for example with iconv")
     }
@@ -61,7 +61,7 @@ enum TextInput {
   }
 
   /// Replaces the escapes that `-e` enables; other backslashes stay.
-  static func unescape(_ bytes: [UInt8]) -> [UInt8] {
+  package static func unescape(_ bytes: [UInt8]) -> [UInt8] {
     let named: [UInt8: UInt8] = [
       UInt8(ascii: "n"): 0x0A, UInt8(ascii: "r"): 0x0D, UInt8(ascii: "t"): 0x09, UInt8(ascii: "\\"): 0x5C, UInt8(ascii: "\""): 0x22,
       UInt8(ascii: "'"): 0x27,

@@ -4,6 +4,7 @@ import ArgumentParser
 import Console
 import Grammar
 import JSON
+import ModelConsole
 
 /// The options that constrain an answer.
 struct GrammarArguments: ParsableArguments {

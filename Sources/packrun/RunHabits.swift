@@ -11,7 +11,7 @@ enum RunHabits {
     "--predict": .option("--number"), "--n-predict": .option("--number"), "-s": .option("--seed"),
     "-sys": .option("--system"), "--system-prompt": .option("--system"),
     "-r": .option("--stop"), "--reverse-prompt": .option("--stop"),
-    "--chat-template-file": .option("--template-file"), "--chat-template-kwargs": .option("--template-args"),
+    "--chat-template-kwargs": .option("--template-args"),
     "--grammar-file": .option("--grammar"), "-jf": .option("--json-schema"), "--json-schema-file": .option("--json-schema"),
   ]
 

@@ -4,6 +4,7 @@ import ArgumentParser
 import Files
 import Generation
 import Glibc
+import ModelConsole
 
 /// The options for choosing tokens.
 struct SamplingArguments: ParsableArguments {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 import Console
+import ModelConsole
 
 /// A reader of turns that a person types at the terminal, or that come through a pipe.
 ///

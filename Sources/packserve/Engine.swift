@@ -38,10 +38,12 @@ final class Engine: Sendable {
   /// Loads the model on a thread of its own, which answers requests until `end`.
   ///
   /// - Parameters:
+  ///   - template: The template of conversations, or why there is none.
   ///   - store: The store in which prefixes of prompts outlive the server.
   ///   - spare: The CPUs for everything except the model's teams.
   func start(
-    _ arguments: ServedModelArguments, _ pack: Pack, _ tokenizer: Tokenizer, _ store: PrefixStore?, _ spare: SpareCPUs
+    _ arguments: ServedModelArguments, _ pack: Pack, _ tokenizer: Tokenizer,
+    _ template: Result<ChatTemplate, ChatTemplateError>, _ store: PrefixStore?, _ spare: SpareCPUs
   ) {
     let thread = Thread { [self] in
       defer { ended.signal() }
@@ -53,14 +55,11 @@ final class Engine: Sendable {
         _ = spare.bindThisThread()
         try checkVocabulary(tokenizer, session)
         for note in session.notes { Terminal.note(note.line) }
-        let template = Result { () throws(ChatTemplateError) in
-          try ChatTemplate(arguments.template, metadata: pack.metadata, tokenizer: tokenizer)
-        }
         if case .failure(let error) = template { Terminal.note("\(error); /v1/chat/completions is not available") }
         let served = ServedPack(
           name: arguments.name(pack), digest: pack.digest.hex,
           created: UnixTime.now, tokenizer: tokenizer, template: template,
-          contextLength: session.model.contextLength, embeddingLength: session.model.configuration.embeddingLength,
+          date: { .now }, contextLength: session.model.contextLength, embeddingLength: session.model.configuration.embeddingLength,
           pooling: arguments.pooling(pack))
         let scheduler = Scheduler(session.group, tokenizer, options: arguments.servingOptions(store))
         state.withLock { $0 = .ready(Ready(pack: served, scheduler: scheduler, placement: PlacementProbe(session))) }

@@ -34,6 +34,7 @@ struct Packserve: ParsableCommand {
     let pack = try model.model.open()
     // A fault in the input must show before the weights are read.
     let tokenizer = try Tokenizer(metadata: pack.metadata)
+    let template = try model.template(pack, tokenizer)
     let keys = try network.keys()
     let certificate = try network.cert.map { try Certificate.configuration(chain: $0, key: network.key ?? "") }
     if network.logFormat == .json { Terminal.lineForm = { LogLine.json(.info, $0) } }
@@ -44,7 +45,7 @@ struct Packserve: ParsableCommand {
     let spare = try model.spareCPUs(pack)
     Interrupt.watch([SIGINT, SIGTERM])
     let engine = Engine()
-    engine.start(model, pack, tokenizer, store, spare)
+    engine.start(model, pack, tokenizer, template, store, spare)
     // All threads started from here on inherit these CPUs.
     if spare.cpus.isEmpty {
       Terminal.note("no CPU is left for HTTP, so it takes time from the threads that compute; use fewer --threads to leave one")

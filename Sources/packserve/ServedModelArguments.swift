@@ -10,6 +10,7 @@ import ModelConsole
 import PackFormat
 import PackRuntime
 import Serving
+import Tokenization
 
 /// The pack, and the options for serving it.
 struct ServedModelArguments: ParsableArguments {
@@ -40,12 +41,7 @@ struct ServedModelArguments: ParsableArguments {
   @Option(help: "How much room they may take there, such as 100G.")
   var cacheSize = ByteSize(16 << 30)
 
-  @Option(
-    help: """
-      The chat template: the name of one of the model's templates, or of a built-in one: \
-      \(ChatTemplate.builtInNames.joined(separator: ", ")). (default: the model's own)
-      """)
-  var template: String?
+  @OptionGroup var choice: TemplateChoice
 
   @Option(
     help:
@@ -80,6 +76,13 @@ struct ServedModelArguments: ParsableArguments {
   /// - Parameter progress: Called with the bytes placed so far and the total.
   func session(_ pack: Pack, progress: @escaping @Sendable (Int, Int) -> Void) throws(ModelError) -> Session {
     try model.session(pack, sequences: parallel, isQuiet: true, report: progress)
+  }
+
+  /// Returns the chat template, or why the model has none. If the user has chosen one, it must exist.
+  func template(_ pack: Pack, _ tokenizer: Tokenizer) throws -> Result<ChatTemplate, ChatTemplateError> {
+    do { return .success(try choice.template(pack, tokenizer)) } catch let error as ChatTemplateError where !choice.isGiven {
+      return .failure(error)
+    }
   }
 
   /// Returns how embeddings are made, or the error to answer if they are not available.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import ChatTemplates
 import Generation
 import Grammar
 import JSON
@@ -17,6 +18,8 @@ public struct ServedPack: Sendable {
   public var tokenizer: Tokenizer
   /// The template of its conversations, or why there is none.
   public var template: Result<ChatTemplate, ChatTemplateError>
+  /// Returns the date for templates that ask for the present.
+  public var date: @Sendable () -> TemplateDate?
   /// The largest number of tokens in its context.
   public var contextLength: Int
   /// The number of elements in an embedding.
@@ -27,10 +30,11 @@ public struct ServedPack: Sendable {
   /// Makes the description of a served pack.
   public init(
     name: String, digest: String, created: Int, tokenizer: Tokenizer, template: Result<ChatTemplate, ChatTemplateError>,
-    contextLength: Int, embeddingLength: Int, pooling: Result<Pooling, InterfaceError>
+    date: @escaping @Sendable () -> TemplateDate?, contextLength: Int, embeddingLength: Int,
+    pooling: Result<Pooling, InterfaceError>
   ) {
     (self.name, self.digest, self.created, self.tokenizer) = (name, digest, created, tokenizer)
-    (self.template, self.contextLength) = (template, contextLength)
+    (self.template, self.date, self.contextLength) = (template, date, contextLength)
     (self.embeddingLength, self.pooling) = (embeddingLength, pooling)
   }
 
@@ -49,9 +53,13 @@ public struct ServedPack: Sendable {
     ]
   }
 
-  /// Returns a conversation with the model's template.
+  /// Returns a conversation with the model's template, which sees the present date.
   func conversation(_ request: ChatRequest) throws(InterfaceError) -> Conversation {
-    do throws(ChatTemplateError) { return Conversation(try template.get(), tokenizer, request) } catch { throw .template(error) }
+    do throws(ChatTemplateError) {
+      var template = try template.get()
+      template.date = date()
+      return Conversation(template, tokenizer, request)
+    } catch { throw .template(error) }
   }
 }
 

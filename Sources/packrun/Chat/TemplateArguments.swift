@@ -3,24 +3,15 @@
 import ArgumentParser
 import ChatTemplates
 import Console
-import Files
 import Generation
-import Glibc
 import JSON
+import ModelConsole
 import PackFormat
 import Tokenization
 
 /// The options for turning conversations into prompts.
 struct TemplateArguments: ParsableArguments {
-  @Option(
-    help: """
-      The chat template: the name of one of the model's templates, or of a built-in one: \
-      \(ChatTemplate.builtInNames.joined(separator: ", ")). (default: the model's own)
-      """)
-  var template: String?
-
-  @Option(help: "Read the chat template, in Jinja, from this file.", completion: .file())
-  var templateFile: String?
+  @OptionGroup var choice: TemplateChoice
 
   @Option(help: "Variables of the chat template as a JSON object, such as '{\"enable_thinking\": false}'.")
   var templateArgs: String?
@@ -29,10 +20,9 @@ struct TemplateArguments: ParsableArguments {
   var date: String?
 
   /// Whether one of the options is given.
-  var isGiven: Bool { template != nil || templateFile != nil || templateArgs != nil || date != nil }
+  var isGiven: Bool { choice.isGiven || templateArgs != nil || date != nil }
 
   func validate() throws {
-    if template != nil, templateFile != nil { throw ValidationError("give --template or --template-file, not both") }
     if let date, TemplateDate(iso: date) == nil {
       throw ValidationError("--date \(date): write a date such as 2026-03-01, or with a time, 2026-03-01T12:30:00")
     }
@@ -40,15 +30,8 @@ struct TemplateArguments: ParsableArguments {
 
   /// Returns the requested template; otherwise the model's own, or the built-in one that fits the tokens of the vocabulary.
   func template(_ pack: Pack, _ tokenizer: Tokenizer) throws -> ChatTemplate {
-    var template: ChatTemplate
-    if let templateFile {
-      template = try ChatTemplate(source: TextInput.read(templateFile))
-      template.beginOfText = tokenizer.beginOfText.map(tokenizer.text) ?? ""
-      template.endOfText = tokenizer.endOfText.map(tokenizer.text) ?? ""
-    } else {
-      template = try ChatTemplate(self.template, metadata: pack.metadata, tokenizer: tokenizer)
-    }
-    if self.template == nil, let name = template.builtInName {
+    var template = try choice.template(pack, tokenizer)
+    if !choice.isGiven, let name = template.builtInName {
       Terminal.note("the model has no chat template; using the \(name) template, guessed from the vocabulary")
     }
     template.date = chosenDate
@@ -57,11 +40,9 @@ struct TemplateArguments: ParsableArguments {
 
   /// Returns the requested template if there is no model: from a file, or a built-in one.
   func templateWithoutModel() throws -> ChatTemplate {
-    var chosen =
-      try template.map { name throws in try ChatTemplate(builtIn: name) }
-      ?? ChatTemplate(source: TextInput.read(templateFile ?? "-"))
-    chosen.date = chosenDate
-    return chosen
+    var template = try choice.templateWithoutModel()
+    template.date = chosenDate
+    return template
   }
 
   /// The date for templates that ask for the present.
@@ -80,18 +61,6 @@ struct TemplateArguments: ParsableArguments {
 }
 
 extension TemplateDate {
-  /// The present, by the clock and the time zone of this machine.
-  static var now: TemplateDate? {
-    var seconds = time(nil)
-    var local = unsafe tm()
-    guard unsafe localtime_r(&seconds, &local) != nil else { return nil }
-    let (year, month, day) = unsafe (local.tm_year, local.tm_mon, local.tm_mday)
-    let (hour, minute, second) = unsafe (local.tm_hour, local.tm_min, local.tm_sec)
-    return TemplateDate(
-      year: Int(year) + 1900, month: Int(month) + 1, day: Int(day), hour: Int(hour), minute: Int(minute),
-      second: Int(min(second, 59)))
-  }
-
   /// Parses a date such as `2026-03-01`, or with a time, `2026-03-01T12:30:00`; nil if it is neither.
   init?(iso text: String) {
     let parts = text.split(separator: "T", maxSplits: 1, omittingEmptySubsequences: false)

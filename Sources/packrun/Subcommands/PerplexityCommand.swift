@@ -35,6 +35,10 @@ struct PerplexityCommand: ParsableCommand {
   @Option(help: "Score at most this many chunks.")
   var chunks: Int?
 
+  func validate() throws {
+    if model.context == 0 { throw ValidationError("--ctx must be 1 or more: the text is cut into chunks of that length") }
+  }
+
   func run() throws {
     let pack = try model.open()
     let tokenizer = try Tokenizer(metadata: pack.metadata)

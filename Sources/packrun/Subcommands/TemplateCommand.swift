@@ -7,6 +7,7 @@ import Files
 import Generation
 import Glibc
 import JSON
+import ModelConsole
 import PackFormat
 import Tokenization
 
@@ -50,7 +51,7 @@ struct TemplateCommand: ParsableCommand {
     if (parse == nil) != (text == nil) { throw ValidationError("--parse FORMAT and --text FILE go together") }
     if parse == nil, request == nil { throw ValidationError("give --request FILE, or --parse FORMAT with --text FILE") }
     if parse != nil, pack != nil { throw ValidationError("give the pack to --parse: --parse MODEL.pack") }
-    if parse == nil, pack == nil, template.templateFile == nil, template.template == nil {
+    if parse == nil, pack == nil, !template.choice.isGiven {
       throw ValidationError("give a pack, --template-file FILE or --template NAME")
     }
     if request == "-", text == "-" { throw ValidationError("--request and --text cannot both be standard input") }

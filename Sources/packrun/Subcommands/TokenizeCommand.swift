@@ -3,6 +3,7 @@
 import ArgumentParser
 import Console
 import Files
+import ModelConsole
 import PackFormat
 import Tokenization
 
