@@ -25,8 +25,9 @@ extension ModelGroup {
       shorter.contextLength = contextLength
       return (try? byteCounts(pack, replicas, teams: teams, options: shorter)).map(room) ?? false
     }
-    // The cache consists of blocks of 16 positions.
-    var (low, high) = (0, ((options.contextLength ?? 4096) - 1) / 16)
+    // The cache consists of blocks of 16 positions. The length that a model was trained on is not known here.
+    let most = options.contextLength == 0 ? 1 << 28 : options.contextLength ?? 4096
+    var (low, high) = (0, (most - 1) / 16)
     while low < high {
       let middle = (low + high + 1) / 2
       if fits(16 * middle) { low = middle } else { high = middle - 1 }

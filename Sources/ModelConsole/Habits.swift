@@ -17,7 +17,7 @@ package enum Habits {
     "-c": .option("--ctx"), "--ctx-size": .option("--ctx"), "-b": .option("--batch"), "--batch-size": .option("--batch"),
     "-ctk": .option("--kv", sharesValue: true), "--cache-type-k": .option("--kv", sharesValue: true),
     "-ctv": .option("--kv", sharesValue: true), "--cache-type-v": .option("--kv", sharesValue: true),
-    "-np": .option("--parallel"), "--chat-template": .option("--template"),
+    "-np": .option("--parallel"), "--chat-template": .option("--template"), "--chat-template-file": .option("--template-file"),
   ]
 
   private static let attention = "attention never stores a matrix of scores"
@@ -55,11 +55,15 @@ package enum Habits {
       "--run-time-repack": .notNeeded(layouts), "-fmoe": .notNeeded("gate and up are computed together", values: .onOrOff),
       "-mla": .notNeeded("compressed keys and values are used as they are", values: .one),
       "-amb": .notNeeded(attention, values: .one),
+      "-dt": .notNeeded("the KV cache has no gaps", values: .one),
+      "--defrag-thold": .notNeeded("the KV cache has no gaps", values: .one),
     ]
   }
 
   private static let adapters = "adapters are not applied; merge it into the model, then run ggufpack convert MODEL.gguf"
   private static let pictures = "only text is read; leave it out to run the model on text"
+  private static let rotation =
+    "the model's own keys say how positions are encoded; change them in the GGUF, then run ggufpack convert MODEL.gguf"
   private static let distance = "a model runs on one machine; convert it for this machine's nodes with ggufpack convert --nodes"
 
   /// Options that would change the result and are not supported here.
@@ -71,6 +75,9 @@ package enum Habits {
       "--lora": .refused(adapters), "--lora-scaled": .refused(adapters), "--control-vector": .refused(adapters),
       "--mmproj": .refused(pictures), "-mm": .refused(pictures), "--image": .refused(pictures), "--audio": .refused(pictures),
       "--rpc": .refused(distance),
+      "--rope-scaling": .refused(rotation), "--rope-scale": .refused(rotation), "--rope-freq-base": .refused(rotation),
+      "--rope-freq-scale": .refused(rotation), "--yarn-orig-ctx": .refused(rotation), "--yarn-ext-factor": .refused(rotation),
+      "--yarn-attn-factor": .refused(rotation), "--yarn-beta-slow": .refused(rotation), "--yarn-beta-fast": .refused(rotation),
       "--override-kv": .refused("a pack keeps the model's own keys; change the GGUF, then run ggufpack convert MODEL.gguf"),
       "--context-shift": .refused("a context is not shifted; packrun chat leaves out the earliest turns when it is full"),
     ]

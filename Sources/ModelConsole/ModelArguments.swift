@@ -19,7 +19,9 @@ package struct ModelArguments: ParsableArguments {
 
   @Option(
     name: .customLong("ctx"),
-    help: "Tokens that the context holds. (default: what the model was trained on, at most 4096)")
+    help: """
+      Tokens that the context of each answer holds; 0 for as many as the model was trained on. (default: the same, at most 4096)
+      """)
   package var context: Int?
 
   @Option(help: "How many tokens of a prompt are computed together.")
@@ -49,7 +51,7 @@ package struct ModelArguments: ParsableArguments {
   package init() {}
 
   package func validate() throws {
-    if let context, context < 1 || context > 1 << 28 { throw ValidationError("--ctx must be between 1 and 268435456") }
+    if let context, context < 0 || context > 1 << 28 { throw ValidationError("--ctx must be between 0 and 268435456") }
     if checkpointInterval < 0 || checkpointInterval > 1 << 28 {
       throw ValidationError("--checkpoints must be between 0 and 268435456")
     }

@@ -9,20 +9,22 @@ enum ServerHabits {
 
   private static let named: [String: Synonym] = [
     "-a": .option("--alias"), "-to": .option("--client-timeout"), "--timeout": .option("--client-timeout"),
-    "--ssl-key-file": .option("--key"), "--ssl-cert-file": .option("--cert"),
+    "--verbose-prompt": .option("--log-prompts"), "--ssl-key-file": .option("--key"), "--ssl-cert-file": .option("--cert"),
   ]
 
-  private static let always = "it is always answered"
+  private static let always = "is always answered"
   private static let joining = "a request always joins those that are being answered"
 
   private static let notNeeded: [String: Synonym] = [
-    "--metrics": .notNeeded("/metrics: \(always)"), "--slots": .notNeeded("/slots: \(always)"),
-    "--props": .notNeeded("/props: \(always)"), "--embedding": .notNeeded("/v1/embeddings: \(always)"),
-    "--embeddings": .notNeeded("/v1/embeddings: \(always)"),
+    "--metrics": .notNeeded("/metrics \(always)"), "--slots": .notNeeded("/slots \(always)"),
+    "--props": .notNeeded("/props \(always)"), "--embedding": .notNeeded("/v1/embeddings \(always)"),
+    "--embeddings": .notNeeded("/v1/embeddings \(always)"),
     "-cb": .notNeeded(joining), "--cont-batching": .notNeeded(joining),
     "--cache-prompt": .notNeeded("the longest beginning that is known is always reused"),
     "--cache-reuse": .notNeeded("the longest beginning that is known is always reused", values: .one),
     "--threads-http": .notNeeded("HTTP gets the CPUs that --threads leaves", values: .one),
+    "--reasoning-format": .notNeeded("what a model thinks is always in reasoning_content", values: .one),
+    "--swa-full": .notNeeded("keys and values are kept for the whole context in all layers"),
     "--log-disable": .notNeeded("there is one line for each request, without its text"),
   ]
 
@@ -35,6 +37,8 @@ enum ServerHabits {
     "--top-k": .refused("\(perRequest), as top_k"), "--min-p": .refused("\(perRequest), as min_p"),
     "--seed": .refused("\(perRequest), as seed"), "-s": .refused("\(perRequest), as seed"),
     "--repeat-penalty": .refused("\(perRequest), as repeat_penalty"),
+    "--chat-template-kwargs": .refused("\(perRequest), as chat_template_kwargs"),
+    "--reasoning-budget": .refused("\(perRequest), by enable_thinking in chat_template_kwargs"),
     "--no-webui": .refused("the page at / cannot be left out; a proxy in front of packserve can refuse it"),
     "--no-slots": .refused("/slots cannot be left out; a proxy in front of packserve can refuse it"),
     "--api-prefix": .refused("paths begin at /; a proxy in front of packserve can add a prefix"),

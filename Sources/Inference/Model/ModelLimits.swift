@@ -10,7 +10,12 @@ struct ModelLimits {
   init(_ configuration: ModelConfiguration, _ options: ModelOptions, vocabularySize: Int)
     throws(ModelError)
   {
-    contextLength = options.contextLength ?? min(configuration.contextLength, 4096)
+    contextLength =
+      switch options.contextLength {
+      case nil: min(configuration.contextLength, 4096)
+      case 0?: configuration.contextLength
+      case let length?: length
+      }
     guard contextLength > 0, contextLength <= 1 << 28, options.sequenceCount > 0,
       options.batchSize > 0, (0...1 << 28).contains(options.checkpointInterval), (0...1 << 16).contains(options.checkpointCount),
       (0...4096).contains(options.tentativeCount)

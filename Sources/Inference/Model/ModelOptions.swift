@@ -2,7 +2,7 @@
 
 /// How much a model is to hold, and how it computes.
 public struct ModelOptions: Sendable {
-  /// The largest number of tokens in a sequence; nil: the context that the model was trained on, but at most 4096.
+  /// The largest number of tokens in a sequence; 0: as many as the model was trained on; nil: the same, but at most 4096.
   public var contextLength: Int?
   /// The largest number of tokens computed together when a prompt is read.
   public var batchSize = 512
