@@ -162,9 +162,11 @@ struct Routes: Sendable {
     for path in ["/v1/models", "/models"] {
       router.get(RouterPath(path)) { _, _ in Response(["object": "list", "data": [try engine.ready().pack.card]]) }
     }
-    router.get("/v1/models/:name") { _, context in
+    // A name may have slashes.
+    router.get("/v1/models/**") { _, context in
       let pack = try engine.ready().pack
-      guard context.parameters.get("name") == pack.name else { throw InterfaceError.notFound }
+      let name = context.parameters.getCatchAll().joined(separator: "/")
+      guard name == pack.name else { throw InterfaceError.noSuchModel(name, served: pack.name) }
       return Response(pack.card)
     }
     router.get("/openapi.json") { _, _ in

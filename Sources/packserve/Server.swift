@@ -10,6 +10,7 @@ import NIOPosix
 import NIOSSL
 import ServiceLifecycle
 import Serving
+import SystemPackage
 
 /// The HTTP server, which listens until it is asked to end.
 struct Server {
@@ -44,7 +45,7 @@ struct Server {
       address: .hostname(arguments.host, port: arguments.port), serverName: "packserve",
       availableConnectionsDelegate: .maximum(arguments.connections, logger: logger))
     configuration.backlog = 1024
-    let (host, name) = (arguments.host, arguments.host.contains(":") ? "[\(arguments.host)]" : arguments.host)
+    let name = arguments.host.contains(":") ? "[\(arguments.host)]" : arguments.host
     let scheme = certificate == nil ? "http" : "https"
     let builder: HTTPServerBuilder
     do { builder = try connections() } catch { return engine.fail(Failure("TLS cannot be used: \(error)", exitCode: .failed)) }
@@ -63,7 +64,24 @@ struct Server {
     do { try await ServiceGroup(configuration: services).run() } catch {
       // When the server is to end, connections that do not close are cut.
       guard !Interrupt.isRequested, engine.failure == nil else { return }
-      engine.fail(Failure("\(host):\(arguments.port): cannot listen: \(error)", exitCode: .failed))
+      engine.fail(Failure("\(name):\(arguments.port): cannot listen: \(Self.reason(error))", exitCode: .failed))
+    }
+  }
+}
+
+/// Why a server cannot listen.
+extension Server {
+  private static func reason(_ error: any Error) -> String {
+    if error is SocketAddressError.UnknownHost {
+      return "no address is known for this name; give --host an address of this machine, or 0.0.0.0 for all"
+    }
+    guard let error = error as? IOError else { return "\(error)" }
+    let reason = Errno(rawValue: error.errnoCode)
+    switch reason {
+    case .addressInUse: return "another program listens there; give --port another port, or 0 for any free one"
+    case .addressNotAvailable: return "this machine does not have the address; give --host one that it has, or 0.0.0.0 for all"
+    case .permissionDenied: return "the port is reserved; give --port another one, such as 8080, or run with CAP_NET_BIND_SERVICE"
+    default: return "\(reason)"
     }
   }
 }

@@ -152,7 +152,8 @@ struct EmbeddingInterfaceTests {
   private func read(_ json: String, _ pooling: Result<Pooling, InterfaceError> = .success(.last)) throws -> InterfaceRequest {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece())
     let pack = ServedPack(
-      name: "small", digest: "00ff", created: 7, tokenizer: tokenizer, template: .failure(.absent(known: [])), contextLength: 4096,
+      name: "small", digest: "00ff", created: 7, tokenizer: tokenizer, template: .failure(.absent(known: [])), date: { nil },
+      contextLength: 4096,
       embeddingLength: 3, pooling: pooling)
     return try EmbeddingsRequest.read(JSONValue(parsing: json), pack)
   }

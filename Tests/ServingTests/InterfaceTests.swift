@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import ChatTemplates
 import Foundation
 import Generation
 import JSON
@@ -19,7 +20,9 @@ struct InterfaceTests {
     let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece())
     return ServedPack(
       name: "small", digest: "00ff", created: 7, tokenizer: tokenizer, template: .success(try ChatTemplate(source: Self.template)),
-      contextLength: 4096, embeddingLength: 2, pooling: .success(.mean))
+      date: { TemplateDate(year: 2026, month: 3, day: 1, hour: 12, minute: 30, second: 0) }, contextLength: 4096,
+      embeddingLength: 2,
+      pooling: .success(.mean))
   }
 
   private func chat(_ fields: String) throws -> InterfaceRequest {
@@ -84,11 +87,78 @@ struct InterfaceTests {
       ("messages[0].content", #""messages": [{"role": "user", "content": [{"type": "text", "text": 1}]}]"#),
       ("messages[0].tool_calls", #""messages": [{"role": "assistant", "tool_calls": {}}]"#),
       ("messages[0].tool_calls", #""messages": [{"role": "assistant", "tool_calls": [{"function": {"arguments": "["}}]}]"#),
+      ("stop", #""stop": """#), ("stop", #""stop": ["a", ""]"#), ("model", #""model": 5"#), ("max_tokens", #""max_tokens": -2"#),
+      ("max_completion_tokens", #""max_completion_tokens": 0"#), ("n_predict", #""n_predict": "all""#),
+      ("logit_bias", #""logit_bias": {"100000": 2}"#), ("reasoning_effort", #""reasoning_effort": "ultra""#),
+      ("messages[0].content", #""messages": [{"role": "user"}]"#),
+      ("messages[0].role", #""messages": [{"role": 5, "content": "a"}]"#),
+      ("chat_template_kwargs", #""chat_template_kwargs": 5"#),
+      ("json_schema", #""json_schema": {"type": "array", "uniqueItems": true}"#),
+      ("json_schema", #""json_schema": 5"#), ("grammar", #""json_schema": {}, "grammar": "root ::= \"a\"""#),
+      ("response_format", #""json_schema": {}, "response_format": {"type": "json_object"}"#),
     ])
   func refusals(field: String, fields: String) throws {
     let error = try #require(refusal { try chat(fields) })
     #expect(error.field == field && error.status == 400 && error.message.contains(field))
     #expect(error.openAI["error"]?["param"] == .string(field))
+  }
+
+  @Test(
+    "What would change an answer and is not supported is refused by name, unless its value turns it off",
+    arguments: [
+      (#""functions": [{"name": "f"}]"#, #""functions": []"#), (#""function_call": {"name": "f"}"#, #""function_call": "auto""#),
+      (#""modalities": ["audio"]"#, #""modalities": ["text"]"#), (#""audio": {"voice": "x"}"#, #""audio": null"#),
+      (#""mirostat": 2"#, #""mirostat": 0"#), (#""typical_p": 0.5"#, #""typical_p": 1.0"#),
+      (#""dry_multiplier": 0.8"#, #""dry_multiplier": 0"#),
+      (#""guided_json": {}"#, #""guided_json": null"#), (#""min_tokens": 5"#, #""min_tokens": 0"#),
+      (#""lora": [{"id": 0}]"#, #""lora": []"#),
+      (#""stop_token_ids": [1]"#, #""stop_token_ids": []"#), (#""use_beam_search": true"#, #""use_beam_search": false"#),
+      (#""enable_thinking": false"#, #""enable_thinking": null"#),
+    ])
+  func unsupported(on: String, off: String) throws {
+    let error = try #require(refusal { try chat(on) })
+    #expect(error.status == 400 && error.code == "unsupported_value" && on.contains(error.field ?? "none"), "\(error.message)")
+    #expect(refusal { try chat(off) } == nil)
+  }
+
+  @Test("A schema keeps an answer within it, wherever a client writes it")
+  func schemas() throws {
+    #expect(try chat(#""json_schema": {"type": "integer"}"#).requests[0].grammar != nil)
+    for field in [#""output_config": {"format": FORM}"#, #""output_format": FORM"#] {
+      func messages(_ form: String) throws -> InterfaceRequest {
+        let body = #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "#
+        return try MessagesRequest.read(JSONValue(parsing: body + field.replacing("FORM", with: form) + "}"), pack())
+      }
+      #expect(try messages(#"{"type": "json_schema", "schema": {"type": "integer"}}"#).requests[0].grammar != nil)
+      for bad in ["{}", "5", #"{"type": "json_schema"}"#, #"{"type": "json_schema", "schema": {"uniqueItems": true}}"#] {
+        let error = refusal { try messages(bad) }
+        #expect(error?.status == 400 && error?.field?.hasPrefix("output_") == true, "\(bad)")
+      }
+    }
+  }
+
+  @Test("A template that asks for the present gets the date of the request")
+  func date() throws {
+    var pack = try pack()
+    pack.template = .success(try ChatTemplate(source: "{{ strftime_now('%Y-%m-%d') }} {{ messages[0].content }}"))
+    let body = try JSONValue(parsing: #"{"messages": [{"role": "user", "content": "a"}]}"#)
+    #expect(try TextRequest.applyTemplate(body, pack)["prompt"] == "2026-03-01 a")
+    #expect(
+      try pack.tokenizer.decode(MessagesRequest.read(["max_tokens": 1, "messages": body["messages"]!], pack).requests[0].prompt)
+        .contains("2026-03-01"))
+  }
+
+  @Test("Tools and roles for which a template has no form are refused with their field")
+  func noForm() throws {
+    var pack = try pack()
+    pack.template = .success(try ChatTemplate(builtIn: "gemma"))
+    for (field, fields) in [
+      ("tools", #""messages": [{"role": "user", "content": "a"}], "tools": [{"function": {"name": "f"}}]"#),
+      ("messages", #""messages": [{"role": "tool", "content": "a"}]"#),
+    ] {
+      let error = refusal { try ChatCompletionRequest.read(JSONValue(parsing: "{\(fields)}"), pack) }
+      #expect(error?.field == field && error?.status == 400)
+    }
   }
 
   @Test("Contents become texts, arguments become objects, and the developer role becomes the system")
@@ -282,146 +352,5 @@ struct InterfaceTests {
     var error: InterfaceError?
     do { _ = try TextRequest.tokenize(JSONValue(parsing: body), pack()) } catch let refused as InterfaceError { error = refused }
     #expect(error?.field == field && error?.status == 400, "\(String(describing: error))")
-  }
-}
-
-@Suite("The published description of the interfaces")
-struct DescriptionTests {
-  private static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().appending(path: "Sources")
-
-  private func text(_ path: String) throws -> String {
-    try String(contentsOf: Self.sources.appending(path: path), encoding: .utf8)
-  }
-
-  @Test("The description has every address that the server answers at, and no other")
-  func addresses() throws {
-    let routes = try text("packserve/Routes.swift")
-    var addresses: Set<String> = []
-    for match in routes.matches(of: /"(\/[a-z0-9_.\/:-]+)"/) {
-      addresses.insert(String(match.1).replacingOccurrences(of: ":name", with: "{name}"))
-    }
-    let document = try JSONValue(parsing: OpenAPI.text)
-    #expect(Set(document["paths"]?.object?.members.map(\.name) ?? []) == addresses)
-    let names = document["paths"]?.object?.members.compactMap { path in
-      (path.value["get"] ?? path.value["post"])?["operationId"]?.string
-    }
-    #expect(names?.count == addresses.count && Set(names ?? []).count == addresses.count)
-  }
-
-  @Test(
-    "The description has every field that a request's reader asks for",
-    arguments: [
-      ("AnswerFields.swift", ["Sampling", "MessageAnswer"]),
-      ("OpenAI/ChatCompletionRequest.swift", ["Conversation", "ChatAnswer"]),
-      ("OpenAI/Completion.swift", ["Completion"]), ("OpenAI/ResponsesRequest.swift", ["Response"]),
-      ("OpenAI/Embeddings.swift", ["Embedding"]),
-      ("Anthropic/MessagesRequest.swift", ["Message", "MessageAnswer"]), ("TextRequest.swift", ["Text", "Tokens"]),
-    ])
-  func fields(file: String, schemas: [String]) throws {
-    let document = try JSONValue(parsing: OpenAPI.text)
-    var described: Set<String> = ["tokens"]
-    for schema in schemas {
-      let properties = document["components"]?["schemas"]?[schema]?["properties"]?.object?.members ?? []
-      described.formUnion(properties.map(\.name))
-    }
-    var read: Set<String> = []
-    for match in try text("Serving/Interfaces/" + file).matches(
-      of: /fields(?:\.(?:bool|integer|number|string|strings|objects|fields)\(|\[)"([a-z_]+)"/)
-    {
-      read.insert(String(match.1))
-    }
-    #expect(!read.isEmpty && read.subtracting(described).isEmpty, "\(read.subtracting(described).sorted())")
-  }
-
-  @Test("Each reference in the description leads to something")
-  func references() throws {
-    let document = try JSONValue(parsing: OpenAPI.text)
-    for match in OpenAPI.text.matches(of: /"\$ref": "#\/([^"]+)"/) {
-      var value: JSONValue? = document
-      for part in match.1.split(separator: "/") { value = value?[String(part)] }
-      #expect(value != nil, "\(match.1)")
-    }
-  }
-}
-
-@Suite("OpenAI's responses")
-struct ResponsesTests {
-  private static let template =
-    "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% for c in m.tool_calls %}{{ c.function.arguments.x }}{% endfor %}\n"
-    + "{% endfor %}<assistant><tool_call></tool_call><think></think>"
-
-  private func pack() throws -> ServedPack {
-    let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece())
-    return ServedPack(
-      name: "small", digest: "00ff", created: 7, tokenizer: tokenizer, template: .success(try ChatTemplate(source: Self.template)),
-      contextLength: 4096, embeddingLength: 2, pooling: .success(.mean))
-  }
-
-  private func read(_ json: String) throws -> InterfaceRequest { try ResponsesRequest.read(JSONValue(parsing: json), pack()) }
-
-  @Test("Instructions, messages, calls and their results become a prompt")
-  func prompt() throws {
-    let asked = try read(
-      #"""
-      {"instructions": "be kind", "max_output_tokens": 9, "temperature": 0, "input": [{"role": "user", "content": [{"type":
-      "input_text", "text": "a"}]}, {"type": "reasoning", "summary": []}, {"type": "function_call", "call_id": "1", "name": "f",
-      "arguments": "{\"x\": 42}"}, {"type": "function_call_output", "call_id": "1", "output": "c"}, {"type": "message", "role":
-      "user", "content": "d"}], "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}]}
-      """#)
-    let prompt = try pack().tokenizer.decode(asked.requests[0].prompt)
-    #expect(prompt.hasPrefix("<system>be kind<user>a<assistant>42<tool>c<user>d<assistant>"), "\(prompt)")
-    #expect(asked.requests[0].maximumTokens == 9 && asked.requests[0].sampling.temperature == 0)
-    #expect(try pack().tokenizer.decode(read(#"{"input": "hello"}"#).requests[0].prompt).hasPrefix("<user>hello"))
-  }
-
-  @Test(
-    "Unsupported features are refused by the name of their field",
-    arguments: [
-      ("input", "{}"), ("input", #"{"input": []}"#), ("previous_response_id", #"{"input": "a", "previous_response_id": "resp_1"}"#),
-      ("background", #"{"input": "a", "background": true}"#), ("truncation", #"{"input": "a", "truncation": "auto"}"#),
-      ("max_output_tokens", #"{"input": "a", "max_output_tokens": "x"}"#),
-      ("tools", #"{"input": "a", "tools": [{"type": "web_search"}]}"#),
-      ("text.format", #"{"input": "a", "text": {"format": {"type": "json_schema", "schema": {"not": {}}}}}"#),
-      ("input[0]", #"{"input": [{"type": "item_reference", "id": "x"}]}"#), ("temperature", #"{"input": "a", "temperature": -1}"#),
-      ("input[0].content", #"{"input": [{"role": "user", "content": [{"type": "input_image"}]}]}"#),
-      ("tool_choice", #"{"input": "a", "tool_choice": "required"}"#), ("text", #"{"input": "a", "text": "json"}"#),
-      ("reasoning", #"{"input": "a", "reasoning": "low"}"#),
-    ])
-  func refusals(field: String, body: String) throws {
-    var error: InterfaceError?
-    do { _ = try read(body) } catch let refused as InterfaceError { error = refused }
-    #expect(error?.field == field && error?.status == 400, "\(String(describing: error))")
-  }
-
-  @Test("Each item of a response is started, written and ended, and the last event has the whole response")
-  func events() throws {
-    let body = #"{"input": "a", "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}]}"#
-    var encoder = try read(body).encoder
-    var events = encoder.begin()
-    for text in ["<think>hm</think>We", "ll", #"<tool_call>{"name": "f", "arguments": {"x": 1}}</tool_call>"#] {
-      events += encoder.take(.token(AnswerToken(id: 1, text: text)), ofAnswer: 0)
-    }
-    let summary = AnswerSummary(
-      reason: .endOfText, promptTokens: 9, cachedTokens: 4, answerTokens: 3, isComplete: true, waitingSeconds: 0, promptSeconds: 1,
-      answerSeconds: 2)
-    events += encoder.take(.finished(summary), ofAnswer: 0) + encoder.finish()
-    let documents = try events.map { try JSONValue(parsing: $0.data) }
-    #expect(zip(events, documents).allSatisfy { $0.name == $1["type"]?.string })
-    #expect(documents.compactMap { $0["sequence_number"]?.integer } == Array(documents.indices))
-    #expect(events.first?.name == "response.created" && events.last?.name == "response.completed")
-    let items = encoder.document["output"]?.array ?? []
-    #expect(items.compactMap { $0["type"]?.string } == ["reasoning", "message", "function_call"])
-    #expect(items[1]["content"]?.array?[0]["text"] == "Well" && items[2]["arguments"]?.string == #"{"x": 1}"#)
-    #expect(documents.last?["response"]?["output"] == .array(items) && encoder.document["status"] == "completed")
-    for kind in ["added", "done"] {
-      let indices = documents.filter { $0["type"]?.string == "response.output_item.\(kind)" }.compactMap {
-        $0["output_index"]?.integer
-      }
-      #expect(indices == [0, 1, 2])
-    }
-    #expect(documents.filter { $0["type"] == "response.output_text.delta" }.compactMap { $0["delta"]?.string }.joined() == "Well")
-    #expect(encoder.document["usage"]?["input_tokens_details"]?["cached_tokens"]?.integer == 4)
-    #expect(encoder.document["pack_digest"] == "00ff")
   }
 }

@@ -28,7 +28,7 @@ public struct ChatRequest: Sendable, Equatable {
   }
 
   /// Variables that the request sets itself; a template's arguments may not override them.
-  private static let ownVariables = ["messages", "tools", "add_generation_prompt", "bos_token", "eos_token"]
+  package static let ownVariables = ["messages", "tools", "add_generation_prompt", "bos_token", "eos_token"]
 
   /// The functions that the prompt tells the model about; nil: none.
   public var offeredTools: JSONValue? { toolChoice == .none ? nil : tools }

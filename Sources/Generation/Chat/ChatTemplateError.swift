@@ -15,9 +15,18 @@ public enum ChatTemplateError: Error, Equatable, Sendable, CustomStringConvertib
   /// The template refuses the conversation; the message is its author's.
   case refused(String)
   /// A built-in template has no text for this.
-  case unsupported(template: String, what: String)
+  case unsupported(template: String, Unwritable)
   /// The request is not valid.
   case badRequest(String)
+
+  /// What a built-in template may have no text for.
+  public enum Unwritable: Equatable, Sendable {
+    case tools
+    case toolCalls
+    case role(String)
+    case lonelySystem
+    case contentThatIsNotText
+  }
 
   init(_ error: JinjaError) { self = error.kind == .raised ? .refused(error.message) : .program(error) }
 
@@ -33,6 +42,19 @@ public enum ChatTemplateError: Error, Equatable, Sendable, CustomStringConvertib
     case .refused(let message): "the chat template refuses the conversation: \(message)"
     case .unsupported(let template, let what): "the chat template \"\(template)\" has no form for \(what)"
     case .badRequest(let problem): "the request cannot be used: \(problem)"
+    }
+  }
+}
+
+extension ChatTemplateError.Unwritable: CustomStringConvertible {
+  /// What it is, and what to do about it.
+  public var description: String {
+    switch self {
+    case .tools: "tools; leave them out, or use a template that has one"
+    case .toolCalls: "tool calls; use a template that has one"
+    case .role(let name): "the role '\(name)'; it knows system, user and assistant"
+    case .lonelySystem: "a system's turn without a user's; add one"
+    case .contentThatIsNotText: "content that is not a text"
     }
   }
 }

@@ -45,7 +45,7 @@ struct WrittenTemplate: Sendable {
   /// - Throws: `ChatTemplateError.unsupported` for anything the template has no text for: tools, and roles other than system, user
   ///   and assistant.
   func render(_ request: ChatRequest) throws(ChatTemplateError) -> [PromptPiece] {
-    if let tools = request.offeredTools?.array, !tools.isEmpty { throw .unsupported(template: name, what: "tools") }
+    if let tools = request.offeredTools?.array, !tools.isEmpty { throw .unsupported(template: name, .tools) }
     var messages = try request.messages.map { (message) throws(ChatTemplateError) in try turn(message) }[...]
     var systems: [String] = []
     while let first = messages.first, first.role == .system {
@@ -60,7 +60,7 @@ struct WrittenTemplate: Sendable {
       }
     }
     writer.end(asksForReply: request.addsGenerationPrompt)
-    if !writer.system.isEmpty { throw .unsupported(template: name, what: "a system's turn without a user's") }
+    if !writer.system.isEmpty { throw .unsupported(template: name, .lonelySystem) }
     return writer.pieces
   }
 
@@ -72,11 +72,9 @@ struct WrittenTemplate: Sendable {
 
   private func turn(_ message: JSONValue) throws(ChatTemplateError) -> (role: Role, text: String) {
     let name = message["role"]?.string ?? ""
-    guard let role = Role(rawValue: name) else { throw .unsupported(template: self.name, what: "the role '\(name)'") }
-    if let calls = message["tool_calls"]?.array, !calls.isEmpty { throw .unsupported(template: self.name, what: "tool calls") }
-    guard let content = message["content"]?.string else {
-      throw .unsupported(template: self.name, what: "content that is not a text")
-    }
+    guard let role = Role(rawValue: name) else { throw .unsupported(template: self.name, .role(name)) }
+    if let calls = message["tool_calls"]?.array, !calls.isEmpty { throw .unsupported(template: self.name, .toolCalls) }
+    guard let content = message["content"]?.string else { throw .unsupported(template: self.name, .contentThatIsNotText) }
     return (role, trims ? Self.trimmed(content) : content)
   }
 

@@ -14,10 +14,16 @@ struct AnswerFields {
   var count = 1
   var isStreamed = false
   var includesUsage = false
-  /// A grammar in GBNF, as in llama.cpp's server.
+  /// The grammar of the answer; nil: any text.
   var grammar: Grammar?
 
-  init(_ fields: Fields) throws(InterfaceError) {
+  /// Reads the fields.
+  ///
+  /// - Parameter vocabularySize: The number of tokens that the model knows.
+  init(_ fields: Fields, vocabularySize: Int) throws(InterfaceError) {
+    // There is one model, which every name stands for: clients often insist on one of their own.
+    _ = try fields.string("model")
+    try fields.refuseUnsupported()
     sampling.temperature = try fields.number("temperature", in: 0...100) ?? sampling.temperature
     // 0 would keep no token; the smallest positive number keeps the likeliest one.
     sampling.topP = try fields.number("top_p", in: 0...1).map { max($0, .leastNormalMagnitude) } ?? sampling.topP
@@ -30,19 +36,37 @@ struct AnswerFields {
     }
     sampling.repetitionWindow = try fields.integer("repeat_last_n", in: 0...1 << 20) ?? sampling.repetitionWindow
     sampling.seed = try Self.seed(fields)
-    sampling.logitBias = try Self.logitBias(fields)
-    maximumTokens = try fields.integer("max_tokens", in: -1...1 << 30)
-    maximumTokens = try fields.integer("max_completion_tokens", in: -1...1 << 30) ?? maximumTokens
-    if let limit = maximumTokens, limit < 0 { maximumTokens = nil }
-    if maximumTokens == 0 { throw .bad(field: "max_tokens", problem: "is 0; it must be 1 or more") }
+    sampling.logitBias = try Self.logitBias(fields, vocabularySize)
+    for name in ["max_tokens", "max_completion_tokens", "n_predict"] {
+      guard let limit = try Self.tokenLimit(fields, name) else { continue }
+      maximumTokens = limit == -1 ? nil : limit
+    }
     stopStrings = try fields.strings("stop", atMost: 16)
     ignoresEnd = try fields.bool("ignore_eos") ?? false
     count = try fields.integer("n", in: 1...16) ?? 1
     isStreamed = try fields.bool("stream") ?? false
     includesUsage = try fields.fields("stream_options")?.bool("include_usage") ?? false
-    if let text = try fields.string("grammar"), !text.isEmpty {
-      do throws(GrammarError) { grammar = try Grammar(gbnf: text) } catch { throw .bad(field: "grammar", problem: "\(error)") }
+    grammar = try Self.grammar(fields)
+  }
+
+  /// Reads the grammar of the answer: in GBNF, or as a JSON Schema. These are llama.cpp's fields.
+  private static func grammar(_ fields: Fields) throws(InterfaceError) -> Grammar? {
+    let text = try fields.string("grammar") ?? ""
+    guard let schema = fields["json_schema"] else {
+      do throws(GrammarError) { return text.isEmpty ? nil : try Grammar(gbnf: text) } catch {
+        throw .bad(field: "grammar", problem: "cannot be used: \(error)")
+      }
     }
+    guard text.isEmpty else { throw .bad(field: "grammar", problem: "cannot be given together with json_schema") }
+    return try Grammar(schema: schema, field: "json_schema")
+  }
+
+  private static func tokenLimit(_ fields: Fields, _ name: String) throws(InterfaceError) -> Int? {
+    guard let value = fields[name] else { return nil }
+    guard let limit = value.integer ?? value.wholeNumber, limit == -1 || (1...1 << 30).contains(limit) else {
+      throw .bad(field: name, problem: "is \(value.shortened); it must be an integer, 1 to \(1 << 30), or -1 for no limit")
+    }
+    return limit
   }
 
   private static func seed(_ fields: Fields) throws(InterfaceError) -> UInt64 {
@@ -53,13 +77,17 @@ struct AnswerFields {
     return seed
   }
 
-  private static func logitBias(_ fields: Fields) throws(InterfaceError) -> [Int32: Float] {
+  private static func logitBias(_ fields: Fields, _ vocabularySize: Int) throws(InterfaceError) -> [Int32: Float] {
     guard let value = fields["logit_bias"] else { return [:] }
     guard let members = value.object?.members else { throw .bad(field: "logit_bias", problem: "must be an object") }
     var biases: [Int32: Float] = [:]
     for (name, value) in members {
       guard let token = Int32(name), token >= 0, let bias = value.double, (-100...100).contains(bias) else {
         throw .bad(field: "logit_bias", problem: "must have token ids as names and numbers, -100 to 100, as values")
+      }
+      guard token < vocabularySize else {
+        throw .bad(
+          field: "logit_bias", problem: "has \(token), which is no token: the vocabulary has tokens 0 to \(vocabularySize - 1)")
       }
       // Clients forbid a token with -100, but a large logit could outweigh that number.
       biases[token] = bias == -100 ? -.infinity : Float(bias)
@@ -78,6 +106,15 @@ struct AnswerFields {
       request.ignoresEnd = ignoresEnd
       request.grammar = grammar
       return request
+    }
+  }
+}
+
+extension Grammar {
+  /// Compiles the schema in a field of a request.
+  init(schema: JSONValue, field: String) throws(InterfaceError) {
+    do throws(GrammarError) { try self.init(schema: schema) } catch {
+      throw .bad(field: field, problem: "has a schema that cannot be used: \(error)")
     }
   }
 }

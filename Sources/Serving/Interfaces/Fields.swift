@@ -49,16 +49,25 @@ struct Fields {
     return string
   }
 
-  /// Returns a string or an array of strings, as an array; empty if the field is absent.
+  /// Returns a string or an array of strings, none of them empty, as an array; empty if the field is absent.
   func strings(_ name: String, atMost limit: Int) throws(InterfaceError) -> [String] {
     guard let value = self[name] else { return [] }
-    if let string = value.string { return [string] }
-    guard let array = value.array, array.count <= limit else {
+    guard let array = value.array ?? value.string.map({ [.string($0)] }), array.count <= limit else {
       throw .bad(field: name, problem: "must be a string or an array of at most \(limit) strings")
     }
     let strings = array.compactMap(\.string)
     guard strings.count == array.count else { throw .bad(field: name, problem: "must contain only strings") }
+    guard !strings.contains("") else { throw .bad(field: name, problem: "must not contain an empty string") }
     return strings
+  }
+
+  /// Returns one of some words; nil if the field is absent.
+  func word(_ name: String, of words: [String]) throws(InterfaceError) -> String? {
+    guard let value = self[name] else { return nil }
+    guard let word = value.string, words.contains(word) else {
+      throw .bad(field: name, problem: "is \(value.shortened); it must be one of: \(words.joined(separator: ", "))")
+    }
+    return word
   }
 
   /// Returns the fields of an object.
@@ -69,9 +78,12 @@ struct Fields {
   }
 
   /// Returns an array of objects; nil if the field is absent.
-  func objects(_ name: String) throws(InterfaceError) -> [JSONObject]? {
+  func objects(_ name: String, atMost limit: Int = .max) throws(InterfaceError) -> [JSONObject]? {
     guard let value = self[name] else { return nil }
     guard let array = value.array else { throw .bad(field: name, problem: "must be an array of objects") }
+    guard array.count <= limit else {
+      throw .bad(field: name, problem: "has \(array.count) elements; at most \(limit) are possible")
+    }
     let objects = array.compactMap(\.object)
     guard objects.count == array.count else { throw .bad(field: name, problem: "must contain only objects") }
     return objects
@@ -95,6 +107,7 @@ extension JSONValue {
 
   /// The value for a message, shortened to a few words.
   var shortened: String {
+    if case .number(let number) = self, number.isInfinite { return "too large a number" }
     let text = compact
     return text.count > 40 ? text.prefix(40) + "…" : text
   }

@@ -18,6 +18,8 @@ public enum InterfaceError: Error, Sendable, Equatable {
   case tooLarge(limit: Int)
   /// There is nothing at this address.
   case notFound
+  /// The model asked about is not the one that is served.
+  case noSuchModel(String, served: String)
   /// The address does not accept this method.
   case wrongMethod(allowed: String)
   /// The API key is missing or wrong.
@@ -34,7 +36,7 @@ public enum InterfaceError: Error, Sendable, Equatable {
     switch self {
     case .badBody, .missing, .bad, .unsupported: 400
     case .tooLarge: 413
-    case .notFound: 404
+    case .notFound, .noSuchModel: 404
     case .wrongMethod: 405
     case .unauthorized: 401
     case .loading: 503
@@ -45,11 +47,8 @@ public enum InterfaceError: Error, Sendable, Equatable {
       case .emptyPrompt, .contextFull, .tokenOutOfRange: 400
       case .model: 500
       }
-    case .template(let error):
-      switch error {
-      case .program: 500
-      default: 400
-      }
+    // The template could be read when the server started, so if it fails, it is because of what the client has sent.
+    case .template: 400
     }
   }
 
@@ -62,6 +61,8 @@ public enum InterfaceError: Error, Sendable, Equatable {
     case .unsupported(let field, let problem): "'\(field)': \(problem)"
     case .tooLarge(let limit): "the body of the request is larger than \(limit) bytes"
     case .notFound: "there is nothing at this address"
+    case .noSuchModel(let name, let served):
+      "there is no model \(JSONValue.string(name).shortened) here; the only one is \(JSONValue.string(served).shortened)"
     case .wrongMethod(let allowed): "this address accepts \(allowed) only"
     case .unauthorized: "the API key is missing or wrong"
     case .loading: "the model is being loaded"
@@ -74,6 +75,9 @@ public enum InterfaceError: Error, Sendable, Equatable {
   public var field: String? {
     switch self {
     case .missing(let field), .bad(let field, _), .unsupported(let field, _): field
+    case .noSuchModel: "model"
+    case .template(.unsupported(_, .tools)): "tools"
+    case .template(.unsupported), .template(.refused): "messages"
     default: nil
     }
   }
@@ -85,6 +89,7 @@ public enum InterfaceError: Error, Sendable, Equatable {
     case .bad: "invalid_value"
     case .unsupported: "unsupported_value"
     case .unauthorized: "invalid_api_key"
+    case .noSuchModel: "model_not_found"
     case .loading: "model_loading"
     case .serving(.contextFull): "context_length_exceeded"
     case .serving(.queueFull): "queue_full"

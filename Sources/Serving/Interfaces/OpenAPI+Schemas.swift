@@ -7,7 +7,7 @@ extension OpenAPI {
       "Sampling": {
         "type": "object",
         "properties": {
-          "model": {"description": "Not read: there is one model."},
+          "model": {"type": ["string", "null"], "description": "Any name: there is one model."},
           "temperature": {"type": ["number", "null"], "minimum": 0, "maximum": 100},
           "top_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
           "top_k": {"type": ["integer", "null"], "minimum": -1, "maximum": 1073741824},
@@ -25,14 +25,16 @@ extension OpenAPI {
           },
           "max_tokens": {"$ref": "#/components/schemas/TokenLimit"},
           "max_completion_tokens": {"$ref": "#/components/schemas/TokenLimit"},
+          "n_predict": {"$ref": "#/components/schemas/TokenLimit"},
           "stop": {
-            "anyOf": [{"type": "null"}, {"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": 16}]
+            "type": ["null", "string", "array"], "minLength": 1, "items": {"type": "string", "minLength": 1}, "maxItems": 16
           },
           "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 16},
           "stream": {"type": ["boolean", "null"]},
           "ignore_eos": {"type": ["boolean", "null"]},
           "stream_options": {"type": ["object", "null"], "properties": {"include_usage": {"type": ["boolean", "null"]}}},
-          "grammar": {"type": ["string", "null"], "description": "A grammar in llama.cpp's GBNF."}
+          "grammar": {"type": ["string", "null"], "description": "A grammar in llama.cpp's GBNF."},
+          "json_schema": {"type": ["object", "boolean", "null"], "description": "A schema for the whole answer."}
         }
       },
       "TokenLimit": {
@@ -92,7 +94,11 @@ extension OpenAPI {
             }
           }
         },
-        "required": ["role"]
+        "required": ["role"],
+        "anyOf": [
+          {"properties": {"role": {"const": "assistant"}}},
+          {"properties": {"content": {"not": {"type": "null"}}}, "required": ["content"]}
+        ]
       },
       "Conversation": {
         "type": "object",
@@ -122,7 +128,8 @@ extension OpenAPI {
           "parallel_tool_calls": {"type": ["boolean", "null"]},
           "chat_template_kwargs": {"type": ["object", "null"]},
           "documents": {"type": ["array", "null"], "items": {"type": "object"}},
-          "reasoning_effort": {"type": ["string", "null"]}
+          "add_generation_prompt": {"type": ["boolean", "null"]},
+          "reasoning_effort": {"enum": [null, "none", "minimal", "low", "medium", "high", "xhigh", "max"]}
         },
         "required": ["messages"]
       },
@@ -143,11 +150,7 @@ extension OpenAPI {
                 "type": "object",
                 "properties": {
                   "type": {"const": "json_schema"},
-                  "json_schema": {
-                    "type": "object",
-                    "properties": {"name": {"type": "string"}, "schema": {"type": "object"}},
-                    "required": ["schema"]
-                  }
+                  "json_schema": {"type": "object", "properties": {"schema": {"type": "object"}}, "required": ["schema"]}
                 },
                 "required": ["type", "json_schema"]
               }
@@ -182,7 +185,7 @@ extension OpenAPI {
       "Embedding": {
         "type": "object",
         "properties": {
-          "model": {"description": "Not read: there is one model."},
+          "model": {"type": ["string", "null"], "description": "Any name: there is one model."},
           "input": {
             "anyOf": [
               {"type": "string", "minLength": 1},
@@ -209,7 +212,7 @@ extension OpenAPI {
       "Response": {
         "type": "object",
         "properties": {
-          "model": {"description": "Not read: there is one model."},
+          "model": {"type": ["string", "null"], "description": "Any name: there is one model."},
           "instructions": {"type": ["string", "null"]},
           "input": {
             "anyOf": [
@@ -302,7 +305,7 @@ extension OpenAPI {
               }
             }
           },
-          "reasoning": {"type": ["object", "null"], "properties": {"effort": {"type": ["string", "null"]}}}
+          "reasoning": {"type": ["object", "null"], "properties": {"effort": {"enum": [null, "none", "minimal", "low", "medium", "high", "xhigh", "max"]}}}
         },
         "required": ["input"]
       },
@@ -358,7 +361,20 @@ extension OpenAPI {
         "type": "object",
         "properties": {
           "max_tokens": {"type": "integer"},
-          "stop_sequences": {"type": ["array", "string", "null"], "items": {"type": "string"}, "maxItems": 16}
+          "stop_sequences": {
+            "type": ["array", "string", "null"], "minLength": 1, "items": {"type": "string", "minLength": 1}, "maxItems": 16
+          },
+          "output_config": {
+            "type": ["object", "null"],
+            "properties": {
+              "effort": {"enum": [null, "low", "medium", "high", "xhigh", "max"]},
+              "format": {
+                "type": ["object", "null"],
+                "properties": {"type": {"const": "json_schema"}, "schema": {"type": ["object", "boolean"]}},
+                "required": ["type", "schema"]
+              }
+            }
+          }
         },
         "required": ["max_tokens"]
       },

@@ -2,6 +2,7 @@
 
 import ChatTemplates
 import Generation
+import Grammar
 import JSON
 
 /// A request to `/v1/messages`, as described by Anthropic.
@@ -10,15 +11,33 @@ public enum MessagesRequest {
   public static func read(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> InterfaceRequest {
     let fields = try Fields(body)
     guard fields["max_tokens"] != nil else { throw .missing(field: "max_tokens") }
-    var answer = try AnswerFields(fields)
+    var answer = try AnswerFields(fields, vocabularySize: pack.tokenizer.count)
     answer.count = 1
     answer.stopStrings = try fields.strings("stop_sequences", atMost: 16)
+    if let form = try outputFormat(fields) {
+      if answer.grammar != nil { throw .bad(field: "grammar", problem: "cannot be given together with an output format") }
+      answer.grammar = form
+    }
     let (conversation, prompt) = try prompt(fields, pack)
     var request = answer.requests(prompt.tokens)[0]
     request.shownControl = conversation.turnTokens
     request.grammar = try conversation.grammar(for: prompt, content: answer.grammar)
     let encoder = MessagesEncoder(pack, parser: conversation.parser(for: prompt))
     return InterfaceRequest(requests: [request], encoder: encoder, isStreamed: answer.isStreamed)
+  }
+
+  /// Returns the grammar of the answer, whose schema is in `output_config`, or where it was earlier, in `output_format`; nil: any text.
+  private static func outputFormat(_ fields: Fields) throws(InterfaceError) -> Grammar? {
+    for (name, format) in [
+      ("output_config.format", try fields.fields("output_config")?["format"]), ("output_format", fields["output_format"]),
+    ] {
+      guard let format else { continue }
+      guard format["type"] == "json_schema", let schema = format["schema"] else {
+        throw .bad(field: name, problem: "must have the type json_schema and a schema")
+      }
+      return try Grammar(schema: schema, field: name)
+    }
+    return nil
   }
 
   /// Counts the tokens of a request's prompt.
@@ -41,8 +60,11 @@ public enum MessagesRequest {
       request.messages.append(["role": "system", "content": .string(try text(of: system, "system"))])
     }
     for (index, message) in messages.enumerated() { request.messages += try Self.messages(message, "messages[\(index)]") }
+    if let effort = try fields.fields("output_config")?.word("effort", of: ["low", "medium", "high", "xhigh", "max"]) {
+      request.variables["reasoning_effort"] = .string(effort)
+    }
     try choose(fields, &request)
-    if let tools = try fields.objects("tools"), !tools.isEmpty {
+    if let tools = try fields.objects("tools", atMost: ChatCompletionRequest.toolLimit), !tools.isEmpty {
       request.tools = .array(try tools.map { (tool) throws(InterfaceError) in try Self.tool(tool) })
     }
     if let thinking = fields["thinking"] {

@@ -15,6 +15,9 @@ public enum ChatCompletionRequest {
     let requests: [AnswerRequest]
   }
 
+  /// The largest number of functions that a model may be offered.
+  static let toolLimit = 1024
+
   /// Reads the body of a request. Unknown fields are ignored.
   public static func read(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> InterfaceRequest {
     let asked = try prepare(Fields(body), pack)
@@ -26,12 +29,14 @@ public enum ChatCompletionRequest {
 
   /// Reads the fields of a request.
   static func prepare(_ fields: Fields, _ pack: ServedPack) throws(InterfaceError) -> Prepared {
-    var answer = try AnswerFields(fields)
+    var answer = try AnswerFields(fields, vocabularySize: pack.tokenizer.count)
     let conversation = try pack.conversation(chatRequest(fields))
     let prompt: Conversation.Prompt
     do throws(ChatTemplateError) { prompt = try conversation.prompt() } catch { throw .template(error) }
     if let form = try responseFormat(fields) {
-      if answer.grammar != nil { throw .bad(field: "grammar", problem: "cannot be given together with response_format") }
+      if answer.grammar != nil {
+        throw .bad(field: "response_format", problem: "cannot be given together with grammar or json_schema")
+      }
       answer.grammar = form
     }
     answer.grammar = try conversation.grammar(for: prompt, content: answer.grammar)
@@ -61,7 +66,7 @@ public enum ChatCompletionRequest {
         throw .bad(field: "tool_choice", problem: "must be none, auto, required or an object that names a function")
       }
     }
-    if let tools = try fields.objects("tools"), !tools.isEmpty {
+    if let tools = try fields.objects("tools", atMost: toolLimit), !tools.isEmpty {
       for tool in tools {
         guard tool["type"] ?? "function" == "function" else {
           throw .unsupported(field: "tools", problem: "only functions are supported")
@@ -73,15 +78,20 @@ public enum ChatCompletionRequest {
       }
       request.tools = .array(tools.map { .object($0) })
     }
-    do throws(ChatTemplateError) {
-      if let variables = fields["chat_template_kwargs"] {
-        request.variables = try ChatRequest.variables(variables, "chat_template_kwargs")
+    if let variables = try fields.fields("chat_template_kwargs") {
+      for own in ChatRequest.ownVariables where variables[own] != nil {
+        throw .bad(field: "chat_template_kwargs", problem: "may not set \(own)")
       }
-    } catch { throw .bad(field: "chat_template_kwargs", problem: "\(error)") }
-    if let effort = try fields.string("reasoning_effort") { request.variables["reasoning_effort"] = .string(effort) }
+      request.variables = variables.object
+    }
+    request.addsGenerationPrompt = try fields.bool("add_generation_prompt") ?? true
+    if let effort = try fields.word("reasoning_effort", of: efforts) { request.variables["reasoning_effort"] = .string(effort) }
     if let documents = try fields.objects("documents") { request.variables["documents"] = .array(documents.map { .object($0) }) }
     return request
   }
+
+  /// How much a model may be asked to think.
+  private static let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
   /// Throws if parts of a function have the wrong types, because a template would write them unchecked.
   static func check(function: JSONObject) throws(InterfaceError) {
@@ -98,7 +108,8 @@ public enum ChatCompletionRequest {
 
   /// Returns a message with a single text as its content, and with objects as arguments of its calls.
   private static func message(_ message: JSONObject, _ field: String) throws(InterfaceError) -> JSONValue {
-    guard let role = message["role"]?.string else { throw .missing(field: "\(field).role") }
+    guard let given = message["role"] else { throw .missing(field: "\(field).role") }
+    guard let role = given.string else { throw .bad(field: "\(field).role", problem: "must be a string") }
     var message = message
     // Templates know the older name of this role.
     if role == "developer" { message["role"] = "system" }
@@ -108,7 +119,10 @@ public enum ChatCompletionRequest {
     }
     switch message["content"] {
     case .string?: break
-    case nil, .null?: message["content"] = ""
+    case nil, .null?:
+      // Only the model itself can say nothing: while it thinks, or calls a tool.
+      guard role == "assistant" else { throw .missing(field: "\(field).content") }
+      message["content"] = ""
     case .array(let parts)?: message["content"] = .string(try text(of: parts, "\(field).content"))
     default: throw .bad(field: "\(field).content", problem: "must be a string or an array of parts")
     }
@@ -159,8 +173,6 @@ public enum ChatCompletionRequest {
       schema = given
     default: throw .bad(field: "response_format", problem: "must have the type text, json_object or json_schema")
     }
-    do throws(GrammarError) { return try Grammar(schema: schema) } catch {
-      throw .bad(field: "response_format", problem: "has a schema that cannot be used: \(error)")
-    }
+    return try Grammar(schema: schema, field: "response_format")
   }
 }

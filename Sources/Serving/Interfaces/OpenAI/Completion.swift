@@ -12,7 +12,7 @@ public enum CompletionRequest {
   /// Reads the body of a request. Unknown fields are ignored.
   public static func read(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> InterfaceRequest {
     let fields = try Fields(body)
-    let answer = try AnswerFields(fields)
+    let answer = try AnswerFields(fields, vocabularySize: pack.tokenizer.count)
     if try fields.bool("echo") ?? false { throw .unsupported(field: "echo", problem: "prompts are not repeated") }
     if let suffix = try fields.string("suffix"), !suffix.isEmpty {
       throw .unsupported(field: "suffix", problem: "a text can only be continued")

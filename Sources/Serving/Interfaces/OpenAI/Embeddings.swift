@@ -11,6 +11,7 @@ public enum EmbeddingsRequest {
   /// Reads the body of a request. Unknown fields are ignored.
   public static func read(_ body: JSONValue, _ pack: ServedPack) throws(InterfaceError) -> InterfaceRequest {
     let fields = try Fields(body)
+    _ = try fields.string("model")
     let pooling = try pack.pooling.get()
     let format = try fields.string("encoding_format") ?? "float"
     guard ["float", "base64"].contains(format) else {

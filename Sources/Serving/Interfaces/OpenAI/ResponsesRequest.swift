@@ -7,10 +7,12 @@ import JSON
 public enum ResponsesRequest {
   /// Fields that have another name in a chat completion.
   private static let names = [
-    ("max_output_tokens", "max_tokens"), ("temperature", "temperature"), ("top_p", "top_p"), ("stream", "stream"),
+    ("model", "model"), ("max_output_tokens", "max_tokens"), ("temperature", "temperature"), ("top_p", "top_p"),
+    ("stream", "stream"),
     ("parallel_tool_calls", "parallel_tool_calls"), ("tool_choice", "tool_choice"), ("seed", "seed"), ("stop", "stop"),
     ("presence_penalty", "presence_penalty"), ("frequency_penalty", "frequency_penalty"), ("logit_bias", "logit_bias"),
     ("chat_template_kwargs", "chat_template_kwargs"), ("top_k", "top_k"), ("min_p", "min_p"), ("grammar", "grammar"),
+    ("json_schema", "json_schema"),
   ]
 
   /// Reads the body of a request. Unknown fields are ignored.
@@ -28,6 +30,7 @@ public enum ResponsesRequest {
 
   /// Returns the chat completion that a request corresponds to.
   static func chatCompletion(_ fields: Fields) throws(InterfaceError) -> JSONObject {
+    try fields.refuseUnsupported()
     for name in ["previous_response_id", "conversation", "prompt"] where fields[name] != nil {
       throw .unsupported(field: name, problem: "nothing is stored here; send the whole conversation as input")
     }
@@ -41,7 +44,7 @@ public enum ResponsesRequest {
     var chat = JSONObject()
     for (name, other) in names { chat[other] = fields[name] }
     chat["messages"] = .array(try messages(fields))
-    if let tools = try fields.objects("tools") {
+    if let tools = try fields.objects("tools", atMost: ChatCompletionRequest.toolLimit) {
       chat["tools"] = .array(try tools.map { (tool) throws(InterfaceError) in try Self.tool(tool) })
     }
     if let effort = try fields.fields("reasoning")?["effort"] { chat["reasoning_effort"] = effort }
@@ -55,6 +58,7 @@ public enum ResponsesRequest {
   private static func renamed(_ error: InterfaceError) -> InterfaceError {
     func name(_ field: String) -> String {
       if field.hasPrefix("messages") { return "input" + field.dropFirst("messages".count) }
+      if field == "reasoning_effort" { return "reasoning.effort" }
       if field.hasPrefix("response_format") { return "text.format" }
       return names.first { $0.1 == field }?.0 ?? field
     }
