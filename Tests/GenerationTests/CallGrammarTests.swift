@@ -122,7 +122,7 @@ struct CallGrammarTests {
     }
     let constraint = AnswerConstraint(try #require(allowed), vocabulary)
     var (lines, complete): ([String], Int) = ([], 0)
-    for seed in 0..<12 {
+    for seed in 0..<16 {
       constraint.reset()
       guard let text = random(constraint, tokenizer, seed: UInt64(seed)) else { continue }
       complete += 1
@@ -133,7 +133,7 @@ struct CallGrammarTests {
         lines.append(JSONValue.array([schema, .string(arguments)]).description)
       }
     }
-    #expect(complete > 2, "\(complete) of 12 came to an end")
+    #expect(complete > 2, "\(complete) of 16 came to an end")
     let complaints = try PythonValidator.complaints(about: lines)
     #expect(complaints.isEmpty, "\(complaints.prefix(3))")
   }

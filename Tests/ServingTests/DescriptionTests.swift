@@ -52,7 +52,7 @@ struct DescriptionTests {
     }
     var read: Set<String> = []
     for match in try text("Serving/Interfaces/" + file).matches(
-      of: /fields(?:\.(?:bool|integer|number|string|strings|objects|fields)\(|\[)"([a-z_]+)"/)
+      of: /fields(?:\.(?:bool|integer|number|string|strings|objects|fields|word)\(|\[)"([a-z_]+)"/)
     {
       read.insert(String(match.1))
     }

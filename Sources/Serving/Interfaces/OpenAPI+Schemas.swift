@@ -368,15 +368,17 @@ extension OpenAPI {
             "type": ["object", "null"],
             "properties": {
               "effort": {"enum": [null, "low", "medium", "high", "xhigh", "max"]},
-              "format": {
-                "type": ["object", "null"],
-                "properties": {"type": {"const": "json_schema"}, "schema": {"type": ["object", "boolean"]}},
-                "required": ["type", "schema"]
-              }
+              "format": {"$ref": "#/components/schemas/OutputFormat"}
             }
-          }
+          },
+          "output_format": {"$ref": "#/components/schemas/OutputFormat"}
         },
         "required": ["max_tokens"]
+      },
+      "OutputFormat": {
+        "type": ["object", "null"],
+        "properties": {"type": {"const": "json_schema"}, "schema": {"type": ["object", "boolean"]}},
+        "required": ["type", "schema"]
       },
       "TextBlock": {
         "type": "object",
