@@ -24,7 +24,8 @@ public enum GrammarError: Error, Sendable, Equatable, CustomStringConvertible {
     switch self {
     case .syntax(let problem, let line, let column): "grammar line \(line), column \(column): \(problem)"
     case .undefinedRule(let name): "the grammar uses the rule '\(name)' but does not define it"
-    case .leftRecursion(let rule): "the rule '\(rule)' begins with itself; write the repetition on the right"
+    case .leftRecursion(let rule):
+      "the rule '\(rule)' begins with itself, or repeats what may be empty; write the repetition on the right"
     case .unsupported(let keyword, let path, let reason):
       "schema \(path): '\(keyword)' is not supported\(reason.isEmpty ? "" : ": " + reason)"
     case .invalidSchema(let path, let problem): "schema \(path): \(problem)"

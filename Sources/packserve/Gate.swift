@@ -19,6 +19,15 @@ struct Gate: RouterMiddleware {
   func handle(
     _ request: Request, context: Context, next: (Request, Context) async throws -> Response
   ) async throws -> Response {
+    var response = await answer(request, context, next)
+    // RFC 9110, section 9.3.2. A body would be taken for the next response.
+    if request.method == .head { response.body = ResponseBody() }
+    return response
+  }
+
+  private func answer(
+    _ request: Request, _ context: Context, _ next: (Request, Context) async throws -> Response
+  ) async -> Response {
     do {
       guard isAllowed(request) else { throw InterfaceError.unauthorized }
       return try await next(request, context)
@@ -27,6 +36,12 @@ struct Gate: RouterMiddleware {
     } catch let error as HTTPError {
       guard error.status != .notFound else { return Response(.notFound, to: request) }
       return Response(.badBody(error.body ?? error.status.reasonPhrase), to: request, status: error.status)
+    } catch {
+      // Everything else happens while the body is read: it is malformed, or the client has closed the connection.
+      let problem = error is CancellationError ? "the connection was closed before the answer was complete" : "\(error)"
+      var response = Response(.badBody(problem), to: request)
+      response.headers[.connection] = "close"
+      return response
     }
   }
 

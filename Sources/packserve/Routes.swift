@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import Foundation
 import HTTPTypes
 import Hummingbird
 import JSON
@@ -162,10 +163,11 @@ struct Routes: Sendable {
     for path in ["/v1/models", "/models"] {
       router.get(RouterPath(path)) { _, _ in Response(["object": "list", "data": [try engine.ready().pack.card]]) }
     }
-    // A name may have slashes.
+    // A name may have slashes, which clients escape or not.
     router.get("/v1/models/**") { _, context in
       let pack = try engine.ready().pack
-      let name = context.parameters.getCatchAll().joined(separator: "/")
+      let path = context.parameters.getCatchAll().joined(separator: "/")
+      let name = path.removingPercentEncoding ?? path
       guard name == pack.name else { throw InterfaceError.noSuchModel(name, served: pack.name) }
       return Response(pack.card)
     }

@@ -37,8 +37,14 @@ struct GBNFTests {
   }
 
   @Test(arguments: [
-    ("root ::= root \"a\" | \"b\"", "the rule 'root' begins with itself; write the repetition on the right"),
-    ("root ::= x\nx ::= y\ny ::= \"\" x | \"a\"", "the rule 'x' begins with itself; write the repetition on the right"),
+    (
+      "root ::= root \"a\" | \"b\"",
+      "the rule 'root' begins with itself, or repeats what may be empty; write the repetition on the right"
+    ),
+    (
+      "root ::= x\nx ::= y\ny ::= \"\" x | \"a\"",
+      "the rule 'x' begins with itself, or repeats what may be empty; write the repetition on the right"
+    ),
     ("root ::= missing", "the grammar uses the rule 'missing' but does not define it"),
     ("a ::= \"b\"", "the grammar uses the rule 'root' but does not define it"),
     ("root ::= \"a", "grammar line 1, column 12: a string is not closed"),

@@ -21,11 +21,39 @@ struct ServerHabitTests {
       #expect(log.contains("packserve: \(name) is not needed: "), "\(name): \(log)")
     }
     #expect(log.contains("-ngl is not needed: packserve computes on the CPU"))
-    let properties = try Program.run("/usr/bin/curl", ["-sf", server.url + "/props"]).text
+    let properties = try curl(server.url + "/props")
     #expect(properties.contains(#""total_slots":3"#) && properties.contains(#""n_ctx":96"#), "\(properties)")
-    let models = try Program.run("/usr/bin/curl", ["-sf", server.url + "/v1/models"]).text
+    let models = try curl(server.url + "/v1/models")
     #expect(models.contains(#""id":"tiny""#), "\(models)")
     withExtendedLifetime(folder) {}
+  }
+
+  private func curl(_ arguments: String...) throws -> String {
+    try Program.run("/usr/bin/curl", ["-s", "--max-time", "60"] + arguments).text
+  }
+
+  @Test("A server takes the model's own context and a template from a file, and its model may have a name with slashes")
+  func ownContext() throws {
+    let (folder, pack) = try Fixture.pack()
+    let template = folder.file("template.jinja")
+    try "{{ strftime_now('%Y') }}: {{ messages[0].content }}".write(toFile: template, atomically: true, encoding: .utf8)
+    let server = try RunningServer(pack, ["-c", "0", "--chat-template-file", template, "-a", "org/tiny"])
+    #expect(try curl(server.url + "/props").contains(#""n_ctx":512"#))
+    let prompt = try curl(server.url + "/apply-template", "-d", #"{"messages": [{"role": "user", "content": "hello"}]}"#)
+    #expect(prompt.contains(#"{"prompt":"20"#) && prompt.contains(": hello"), "\(prompt)")
+    for name in ["org/tiny", "org%2Ftiny"] { #expect(try curl(server.url + "/v1/models/" + name).contains(#""id":"org/tiny""#)) }
+    let absent = try curl(server.url + "/v1/models/other")
+    #expect(absent.contains("model_not_found") && absent.contains("org/tiny"), "\(absent)")
+    let port = server.url.split(separator: ":").last.map(String.init) ?? ""
+    for (options, words) in [
+      (["--port", port], "cannot listen: another program listens there; give --port another port"),
+      (["--host", "no.such.host.invalid"], "cannot listen: no address is known for this name"),
+      (["--template-file", folder.file("none.jinja")], "none.jinja"),
+      (["--template", "none"], #"there is no chat template "none""#),
+    ] {
+      let result = try Program.packserve.run([pack] + options)
+      #expect(result.exitCode != 0 && result.errors.contains(words), "\(result.errors)")
+    }
   }
 
   /// What is typed in addition, and what the line says.

@@ -95,6 +95,12 @@ struct InterfaceTests {
       ("chat_template_kwargs", #""chat_template_kwargs": 5"#),
       ("json_schema", #""json_schema": {"type": "array", "uniqueItems": true}"#),
       ("json_schema", #""json_schema": 5"#), ("grammar", #""json_schema": {}, "grammar": "root ::= \"a\"""#),
+      ("tool_choice", #""tools": [{"function": {"name": "f"}}], "tool_choice": "required", "grammar": "root ::= \"a\"""#),
+      ("logit_bias", #""logit_bias": {"05": 2}"#),
+      (
+        "messages[0].tool_calls",
+        #""messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": 5}}]}]"#
+      ),
       ("response_format", #""json_schema": {}, "response_format": {"type": "json_object"}"#),
     ])
   func refusals(field: String, fields: String) throws {
@@ -257,7 +263,7 @@ struct InterfaceTests {
     #expect(hello.count == 1 && !hello[0].isEmpty)
     #expect(try prompts(#"["hello", "hello"]"#) == hello + hello)
     #expect(try prompts("[1, 2]") == [[1, 2]] && prompts("[[1], [2, 3]]") == [[1], [2, 3]])
-    for bad in ["null", "{}", "[]", "[null]", "[1, \"a\"]", "3", "[[]]"] {
+    for bad in ["null", "{}", "[]", "[null]", "[1, \"a\"]", "3", "[[]]", "[-1]", "[99999999999]", "[[1], [100000]]"] {
       let error = refusal { try CompletionRequest.read(JSONValue(parsing: #"{"prompt": \#(bad)}"#), pack()) }
       #expect(error?.field == "prompt", "\(bad)")
     }
@@ -333,6 +339,18 @@ struct InterfaceTests {
       (
         "tools",
         #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "tools": [{"name": "f", "input_schema": "any"}]}"#
+      ),
+      ("messages", #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}"#),
+      (
+        "messages[0].content",
+        #"{"max_tokens": 1, "messages": [{"role": "user", "content": [{"type": "tool_use", "id": "1", "name": "f", "input": {}}]}]}"#
+      ),
+      (
+        "messages[0].content.input",
+        #"""
+        {"max_tokens": 1, "messages": [{"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "f", "input": 5}]},
+        {"role": "user", "content": "a"}]}
+        """#
       ),
       ("thinking", #"{"max_tokens": 1, "thinking": {}, "messages": [{"role": "user", "content": "a"}]}"#),
       ("temperature", #"{"max_tokens": 1, "temperature": -1, "messages": [{"role": "user", "content": "a"}]}"#),

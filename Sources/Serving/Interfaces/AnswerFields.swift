@@ -82,7 +82,7 @@ struct AnswerFields {
     guard let members = value.object?.members else { throw .bad(field: "logit_bias", problem: "must be an object") }
     var biases: [Int32: Float] = [:]
     for (name, value) in members {
-      guard let token = Int32(name), token >= 0, let bias = value.double, (-100...100).contains(bias) else {
+      guard let token = Int32(name), token >= 0, "\(token)" == name, let bias = value.double, (-100...100).contains(bias) else {
         throw .bad(field: "logit_bias", problem: "must have token ids as names and numbers, -100 to 100, as values")
       }
       guard token < vocabularySize else {

@@ -28,16 +28,16 @@ public enum MessagesRequest {
 
   /// Returns the grammar of the answer, whose schema is in `output_config`, or where it was earlier, in `output_format`; nil: any text.
   private static func outputFormat(_ fields: Fields) throws(InterfaceError) -> Grammar? {
-    for (name, format) in [
-      ("output_config.format", try fields.fields("output_config")?["format"]), ("output_format", fields["output_format"]),
-    ] {
-      guard let format else { continue }
-      guard format["type"] == "json_schema", let schema = format["schema"] else {
-        throw .bad(field: name, problem: "must have the type json_schema and a schema")
-      }
-      return try Grammar(schema: schema, field: name)
+    let (format, former) = (try fields.fields("output_config")?["format"], fields["output_format"])
+    if format != nil, former != nil {
+      throw .bad(field: "output_format", problem: "cannot be given together with output_config.format")
     }
-    return nil
+    let name = format == nil ? "output_format" : "output_config.format"
+    guard let format = format ?? former else { return nil }
+    guard format["type"] == "json_schema", let schema = format["schema"] else {
+      throw .bad(field: name, problem: "must have the type json_schema and a schema")
+    }
+    return try Grammar(schema: schema, field: name)
   }
 
   /// Counts the tokens of a request's prompt.
@@ -58,6 +58,10 @@ public enum MessagesRequest {
     var request = ChatRequest(messages: [])
     if let system = fields["system"] {
       request.messages.append(["role": "system", "content": .string(try text(of: system, "system"))])
+    }
+    if messages.last?["role"] == "assistant" {
+      throw .unsupported(
+        field: "messages", problem: "the last turn is the assistant's; an answer is a turn of its own and cannot continue one")
     }
     for (index, message) in messages.enumerated() { request.messages += try Self.messages(message, "messages[\(index)]") }
     if let effort = try fields.fields("output_config")?.word("effort", of: ["low", "medium", "high", "xhigh", "max"]) {
@@ -100,6 +104,9 @@ public enum MessagesRequest {
     return ["type": "function", "function": .object(function)]
   }
 
+  /// Whose turns blocks of a type belong to, if not to both.
+  private static let authors = ["tool_use": "assistant", "thinking": "assistant", "tool_result": "user"]
+
   /// Returns a message in the form of templates, in which results of tools are separate messages.
   private static func messages(_ message: JSONObject, _ field: String) throws(InterfaceError) -> [JSONValue] {
     guard let role = message["role"]?.string, ["user", "assistant"].contains(role) else {
@@ -112,11 +119,17 @@ public enum MessagesRequest {
     var (results, calls): ([JSONValue], [JSONValue]) = ([], [])
     var (texts, reasoning) = ("", "")
     for block in blocks {
+      if let type = block["type"]?.string, let author = authors[type], author != role {
+        throw .bad(field: "\(field).content", problem: "has a block of type \(type), which belongs into a turn of the \(author)")
+      }
       switch block["type"]?.string {
       case "text"?: texts += try string(block, "text", "\(field).content")
       case "thinking"?: reasoning += try string(block, "thinking", "\(field).content")
       case "tool_use"?:
         let name = try string(block, "name", "\(field).content")
+        guard block["input"]?.object != nil || block["input"] == nil else {
+          throw .bad(field: "\(field).content.input", problem: "must be an object")
+        }
         calls.append([
           "id": block["id"] ?? "", "type": "function",
           "function": ["name": .string(name), "arguments": block["input"] ?? [:]],

@@ -33,6 +33,9 @@ public enum ChatCompletionRequest {
     let conversation = try pack.conversation(chatRequest(fields))
     let prompt: Conversation.Prompt
     do throws(ChatTemplateError) { prompt = try conversation.prompt() } catch { throw .template(error) }
+    if answer.grammar != nil, conversation.request.toolChoice.forcesCall {
+      throw .bad(field: "tool_choice", problem: "forces a call, which a grammar for the answer rules out; leave one of them out")
+    }
     if let form = try responseFormat(fields) {
       if answer.grammar != nil {
         throw .bad(field: "response_format", problem: "cannot be given together with grammar or json_schema")
@@ -133,12 +136,12 @@ public enum ChatCompletionRequest {
       guard var object = call.object, var function = object["function"]?.object, function["name"]?.string != nil else {
         throw .bad(field: "\(field).tool_calls", problem: "must contain functions with names")
       }
-      if let text = function["arguments"]?.string {
-        guard let arguments = try? JSONValue(parsing: text.isEmpty ? "{}" : text), arguments.object != nil else {
-          throw .bad(field: "\(field).tool_calls", problem: "has arguments that are not a JSON object")
-        }
-        function["arguments"] = arguments
+      var arguments: JSONValue? = function["arguments"] ?? [:]
+      if let text = arguments?.string { arguments = text.isEmpty ? [:] : try? JSONValue(parsing: text) }
+      guard let arguments, arguments.object != nil else {
+        throw .bad(field: "\(field).tool_calls", problem: "has arguments that are not a JSON object, nor the text of one")
       }
+      function["arguments"] = arguments
       object["function"] = .object(function)
       read.append(.object(object))
     }

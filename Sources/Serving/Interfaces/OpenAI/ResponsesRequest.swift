@@ -12,7 +12,8 @@ public enum ResponsesRequest {
     ("parallel_tool_calls", "parallel_tool_calls"), ("tool_choice", "tool_choice"), ("seed", "seed"), ("stop", "stop"),
     ("presence_penalty", "presence_penalty"), ("frequency_penalty", "frequency_penalty"), ("logit_bias", "logit_bias"),
     ("chat_template_kwargs", "chat_template_kwargs"), ("top_k", "top_k"), ("min_p", "min_p"), ("grammar", "grammar"),
-    ("json_schema", "json_schema"),
+    ("json_schema", "json_schema"), ("repetition_penalty", "repetition_penalty"), ("repeat_penalty", "repeat_penalty"),
+    ("repeat_last_n", "repeat_last_n"), ("ignore_eos", "ignore_eos"),
   ]
 
   /// Reads the body of a request. Unknown fields are ignored.
@@ -41,6 +42,9 @@ public enum ResponsesRequest {
     if try fields.integer("top_logprobs", in: 0...20) ?? 0 > 0 {
       throw .unsupported(field: "top_logprobs", problem: "use /v1/chat/completions")
     }
+    if fields["include"]?.array?.contains("message.output_text.logprobs") ?? false {
+      throw .unsupported(field: "include", problem: "has message.output_text.logprobs; use /v1/chat/completions")
+    }
     var chat = JSONObject()
     for (name, other) in names { chat[other] = fields[name] }
     chat["messages"] = .array(try messages(fields))
@@ -59,6 +63,8 @@ public enum ResponsesRequest {
     func name(_ field: String) -> String {
       if field.hasPrefix("messages") { return "input" + field.dropFirst("messages".count) }
       if field == "reasoning_effort" { return "reasoning.effort" }
+      let schema = "response_format.json_schema"
+      if field.hasPrefix(schema) { return "text.format" + field.dropFirst(schema.count) }
       if field.hasPrefix("response_format") { return "text.format" }
       return names.first { $0.1 == field }?.0 ?? field
     }
@@ -92,11 +98,8 @@ public enum ResponsesRequest {
       case "message": messages.append(.object(item))
       case "function_call": Self.add(item, to: &messages)
       case "function_call_output":
-        let output = item["output"]
-        messages.append([
-          "role": "tool", "tool_call_id": item["call_id"] ?? "",
-          "content": output?.array == nil ? output ?? "" : .array(output?.array ?? []),
-        ])
+        guard let output = item["output"] else { throw .missing(field: "input[\(index)].output") }
+        messages.append(["role": "tool", "tool_call_id": item["call_id"] ?? "", "content": output])
       // The model's thinking in an earlier turn is not part of a prompt.
       case "reasoning": break
       case let kind: throw .unsupported(field: "input[\(index)]", problem: "items of type \(kind) are not supported")

@@ -15,19 +15,27 @@ extension Fields {
   func tokenLists(
     _ name: String, _ tokenizer: Tokenizer, limit: Int, allowsEmptyTexts: Bool, problem: String
   ) throws(InterfaceError) -> [[Int32]] {
-    func tokens(_ value: JSONValue) -> [Int32]? {
+    func tokens(_ value: JSONValue) throws(InterfaceError) -> [Int32]? {
       if let text = value.string {
         return text.isEmpty && !allowsEmptyTexts ? nil : tokenizer.encode(text, addSpecial: true, parseSpecial: true)
       }
       guard let values = value.array, !values.isEmpty else { return nil }
-      let tokens = values.compactMap { $0.integer.map { Int32(clamping: $0) } }
-      return tokens.count == values.count ? tokens : nil
+      let numbers = values.compactMap { if case .integer(let number) = $0 { number } else { nil } }
+      guard numbers.count == values.count else { return nil }
+      if let number = numbers.first(where: { !(0..<Int128(tokenizer.count)).contains($0) }) {
+        throw .bad(field: name, problem: "has \(number), which is no token: the vocabulary has tokens 0 to \(tokenizer.count - 1)")
+      }
+      return numbers.map { Int32($0) }
     }
     guard let value = self[name] else { throw .missing(field: name) }
-    if let tokens = tokens(value) { return [tokens] }
+    if let tokens = try tokens(value) { return [tokens] }
     guard let values = value.array, values.count <= limit else { throw .bad(field: name, problem: problem) }
-    let lists = values.compactMap { tokens($0) }
-    guard lists.count == values.count, !lists.isEmpty else { throw .bad(field: name, problem: problem) }
+    var lists: [[Int32]] = []
+    for value in values {
+      guard let tokens = try tokens(value) else { throw .bad(field: name, problem: problem) }
+      lists.append(tokens)
+    }
+    guard !lists.isEmpty else { throw .bad(field: name, problem: problem) }
     return lists
   }
 }
