@@ -11,7 +11,7 @@ import Testing
 @testable import Inference
 @testable import PackRuntime
 
-@Suite("Memory in addition to the weights", .timeLimit(.minutes(1)))
+@Suite("Memory in addition to the weights", .timeLimit(.minutes(5)))
 struct MemoryNeedTests {
   /// Gives `body` a pack of one of the fixtures, which is deleted afterwards.
   private func withPack(_ name: String, _ placement: PackManifest.Placement, _ body: (Pack) throws -> Void) throws {

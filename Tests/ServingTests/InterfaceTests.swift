@@ -324,7 +324,12 @@ struct InterfaceTests {
       ("messages[0].role", #"{"max_tokens": 1, "messages": [{"role": "system", "content": "a"}]}"#),
       ("messages[0].content", #"{"max_tokens": 1, "messages": [{"role": "user", "content": [{"type": "image"}]}]}"#),
       ("messages[0].content.text", #"{"max_tokens": 1, "messages": [{"role": "user", "content": [{"type": "text", "text": 1}]}]}"#),
-      ("messages[0].content.name", #"{"max_tokens": 1, "messages": [{"role": "user", "content": [{"type": "tool_use"}]}]}"#),
+      (
+        "messages[0].content.name",
+        #"""
+        {"max_tokens": 1, "messages": [{"role": "assistant", "content": [{"type": "tool_use"}]}, {"role": "user", "content": "a"}]}
+        """#
+      ),
       ("tool_choice", #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "tool_choice": {"type": "any"}}"#),
       ("tool_choice", #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "tool_choice": {"type": "all"}}"#),
       ("tool_choice", #"{"max_tokens": 1, "messages": [{"role": "user", "content": "a"}], "tool_choice": "auto"}"#),

@@ -54,7 +54,7 @@ struct CanonicalCompositionTests {
     #expect(CanonicalComposition.composed([0x65, 0xff].span) == nil)
   }
 
-  @Test("A long run of combining marks takes little time", .timeLimit(.minutes(1))) func manyMarks() {
+  @Test("A long run of combining marks takes little time", .timeLimit(.minutes(5))) func manyMarks() {
     let text = "e" + String(repeating: "\u{323}\u{301}", count: 100_000)
     #expect(composed(text).unicodeScalars.count > 100_000)
   }

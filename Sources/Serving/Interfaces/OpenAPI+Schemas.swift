@@ -37,6 +37,7 @@ extension OpenAPI {
           "json_schema": {"type": ["object", "boolean", "null"], "description": "A schema for the whole answer."}
         }
       },
+      "Effort": {"enum": [null, "none", "minimal", "low", "medium", "high", "xhigh", "max"]},
       "TokenLimit": {
         "anyOf": [{"type": "null"}, {"const": -1}, {"type": "integer", "minimum": 1, "maximum": 1073741824}],
         "description": "Null or -1: limited only by the context."
@@ -129,7 +130,7 @@ extension OpenAPI {
           "chat_template_kwargs": {"type": ["object", "null"]},
           "documents": {"type": ["array", "null"], "items": {"type": "object"}},
           "add_generation_prompt": {"type": ["boolean", "null"]},
-          "reasoning_effort": {"enum": [null, "none", "minimal", "low", "medium", "high", "xhigh", "max"]}
+          "reasoning_effort": {"$ref": "#/components/schemas/Effort"}
         },
         "required": ["messages"]
       },
@@ -264,6 +265,7 @@ extension OpenAPI {
           "background": {"enum": [null, false]},
           "truncation": {"enum": [null, "disabled"]},
           "top_logprobs": {"enum": [null, 0]},
+          "include": {"type": ["array", "string", "null"], "minLength": 1, "items": {"type": "string", "minLength": 1}, "maxItems": 64},
           "previous_response_id": {"type": "null"},
           "conversation": {"type": "null"},
           "prompt": {"type": "null"},
@@ -305,7 +307,7 @@ extension OpenAPI {
               }
             }
           },
-          "reasoning": {"type": ["object", "null"], "properties": {"effort": {"enum": [null, "none", "minimal", "low", "medium", "high", "xhigh", "max"]}}}
+          "reasoning": {"type": ["object", "null"], "properties": {"effort": {"$ref": "#/components/schemas/Effort"}}}
         },
         "required": ["input"]
       },

@@ -5,7 +5,7 @@ import Testing
 
 @testable import PackRuntime
 
-@Suite("Pages of a mapped file that are lost", .timeLimit(.minutes(1)))
+@Suite("Pages of a mapped file that are lost", .timeLimit(.minutes(5)))
 struct FileGuardTests {
   /// Maps a file of 16 KiB in a reservation of its own, has it cut to 4 KiB, and reads the missing part on two threads.
   static func readLostPage(guarded: Bool) throws {

@@ -9,7 +9,7 @@ import Testing
 
 @testable import PackRuntime
 
-@Suite("The first start after a pack was written or read", .timeLimit(.minutes(1)))
+@Suite("The first start after a pack was written or read", .timeLimit(.minutes(5)))
 struct FirstStartTests {
   private static func isCached(_ path: String) throws -> Bool {
     let file = try File<RuntimeError>(path)

@@ -8,7 +8,7 @@ import Testing
 
 @testable import PackRuntime
 
-@Suite("Mapped packs", .timeLimit(.minutes(1)))
+@Suite("Mapped packs", .timeLimit(.minutes(5)))
 struct MappedPackTests {
   struct Shape: Sendable, CustomTestStringConvertible {
     var nodes: Int

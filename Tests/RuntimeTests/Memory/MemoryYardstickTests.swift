@@ -6,7 +6,7 @@ import Testing
 
 @testable import PackRuntime
 
-@Suite("The yardstick of memory", .timeLimit(.minutes(1)))
+@Suite("The yardstick of memory", .timeLimit(.minutes(5)))
 struct MemoryYardstickTests {
   @Test("Every loop reads all of its memory except the last page, and nothing outside", arguments: 0..<Int(cl_reading_count()))
   func loops(loop: Int) throws {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import PackRuntime
 
-@Suite("Replicas kept in memory", .timeLimit(.minutes(1)))
+@Suite("Replicas kept in memory", .timeLimit(.minutes(5)))
 struct PinnedReplicasTests {
   /// Runs `body` with a folder in place of a tmpfs, and a pack pinned in it.
   private func withPinned(_ body: (RandomPack, Pack, PinnedReplicas.Place, [Replica]) throws -> Void) throws {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import PackRuntime
 
-@Suite("Refusals of the kernel", .timeLimit(.minutes(1)))
+@Suite("Refusals of the kernel", .timeLimit(.minutes(5)))
 struct RefusalTests {
   private func map(
     _ kind: MemoryKind?, refusing error: CInt, _ calls: Set<Kernel.Call>

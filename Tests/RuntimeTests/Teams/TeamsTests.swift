@@ -6,7 +6,7 @@ import Testing
 
 @testable import PackRuntime
 
-@Suite("Teams", .timeLimit(.minutes(1)))
+@Suite("Teams", .timeLimit(.minutes(5)))
 struct TeamsTests {
   /// Returns teams on the CPUs of this machine, however many threads share one.
   private func teams(_ sizes: [Int]) throws -> Teams {

@@ -42,7 +42,7 @@ public enum ResponsesRequest {
     if try fields.integer("top_logprobs", in: 0...20) ?? 0 > 0 {
       throw .unsupported(field: "top_logprobs", problem: "use /v1/chat/completions")
     }
-    if fields["include"]?.array?.contains("message.output_text.logprobs") ?? false {
+    if try fields.strings("include", atMost: 64).contains("message.output_text.logprobs") {
       throw .unsupported(field: "include", problem: "has message.output_text.logprobs; use /v1/chat/completions")
     }
     var chat = JSONObject()
