@@ -85,8 +85,9 @@ struct NetworkArguments: ParsableArguments {
     }
     guard let path = apiKeyFile else { return [] }
     let bytes = try File<FileError>(path, links: .followed).contents(limit: 1 << 20)
-    let keys = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).map {
-      String($0.trimmingPrefix { $0 == " " })
+    // A header never ends with blanks, so a key with some at its end could not be sent.
+    let keys = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).map { line in
+      String(line.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
     }.filter { !$0.isEmpty }
     guard !keys.isEmpty else { throw Failure("\(path): there is no key in it") }
     return keys

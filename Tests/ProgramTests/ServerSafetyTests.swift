@@ -75,6 +75,24 @@ struct ServerSafetyTests {
     try Program.run("/usr/bin/env", ["curl", "--silent", "--show-error", "--max-time", "60"] + arguments)
   }
 
+  @Test("Keys are the lines of a file, without the blanks around them, and a file without any is refused", .timeLimit(.minutes(5)))
+  func keys() throws {
+    let (folder, pack) = try Fixture.pack()
+    let file = folder.file("keys")
+    try " \n\r\n".write(toFile: file, atomically: true, encoding: .utf8)
+    let refused = try Program.packserve.run([pack, "--api-key-file", file])
+    #expect(refused.exitCode == 2 && refused.errors.contains("there is no key in it"), "\(refused.errors)")
+    try "first\r\n\n  the second  \n".write(toFile: file, atomically: true, encoding: .utf8)
+    let server = try RunningServer(pack, ["--api-key-file", file])
+    for (key, status) in [("first", "200"), ("the second", "200"), ("second", "401"), ("firs", "401"), ("", "401")] {
+      for header in ["Authorization: Bearer \(key)", "x-api-key: \(key)"] {
+        let answer = try curl("-o", "/dev/null", "-w", "%{http_code}", "-H", header, server.url + "/v1/models")
+        #expect(answer.text == status, "\(header): \(answer.text)")
+      }
+    }
+    #expect(try curl("-o", "/dev/null", "-w", "%{http_code}", server.url + "/health").text == "200")
+  }
+
   /// Makes a self-signed certificate for 127.0.0.1, and its key.
   private func certificate(in folder: TemporaryFolder, _ name: String) throws -> (certificate: String, key: String) {
     let (certificate, key) = (folder.file("\(name).crt"), folder.file("\(name).key"))
