@@ -19,6 +19,10 @@ public enum MessagesRequest {
       answer.grammar = form
     }
     let (conversation, prompt) = try prompt(fields, pack)
+    if conversation.request.messages.last?["role"] == "assistant" {
+      throw .unsupported(
+        field: "messages", problem: "the last turn is the assistant's; an answer is a turn of its own and cannot continue one")
+    }
     var request = answer.requests(prompt.tokens)[0]
     request.shownControl = conversation.turnTokens
     request.grammar = try conversation.grammar(for: prompt, content: answer.grammar)
@@ -58,10 +62,6 @@ public enum MessagesRequest {
     var request = ChatRequest(messages: [])
     if let system = fields["system"] {
       request.messages.append(["role": "system", "content": .string(try text(of: system, "system"))])
-    }
-    if messages.last?["role"] == "assistant" {
-      throw .unsupported(
-        field: "messages", problem: "the last turn is the assistant's; an answer is a turn of its own and cannot continue one")
     }
     for (index, message) in messages.enumerated() { request.messages += try Self.messages(message, "messages[\(index)]") }
     if let effort = try fields.fields("output_config")?.word("effort", of: ["low", "medium", "high", "xhigh", "max"]) {
