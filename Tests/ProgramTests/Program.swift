@@ -66,6 +66,13 @@ struct Program {
   }
 }
 
+/// Sends a request with curl, which every system that builds Swift has.
+func curl(_ arguments: String...) throws -> Program.Result { try curl(arguments) }
+
+func curl(_ arguments: [String]) throws -> Program.Result {
+  try Program.run("/usr/bin/env", ["curl", "--silent", "--show-error", "--max-time", "60"] + arguments)
+}
+
 /// A folder that is removed with this object.
 final class TemporaryFolder {
   let path: String

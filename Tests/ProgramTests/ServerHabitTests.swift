@@ -21,15 +21,11 @@ struct ServerHabitTests {
       #expect(log.contains("packserve: \(name) is not needed: "), "\(name): \(log)")
     }
     #expect(log.contains("-ngl is not needed: packserve computes on the CPU"))
-    let properties = try curl(server.url + "/props")
+    let properties = try curl(server.url + "/props").text
     #expect(properties.contains(#""total_slots":3"#) && properties.contains(#""n_ctx":96"#), "\(properties)")
-    let models = try curl(server.url + "/v1/models")
+    let models = try curl(server.url + "/v1/models").text
     #expect(models.contains(#""id":"tiny""#), "\(models)")
     withExtendedLifetime(folder) {}
-  }
-
-  private func curl(_ arguments: String...) throws -> String {
-    try Program.run("/usr/bin/curl", ["-s", "--max-time", "60"] + arguments).text
   }
 
   @Test("A server takes the model's own context and a template from a file, and its model may have a name with slashes")
@@ -38,11 +34,13 @@ struct ServerHabitTests {
     let template = folder.file("template.jinja")
     try "{{ strftime_now('%Y') }}: {{ messages[0].content }}".write(toFile: template, atomically: true, encoding: .utf8)
     let server = try RunningServer(pack, ["-c", "0", "--chat-template-file", template, "-a", "org/tiny"])
-    #expect(try curl(server.url + "/props").contains(#""n_ctx":512"#))
-    let prompt = try curl(server.url + "/apply-template", "-d", #"{"messages": [{"role": "user", "content": "hello"}]}"#)
+    #expect(try curl(server.url + "/props").text.contains(#""n_ctx":512"#))
+    let prompt = try curl(server.url + "/apply-template", "-d", #"{"messages": [{"role": "user", "content": "hello"}]}"#).text
     #expect(prompt.contains(#"{"prompt":"20"#) && prompt.contains(": hello"), "\(prompt)")
-    for name in ["org/tiny", "org%2Ftiny"] { #expect(try curl(server.url + "/v1/models/" + name).contains(#""id":"org/tiny""#)) }
-    let absent = try curl(server.url + "/v1/models/other")
+    for name in ["org/tiny", "org%2Ftiny"] {
+      #expect(try curl(server.url + "/v1/models/" + name).text.contains(#""id":"org/tiny""#))
+    }
+    let absent = try curl(server.url + "/v1/models/other").text
     #expect(absent.contains("model_not_found") && absent.contains("org/tiny"), "\(absent)")
     let port = server.url.split(separator: ":").last.map(String.init) ?? ""
     for (options, words) in [

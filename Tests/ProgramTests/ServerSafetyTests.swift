@@ -68,13 +68,6 @@ struct ServerSafetyTests {
     #expect(ranges.allSatisfy { range in !((range.first ?? 0)...(range.last ?? 0)).contains(Int(cpu) ?? -1) }, "\(counts)")
   }
 
-  /// Sends a request with curl, which every system that builds Swift has.
-  private func curl(_ arguments: String...) throws -> Program.Result { try curl(arguments) }
-
-  private func curl(_ arguments: [String]) throws -> Program.Result {
-    try Program.run("/usr/bin/env", ["curl", "--silent", "--show-error", "--max-time", "60"] + arguments)
-  }
-
   @Test("Keys are the lines of a file, without the blanks around them, and a file without any is refused", .timeLimit(.minutes(5)))
   func keys() throws {
     let (folder, pack) = try Fixture.pack()

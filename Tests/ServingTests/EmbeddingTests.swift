@@ -150,11 +150,8 @@ struct EmbeddingTests {
 @Suite("OpenAI's embeddings")
 struct EmbeddingInterfaceTests {
   private func read(_ json: String, _ pooling: Result<Pooling, InterfaceError> = .success(.last)) throws -> InterfaceRequest {
-    let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece())
-    let pack = ServedPack(
-      name: "small", digest: "00ff", created: 7, tokenizer: tokenizer, template: .failure(.absent(known: [])), date: { nil },
-      contextLength: 4096,
-      embeddingLength: 3, pooling: pooling)
+    var pack = try ServedPack.small()
+    (pack.embeddingLength, pack.pooling) = (3, pooling)
     return try EmbeddingsRequest.read(JSONValue(parsing: json), pack)
   }
 

@@ -12,18 +12,7 @@ import Testing
 
 @Suite("Requests and answers as clients write and read them")
 struct InterfaceTests {
-  private static let template =
-    "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% for c in m.tool_calls %}{{ c.function.arguments.x }}{% endfor %}\n"
-    + "{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}<tool_call></tool_call><think></think>"
-
-  private func pack() throws -> ServedPack {
-    let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece())
-    return ServedPack(
-      name: "small", digest: "00ff", created: 7, tokenizer: tokenizer, template: .success(try ChatTemplate(source: Self.template)),
-      date: { TemplateDate(year: 2026, month: 3, day: 1, hour: 12, minute: 30, second: 0) }, contextLength: 4096,
-      embeddingLength: 2,
-      pooling: .success(.mean))
-  }
+  private func pack() throws -> ServedPack { try .small() }
 
   private func chat(_ fields: String) throws -> InterfaceRequest {
     let body = #"{"messages": [{"role": "user", "content": "hello"}]"# + (fields.isEmpty ? "" : ", " + fields) + "}"

@@ -12,16 +12,7 @@ import Testing
 
 @Suite("OpenAI's responses")
 struct ResponsesTests {
-  private static let template =
-    "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% for c in m.tool_calls %}{{ c.function.arguments.x }}{% endfor %}\n"
-    + "{% endfor %}<assistant><tool_call></tool_call><think></think>"
-
-  private func pack() throws -> ServedPack {
-    let tokenizer = try Tokenizer(metadata: SmallVocabulary.sentencePiece())
-    return ServedPack(
-      name: "small", digest: "00ff", created: 7, tokenizer: tokenizer, template: .success(try ChatTemplate(source: Self.template)),
-      date: { nil }, contextLength: 4096, embeddingLength: 2, pooling: .success(.mean))
-  }
+  private func pack() throws -> ServedPack { try .small() }
 
   private func read(_ json: String) throws -> InterfaceRequest { try ResponsesRequest.read(JSONValue(parsing: json), pack()) }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
+import ChatTemplates
 import Foundation
 import Repack
+import TestSupport
 
 @testable import GGUF
 @testable import Generation
@@ -141,5 +143,21 @@ extension AnswerRequest {
     request.sampling = sampling
     request.ignoresEnd = true
     return request
+  }
+}
+
+extension ServedPack {
+  /// A template that writes roles, contents and an argument `x` of calls, in the form of a family that thinks and calls tools.
+  static let smallTemplate =
+    "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% for c in m.tool_calls %}{{ c.function.arguments.x }}{% endfor %}\n"
+    + "{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}<tool_call></tool_call><think></think>"
+
+  /// Returns a pack with a small vocabulary, as requests and answers know it.
+  static func small() throws -> ServedPack {
+    ServedPack(
+      name: "small", digest: "00ff", created: 7, tokenizer: try Tokenizer(metadata: SmallVocabulary.sentencePiece()),
+      template: .success(try ChatTemplate(source: smallTemplate)),
+      date: { TemplateDate(year: 2026, month: 3, day: 1, hour: 12, minute: 30, second: 0) }, contextLength: 4096,
+      embeddingLength: 2, pooling: .success(.mean))
   }
 }
