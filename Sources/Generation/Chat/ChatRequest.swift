@@ -28,7 +28,7 @@ public struct ChatRequest: Sendable, Equatable {
   }
 
   /// Variables that the request sets itself; a template's arguments may not override them.
-  package static let ownVariables = ["messages", "tools", "add_generation_prompt", "bos_token", "eos_token"]
+  private static let ownVariables = ["messages", "tools", "add_generation_prompt", "bos_token", "eos_token"]
 
   /// The functions that the prompt tells the model about; nil: none.
   public var offeredTools: JSONValue? { toolChoice == .none ? nil : tools }
@@ -83,7 +83,10 @@ public struct ChatRequest: Sendable, Equatable {
   /// - Parameter name: What an error message calls the object.
   public static func variables(_ json: JSONValue, _ name: String) throws(ChatTemplateError) -> JSONObject {
     guard let object = json.object else { throw .badRequest("\(name) is not an object") }
-    for own in ownVariables where object[own] != nil { throw .badRequest("\(name) may not set \"\(own)\"") }
+    if let own = ownVariable(in: object) { throw .badRequest("\(name) may not set \"\(own)\"") }
     return object
   }
+
+  /// Returns a variable in an object that the request sets itself; nil if there is none.
+  package static func ownVariable(in object: JSONObject) -> String? { ownVariables.first { object[$0] != nil } }
 }

@@ -81,11 +81,11 @@ public enum ChatCompletionRequest {
       }
       request.tools = .array(tools.map { .object($0) })
     }
-    if let variables = try fields.fields("chat_template_kwargs") {
-      for own in ChatRequest.ownVariables where variables[own] != nil {
+    if let variables = try fields.fields("chat_template_kwargs")?.object {
+      if let own = ChatRequest.ownVariable(in: variables) {
         throw .bad(field: "chat_template_kwargs", problem: "may not set \(own)")
       }
-      request.variables = variables.object
+      request.variables = variables
     }
     request.addsGenerationPrompt = try fields.bool("add_generation_prompt") ?? true
     if let effort = try fields.word("reasoning_effort", of: efforts) { request.variables["reasoning_effort"] = .string(effort) }
