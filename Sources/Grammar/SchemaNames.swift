@@ -21,13 +21,13 @@ extension SchemaCompiler {
     while let (rule, names) = waiting.popLast() {
       var followers: [Unicode.Scalar: [ArraySlice<Unicode.Scalar>]] = [:]
       for name in names { if let next = name.first { followers[next, default: []].append(name.dropFirst()) } }
-      let others = JSONStrings.plain.without(followers.keys.sorted().map { $0.value...$0.value })
+      let firsts = followers.keys.sorted()
+      let others = JSONStrings.plain.without(firsts.map { $0.value...$0.value })
       var choices: [Pattern] = [.sequence([.characters(others), anyRest])]
       if !names.contains(where: \.isEmpty) { choices.append(.text("\"")) }
-      for (next, rests) in followers.sorted(by: { $0.key < $1.key })
-      where JSONStrings.plain.contains(where: { $0.contains(next.value) }) {
+      for next in firsts where JSONStrings.plain.contains(where: { $0.contains(next.value) }) {
         let continuation = add(path + " name")
-        waiting.append((continuation, rests))
+        waiting.append((continuation, followers[next] ?? []))
         choices.append(.sequence([.text(String(next)), .rule(continuation)]))
       }
       define(rule, .choice(choices))
