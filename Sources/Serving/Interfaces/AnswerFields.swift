@@ -86,8 +86,7 @@ struct AnswerFields {
         throw .bad(field: "logit_bias", problem: "must have token ids as names and numbers, -100 to 100, as values")
       }
       guard token < vocabularySize else {
-        throw .bad(
-          field: "logit_bias", problem: "has \(token), which is no token: the vocabulary has tokens 0 to \(vocabularySize - 1)")
+        throw .notAToken(token, field: "logit_bias", vocabularySize: vocabularySize)
       }
       // Clients forbid a token with -100, but a large logit could outweigh that number.
       biases[token] = bias == -100 ? -.infinity : Float(bias)

@@ -31,6 +31,11 @@ public enum InterfaceError: Error, Sendable, Equatable {
   /// The messages cannot be turned into a prompt.
   case template(ChatTemplateError)
 
+  /// A field has a number that is not a token of the vocabulary.
+  static func notAToken(_ number: some BinaryInteger, field: String, vocabularySize: Int) -> InterfaceError {
+    .bad(field: field, problem: "has \(number), which is not a token: the vocabulary has tokens 0 to \(vocabularySize - 1)")
+  }
+
   /// The HTTP status.
   public var status: Int {
     switch self {

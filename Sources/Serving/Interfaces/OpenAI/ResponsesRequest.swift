@@ -5,15 +5,11 @@ import JSON
 
 /// A request to `/v1/responses`, as described by OpenAI. It is translated to a chat completion; nothing is stored.
 public enum ResponsesRequest {
-  /// Fields that have another name in a chat completion.
-  private static let names = [
-    ("model", "model"), ("max_output_tokens", "max_tokens"), ("temperature", "temperature"), ("top_p", "top_p"),
-    ("stream", "stream"),
-    ("parallel_tool_calls", "parallel_tool_calls"), ("tool_choice", "tool_choice"), ("seed", "seed"), ("stop", "stop"),
-    ("presence_penalty", "presence_penalty"), ("frequency_penalty", "frequency_penalty"), ("logit_bias", "logit_bias"),
-    ("chat_template_kwargs", "chat_template_kwargs"), ("top_k", "top_k"), ("min_p", "min_p"), ("grammar", "grammar"),
-    ("json_schema", "json_schema"), ("repetition_penalty", "repetition_penalty"), ("repeat_penalty", "repeat_penalty"),
-    ("repeat_last_n", "repeat_last_n"), ("ignore_eos", "ignore_eos"),
+  /// Fields that a chat completion has, too, under the same name.
+  private static let shared = [
+    "model", "temperature", "top_p", "stream", "parallel_tool_calls", "tool_choice", "seed", "stop", "presence_penalty",
+    "frequency_penalty", "logit_bias", "chat_template_kwargs", "top_k", "min_p", "grammar", "json_schema", "repetition_penalty",
+    "repeat_penalty", "repeat_last_n", "ignore_eos",
   ]
 
   /// Reads the body of a request. Unknown fields are ignored.
@@ -46,7 +42,8 @@ public enum ResponsesRequest {
       throw .unsupported(field: "include", problem: "has message.output_text.logprobs; use /v1/chat/completions")
     }
     var chat = JSONObject()
-    for (name, other) in names { chat[other] = fields[name] }
+    for name in shared { chat[name] = fields[name] }
+    chat["max_tokens"] = fields["max_output_tokens"]
     chat["messages"] = .array(try messages(fields))
     if let tools = try fields.objects("tools", atMost: ChatCompletionRequest.toolLimit) {
       chat["tools"] = .array(try tools.map { (tool) throws(InterfaceError) in try Self.tool(tool) })
@@ -66,7 +63,7 @@ public enum ResponsesRequest {
       let schema = "response_format.json_schema"
       if field.hasPrefix(schema) { return "text.format" + field.dropFirst(schema.count) }
       if field.hasPrefix("response_format") { return "text.format" }
-      return names.first { $0.1 == field }?.0 ?? field
+      return field == "max_tokens" ? "max_output_tokens" : field
     }
     switch error {
     case .missing(let field): return .missing(field: name(field))

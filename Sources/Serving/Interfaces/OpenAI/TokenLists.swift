@@ -23,7 +23,7 @@ extension Fields {
       let numbers = values.compactMap { if case .integer(let number) = $0 { number } else { nil } }
       guard numbers.count == values.count else { return nil }
       if let number = numbers.first(where: { !(0..<Int128(tokenizer.count)).contains($0) }) {
-        throw .bad(field: name, problem: "has \(number), which is no token: the vocabulary has tokens 0 to \(tokenizer.count - 1)")
+        throw .notAToken(number, field: name, vocabularySize: tokenizer.count)
       }
       return numbers.map { Int32($0) }
     }
