@@ -66,7 +66,7 @@ static bool has_amx(void) {
 static bool has_dotprod(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 #endif
 
-// Best first. AMX comes after AVX-512, and so must be requested by name, until it has been measured on a CPU that has it.
+// Best first. AMX must be requested by name, because it is not faster than AVX-512-VNNI on the CPU that was measured (docs/KERNELS.md).
 static const recipe recipes[] = {
 #if defined(__x86_64__)
   {"avx512vbmi", has_avx512vbmi, {AVX512_VNNI, ck_fill_matmul16_avx512vbmi}},
@@ -87,11 +87,13 @@ static const recipe recipes[] = {
 static ck_table tables[RECIPE_COUNT];
 static const char *names[RECIPE_COUNT + 1];
 static size_t table_count;
+bool ck_is_intel;
 static pthread_once_t built = PTHREAD_ONCE_INIT;
 
 static void build(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
+  ck_is_intel = __builtin_cpu_is("intel");
 #endif
   ck_expand_grids();
   for (size_t i = 0; i < RECIPE_COUNT; i++) {

@@ -10,6 +10,7 @@ void fill_emulated_avx2(ck_table *table);
 void fill_emulated_avxvnni(ck_table *table);
 void fill_emulated_avx512(ck_table *table);
 void fill_emulated_avx512vnni(ck_table *table);
+void fill_emulated_avx512vnni_intel(ck_table *table);
 void fill_emulated_avx512vbmi(ck_table *table);
 void fill_emulated_amx(ck_table *table);
 
@@ -21,6 +22,7 @@ static const struct {
   {"avxvnni", {fill_emulated_avxvnni}},
   {"avx512", {fill_emulated_avx512}},
   {"avx512vnni", {fill_emulated_avx512vnni}},
+  {"avx512vnni-intel", {fill_emulated_avx512vnni_intel}},
   {"avx512vbmi", {fill_emulated_avx512vnni, fill_emulated_avx512vbmi}},
   {"amx", {fill_emulated_amx}},
 };

@@ -5,6 +5,11 @@
 #define SIMDE_ENABLE_NATIVE_ALIASES 1
 #include <simde/x86/avx512.h>
 
+// Kernels behave as on AMD's CPUs, unless a file says otherwise before it includes this.
+#ifndef ck_is_intel
+#define ck_is_intel false
+#endif
+
 // Vectors are passed only between functions of one file.
 #pragma clang diagnostic ignored "-Wpsabi"
 

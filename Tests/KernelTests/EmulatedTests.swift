@@ -12,7 +12,7 @@ import Testing
   "Emulated kernels",
   .enabled(if: emulated_table("avx512vnni") != nil, "SIMDe is not installed: scripts/install-packages --tests"))
 struct EmulatedTests {
-  static let names = ["avx2", "avxvnni", "avx512", "avx512vnni", "avx512vbmi", "amx"]
+  static let names = ["avx2", "avxvnni", "avx512", "avx512vnni", "avx512vnni-intel", "avx512vbmi", "amx"]
 
   @Test("Emulated instructions give the reference's bits", arguments: names, Packed.types)
   func equals(name: String, type: WeightType) throws {

@@ -9,6 +9,7 @@
 //                             with sub-scales, with signed lines
 //   IN_PLACE                  LIST(X) of the types whose lines are multiplied in place: all columns, eight at a time, unpack them in
 //                             registers, because storing a tile's lines takes longer than that. Undefined: no types
+//   IN_PLACE_PAYS             whether that is so on this CPU
 #ifndef CKERNELS_COLUMNS_TILED_H
 #define CKERNELS_COLUMNS_TILED_H
 
@@ -32,12 +33,12 @@ typedef struct {
 #endif
 
 INLINE bool is_in_place(uint32_t type) {
-#define OR_IS(name) || type == WT_##name
+#define OR_IS(name) || (type == WT_##name && IN_PLACE_PAYS)
   return (void)type, false IN_PLACE(OR_IS);
 #undef OR_IS
 }
 
-INLINE void unpack_block(uint32_t type, block16 block, int block_s, tile *out, int s) {
+INLINE void unpack_block(uint32_t type, bool in_place, block16 block, int block_s, tile *out, int s) {
   const uint32_t kind = kind_of(type);
   const scales16 scales = unpack_scales(type, block, block_s);
   out->scale[s] = scales.scale;
@@ -46,7 +47,7 @@ INLINE void unpack_block(uint32_t type, block16 block, int block_s, tile *out, i
     if (has_sub_scales(kind)) out->sub[s][h] = scales.sub[h];
     if (has_mins(kind)) out->min[s][h] = scales.min[h];
   }
-  if (is_in_place(type)) {
+  if (in_place) {
     out->bodies[s] = block.body;
     return;
   }
@@ -55,15 +56,20 @@ INLINE void unpack_block(uint32_t type, block16 block, int block_s, tile *out, i
   for (int l = 0; l < 8; l++) out->lines[s][l] = unpack_line(type, block, &points, block_s, l);
 }
 
-INLINE void unpack_tile(uint32_t type, const ck_matmul *m, const uint8_t *group, int64_t chunk, int count, tile *out) {
+INLINE void unpack_blocks(uint32_t type, bool in_place, const ck_matmul *m, const uint8_t *group, int64_t chunk, int count, tile *out) {
   const int in_block = runs_of_block(type);
   if (in_block == CHUNK || count == CHUNK) {
     UNROLL
-    for (int s = 0; s < CHUNK; s++) unpack_block(type, chunk_block(type, m, group, chunk, s, CHUNK), s % in_block, out, s);
+    for (int s = 0; s < CHUNK; s++) unpack_block(type, in_place, chunk_block(type, m, group, chunk, s, CHUNK), s % in_block, out, s);
   } else {
     ONCE
-    for (int s = 0; s < count; s++) unpack_block(type, chunk_block(type, m, group, chunk, s, count), s % in_block, out, s);
+    for (int s = 0; s < count; s++) unpack_block(type, in_place, chunk_block(type, m, group, chunk, s, count), s % in_block, out, s);
   }
+}
+
+INLINE void unpack_tile(uint32_t type, const ck_matmul *m, const uint8_t *group, int64_t chunk, int count, tile *out) {
+  if (is_in_place(type)) unpack_blocks(type, true, m, group, chunk, count, out);
+  else unpack_blocks(type, false, m, group, chunk, count, out);
 }
 
 // Returns line l of block s of a tile.
@@ -188,7 +194,7 @@ IN_PLACE(PRODUCTS_OF)
 
 INLINE const tile_functions *products_of(uint32_t type, const tile_functions *of_kind) {
   (void)type;
-#define IF_IT_IS(name) if (type == WT_##name) return &products_##name;
+#define IF_IT_IS(name) if (type == WT_##name && is_in_place(type)) return &products_##name;
   IN_PLACE(IF_IT_IS)
 #undef IF_IT_IS
   return of_kind;

@@ -4,7 +4,12 @@
 #ifndef CKERNELS_MATMUL16_H
 #define CKERNELS_MATMUL16_H
 
+#include <stdbool.h>
+
 #include "CKernels.h"
+
+// Whether this is one of Intel's CPUs, for which AVX-512 is used in another way (docs/KERNELS.md). Set before any table is handed out.
+extern bool ck_is_intel;
 
 // Each function sets the entries that it improves and leaves the rest, so that calling several in order makes a table.
 void ck_fill_matmul16_portable(ck_table *table);  // all of matmul16, reads_q8, dequantize16 and quantize

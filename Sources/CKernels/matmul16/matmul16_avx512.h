@@ -6,7 +6,7 @@
 #define LINES "lines_512.h"
 #define PRODUCTS "lines_pairs.h"
 #define GRIDS "grids_loads.h"
-#define ASKS_AHEAD 0
+#define ASKS_AHEAD ck_is_intel
 #define SEVERAL_COLUMNS "columns_tiled.h"
 #define GROUPS 2
 #define COLUMNS 8

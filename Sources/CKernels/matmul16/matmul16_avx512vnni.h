@@ -8,10 +8,11 @@
 #ifndef GRIDS
 #define GRIDS "grids_loads.h"
 #endif
-#define ASKS_AHEAD 0
+#define ASKS_AHEAD ck_is_intel
 #ifndef SEVERAL_COLUMNS
 #define SEVERAL_COLUMNS "columns_tiled.h"
 #ifndef GRIDS_ONLY
+#define IN_PLACE_PAYS !ck_is_intel
 #define IN_PLACE(X) X(Q4_0) X(Q4_1) X(Q8_0) X(Q4_K) X(IQ4_NL) X(IQ4_XS) X(MXFP4)
 #endif
 #endif

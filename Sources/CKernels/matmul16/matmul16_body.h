@@ -6,7 +6,7 @@
 //   LINES             the header with lines in its registers (lines_256.h, …)
 //   PRODUCTS          the header with its sums of products of bytes (lines_dot.h, lines_pairs.h)
 //   GRIDS             the header with its look-ups in grids (grids_loads.h, grids_vbmi.h); GRIDS_ONLY leaves out types without
-//   ASKS_AHEAD        whether all weights of one column are prefetched; one_column.h says how the other cases work
+//   ASKS_AHEAD        whether the weights of one column are prefetched whatever their type; one_column.h says what happens otherwise
 //   SEVERAL_COLUMNS   the header with the product of several columns (columns_tiled.h, columns_256.h, columns_amx.h), and its parameters
 //   WIDE_COLUMNS      columns of F16 and BF16 weights at a time
 //
