@@ -3,9 +3,11 @@
 #include "CLinuxMemory.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 void cl_touch(const void *start, size_t bytes, bool writing) {
@@ -19,6 +21,13 @@ void cl_touch(const void *start, size_t bytes, bool writing) {
 int64_t cl_thread_faults(void) {
   struct rusage usage;
   return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_minflt + usage.ru_majflt : 0;
+}
+
+bool cl_kernel_is_at_least(int major, int minor) {
+  struct utsname system;
+  int first = 0, second = 0;
+  if (uname(&system) != 0 || sscanf(system.release, "%d.%d", &first, &second) != 2) return false;
+  return first > major || (first == major && second >= minor);
 }
 
 int64_t cl_lock_limit(void) {

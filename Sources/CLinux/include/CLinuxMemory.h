@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 enum {
+  CL_MADV_RANDOM = 1,
   CL_MADV_HUGEPAGE = 14,
   CL_MADV_POPULATE_READ = 22,
   CL_MADV_POPULATE_WRITE = 23,
@@ -29,6 +30,9 @@ void cl_touch(const void *start, size_t bytes, bool writing);
 
 // Returns the number of page faults that the calling thread has taken so far.
 int64_t cl_thread_faults(void);
+
+// Returns whether the kernel's version is at least major.minor; false if it does not say.
+bool cl_kernel_is_at_least(int major, int minor);
 
 // Returns how many bytes this process may lock; -1 means any number.
 int64_t cl_lock_limit(void);

@@ -111,6 +111,9 @@ package struct ReplicaFiller {
     blob.isMapped(from: path)
     // This must come before the first page is present; otherwise the kernel keeps reading the file in small pages.
     _ = kernel.advise(range, CL_MADV_HUGEPAGE)
+    // Linux 6.18 then reads one huge page at a time. Ahead of the reader, it would read in steps of the disk's read-ahead, which make small
+    // pages unless they are a multiple of a huge page. Linux 6.1 makes half of the pages small in this mode.
+    if cl_kernel_is_at_least(6, 18) { _ = kernel.advise(range, CL_MADV_RANDOM) }
   }
 
   /// Maps a part of a file through a descriptor of its own.
