@@ -66,7 +66,8 @@ static bool has_amx(void) {
 static bool has_dotprod(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 #endif
 
-// Best first. AMX must be requested by name, because it is not faster than AVX-512-VNNI on the CPU that was measured (docs/KERNELS.md).
+// Best first. AMX comes after AVX-512-VNNI, which every CPU with AMX has, and so must be requested by name: it is not reliably faster
+// (docs/KERNELS.md).
 static const recipe recipes[] = {
 #if defined(__x86_64__)
   {"avx512vbmi", has_avx512vbmi, {AVX512_VNNI, ck_fill_matmul16_avx512vbmi}},

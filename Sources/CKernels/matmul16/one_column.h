@@ -24,18 +24,19 @@ INLINE v16 add_block_of_one(uint32_t type, v16 acc, block16 block, int block_s, 
 
 // Unpacking leaves few loads in flight at a time, so prefetching decides how fast weights arrive. docs/KERNELS.md has the figures.
 typedef enum {
-  UNAIDED,  // no help: the CPU's own prefetching follows loads that go front to back
+  UNAIDED,  // no help: the prefetching of AMD's CPUs follows loads that go front to back
   ASKED,    // by prefetches, AHEAD bytes ahead
   WALKED,   // before a chunk is unpacked, one instruction reads a word of each of its cache lines, front to back
 } fetching;
 
 #define AHEAD 3072
 
+// Returns how AVX-512 gets weights on AMD's CPUs. All others use ASKED.
 INLINE fetching fetching_of(uint32_t type) {
   const wt_facts *t = &wt_types[type];
   // Lines that need no unpacking consist of loads only.
   if (t->bytes > t->elements) return ASKED;
-  // The CPU does not follow loads that alternate between the planes of a block (the four low bits of Q6_K and its two high ones).
+  // These CPUs do not follow loads that alternate between the planes of a block (the four low bits of Q6_K and its two high ones).
   return t->elements == 256 && t->body[1].bytes != 0 ? WALKED : UNAIDED;
 }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 enum {
+  CL_MADV_NORMAL = 0,
   CL_MADV_RANDOM = 1,
   CL_MADV_HUGEPAGE = 14,
   CL_MADV_POPULATE_READ = 22,

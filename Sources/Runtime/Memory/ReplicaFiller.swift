@@ -100,7 +100,15 @@ package struct ReplicaFiller {
     let kind = kind
     let total = blobs.reduce(0) { $0 + $1.mappedRange(kind).count }
     try populate(CL_MADV_POPULATE_READ, ProgressCount(total: total, report: options.progress))
+    // With the other advice, the kernel would take the weights for unused when memory is short.
+    for blob in blobs { _ = kernel.advise(blob.mappedRange(kind), CL_MADV_NORMAL) }
   }
+
+  /// Whether the kernel reads a file one huge page at a time if read-ahead is off.
+  ///
+  /// Linux 6.18 does. With read-ahead, it would leave small pages where a step of more than 2 MiB is no multiple of 2 MiB, and read slowly
+  /// where steps are short. Linux 6.1 makes half of the pages small when read-ahead is off; newer kernels than 6.18 have not been measured.
+  private static var readsHugePagesSingly: Bool { cl_kernel_is_at_least(6, 18) && !cl_kernel_is_at_least(6, 19) }
 
   private func mapFile(_ blob: MappedBlob) throws(RuntimeError) {
     let path = kind == .pinned ? blob.pinnedPath ?? blob.path : blob.path
@@ -110,10 +118,8 @@ package struct ReplicaFiller {
     }
     blob.isMapped(from: path)
     // This must come before the first page is present; otherwise the kernel keeps reading the file in small pages.
-    _ = kernel.advise(range, CL_MADV_HUGEPAGE)
-    // Linux 6.18 then reads one huge page at a time. Ahead of the reader, it would read in steps of the disk's read-ahead, which make small
-    // pages unless they are a multiple of a huge page. Linux 6.1 makes half of the pages small in this mode.
-    if cl_kernel_is_at_least(6, 18) { _ = kernel.advise(range, CL_MADV_RANDOM) }
+    let isHuge = kernel.advise(range, CL_MADV_HUGEPAGE) == 0
+    if kind == .file, isHuge, Self.readsHugePagesSingly { _ = kernel.advise(range, CL_MADV_RANDOM) }
   }
 
   /// Maps a part of a file through a descriptor of its own.
