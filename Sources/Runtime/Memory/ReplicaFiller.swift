@@ -100,7 +100,7 @@ package struct ReplicaFiller {
     let kind = kind
     let total = blobs.reduce(0) { $0 + $1.mappedRange(kind).count }
     try populate(CL_MADV_POPULATE_READ, ProgressCount(total: total, report: options.progress))
-    // With the other advice, the kernel would take the weights for unused when memory is short.
+    // Left at MADV_RANDOM, the kernel would take the weights for unused when memory is short.
     for blob in blobs { _ = kernel.advise(blob.mappedRange(kind), CL_MADV_NORMAL) }
   }
 
