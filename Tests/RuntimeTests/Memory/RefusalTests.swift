@@ -49,9 +49,10 @@ struct RefusalTests {
     "Kernels that do not support an advice are served without it",
     arguments: [MemoryKind.anon, .file], [EINVAL, ENOSYS, EPERM])
   func adviceUnknown(kind: MemoryKind, error: CInt) throws {
-    let all = [CL_MADV_HUGEPAGE, CL_MADV_RANDOM, CL_MADV_NORMAL, CL_MADV_POPULATE_WRITE, CL_MADV_POPULATE_READ, CL_MADV_COLLAPSE].map {
-      Kernel.Call.advise(CInt($0))
-    }
+    let all = [CL_MADV_HUGEPAGE, CL_MADV_RANDOM, CL_MADV_NORMAL, CL_MADV_POPULATE_WRITE, CL_MADV_POPULATE_READ, CL_MADV_COLLAPSE]
+      .map {
+        Kernel.Call.advise(CInt($0))
+      }
     for advice in all { #expect(try map(kind, refusing: error, [advice]).mapped.notes.isEmpty) }
     #expect(try map(kind, refusing: error, Set(all)).mapped.notes.isEmpty)
   }
