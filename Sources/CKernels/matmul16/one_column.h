@@ -90,9 +90,9 @@ INLINE void multiply_one(uint32_t type, fetching how, const ck_matmul *m) {
   }
 }
 
-// AVX-512 has the loop twice, because a condition within it costs Zen 4 some per cent.
+// AVX-512 has the loop of most types twice, because a condition within it costs Zen 4 some per cent.
 INLINE void matmul_one(uint32_t type, const ck_matmul *m) {
-  if (ASKS_AHEAD) return multiply_one(type, ASKED, m);
+  if (ASKS_AHEAD || fetching_of(type) == ASKED) return multiply_one(type, ASKED, m);
   multiply_one(type, fetching_of(type), m);
 }
 
