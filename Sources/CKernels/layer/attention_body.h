@@ -97,9 +97,10 @@ INLINE v16 load_value(const uint8_t *value, cache_form form, int64_t e) {
 }
 
 // Prefetches. While the keys of a block are read, its values are fetched; while these are read, the keys of the next block are. The
-// processor's own prefetching loses track at every such turn. A prefetch cannot fail, whatever the address.
+// processor's own prefetching loses track at every such turn. They go to the second-level cache, because the first has no room for a block
+// and what is prefetched meanwhile. A prefetch cannot fail, whatever the address.
 INLINE void fetch(const uint8_t *from, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, 0, 3);
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, 0, 2);
 }
 
 // Fetches the values that belong to the piece of keys from element d on.
