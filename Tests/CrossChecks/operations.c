@@ -48,7 +48,7 @@ typedef struct {
   uint16_t halves[n];
   float dequantized[sizeof types / sizeof *types][row];
   float products[sizeof types / sizeof *types][rows * columns];
-  float attention[2][queries * dim];
+  float attention[3][queries * dim];
 } results;
 
 static void run_operations(const ck_table *t, results *r) {
@@ -92,6 +92,12 @@ static void run_attention(const ck_table *t, results *r) {
   ck_attention attention = {.queries = x, .query_stride = dim, .query_count = queries, .begin = begin, .end = end,
                             .keys = keys, .values = values, .key_dim = dim, .value_dim = dim,
                             .scale = 0.5f, .softcap = 3, .sinks = x, .output = r->attention[0], .output_stride = dim};
+  t->attention(&attention);
+  static float latents[(positions + 15) / 16 * 16 * dim], latent_room[32 * 3 * dim];
+  for (int p = 0; p < positions; p++) t->store_latent(x + p * 16, dim, p, latents);
+  attention.latents = latents;
+  attention.latent_room = latent_room;
+  attention.output = r->attention[2];
   t->attention(&attention);
   attention.q8_keys = q8_keys;
   attention.q8_values = q8_values;

@@ -5,7 +5,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Attention over the interleaved half-precision cache.
+/// Attention over caches in half precision, in Q8_0 and of latents.
 @Suite("Attention")
 struct AttentionTests {
   /// A problem with random queries, keys and values; each query has its own range of positions.
@@ -69,49 +69,88 @@ struct AttentionTests {
       return (cache, rows)
     }
 
-    /// Returns the cache in single precision.
-    func singles(_ table: ck_table) -> (keys: [UInt8], values: [UInt8]) {
+    /// Returns a cache of latents, which has only keys.
+    func latents(_ table: ck_table) -> (keys: [UInt8], values: [UInt8]) {
       var cache = [Float](repeating: .nan, count: (positions + 15) / 16 * 16 * keyDim)
-      for p in 0..<positions { table.store_key_f32(Array(keys[p * keyDim..<(p + 1) * keyDim]), Int64(keyDim), Int64(p), &cache) }
-      return (cache.withUnsafeBytes(Array.init), values.withUnsafeBytes(Array.init))
+      for p in 0..<positions { table.store_latent(Array(keys[p * keyDim..<(p + 1) * keyDim]), Int64(keyDim), Int64(p), &cache) }
+      return (cache.withUnsafeBytes(Array.init), [])
     }
 
-    /// Computes every query by itself, with its sections one after another in separate calls, and joins them.
-    private func attendInSections(_ table: ck_table, _ whole: ck_attention) {
-      for (query, range) in ranges.enumerated() {
-        let length = Int(ck_attention_section(Int64(range.upperBound)))
-        var outputs: [Float] = []
-        var sums: [ck_attention_sum] = []
-        for section in range.lowerBound / length...(range.upperBound - 1) / length {
-          let part = range.clamped(to: section * length..<(section + 1) * length)
-          var output = [Float](repeating: .nan, count: valueDim)
-          var sum = ck_attention_sum()
-          var (begin, end) = (Int32(part.lowerBound), Int32(part.upperBound))
-          withUnsafePointer(to: &begin) { begin in
-            withUnsafePointer(to: &end) { end in
-              withUnsafeMutablePointer(to: &sum) { sum in
-                output.withUnsafeMutableBufferPointer { output in
-                  var a = whole
-                  a.queries = whole.queries + query * keyDim
-                  (a.query_count, a.begin, a.end, a.output, a.sums) = (1, begin, end, output.baseAddress, sum)
-                  table.attention(&a)
-                }
-              }
-            }
+    /// Returns the problem with each value replaced by the beginning of its key.
+    var withValuesFromKeys: Problem {
+      var problem = self
+      for p in 0..<positions {
+        problem.values.replaceSubrange(p * valueDim..<(p + 1) * valueDim, with: keys[p * keyDim..<p * keyDim + valueDim])
+      }
+      return problem
+    }
+
+    /// How `result` cuts the problem into calls: one call for each section of each `queryCount` queries.
+    struct Cut {
+      var queryCount = 1
+      /// Whether sections have the length that they have for latents.
+      var forLatents = false
+    }
+
+    /// Computes every section in a call of its own, and joins them.
+    private func attend(_ table: ck_table, _ whole: ck_attention, _ cut: Cut) {
+      let lengths = ranges.map { range in
+        let end = Int64(range.upperBound)
+        return Int(cut.forLatents ? ck_latent_section(end) : ck_attention_section(end))
+      }
+      for first in stride(from: 0, to: ranges.count, by: cut.queryCount) {
+        let group = first..<min(first + cut.queryCount, ranges.count)
+        for length in Set(lengths[group]) {
+          let members = group.filter { lengths[$0] == length }
+          let last = members.reduce(0) { max($0, ranges[$1].upperBound - 1) } / length
+          let parts = (0...last).map { sums(table, whole, members, within: $0 * length..<($0 + 1) * length) }
+          for (index, member) in members.enumerated() {
+            let seen = ranges[member].lowerBound / length...(ranges[member].upperBound - 1) / length
+            table.attention_join(
+              seen.flatMap { parts[$0].outputs[index] }, seen.map { parts[$0].sums[index] }, Int64(seen.count), Int64(valueDim),
+              whole.sinks.map { $0 + member }, whole.output + member * (valueDim + 1))
           }
-          outputs += output
-          sums.append(sum)
         }
-        table.attention_join(
-          outputs, sums, Int64(sums.count), Int64(valueDim), whole.sinks.map { $0 + query }, whole.output + query * (valueDim + 1))
       }
     }
 
-    /// Returns the result of a table's kernel, over a cache in half precision, in Q8_0 or in single precision.
-    func result(_ name: String, q8: Bool = false, single: Bool = false, sectioned: Bool = false) throws -> [Float] {
+    /// Returns the outputs and sums of some queries for the positions of one section. A query that sees none of them has sum 0.
+    private func sums(
+      _ table: ck_table, _ whole: ck_attention, _ members: [Int], within section: Range<Int>
+    ) -> (outputs: [[Float]], sums: [ck_attention_sum]) {
+      let rows = members.flatMap { queries[$0 * keyDim..<($0 + 1) * keyDim] }
+      let end = members.map { Int32(min(ranges[$0].upperBound, section.upperBound)) }
+      let begin = zip(members, end).map { min(max(Int32(ranges[$0].lowerBound), Int32(section.lowerBound)), $1) }
+      var output = [Float](repeating: .nan, count: members.count * valueDim)
+      var sums = [ck_attention_sum](repeating: ck_attention_sum(), count: members.count)
+      rows.withUnsafeBufferPointer { rows in
+        begin.withUnsafeBufferPointer { begin in
+          end.withUnsafeBufferPointer { end in
+            sums.withUnsafeMutableBufferPointer { sums in
+              output.withUnsafeMutableBufferPointer { output in
+                var a = whole
+                (a.queries, a.query_count) = (rows.baseAddress, Int64(members.count))
+                (a.begin, a.end, a.sums) = (begin.baseAddress, end.baseAddress, sums.baseAddress)
+                (a.output, a.output_stride) = (output.baseAddress, Int64(valueDim))
+                table.attention(&a)
+              }
+            }
+          }
+        }
+      }
+      let outputs = members.indices.map { Array(output[$0 * valueDim..<($0 + 1) * valueDim]) }
+      for index in members.indices where begin[index] == end[index] {
+        #expect(sums[index].sum == 0 && outputs[index].allSatisfy { $0 == 0 })
+      }
+      return (outputs, sums)
+    }
+
+    /// Returns the result of a table's kernel, over a cache in half precision, in Q8_0 or of latents.
+    func result(_ name: String, q8: Bool = false, latent: Bool = false, cut: Cut? = nil) throws -> [Float] {
       let table = try Ops.table(name)
       var room = [Float](repeating: .nan, count: 32 * valueDim)
-      let cache = q8 ? quants(table) : single ? singles(table) : halves(table)
+      var latentRoom = [Float](repeating: .nan, count: 32 * (keyDim + 2 * valueDim))
+      let cache = q8 ? quants(table) : latent ? latents(table) : halves(table)
       var output = [Float](repeating: 42, count: ranges.count * (valueDim + 1))
       let begin = ranges.map { Int32($0.lowerBound) }, end = ranges.map { Int32($0.upperBound) }
       func run(_ keys: UnsafeRawBufferPointer, _ values: UnsafeRawBufferPointer, _ output: UnsafeMutablePointer<Float>) {
@@ -128,10 +167,8 @@ struct AttentionTests {
                   (a.q8_keys, a.q8_values) = (
                     keys.bindMemory(to: UInt8.self).baseAddress, values.bindMemory(to: UInt8.self).baseAddress
                   )
-                } else if single {
-                  (a.f32_keys, a.f32_values) = (
-                    keys.bindMemory(to: Float.self).baseAddress, values.bindMemory(to: Float.self).baseAddress
-                  )
+                } else if latent {
+                  a.latents = keys.bindMemory(to: Float.self).baseAddress
                 } else {
                   (a.keys, a.values) = (
                     keys.bindMemory(to: UInt16.self).baseAddress, values.bindMemory(to: UInt16.self).baseAddress
@@ -141,12 +178,14 @@ struct AttentionTests {
                 (a.scale, a.softcap) = (1 / Float(keyDim).squareRoot(), softcap)
                 a.sinks = hasSinks ? sinks.baseAddress : nil
                 (a.output, a.output_stride) = (output, Int64(valueDim + 1))
-                sectioned
-                  ? attendInSections(table, a)
-                  : room.withUnsafeMutableBufferPointer { room in
-                    a.section_output = room.baseAddress
+                room.withUnsafeMutableBufferPointer { room in
+                  latentRoom.withUnsafeMutableBufferPointer { latentRoom in
+                    if latent { a.latent_room = latentRoom.baseAddress }
+                    if let cut { return attend(table, a, cut) }
+                    if !latent { a.section_output = room.baseAddress }
                     table.attention(&a)
                   }
+                }
               }
             }
           }
@@ -217,13 +256,44 @@ struct AttentionTests {
     ("longer sections", Problem(keyDim: 16, valueDim: 16, ranges: [0..<16384, 0..<16385, 900..<16400])),
   ]
 
-  @Test("A cache in single precision gives the same bits as one in half precision with the same numbers", arguments: Ops.names)
-  func single(_ name: String) throws {
-    for (keyDim, valueDim) in [(64, 64), (37, 21), (144, 128)] {
-      let ranges = [0..<1, 0..<70, 5..<130, 64..<128, 0..<200, 1..<2, 100..<200]
-      let problem = Problem(
-        keyDim: keyDim, valueDim: valueDim, ranges: ranges, softcap: keyDim == 37 ? 5 : 0, hasSinks: keyDim == 144)
-      #expect(try problem.result(name, single: true).map(\.bitPattern) == problem.result(name).map(\.bitPattern))
+  /// Problems with latents: full lanes, half of them, several lots of lanes and tiles, positions that not all queries of a lot see,
+  /// sections that they enter at different blocks, and dimensions that do not fill a vector.
+  static let latentProblems: [(String, Problem)] = [
+    ("one query", Problem(keyDim: 144, valueDim: 128, ranges: [0..<70])),
+    ("8 heads of a token", Problem(keyDim: 144, valueDim: 128, ranges: .init(repeating: 0..<700, count: 8))),
+    ("9 heads of a token", Problem(keyDim: 144, valueDim: 128, ranges: .init(repeating: 0..<65, count: 9))),
+    ("16 heads of a token", Problem(keyDim: 576, valueDim: 512, ranges: .init(repeating: 0..<300, count: 16))),
+    ("20 heads of two tokens", Problem(keyDim: 48, valueDim: 32, ranges: (0..<40).map { 0..<(126 + $0 / 20) })),
+    ("causal", Problem(keyDim: 48, valueDim: 32, ranges: (0..<70).map { 0..<($0 / 2 + 500) }, softcap: 5)),
+    ("windows", Problem(keyDim: 37, valueDim: 21, ranges: (0..<40).map { ($0 + 440)..<($0 + 520) }, hasSinks: true)),
+    (
+      "ranges without order or overlap",
+      Problem(
+        keyDim: 37, valueDim: 21, ranges: [130..<190, 0..<5, 60..<70, 64..<128, 3..<150, 5..<1100, 511..<1030], hasSinks: true)
+    ),
+    ("longer sections", Problem(keyDim: 16, valueDim: 16, ranges: [0..<2048, 0..<2049, 900..<2100, 0..<4097])),
+  ]
+
+  @Test("Latents give the same bits as keys and values with the same numbers", arguments: Ops.names, latentProblems.indices)
+  func latents(_ name: String, _ index: Int) throws {
+    let (label, problem) = Self.latentProblems[index]
+    let expected = try Ops.bits(problem.withValuesFromKeys.result(name, cut: .init(forLatents: true)))
+    #expect(try Ops.bits(problem.result(name, latent: true)) == expected, "\(label)")
+    for count in [1, 3, 40] {
+      let cut = Problem.Cut(queryCount: count, forLatents: true)
+      #expect(try Ops.bits(problem.result(name, latent: true, cut: cut)) == expected, "\(label), \(count) queries a call")
+    }
+  }
+
+  @Test(
+    "Attention over latents is attention over their keys and the beginnings of these", arguments: Ops.names, latentProblems.indices)
+  func latentAccuracy(_ name: String, _ index: Int) throws {
+    let (label, problem) = Self.latentProblems[index]
+    for (i, (x, y)) in zip(try problem.result(name, latent: true), problem.withValuesFromKeys.truth()).enumerated() {
+      guard abs(Double(x) - y) < 3e-6 else {
+        Issue.record("\(label): element \(i) is \(x), not \(y)")
+        return
+      }
     }
   }
 
@@ -247,7 +317,10 @@ struct AttentionTests {
   @Test("Sections that are computed separately and joined give the same bits", arguments: Ops.names, problems.indices)
   func sections(_ name: String, _ index: Int) throws {
     let (label, problem) = Self.problems[index]
-    #expect(Ops.bits(try problem.result(name, sectioned: true)) == Ops.bits(try problem.result(name)), "\(label)")
+    let expected = Ops.bits(try problem.result(name))
+    for count in [1, 3, 40] {
+      #expect(Ops.bits(try problem.result(name, cut: .init(queryCount: count))) == expected, "\(label), \(count) queries a call")
+    }
   }
 
   /// The problems whose dimensions are whole blocks.
@@ -291,6 +364,18 @@ struct AttentionTests {
     }
   }
 
+  @Test("Latents at positions that a query does not see may be infinite", arguments: Ops.names, [4, 20])
+  func unseenLatents(_ name: String, _ count: Int) throws {
+    let (step, key) = (count / 4, 64)
+    var problem = Problem(ranges: (0..<count).map { ($0 / step * 10 + 10)..<($0 / step * 10 + 90) })
+    let clean = try problem.result(name, latent: true)
+    for i in 0..<key { (problem.keys[9 * key + i], problem.keys[110 * key + i]) = (.infinity, .infinity) }
+    let result = try problem.result(name, latent: true)
+    // Position 110 is seen by the last quarter of the queries, and position 9 by none.
+    #expect(Array(result[..<(3 * step * key)]) == Array(clean[..<(3 * step * key)]))
+    #expect(result[(3 * step * key)...].allSatisfy { !$0.isFinite } == true)
+  }
+
   @Test("Values at positions that a query does not see may be infinite", arguments: Ops.names)
   func unseen(_ name: String) throws {
     var problem = Problem(ranges: [10..<90, 20..<100, 30..<110, 40..<120])
@@ -303,16 +388,18 @@ struct AttentionTests {
     #expect(result[192...].allSatisfy { !$0.isFinite } == true)
   }
 
-  @Test("Large and infinite scores do not spoil the rest", arguments: Ops.names)
-  func large(_ name: String) throws {
-    var problem = Problem(keyDim: 16, valueDim: 16, ranges: [0..<100])
-    // The scores rise by hundreds from block to block, and one in the first block is minus infinity.
-    problem.queries = [Float](repeating: 100, count: 16)
+  @Test("Large and infinite scores do not spoil the rest", arguments: Ops.names, [false, true])
+  func large(_ name: String, _ latent: Bool) throws {
+    var problem = Problem(keyDim: 17, valueDim: 16, ranges: [0..<100])
+    // The scores rise by hundreds from block to block, and one in the first block is minus infinity, by an element that is not in the
+    // value of a latent.
+    problem.queries = [Float](repeating: 100, count: 17)
     for p in 0..<100 {
-      for i in 0..<16 { problem.keys[p * 16 + i] = Float(p / 10) }
+      for i in 0..<17 { problem.keys[p * 17 + i] = Float(p / 10) }
     }
-    problem.keys[3 * 16] = -.infinity
-    let mean = (0..<16).map { i in (90..<100).reduce(0.0) { $0 + Double(problem.values[$1 * 16 + i]) } / 10 }
-    for (x, y) in zip(try problem.result(name), mean) { #expect(abs(Double(x) - y) < 1e-6) }
+    problem.keys[3 * 17 + 16] = -.infinity
+    let values = latent ? problem.withValuesFromKeys.values : problem.values
+    let mean = (0..<16).map { i in (90..<100).reduce(0.0) { $0 + Double(values[$1 * 16 + i]) } / 10 }
+    for (x, y) in zip(try problem.result(name, latent: latent), mean) { #expect(abs(Double(x) - y) < 1e-6) }
   }
 }

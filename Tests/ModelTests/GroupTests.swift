@@ -93,6 +93,21 @@ struct GroupTests {
     #expect(model.cacheByteCount == 2 * 2 * 2 * headBytes * 112 * 3)
   }
 
+  @Test(
+    "Latent attention keeps one vector in single precision for each position and layer",
+    .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: CacheType.allCases)
+  func latentBytes(_ type: CacheType) throws {
+    var options = ModelOptions()
+    options.contextLength = 100
+    options.sequenceCount = 3
+    options.cacheType = type
+    let packed = try PackedModel(Oracles.tinyFile("deepseek2-5.F16.gguf").path)
+    let metadata = packed.pack.metadata
+    let sizes = ["block_count", "attention.kv_lora_rank", "rope.dimension_count"].map { metadata.integer("deepseek2.\($0)") ?? 0 }
+    #expect(sizes[0] > 0 && sizes[1] > sizes[2])
+    #expect(try packed.model(options: options).cacheByteCount == sizes[0] * (sizes[1] + sizes[2]) * 4 * 112 * 3)
+  }
+
   @Test("A context too large for any memory is refused in one line", .enabled(if: Oracles.folder != nil, Oracles.absence))
   func noRoom() throws {
     var options = ModelOptions()

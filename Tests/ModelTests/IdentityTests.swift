@@ -78,18 +78,34 @@ struct IdentityTests {
     "Logits after many positions do not depend on whether threads divide the positions",
     .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: attending)
   func sharedPositions(_ name: String) throws {
-    let tokens = (0..<1701).map { Int32($0 * 37 % 509 + 1) }
     let file = try Oracles.tinyFile(name + ".gguf").path
-    let packs = try [1, 2].map { try PackedModel(file, nodes: $0, placement: .shard) }
+    try expectEqualLogits(after: 1532, of: [1, 2].map { try PackedModel(file, nodes: $0, placement: .shard) })
+  }
+
+  @Test(
+    "Logits of tokens that attend to chosen positions do not depend on whether threads divide these",
+    .enabled(if: Oracles.folder != nil, Oracles.absence), arguments: ["deepseek32-topk-5.F16", "glm-dsa-topk-5.F16"])
+  func sharedChoice(_ name: String) throws {
+    var edited = try EditedModel(Oracles.tinyFile(name + ".gguf").path)
+    // So many that threads divide them, and no multiple of a section.
+    edited.set("attention.indexer.top_k", .uint32(300))
+    try expectEqualLogits(after: 316, of: [1, 2].map { try edited.packed(nodes: $0) })
+  }
+
+  /// Checks that the logits of some tokens are the same for different numbers of threads.
+  ///
+  /// - Parameter packs: The model for one node and for two.
+  private func expectEqualLogits(after count: Int, of packs: [PackedModel]) throws {
+    let tokens = (0..<count + 5).map { Int32($0 * 37 % 509 + 1) }
     var expected: [Float]?
     for (nodes, threads) in [(1, 1), (1, 2), (1, 3), (2, 2)] {
       var options = ModelOptions()
-      options.contextLength = 1728
+      options.contextLength = count + 32
       let model = try packs[nodes - 1].model(teams: nodes, threads: threads, options: options)
-      try model.append(Array(tokens[..<1696])) { _, _ in }
-      // One by one, and the last two together.
+      try model.append(Array(tokens[..<count])) { _, _ in }
+      // One by one, and the last two together: of 1537 tokens, these lie in different sections.
       var logits: [Float] = []
-      for range in [1696..<1697, 1697..<1698, 1698..<1699, 1699..<1701] { logits += try model.allLogits(Array(tokens[range])) }
+      for range in [0..<1, 1..<2, 2..<3, 3..<5] { logits += try model.allLogits(range.map { tokens[count + $0] }) }
       if let expected {
         #expect(logits == expected, "\(nodes) nodes of \(threads) threads")
       } else {

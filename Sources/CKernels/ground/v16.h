@@ -2,9 +2,9 @@
 
 // Sixteen floats as one value: two AVX2 registers, one AVX-512 register, four NEON registers, or what the compiler makes of it.
 //
-// The bodies of the layer operations (ops_body.h, attention_body.h, matmul_plain_body.h, dequantize_body.h) are written once on this type
-// and compiled once for each instruction set, so that all of them do the same operations in the same order. Only half-precision conversions
-// and small tables name instructions. V16_HALF says which conversions an x86 CPU has (0 none, 256 F16C, 512 AVX-512F).
+// The bodies of the operations (named `_body.h`, in layer and plain) are written once on this type and compiled once for each instruction
+// set, so that all of them do the same operations in the same order. Only half-precision conversions and small tables name instructions.
+// V16_HALF says which conversions an x86 CPU has (0 none, 256 F16C, 512 AVX-512F).
 //
 // The compiler must not contract or reorder anything here: a multiplication followed by an addition is fused only where v_fma says so.
 #ifndef CKERNELS_V16_H
@@ -83,6 +83,32 @@ INLINE float v_greatest(v16 a) {
   for (int i = 0; i < 2; i++) x[i] = x[i] > x[i + 2] ? x[i] : x[i + 2];
   return x[0] > x[1] ? x[0] : x[1];
 }
+
+// Transposes 16 rows of 16 lanes: lane j of row i and lane i of row j change places. In each of four rounds, rows that lie `distance` apart
+// exchange half of their lanes.
+#define V_KEPT(lane, distance) ((lane) & (distance) ? 16 + (lane) - (distance) : (lane))
+#define V_TAKEN(lane, distance) ((lane) & (distance) ? 16 + (lane) : (lane) + (distance))
+#define V_LANES(of, distance)                                                                                            \
+  of(0, distance), of(1, distance), of(2, distance), of(3, distance), of(4, distance), of(5, distance), of(6, distance), \
+  of(7, distance), of(8, distance), of(9, distance), of(10, distance), of(11, distance), of(12, distance),               \
+  of(13, distance), of(14, distance), of(15, distance)
+#define V_EXCHANGE(rows, distance)                                                      \
+  for (int i = 0; i < 16; i++) {                                                        \
+    if (i & (distance)) continue;                                                       \
+    const v16 a = (rows)[i], b = (rows)[i + (distance)];                                \
+    (rows)[i] = __builtin_shufflevector(a, b, V_LANES(V_KEPT, distance));               \
+    (rows)[i + (distance)] = __builtin_shufflevector(a, b, V_LANES(V_TAKEN, distance)); \
+  }
+INLINE void v_transpose(v16 rows[16]) {
+  V_EXCHANGE(rows, 8)
+  V_EXCHANGE(rows, 4)
+  V_EXCHANGE(rows, 2)
+  V_EXCHANGE(rows, 1)
+}
+#undef V_KEPT
+#undef V_TAKEN
+#undef V_LANES
+#undef V_EXCHANGE
 
 // Returns table[index] for 16 indices below 16.
 INLINE v16b v_look_up(v16c index, const int8_t *table) {

@@ -58,7 +58,9 @@ typedef void (*ck_matmul_function)(const ck_matmul *);
 // or, where q8_keys is not NULL (then keys and values are not read; key_dim and value_dim are multiples of 32):
 // q8_keys:   [position / 16][key_dim / 32] of 16 F16 scales and 32 times 16 quants (element by element, 16 positions each): 544 bytes
 // q8_values: [position][value_dim / 32] of Q8_0 blocks as in a GGUF: an F16 scale and 32 quants, 34 bytes
-// or, where f32_keys is not NULL, f32_keys and f32_values: as keys and values, in single precision
+// or, where latents is not NULL (latent attention):
+// latents: F32, [position / 16][key_dim][16]: keys; the value of a position is the first value_dim elements of its key,
+//   and value_dim <= key_dim
 // For query q over positions p in [begin[q], end[q]):
 //   s[p] = scale * dot(query, key p);  softcap c > 0: s = c * tanh(s / c);  output = sum softmax(s)[p] * value p
 // with sinks: exp(sinks[q] - max) joins the denominator (gpt-oss).
@@ -75,16 +77,21 @@ typedef struct {
 enum { CK_ATTENTION_SECTIONS = 32 };  // the most sections that a query's positions are divided into
 
 // Returns the positions per section for a query that sees positions up to `end`; sections begin at multiples of it.
-static inline int64_t ck_attention_section(int64_t end) {
-  int64_t length = 512;
+static inline int64_t ck_section(int64_t end, int64_t shortest) {
+  int64_t length = shortest;
   while (end > CK_ATTENTION_SECTIONS * length) length *= 2;
   return length;
 }
+static inline int64_t ck_attention_section(int64_t end) { return ck_section(end, 512); }
+
+// The same for latents. Their sections are shorter, because all queries of a model with latent attention read the same keys: they are
+// fastest together, so threads divide the positions early.
+static inline int64_t ck_latent_section(int64_t end) { return ck_section(end, 64); }
 
 typedef struct {
   const float *queries;        // [query_count][query_stride]
   int64_t query_stride, query_count;
-  const int32_t *begin, *end;  // positions each query sees; begin < end
+  const int32_t *begin, *end;  // positions each query sees; begin < end, or with `sums` begin <= end: none give sum 0 and zeros
   const uint16_t *keys;
   const uint16_t *values;
   int64_t key_dim, value_dim;
@@ -94,9 +101,9 @@ typedef struct {
   int64_t output_stride;
   const uint8_t *q8_keys;
   const uint8_t *q8_values;
-  const float *f32_keys;
-  const float *f32_values;
-  float *section_output;       // room for min(query_count, 32) rows of value_dim; unused if no query sees two sections
+  const float *latents;
+  float *latent_room;          // with latents: room for 32 * (key_dim + 2 * value_dim) elements
+  float *section_output;       // without latents: room for min(query_count, 32) rows of value_dim; unused if no query sees two sections
   ck_attention_sum *sums;      // NULL, or one per query, whose positions lie in one section; the outputs are then not divided by the sums
 } ck_attention;
 
@@ -171,14 +178,12 @@ typedef struct {
   // over the heads. Without weights there is one head, whose product is the score: out[p] = query · key p.
   void (*index)(
       const float *queries, const float *weights, int64_t heads, int64_t dim, const float *keys, int64_t positions, float *out);
-  // Copies the keys and values (as in ck_attention) of the `count` listed positions to positions 0, 1, …; the rest of the last group of 16
-  // becomes 0.
+  // Copy the keys and values, or the latents (as in ck_attention), of the `count` listed positions to positions 0, 1, …; the rest of the
+  // last group of 16 becomes 0.
   void (*gather)(
       const int32_t *list, int64_t count, const uint16_t *keys, int64_t key_dim, const uint16_t *values, int64_t value_dim,
       uint16_t *out_keys, uint16_t *out_values);
-  void (*gather_f32)(
-      const int32_t *list, int64_t count, const float *keys, int64_t key_dim, const float *values, int64_t value_dim,
-      float *out_keys, float *out_values);
+  void (*gather_latents)(const int32_t *list, int64_t count, const float *latents, int64_t dim, float *out);
   void (*attention)(const ck_attention *);
   // Joins the outputs of a query's sections, in order. sink: NULL, or the query's.
   void (*attention_join)(
@@ -187,7 +192,7 @@ typedef struct {
   void (*from_f16)(const uint16_t *x, int64_t n, float *out);
   // Stores one position's key into the interleaved cache: keys[(p / 16) * dim * 16 + i * 16 + p % 16].
   void (*store_key)(const float *key, int64_t dim, int64_t position, uint16_t *keys);
-  void (*store_key_f32)(const float *key, int64_t dim, int64_t position, float *keys);
+  void (*store_latent)(const float *latent, int64_t dim, int64_t position, float *latents);
   // The same for a Q8_0 cache: stores one position's key into q8_keys, and a value of dim elements as dim / 32 blocks at out.
   void (*store_key_q8)(const float *key, int64_t dim, int64_t position, uint8_t *keys);
   void (*store_value_q8)(const float *value, int64_t dim, uint8_t *out);

@@ -1,33 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Attention with online softmax over a cache in half precision, Q8_0 or single precision. Included by one file per instruction set
-// (ops_table.h), with the numbers of queries and vectors that fit its registers: ATTENTION_QUERIES and ATTENTION_VECTORS.
+// Attention with online softmax over a cache in half precision or Q8_0. Included by one file per instruction set (ops_table.h), with the
+// numbers of queries and vectors that fit its registers: ATTENTION_QUERIES and ATTENTION_VECTORS. The order of operations is that of
+// attention_sections.h.
 //
-// Order, for each query by itself, regardless of the queries that it is computed with:
-// - score of a position: one chain of fma over the key's elements in order, times scale, then the softcap
-// - positions in blocks of 64 that begin at multiples of 64. After a block's scores: m' = max(m, greatest of the block); if it
-//   rose, the output and the 16 partial sums are multiplied by exp(m - m'); weights are exp(s - m')
-// - partial sums: the weight of position p is added to sum p mod 16, in order; at the end the tree of v_sum
-// - output: one chain of fma over the positions in order, for each element; at the end times 1 / sum
-// - positions that lie in several sections (ck_attention_section): each section by itself as above, undivided; then in order
-//   m' = max(m, m of the section), f = exp(m - m'), g = exp(m of the section - m'), sum' = fma(sum of the section, g, sum * f),
-//   output' = fma(output of the section, g, output * f)
-// - a sink then joins: m' = max(m, sink), f = exp(m - m'), sum' = fma(sum, f, exp(sink - m')), and the output is times f / sum'
-// A quant times its scale is exact in single precision, so all kinds of cache are read as floats and treated the same.
+// A quant times its scale is exact in single precision, so both kinds of cache are read as floats and treated the same.
 #ifndef CKERNELS_ATTENTION_BODY_H
 #define CKERNELS_ATTENTION_BODY_H
 
 #include <stdbool.h>
 
-#include "CKernels.h"
-#include "exponentials.h"
-#include "ops_body.h"
-
-enum {
-  block_positions = 64,
-  block_groups = block_positions / 16,
-  tile_queries = 32,  // queries that pass over a block of the cache together
-};
+#include "attention_sections.h"
+#include "latent_attention_body.h"
 
 // The state of a tile's queries within a section, and the result of the sections before it.
 typedef struct {
@@ -46,24 +30,23 @@ typedef struct {
 } attention_tile;
 
 // The number formats of the cache.
-typedef enum { CACHE_F16, CACHE_Q8, CACHE_F32 } cache_form;
+typedef enum { CACHE_F16, CACHE_Q8 } cache_form;
 
 // Returns the bytes of the keys of 16 positions, and the bytes from one position's value to the next.
 INLINE int64_t group_bytes(const ck_attention *a, cache_form form) {
-  return form == CACHE_Q8 ? a->key_dim / 32 * 544 : a->key_dim * (form == CACHE_F32 ? 64 : 32);
+  return form == CACHE_Q8 ? a->key_dim / 32 * 544 : a->key_dim * 32;
 }
 INLINE int64_t step_bytes(const ck_attention *a, cache_form form) {
-  return form == CACHE_Q8 ? a->value_dim / 32 * 34 : a->value_dim * (form == CACHE_F32 ? 4 : 2);
+  return form == CACHE_Q8 ? a->value_dim / 32 * 34 : a->value_dim * 2;
 }
 
 // Return where the keys of the 16 positions from p begin, and where the value of position p begins.
 INLINE const uint8_t *group_start(const ck_attention *a, cache_form form, int64_t p) {
-  const uint8_t *keys = form == CACHE_Q8 ? a->q8_keys : form == CACHE_F32 ? (const uint8_t *)a->f32_keys : (const uint8_t *)a->keys;
+  const uint8_t *keys = form == CACHE_Q8 ? a->q8_keys : (const uint8_t *)a->keys;
   return keys + p / 16 * group_bytes(a, form);
 }
 INLINE const uint8_t *value_start(const ck_attention *a, cache_form form, int64_t p) {
-  const uint8_t *values =
-    form == CACHE_Q8 ? a->q8_values : form == CACHE_F32 ? (const uint8_t *)a->f32_values : (const uint8_t *)a->values;
+  const uint8_t *values = form == CACHE_Q8 ? a->q8_values : (const uint8_t *)a->values;
   return values + p * step_bytes(a, form);
 }
 
@@ -77,7 +60,7 @@ typedef struct {
 } key_piece;
 
 INLINE key_piece load_piece(const uint8_t *group, cache_form form, int64_t d) {
-  if (form != CACHE_Q8) return (key_piece){group + d * (form == CACHE_F32 ? 64 : 32), v_set(0)};
+  if (form != CACHE_Q8) return (key_piece){group + d * 32, v_set(0)};
   const uint8_t *block = group + d / 32 * 544;
   return (key_piece){block + 32, v_load_half((const uint16_t *)(const void *)block)};
 }
@@ -85,14 +68,12 @@ INLINE key_piece load_piece(const uint8_t *group, cache_form form, int64_t d) {
 // Loads element i of a piece.
 INLINE v16 load_key(key_piece piece, cache_form form, int64_t i) {
   if (form == CACHE_Q8) return v_load_signed(piece.start + i * 16) * piece.scales;
-  if (form == CACHE_F32) return v_load((const float *)(const void *)piece.start + i * 16);
   return v_load_half((const uint16_t *)(const void *)piece.start + i * 16);
 }
 
 // Loads 16 elements of a value, from element e on.
 INLINE v16 load_value(const uint8_t *value, cache_form form, int64_t e) {
   if (form == CACHE_Q8) return v_load_signed(value + e / 32 * 34 + 2 + e % 32) * v_set_half(value + e / 32 * 34);
-  if (form == CACHE_F32) return v_load((const float *)(const void *)value + e);
   return v_load_half((const uint16_t *)(const void *)value + e);
 }
 
@@ -169,13 +150,12 @@ INLINE void weigh(attention_tile *t, cache_form form, int64_t block, int q, int 
 }
 
 // Adds the elements that do not fill a vector, for one query; never needed in Q8_0.
-static void weigh_rest(attention_tile *t, cache_form form, int64_t block, int q, int64_t e, int from, int to) {
+static void weigh_rest(attention_tile *t, int64_t block, int q, int64_t e, int from, int to) {
   const ck_attention *a = t->a;
   float *output = t->output + q * t->output_stride;
   for (; e < a->value_dim; e++) {
     for (int p = from; p < to; p++) {
-      const int64_t at = (block + p) * a->value_dim + e;
-      float value = form == CACHE_F32 ? a->f32_values[at] : v_half((const uint8_t *)(a->values + at));
+      float value = v_half((const uint8_t *)(a->values + (block + p) * a->value_dim + e));
       output[e] = fmaf(t->weights[q][p], value, output[e]);
     }
   }
@@ -249,18 +229,16 @@ INLINE void weigh_all(attention_tile *t, cache_form form, int64_t block, int q, 
   }
   for (; e + 16 <= t->a->value_dim; e += 16) weigh(t, form, block, q, queries, e, 1, from, to);
   if (e < t->a->value_dim) {
-    for (int i = 0; i < queries; i++) weigh_rest(t, form, block, q + i, e, from, to);
+    for (int i = 0; i < queries; i++) weigh_rest(t, block, q + i, e, from, to);
   }
 }
 
 static void weigh_one_f16(attention_tile *t, int64_t block, int q, int from, int to) { weigh_all(t, CACHE_F16, block, q, 1, from, to); }
 static void weigh_one_q8(attention_tile *t, int64_t block, int q, int from, int to) { weigh_all(t, CACHE_Q8, block, q, 1, from, to); }
-static void weigh_one_f32(attention_tile *t, int64_t block, int q, int from, int to) { weigh_all(t, CACHE_F32, block, q, 1, from, to); }
 INLINE void weigh_one(attention_tile *t, cache_form form, int64_t block, int q, int from, int to) {
   switch (form) {
     case CACHE_F16: return weigh_one_f16(t, block, q, from, to);
     case CACHE_Q8: return weigh_one_q8(t, block, q, from, to);
-    case CACHE_F32: return weigh_one_f32(t, block, q, from, to);
   }
 }
 
@@ -294,35 +272,8 @@ static void clip_ranges(attention_tile *t, int64_t block) {
 
 // ---- sections -------------------------------------------------------------------------------------------------------
 
-// Joins a section to those before it. A section whose weights are all zero changes nothing.
-static void join(ck_attention_sum *total, float *output, ck_attention_sum section, const float *section_output, int64_t n) {
-  if (section.sum == 0) return;
-  if (total->sum == 0) {
-    *total = section;
-    if (output != section_output) memcpy(output, section_output, (size_t)n * sizeof(float));
-    return;
-  }
-  float maximum = section.maximum > total->maximum ? section.maximum : total->maximum;
-  float before = v_exp(v_set(total->maximum - maximum))[0], factor = v_exp(v_set(section.maximum - maximum))[0];
-  scale(output, before, n, output);
-  add_scaled(output, section_output, factor, n, output);
-  *total = (ck_attention_sum){maximum, fmaf(section.sum, factor, total->sum * before)};
-}
-
-// Adds the sink to the sum, and divides by the sum.
-static void finish(ck_attention_sum total, const float *sink, int64_t n, float *output) {
-  float factor = 1.0f, sum = total.sum;
-  if (sink) {
-    float maximum = *sink > total.maximum ? *sink : total.maximum;
-    factor = v_exp(v_set(total.maximum - maximum))[0];
-    sum = fmaf(sum, factor, v_exp(v_set(*sink - maximum))[0]);
-  }
-  scale(output, factor / sum, n, output);
-}
-
 static void begin_section(attention_tile *t, int q) {
-  // Finite, so that a first block of infinite scores does not lead to a difference of infinities.
-  t->maximum[q] = -0x1.fffffep127f;
+  t->maximum[q] = LEAST_MAXIMUM;
   v_store(t->sums[q], v_set(0));
   memset(t->output + q * t->output_stride, 0, (size_t)t->a->value_dim * sizeof(float));
   t->seen[q] = false;
@@ -336,14 +287,6 @@ static void end_section(attention_tile *t, int q) {
   const ck_attention *a = t->a;
   float *output = a->output + (t->first + q) * a->output_stride;
   join(&t->total[q], output, section_sum(t, q), t->output + q * t->output_stride, a->value_dim);
-}
-
-static void attention_join(
-    const float *outputs, const ck_attention_sum *sums, int64_t sections, int64_t value_dim, const float *sink, float *out) {
-  ck_attention_sum total = {-0x1.fffffep127f, 0};
-  memset(out, 0, (size_t)value_dim * sizeof(float));
-  for (int64_t i = 0; i < sections; i++) join(&total, out, sums[i], outputs + i * value_dim, value_dim);
-  finish(total, sink, value_dim, out);
 }
 
 // ---- a tile ---------------------------------------------------------------------------------------------------------
@@ -361,7 +304,7 @@ INLINE void begin_tile(attention_tile *t, const ck_attention *a, int64_t first, 
   t->output = several ? a->section_output : a->output + first * a->output_stride;
   t->output_stride = several ? a->value_dim : a->output_stride;
   for (int q = 0; q < count; q++) {
-    t->total[q] = (ck_attention_sum){-0x1.fffffep127f, 0};
+    t->total[q] = (ck_attention_sum){LEAST_MAXIMUM, 0};
     begin_section(t, q);
     if (several) memset(a->output + (first + q) * a->output_stride, 0, (size_t)a->value_dim * sizeof(float));
   }
@@ -392,12 +335,8 @@ INLINE void end_tile(attention_tile *t) {
 INLINE void attend_tile(const ck_attention *a, cache_form form, int64_t first, int count) {
   attention_tile t;
   begin_tile(&t, a, first, count);
-  int64_t begin = INT32_MAX, end = 0;
-  for (int q = 0; q < count; q++) {
-    begin = a->begin[first + q] < begin ? a->begin[first + q] : begin;
-    end = a->end[first + q] > end ? a->end[first + q] : end;
-  }
-  for (int64_t block = begin / block_positions * block_positions; block < end; block += block_positions) {
+  const position_span span = span_of(a, first, count);
+  for (int64_t block = span.begin / block_positions * block_positions; block < span.end; block += block_positions) {
     if (!a->sums) enter_block(&t, block);
     clip_ranges(&t, block);
     score_block(&t, form, block);
@@ -416,7 +355,6 @@ INLINE void attend_tile(const ck_attention *a, cache_form form, int64_t first, i
 
 static void attend_f16(const ck_attention *a, int64_t first, int count) { attend_tile(a, CACHE_F16, first, count); }
 static void attend_q8(const ck_attention *a, int64_t first, int count) { attend_tile(a, CACHE_Q8, first, count); }
-static void attend_f32(const ck_attention *a, int64_t first, int count) { attend_tile(a, CACHE_F32, first, count); }
 
 static void attention(const ck_attention *a) {
   for (int64_t first = 0; first < a->query_count; first += tile_queries) {
@@ -424,19 +362,12 @@ static void attention(const ck_attention *a) {
     int count = rest < tile_queries ? (int)rest : tile_queries;
     if (a->q8_keys) {
       attend_q8(a, first, count);
-    } else if (a->f32_keys) {
-      attend_f32(a, first, count);
+    } else if (a->latents) {
+      attend_latents(a, first, count);
     } else {
       attend_f16(a, first, count);
     }
   }
-}
-
-// ---- storing into a cache in single precision ------------------------------------------------------------------------
-
-static void store_key_f32(const float *key, int64_t dim, int64_t position, float *keys) {
-  float *out = keys + position / 16 * dim * 16 + position % 16;
-  for (int64_t i = 0; i < dim; i++) out[i * 16] = key[i];
 }
 
 // ---- storing into a Q8_0 cache --------------------------------------------------------------------------------------

@@ -37,27 +37,29 @@ static void index_positions(
   }
 }
 
-#define GATHER(name, number)                                                                                              \
-  static void name(const int32_t *list, int64_t count, const number *keys, int64_t key_dim, const number *values,         \
-                   int64_t value_dim, number *out_keys, number *out_values) {                                             \
-    for (int64_t first = 0; first < count; first += 16) {                                                                 \
-      const number *sources[16];                                                                                          \
-      int64_t here = count - first < 16 ? count - first : 16;                                                             \
-      for (int64_t i = 0; i < here; i++) {                                                                                \
-        int64_t position = list[first + i];                                                                               \
-        sources[i] = keys + position / 16 * key_dim * 16 + position % 16;                                                 \
-        memcpy(out_values + (first + i) * value_dim, values + position * value_dim, (size_t)value_dim * sizeof(number));  \
-      }                                                                                                                   \
-      number *out = out_keys + first * key_dim;                                                                           \
-      for (int64_t d = 0; d < key_dim; d++) {                                                                             \
-        for (int64_t i = 0; i < 16; i++) out[d * 16 + i] = i < here ? sources[i][d * 16] : 0;                             \
-      }                                                                                                                   \
-      for (int64_t i = here; i < 16; i++) memset(out_values + (first + i) * value_dim, 0, (size_t)value_dim * sizeof(number)); \
-    }                                                                                                                     \
+#define GATHER_KEYS(name, number)                                                                                     \
+  static void name(const int32_t *list, int64_t count, const number *keys, int64_t dim, number *out) {                \
+    for (int64_t first = 0; first < count; first += 16, out += dim * 16) {                                            \
+      const number *sources[16];                                                                                      \
+      int64_t here = count - first < 16 ? count - first : 16;                                                         \
+      for (int64_t i = 0; i < here; i++) sources[i] = keys + list[first + i] / 16 * dim * 16 + list[first + i] % 16;  \
+      for (int64_t d = 0; d < dim; d++) {                                                                             \
+        for (int64_t i = 0; i < 16; i++) out[d * 16 + i] = i < here ? sources[i][d * 16] : 0;                         \
+      }                                                                                                               \
+    }                                                                                                                 \
   }
 
-GATHER(gather, uint16_t)
-GATHER(gather_f32, float)
-#undef GATHER
+GATHER_KEYS(gather_keys, uint16_t)
+GATHER_KEYS(gather_latents, float)
+#undef GATHER_KEYS
+
+static void gather(
+    const int32_t *list, int64_t count, const uint16_t *keys, int64_t key_dim, const uint16_t *values, int64_t value_dim,
+    uint16_t *out_keys, uint16_t *out_values) {
+  gather_keys(list, count, keys, key_dim, out_keys);
+  const size_t bytes = (size_t)value_dim * sizeof *values;
+  for (int64_t i = 0; i < count; i++) memcpy(out_values + i * value_dim, values + list[i] * value_dim, bytes);
+  memset(out_values + count * value_dim, 0, (size_t)((16 - count % 16) % 16) * bytes);
+}
 
 #endif

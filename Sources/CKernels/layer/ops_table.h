@@ -44,13 +44,13 @@ static void fill(ck_table *table) {
   table->recur = recur;
   table->index = index_positions;
   table->gather = gather;
-  table->gather_f32 = gather_f32;
+  table->gather_latents = gather_latents;
   table->attention = attention;
   table->attention_join = attention_join;
   table->to_f16 = to_f16;
   table->from_f16 = from_f16;
   table->store_key = store_key;
-  table->store_key_f32 = store_key_f32;
+  table->store_latent = store_latent;
   table->store_key_q8 = store_key_q8;
   table->store_value_q8 = store_value_q8;
 }

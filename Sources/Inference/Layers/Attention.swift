@@ -217,9 +217,8 @@ struct Attention: MixerPart {
 
     @inline(__always)
     init(_ arena: inout Arena, _ attention: Attention, _ pass: PassSizes) {
-      let (heads, count) = (attention.heads, attention.indexer?.sizes.positionCount ?? 0)
-      core = HeadAttention.Scratch(
-        &arena, keyLength: count == 0 ? 0 : heads.keyLength, valueLength: heads.valueLength, chosenCount: count, listedCount: count)
+      let count = attention.indexer?.sizes.positionCount ?? 0
+      core = HeadAttention.Scratch(&arena, attention.heads, chosenCount: count, listedCount: count)
       indexer = attention.indexer.map { BlockIndexer.Scratch(&arena, $0.sizes, pass) }
     }
   }
@@ -249,8 +248,7 @@ struct Attention: MixerPart {
       headGates = room.parts.rows(attention.headGate == nil ? 0 : sizes.batch, length: attention.heads.queryCount)
       attended = room.parts.columns(sizes.batch, length: attention.output.columns, keepsPlain: attention.outputForm.plain)
       indexer = attention.indexer.map { BlockIndexer.Buffers(&room, $0.sizes, sizes) }
-      sections = HeadAttention.Sections(
-        &room, headCount: attention.heads.queryCount, valueLength: attention.heads.valueLength, sizes)
+      sections = HeadAttention.Sections(&room, attention.heads, sizes)
       rotated = room.output.floats(sizes.batch * attention.heads.queryCount * attention.heads.keyLength)
     }
   }

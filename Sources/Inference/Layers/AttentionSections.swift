@@ -10,7 +10,7 @@ import PackRuntime
 /// of the sections are joined in order. `ck_attention` divides and joins in the same way on one thread, so the results are equal
 /// bit for bit.
 extension HeadAttention {
-  /// A range of positions that one thread handles.
+  /// A range of positions that one thread handles; of chosen positions, a range of their numbers in the list.
   struct Section {
     let index: Int
     let positions: Range<Int32>
@@ -30,15 +30,13 @@ extension HeadAttention {
     let sums: UnsafeMutablePointer<ck_attention_sum>
 
     /// Takes room for the queries of all heads of one token, and of more tokens if there are few heads.
-    ///
-    /// - Parameter valueLength: Elements of a value in the cache.
     @inline(__always)
-    init(_ room: inout TeamRoom, headCount: Int, valueLength: Int, _ sizes: PassSizes) {
-      let shortest = Int(ck_attention_section(1))
+    init(_ room: inout TeamRoom, _ heads: Heads, _ sizes: PassSizes) {
+      let shortest = HeadAttention.sectionLength(keyCount: 1, areLatent: heads.areLatent)
       count = min(Int(CK_ATTENTION_SECTIONS), (sizes.positions + shortest - 1) / shortest)
-      let wanted = max(headCount, min(128, headCount * PassSizes.tokensPerThread))
+      let wanted = max(heads.queryCount, min(128, heads.queryCount * PassSizes.tokensPerThread))
       queryCount = count < HeadAttention.fewestSections ? 0 : wanted
-      outputs = room.parts.floats(queryCount * count * valueLength)
+      outputs = room.parts.floats(queryCount * count * heads.valueLength)
       sums = room.parts.take(queryCount * count, of: ck_attention_sum.self)
     }
 
@@ -54,17 +52,15 @@ extension HeadAttention {
   /// Whether the step has too few blocks of queries for the team, and enough positions to share.
   func sharesPositions(_ sections: Sections) -> Bool {
     let (step, size) = (thread.step, thread.worker.teamSize)
-    guard size > 1, choice.isAll, cache.heads.queries.count * step.count <= sections.queryCount else {
-      return false
-    }
+    guard size > 1, choice.hasSections, cache.heads.queries.count * step.count <= sections.queryCount else { return false }
     var longest = 0
     for index in 0..<step.runCount {
       let run = step.runs[index]
-      let (first, last) = (Int(step.positions[run.begin]), Int(step.positions[run.begin + run.count - 1]))
+      let (first, last) = (step.positions[run.begin], step.positions[run.begin + run.count - 1])
       let length = sectionLength(first)
       // All tokens of a run must have sections of the same length.
       guard sectionLength(last) == length else { return false }
-      longest = max(longest, last / length - Int(window.first(for: Int32(last))) / length + 1)
+      longest = max(longest, self.sections(of: last, length: length).count)
     }
     guard longest >= Self.fewestSections else { return false }
     var count = 0
@@ -72,9 +68,23 @@ extension HeadAttention {
     return count < 2 * size
   }
 
-  /// Returns the length in positions of a section for a query at `position`.
+  /// Returns the length of a section for a query that sees `keyCount` keys.
   @inline(__always)
-  private func sectionLength(_ position: Int) -> Int { Int(ck_attention_section(Int64(position + 1))) }
+  private static func sectionLength(keyCount: Int, areLatent: Bool) -> Int {
+    Int(areLatent ? ck_latent_section(Int64(keyCount)) : ck_attention_section(Int64(keyCount)))
+  }
+
+  /// Returns the length of a section for a query at `position`.
+  @inline(__always)
+  private func sectionLength(_ position: Int32) -> Int {
+    Self.sectionLength(keyCount: choice.keyCount(at: position), areLatent: cache.form == .latents)
+  }
+
+  /// Returns the sections that a query at `position` sees.
+  @inline(__always)
+  private func sections(of position: Int32, length: Int) -> Range<Int> {
+    Int(window.first(for: position)) / length..<(choice.keyCount(at: position) - 1) / length + 1
+  }
 
   /// Computes attention in sections, and calls `publish` with each output that this thread has joined.
   ///
@@ -84,7 +94,7 @@ extension HeadAttention {
     var item = 0
     var next = thread.worker.take(.attention)
     forEachBlock(most: PassSizes.queryBlock) { head, heads, run, block in
-      let length = sectionLength(Int(thread.step.positions[run.begin]))
+      let length = sectionLength(thread.step.positions[run.begin])
       for section in sections(of: block, heads, length: length) {
         if item == next {
           let begin = Int32(section * length)
@@ -105,7 +115,7 @@ extension HeadAttention {
   private func sections(of block: Range<Int>, _ heads: Range<Int>, length: Int) -> Range<Int> {
     let positions = thread.step.positions
     let (first, last) = (positions[block.lowerBound / heads.count], positions[(block.upperBound - 1) / heads.count])
-    return Int(window.first(for: first)) / length..<Int(last) / length + 1
+    return sections(of: first, length: length).lowerBound..<sections(of: last, length: length).upperBound
   }
 
   /// Joins the sections of this thread's part of the queries.
@@ -118,13 +128,12 @@ extension HeadAttention {
       let begin = query(heads, first: 0)
       for index in part.clamped(to: begin..<begin + heads.count * count) {
         let (token, head) = ((index - begin) / heads.count, heads.lowerBound + (index - begin) % heads.count)
-        let position = Int(thread.step.positions[token])
-        let length = sectionLength(position)
-        let first = Int(window.first(for: Int32(position))) / length
+        let position = thread.step.positions[token]
+        let sections = self.sections(of: position, length: sectionLength(position))
         let output = scratch.outputs[0]
         thread.kernels.joinSections(
-          room.output(index, first, length: cache.valueLength), room.sums + index * room.count + first,
-          count: position / length + 1 - first, sink: sinks.map { $0.start + head }, into: output)
+          room.output(index, sections.lowerBound, length: cache.valueLength), room.sums + index * room.count + sections.lowerBound,
+          count: sections.count, sink: sinks.map { $0.start + head }, into: output)
         publish(output, token, head)
       }
     }

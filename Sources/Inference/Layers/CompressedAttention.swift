@@ -189,8 +189,7 @@ struct CompressedAttention: MixerPart {
     init(_ arena: inout Arena, _ attention: CompressedAttention, _ pass: PassSizes) {
       let sizes = attention.sizes
       let listed = WindowAndBlocks.mostKeys(sizes, pass)
-      core = HeadAttention.Scratch(
-        &arena, keyLength: listed == 0 ? 0 : sizes.length, valueLength: sizes.length, chosenCount: listed, listedCount: listed)
+      core = HeadAttention.Scratch(&arena, sizes.heads, chosenCount: listed, listedCount: listed)
       indexer = sizes.indexer.map { BlockKeyIndexer.Scratch(&arena, $0, pass) }
       angles = arena.rows(2, length: pass.rotaryPairs)
     }

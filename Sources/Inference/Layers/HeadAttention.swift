@@ -35,6 +35,22 @@ struct HeadAttention {
     /// Whether neighbouring tokens of a step attend to the same keys, except for the last ones.
     @inline(__always)
     var isAll: Bool { if case .all = self { true } else { false } }
+
+    /// Whether threads can divide the keys of a token.
+    @inline(__always)
+    var hasSections: Bool {
+      switch self {
+      case .all, .positions: true
+      case .blocks, .windowAndBlocks: false
+      }
+    }
+
+    /// Returns the number of keys that a token attends to if it has no window and keys can be divided.
+    @inline(__always)
+    func keyCount(at position: Int32) -> Int {
+      guard case .positions(let chosen) = self else { return Int(position) + 1 }
+      return min(Int(position) + 1, chosen.count)
+    }
   }
 
   /// Room for one block of queries: the range of positions that each sees, its sink, and its output.
@@ -46,24 +62,24 @@ struct HeadAttention {
     /// Room for the outputs and softmax sums of one section of the positions, used if queries see several sections.
     let sectionOutputs: Rows
     let sums: UnsafeMutablePointer<ck_attention_sum>
-    /// Copies of keys and values at chosen positions, with elements as in the cache: F16 or F32.
+    /// Room for queries and outputs with a query in each lane, used if keys are latents.
+    let latentRoom: UnsafeMutablePointer<Float>
+    /// Copies of keys and values at chosen positions, as in the cache: in F16, or latents in F32 without values.
     let chosenKeys: UnsafeMutableRawPointer
     let chosenValues: UnsafeMutableRawPointer
     /// The positions of chosen blocks, or of listed keys.
     let positions: UnsafeMutablePointer<Int32>
 
     /// - Parameters:
-    ///   - keyLength: The length of copied keys; 0 if no positions are chosen.
+    ///   - chosenCount: The largest number of positions that are copied.
     ///   - listedCount: The largest number of positions of chosen blocks, or of listed keys.
     @inline(__always)
-    init(
-      _ arena: inout Arena, keyLength: Int = 0, valueLength: Int, elementByteCount: Int = 2, chosenCount: Int = 0,
-      listedCount: Int = 0
-    ) {
-      let positions = keyLength == 0 ? 0 : (chosenCount + 63) / 64 * 64
-      chosenKeys = UnsafeMutableRawPointer(arena.take(positions * keyLength * elementByteCount, of: UInt8.self))
+    init(_ arena: inout Arena, _ heads: Heads, chosenCount: Int, listedCount: Int = 0) {
+      let (positions, valueLength) = ((chosenCount + 63) / 64 * 64, heads.valueLength)
+      latentRoom = arena.floats(heads.areLatent ? PassSizes.queryBlock * (heads.keyLength + 2 * valueLength) : 0)
+      chosenKeys = UnsafeMutableRawPointer(arena.take(positions * heads.keyLength * heads.elementByteCount, of: UInt8.self))
       chosenValues = UnsafeMutableRawPointer(
-        arena.take(keyLength == 0 ? 0 : positions * valueLength * elementByteCount, of: UInt8.self))
+        arena.take(heads.areLatent ? 0 : positions * valueLength * heads.elementByteCount, of: UInt8.self))
       self.positions = arena.integers(listedCount)
       begin = arena.integers(PassSizes.queryBlock)
       end = arena.integers(PassSizes.queryBlock)
@@ -159,20 +175,24 @@ struct HeadAttention {
     call.query_count = Int64(block.count)
     (call.begin, call.end) = (UnsafePointer(scratch.begin), UnsafePointer(scratch.end))
     let (keys, values) = (cache.keys(sequence: sequence, head: head), cache.values(sequence: sequence, head: head))
-    if cache.isQuantised {
-      call.q8_keys = UnsafePointer(keys.assumingMemoryBound(to: UInt8.self))
-      call.q8_values = UnsafePointer(values.assumingMemoryBound(to: UInt8.self))
-    } else if cache.isSingle {
-      call.f32_keys = UnsafePointer(keys.assumingMemoryBound(to: Float.self))
-      call.f32_values = UnsafePointer(values.assumingMemoryBound(to: Float.self))
-    } else {
+    switch cache.form {
+    case .halves:
       call.keys = UnsafePointer(keys.assumingMemoryBound(to: UInt16.self))
       call.values = UnsafePointer(values.assumingMemoryBound(to: UInt16.self))
+    case .quants:
+      call.q8_keys = UnsafePointer(keys.assumingMemoryBound(to: UInt8.self))
+      call.q8_values = UnsafePointer(values.assumingMemoryBound(to: UInt8.self))
+    case .latents:
+      call.latents = UnsafePointer(keys.assumingMemoryBound(to: Float.self))
+      call.latent_room = scratch.latentRoom
     }
-    let (token, last) = (block.lowerBound / heads.count, scratch.end[0] - 1)
+    let token = block.lowerBound / heads.count
+    let last = thread.step.positions[token]
     switch choice {
     case .positions(let chosen) where Int(last) >= chosen.count:
-      attend(to: chosen[token], count: chosen.count, block.count, &call)
+      let all = 0..<Int32(chosen.count)
+      let range = section.map { $0.positions.clamped(to: all) } ?? all
+      attend(to: chosen[token] + Int(range.lowerBound), count: range.count, block.count, &call)
     case .blocks(let blocks) where blocks.isNeeded(at: last):
       let count = blocks.expand(token, head: head, upTo: last, into: scratch.positions)
       attend(to: scratch.positions, count: count, block.count, &call)
@@ -199,14 +219,10 @@ struct HeadAttention {
 
   /// Makes a call read copies of the positions that its token has chosen. A quantised cache is left as it is.
   private func attend(to positions: UnsafePointer<Int32>, count: Int, _ queryCount: Int, _ call: inout ck_attention) {
-    if let keys = call.f32_keys, let values = call.f32_values {
-      let copies = (
-        scratch.chosenKeys.assumingMemoryBound(to: Float.self), scratch.chosenValues.assumingMemoryBound(to: Float.self)
-      )
-      thread.kernels.gather(
-        positions, count: count, keys: keys, keyLength: cache.keyLength, values: values, valueLength: cache.valueLength,
-        into: copies)
-      (call.f32_keys, call.f32_values) = (UnsafePointer(copies.0), UnsafePointer(copies.1))
+    if let latents = call.latents {
+      let copies = scratch.chosenKeys.assumingMemoryBound(to: Float.self)
+      thread.kernels.gather(positions, count: count, latents: latents, length: cache.keyLength, into: copies)
+      call.latents = UnsafePointer(copies)
     } else if let keys = call.keys, let values = call.values {
       let copies = (
         scratch.chosenKeys.assumingMemoryBound(to: UInt16.self), scratch.chosenValues.assumingMemoryBound(to: UInt16.self)

@@ -7,8 +7,8 @@ struct Heads: Sendable, Equatable {
   var keyValueCount: Int
   var keyLength: Int
   var valueLength: Int
-  /// Whether the cache keeps elements in single precision.
-  var areSingle = false
+  /// Whether the cache keeps only keys, in single precision, because a value is the beginning of its key.
+  var areLatent = false
   /// Whether positions are copied out of the cache, which is not possible if it is quantised.
   var areChosen = false
 
@@ -16,13 +16,13 @@ struct Heads: Sendable, Equatable {
   var groupSize: Int { queryCount / keyValueCount }
 
   /// Bytes of an element in the cache, unless the cache is quantised.
-  var elementByteCount: Int { areSingle ? 4 : 2 }
+  var elementByteCount: Int { areLatent ? 4 : 2 }
 
   /// The number of F16 elements that one position takes in the cache; an element in single precision counts as two.
-  var numbersPerPosition: Int { keyValueCount * (keyLength + valueLength) * elementByteCount / 2 }
+  var numbersPerPosition: Int { keyValueCount * (areLatent ? 2 * keyLength : keyLength + valueLength) }
 
   /// Whether keys and values may be kept in 8 bits: they must consist of whole blocks of 32, and not be kept in single precision.
-  var allowsQuantisedCache: Bool { !areSingle && !areChosen && keyLength % 32 == 0 && valueLength % 32 == 0 }
+  var allowsQuantisedCache: Bool { !areLatent && !areChosen && keyLength % 32 == 0 && valueLength % 32 == 0 }
 }
 
 /// The query heads of one team, and the heads of keys and values that it keeps for them.

@@ -10,12 +10,21 @@ public enum CacheType: String, Sendable, CaseIterable {
 
 /// One layer's keys and values on one team, for each sequence and each head that the team keeps.
 ///
-/// Keys are stored as `ck_attention` reads them, with 16 positions interleaved; values are stored row by row. The cache can be cut
-/// back to any position. Keys and values that stand for blocks of positions follow all others.
+/// Keys are stored as `ck_attention` reads them, with 16 positions interleaved; values are stored row by row, unless they are the
+/// beginnings of keys. The cache can be cut back to any position. Keys and values that stand for blocks of positions follow all others.
 struct KeyValueCache {
+  /// What is stored of a position; see `ck_attention`.
+  enum Form {
+    /// A key and a value in half precision.
+    case halves
+    /// A key and a value in blocks of Q8_0.
+    case quants
+    /// A key in single precision, whose beginning is the value.
+    case latents
+  }
+
   let heads: TeamHeads
-  let isQuantised: Bool
-  let isSingle: Bool
+  let form: Form
   /// The number of positions in a block that has its own key and value; 0: there are no blocks.
   private let blockRatio: Int
   /// The index of the first block's key and value; those of positions come before it.
@@ -37,16 +46,20 @@ struct KeyValueCache {
     (self.blockRatio, firstBlock) = (blockRatio, sizes.positions)
     let places = sizes.positions + (blockRatio == 0 ? 0 : ((sizes.positions + blockRatio - 1) / blockRatio + 15) / 16 * 16)
     self.heads = TeamHeads(heads, team: team, teamCount: teamCount)
-    isQuantised = sizes.cacheType == .q8_0 && heads.allowsQuantisedCache
-    isSingle = heads.areSingle
+    precondition(blockRatio == 0 || !heads.areLatent, "latents do not stand for blocks")
     (keyLength, valueLength) = (heads.keyLength, heads.valueLength)
-    keyByteCount = isQuantised ? keyLength / 32 * 34 : keyLength * heads.elementByteCount
-    valueByteCount = isQuantised ? valueLength / 32 * 34 : valueLength * heads.elementByteCount
+    if heads.areLatent {
+      (form, keyByteCount, valueByteCount) = (.latents, keyLength * 4, 0)
+    } else if sizes.cacheType == .q8_0, heads.allowsQuantisedCache {
+      (form, keyByteCount, valueByteCount) = (.quants, keyLength / 32 * 34, valueLength / 32 * 34)
+    } else {
+      (form, keyByteCount, valueByteCount) = (.halves, keyLength * 2, valueLength * 2)
+    }
     keyHeadStride = places * keyByteCount
     valueHeadStride = (places * valueByteCount + 63) / 64 * 64
     let count = sizes.sequences * self.heads.keys.count
     keys = arena.take(count * keyHeadStride, of: UInt8.self)
-    values = arena.take(count * valueHeadStride, of: UInt8.self)
+    values = form == .latents ? keys : arena.take(count * valueHeadStride, of: UInt8.self)
   }
 
   /// Returns the address of all keys of one head.
@@ -66,10 +79,12 @@ struct KeyValueCache {
     // 16 positions are stored together.
     let group = 16 * keyByteCount
     let (keyStride, valueStride) = (heads.keys.count * keyHeadStride, heads.keys.count * valueHeadStride)
-    return heads.keys.flatMap { head in
+    return heads.keys.flatMap { head -> [StatePiece] in
       let (keys, values) = (keys(sequence: 0, head: head), values(sequence: 0, head: head))
+      let positionKeys = StatePiece(start: keys, sequenceStride: keyStride, extent: .positions(unit: 16, byteCount: group))
+      if form == .latents { return [positionKeys] }
       let positions = [
-        StatePiece(start: keys, sequenceStride: keyStride, extent: .positions(unit: 16, byteCount: group)),
+        positionKeys,
         StatePiece(start: values, sequenceStride: valueStride, extent: .positions(unit: 1, byteCount: valueByteCount)),
       ]
       guard blockRatio > 0 else { return positions }
@@ -89,22 +104,13 @@ struct KeyValueCache {
   func store(_ kernels: Kernels, key: Row, sequence: Int, head: Int, position: Int) {
     assert(key.count == keyLength)
     let keys = keys(sequence: sequence, head: head)
-    if isSingle {
-      kernels.storeKey(key, position: position, at: keys.assumingMemoryBound(to: Float.self))
-    } else {
-      kernels.storeKey(key, position: position, isQuantised: isQuantised, at: keys)
-    }
+    kernels.store(key: key, position: position, form, at: keys)
   }
 
-  /// Stores the value of one position.
+  /// Stores the value of one position. A latent cache has none.
   @inline(__always)
   func store(_ kernels: Kernels, value: Row, sequence: Int, head: Int, position: Int) {
     assert(value.count == valueLength)
-    let target = values(sequence: sequence, head: head, position: position)
-    if isSingle {
-      Row(target.assumingMemoryBound(to: Float.self), count: value.count).copy(value)
-    } else {
-      kernels.storeValue(value, isQuantised: isQuantised, at: target)
-    }
+    kernels.store(value: value, form, at: values(sequence: sequence, head: head, position: position))
   }
 }

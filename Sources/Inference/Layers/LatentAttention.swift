@@ -68,7 +68,7 @@ struct LatentAttention: MixerPart {
     var queryLength: Int { plainLength + rotaryLength }
     /// The heads as the cache stores them.
     var heads: Heads {
-      Heads(queryCount: headCount, keyValueCount: 1, keyLength: cachedLength, valueLength: rank, areSingle: true)
+      Heads(queryCount: headCount, keyValueCount: 1, keyLength: cachedLength, valueLength: rank, areLatent: true)
     }
 
     /// - Parameter chooses: Whether the layer attends only to chosen positions, if the architecture has indexers.
@@ -206,8 +206,7 @@ struct LatentAttention: MixerPart {
       plainQueries = room.parts.columns(batch * sizes.headCount, length: sizes.plainLength)
       latentAttended = room.parts.columns(batch * sizes.headCount, length: sizes.rank)
       indexer = attention.indexer.map { Indexer.Buffers(&room, $0.sizes, pass) }
-      sections = HeadAttention.Sections(
-        &room, headCount: sizes.headCount, valueLength: sizes.heads.valueLength, pass)
+      sections = HeadAttention.Sections(&room, sizes.heads, pass)
       rotated = room.output.floats(batch * sizes.headCount * sizes.cachedLength)
     }
   }
@@ -221,10 +220,8 @@ struct LatentAttention: MixerPart {
 
     @inline(__always)
     init(_ arena: inout Arena, _ attention: LatentAttention, _ sizes: PassSizes) {
-      let heads = attention.sizes.heads
-      core = HeadAttention.Scratch(
-        &arena, keyLength: attention.sizes.indexer == nil ? 0 : heads.keyLength, valueLength: heads.valueLength,
-        elementByteCount: heads.elementByteCount, chosenCount: sizes.chosenCount)
+      let count = attention.sizes.indexer == nil ? 0 : sizes.chosenCount
+      core = HeadAttention.Scratch(&arena, attention.sizes.heads, chosenCount: count)
       indexer = attention.indexer.map { _ in Indexer.Scratch(&arena, sizes) }
       tile = arena.rows(sizes.batch, length: PassSizes.tileRows)
     }

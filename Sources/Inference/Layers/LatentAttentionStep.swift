@@ -101,9 +101,8 @@ struct LatentAttentionStep {
         row[..<rank], weights: thread.vector(attention.norm), epsilon: thread.pass.normEpsilon, into: key[..<rank])
       key[rank..<length].copy(row[rank...])
       if let rotary = attention.rotary { thread.rotate(key[rank..<length], rotary, token: token) }
+      // Its compressed part, at the beginning, is also the value.
       cache.store(kernels, key: key, sequence: sequence, head: head, position: position)
-      // A value is only the compressed part.
-      cache.store(kernels, value: key[..<rank], sequence: sequence, head: head, position: position)
     }
   }
 

@@ -188,14 +188,13 @@ struct Kernels {
       positions, Int64(count), keys, Int64(keyLength), values, Int64(valueLength), scratch.keys, scratch.values)
   }
 
-  /// Copies keys and values in single precision; otherwise the same.
+  /// Copies latents in the same way.
   @inline(__always)
   func gather(
-    _ positions: UnsafePointer<Int32>, count: Int, keys: UnsafePointer<Float>, keyLength: Int, values: UnsafePointer<Float>,
-    valueLength: Int, into scratch: (keys: UnsafeMutablePointer<Float>, values: UnsafeMutablePointer<Float>)
+    _ positions: UnsafePointer<Int32>, count: Int, latents: UnsafePointer<Float>, length: Int,
+    into scratch: UnsafeMutablePointer<Float>
   ) {
-    table.pointee.gather_f32(
-      positions, Int64(count), keys, Int64(keyLength), values, Int64(valueLength), scratch.keys, scratch.values)
+    table.pointee.gather_latents(positions, Int64(count), latents, Int64(length), scratch)
   }
 
   /// Rotates the leading elements of a head, two for each of `cosines`.
@@ -221,26 +220,25 @@ struct Kernels {
     table.pointee.attention_join(outputs, sums, Int64(count), Int64(output.count), sink, output.start)
   }
 
+  /// Stores the key of a position among the keys of a head.
   @inline(__always)
-  func storeKey(_ key: Row, position: Int, at keys: UnsafeMutablePointer<Float>) {
-    table.pointee.store_key_f32(key.start, Int64(key.count), Int64(position), keys)
-  }
-
-  @inline(__always)
-  func storeKey(_ key: Row, position: Int, isQuantised: Bool, at keys: UnsafeMutableRawPointer) {
-    if isQuantised {
-      table.pointee.store_key_q8(key.start, Int64(key.count), Int64(position), keys.assumingMemoryBound(to: UInt8.self))
-    } else {
-      table.pointee.store_key(key.start, Int64(key.count), Int64(position), keys.assumingMemoryBound(to: UInt16.self))
+  func store(key: Row, position: Int, _ form: KeyValueCache.Form, at keys: UnsafeMutableRawPointer) {
+    let (count, position) = (Int64(key.count), Int64(position))
+    switch form {
+    case .halves: table.pointee.store_key(key.start, count, position, keys.assumingMemoryBound(to: UInt16.self))
+    case .quants: table.pointee.store_key_q8(key.start, count, position, keys.assumingMemoryBound(to: UInt8.self))
+    case .latents: table.pointee.store_latent(key.start, count, position, keys.assumingMemoryBound(to: Float.self))
     }
   }
 
+  /// Stores a value. Latents have none.
   @inline(__always)
-  func storeValue(_ value: Row, isQuantised: Bool, at target: UnsafeMutableRawPointer) {
-    if isQuantised {
-      table.pointee.store_value_q8(value.start, Int64(value.count), target.assumingMemoryBound(to: UInt8.self))
-    } else {
-      table.pointee.to_f16(value.start, Int64(value.count), target.assumingMemoryBound(to: UInt16.self))
+  func store(value: Row, _ form: KeyValueCache.Form, at target: UnsafeMutableRawPointer) {
+    let count = Int64(value.count)
+    switch form {
+    case .halves: table.pointee.to_f16(value.start, count, target.assumingMemoryBound(to: UInt16.self))
+    case .quants: table.pointee.store_value_q8(value.start, count, target.assumingMemoryBound(to: UInt8.self))
+    case .latents: preconditionFailure("a latent is stored once")
     }
   }
 }
