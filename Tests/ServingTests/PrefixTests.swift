@@ -117,7 +117,7 @@ struct PrefixTests {
     "Models whose layers keep a state, latents or an indexer's keys continue from a copy of them",
     .enabled(if: oracles != nil, "no ../shared/oracles here; GGUFPACK_SHARED may name the folder that holds `oracles`"),
     arguments: [
-      ("qwen3next", 64), ("kimi-linear", 64), ("nemotron_h_moe", 64), ("lfm2moe", 64), ("deepseek2", 69), ("deepseek32", 69),
+      ("qwen3next", 64), ("kimi-linear", 64), ("nemotron_h_moe", 64), ("lfm2moe", 64), ("deepseek2", 69), ("deepseek32-topk", 69),
     ])
   func copies(_ name: String, count: Int) async throws {
     let path = try #require(Self.oracles).appending(path: "tiny/\(name)-5.F16.gguf").path

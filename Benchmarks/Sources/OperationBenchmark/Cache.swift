@@ -77,7 +77,7 @@ final class Cache {
             (a.queries, a.query_count) = (queries.baseAddress, Int64(ends.count))
             (a.begin, a.end) = (begins.baseAddress, ends.baseAddress)
             a.output = output.baseAddress
-            a.section_output = output.baseAddress.map { $0 + ends.count * dim }
+            a.room = output.baseAddress.map { $0 + ends.count * dim }
             body(&a)
           }
         }

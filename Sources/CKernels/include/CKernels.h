@@ -59,8 +59,7 @@ typedef void (*ck_matmul_function)(const ck_matmul *);
 // q8_keys:   [position / 16][key_dim / 32] of 16 F16 scales and 32 times 16 quants (element by element, 16 positions each): 544 bytes
 // q8_values: [position][value_dim / 32] of Q8_0 blocks as in a GGUF: an F16 scale and 32 quants, 34 bytes
 // or, where latents is not NULL (latent attention):
-// latents: F32, [position / 16][key_dim][16]: keys; the value of a position is the first value_dim elements of its key,
-//   and value_dim <= key_dim
+// latents: F32, [position / 16][key_dim][16]: keys; the value of a position is the first value_dim elements of its key
 // For query q over positions p in [begin[q], end[q]):
 //   s[p] = scale * dot(query, key p);  softcap c > 0: s = c * tanh(s / c);  output = sum softmax(s)[p] * value p
 // with sinks: exp(sinks[q] - max) joins the denominator (gpt-oss).
@@ -76,16 +75,16 @@ typedef struct {
 
 enum { CK_ATTENTION_SECTIONS = 32 };  // the most sections that a query's positions are divided into
 
-// Returns the positions per section for a query that sees positions up to `end`; sections begin at multiples of it.
+// Returns the positions per section, at least `shortest`, for a query that sees positions up to `end`; sections begin at multiples of it.
 static inline int64_t ck_section(int64_t end, int64_t shortest) {
   int64_t length = shortest;
   while (end > CK_ATTENTION_SECTIONS * length) length *= 2;
   return length;
 }
-static inline int64_t ck_attention_section(int64_t end) { return ck_section(end, 512); }
 
-// The same for latents. Their sections are shorter, because all queries of a model with latent attention read the same keys: they are
-// fastest together, so threads divide the positions early.
+// Return that length for keys and values, and for latents. In latent attention, all query heads read the same keys. Queries are fastest
+// together there, so sections are shorter: threads divide few positions too, instead of the queries.
+static inline int64_t ck_attention_section(int64_t end) { return ck_section(end, 512); }
 static inline int64_t ck_latent_section(int64_t end) { return ck_section(end, 64); }
 
 typedef struct {
@@ -102,8 +101,9 @@ typedef struct {
   const uint8_t *q8_keys;
   const uint8_t *q8_values;
   const float *latents;
-  float *latent_room;          // with latents: room for 32 * (key_dim + 2 * value_dim) elements
-  float *section_output;       // without latents: room for min(query_count, 32) rows of value_dim; unused if no query sees two sections
+  // Room for the outputs of a section: min(query_count, 32) rows of value_dim; unused if no query sees two sections. With latents, room for
+  // 32 * (key_dim + 2 * value_dim) elements.
+  float *room;
   ck_attention_sum *sums;      // NULL, or one per query, whose positions lie in one section; the outputs are then not divided by the sums
 } ck_attention;
 

@@ -78,8 +78,8 @@ INLINE v16 load_value(const uint8_t *value, cache_form form, int64_t e) {
 }
 
 // Prefetches. While the keys of a block are read, its values are fetched; while these are read, the keys of the next block are. The
-// processor's own prefetching loses track at every such turn. They go to the second-level cache, because the first has no room for a block
-// and what is prefetched meanwhile. A prefetch cannot fail, whatever the address.
+// processor's own prefetching loses track at every such turn. Prefetches go to the second-level cache, because the first has no
+// room for a block and what is fetched meanwhile. A prefetch cannot fail, whatever the address.
 INLINE void fetch(const uint8_t *from, int64_t bytes) {
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, 0, 2);
 }
@@ -301,7 +301,7 @@ INLINE void begin_tile(attention_tile *t, const ck_attention *a, int64_t first, 
     int64_t length = t->section[q] = ck_attention_section(a->end[first + q]);
     several |= !a->sums && a->begin[first + q] / length != (a->end[first + q] - 1) / length;
   }
-  t->output = several ? a->section_output : a->output + first * a->output_stride;
+  t->output = several ? a->room : a->output + first * a->output_stride;
   t->output_stride = several ? a->value_dim : a->output_stride;
   for (int q = 0; q < count; q++) {
     t->total[q] = (ck_attention_sum){LEAST_MAXIMUM, 0};
@@ -335,8 +335,8 @@ INLINE void end_tile(attention_tile *t) {
 INLINE void attend_tile(const ck_attention *a, cache_form form, int64_t first, int count) {
   attention_tile t;
   begin_tile(&t, a, first, count);
-  const position_span span = span_of(a, first, count);
-  for (int64_t block = span.begin / block_positions * block_positions; block < span.end; block += block_positions) {
+  const position_range range = range_of(a, first, count);
+  for (int64_t block = range.from / block_positions * block_positions; block < range.to; block += block_positions) {
     if (!a->sums) enter_block(&t, block);
     clip_ranges(&t, block);
     score_block(&t, form, block);

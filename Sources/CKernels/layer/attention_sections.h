@@ -30,18 +30,19 @@ enum {
 // infinities.
 #define LEAST_MAXIMUM (-0x1.fffffep127f)
 
-// The positions that some queries see: from `begin` up to, but not including, `end`.
+// Positions from `from` up to, but not including, `to`.
 typedef struct {
-  int64_t begin, end;
-} position_span;
+  int from, to;
+} position_range;
 
-INLINE position_span span_of(const ck_attention *a, int64_t first, int count) {
-  position_span span = {INT32_MAX, 0};
+// Returns the range of all positions that some queries see.
+INLINE position_range range_of(const ck_attention *a, int64_t first, int count) {
+  position_range range = {INT32_MAX, 0};
   for (int64_t q = first; q < first + count; q++) {
-    span.begin = a->begin[q] < span.begin ? a->begin[q] : span.begin;
-    span.end = a->end[q] > span.end ? a->end[q] : span.end;
+    range.from = a->begin[q] < range.from ? a->begin[q] : range.from;
+    range.to = a->end[q] > range.to ? a->end[q] : range.to;
   }
-  return span;
+  return range;
 }
 
 // Joins a section to those before it. A section whose weights are all zero changes nothing.

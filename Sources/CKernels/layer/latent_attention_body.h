@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
-// Attention over latents: a cache in single precision whose values are the first elements of its keys. Included by one file per
-// instruction set (ops_table.h). The order of operations is that of attention_sections.h.
+// Latent attention: over a cache in single precision whose values are the first elements of its keys. Included by one file per instruction
+// set (ops_table.h). The order of operations is that of attention_sections.h.
 //
-// All heads of latent attention read the same keys. Queries are computed in lots of 16, one in each lane: an element of a key is read once,
-// as one factor for all lanes. So neither scores nor outputs need elements side by side, and one copy of the latents serves both. A block
-// of 64 positions (144 KiB with 576 elements) comes from memory for the scores, and from the second-level cache for the outputs.
+// All heads read the same keys. Queries are computed in lots of 16, one in each lane: an element of a key is read once, as one factor for
+// all lanes. So neither scores nor outputs need elements side by side, and one copy of the latents serves both. A block of 64 positions
+// (144 KiB with 576 elements) comes from memory for the scores of the first lot; everything else reads it from the second-level cache.
 #ifndef CKERNELS_LATENT_ATTENTION_BODY_H
 #define CKERNELS_LATENT_ATTENTION_BODY_H
 
@@ -13,13 +13,8 @@
 
 #include "attention_sections.h"
 
-// The positions of a block from `from` up to, but not including, `to`.
-typedef struct {
-  int from, to;
-} position_range;
-
 // A lot of queries, their state within a section, and the result of the sections before it. Lanes without a query copy the ranges of the
-// last one, and their queries are zero.
+// last one, and their results are not used.
 typedef struct {
   const ck_attention *a;
   int64_t first;  // first query
@@ -28,6 +23,7 @@ typedef struct {
   float *output;                                 // [value_dim][lane], of this section
   float *total;                                  // [value_dim][lane], of the sections before; not used with `sums`
   float total_maximum[16], total_sum[16];        // sum 0 if there were none
+  int64_t section[16];                           // positions per section
   float seen[16];                                // 1 if the query has seen a position of this section, else 0
   float maximum[16];
   float sums[16][16];                            // [position % 16][lane]
@@ -47,8 +43,7 @@ static void rows_to_lanes(const float *rows, int64_t stride, int count, int64_t 
     int64_t rest = n - i < 16 ? n - i : 16;
     v16 r[16];
     for (int q = 0; q < 16; q++) {
-      const float *row = rows + q * stride + i;
-      r[q] = q >= count ? v_set(0) : rest == 16 ? v_load(row) : v_load_part(row, rest);
+      r[q] = q >= count ? v_set(0) : rest == 16 ? v_load(rows + q * stride + i) : v_load_part(rows + q * stride + i, rest);
     }
     v_transpose(r);
     for (int j = 0; j < rest; j++) v_store(lanes + (i + j) * 16, r[j]);
@@ -101,7 +96,7 @@ static void raise_maximum(query_lanes *t, v16 greatest) {
   v16 before = v_load(t->maximum), maximum = v_max(greatest, before);
   v16 factor = greatest > before ? v_exp(before - maximum) : v_set(1);
   v_store(t->maximum, maximum);
-  // In a section's first block, there are only zeros.
+  // No lane has had a score in its section yet: outputs and sums are zero.
   if (v_greatest(before) == LEAST_MAXIMUM) return;
   for (int64_t e = 0; e < t->a->value_dim; e++) v_store(t->output + 16 * e, v_load(t->output + 16 * e) * factor);
   for (int i = 0; i < 16; i++) v_store(t->sums[i], v_load(t->sums[i]) * factor);
@@ -199,7 +194,7 @@ static void join_lanes(query_lanes *t, v16 ends) {
 static void enter_block_lanes(query_lanes *t, int64_t block) {
   v16 enters = v_load(t->seen);
   for (int lane = 0; lane < 16; lane++) {
-    if (block % ck_latent_section(t->a->end[lane_query(t, lane)]) != 0) enters[lane] = 0;
+    if (block % t->section[lane] != 0) enters[lane] = 0;
   }
   if (v_greatest(enters) > 0) join_lanes(t, enters);
 }
@@ -212,6 +207,7 @@ static void begin_lot(query_lanes *t, const ck_attention *a, int64_t first, int 
   t->queries = room;
   t->output = t->queries + 16 * a->key_dim;
   t->total = t->output + 16 * a->value_dim;
+  for (int lane = 0; lane < 16; lane++) t->section[lane] = ck_latent_section(a->end[lane_query(t, lane)]);
   v_store(t->maximum, v_set(LEAST_MAXIMUM));
   v_store(t->total_maximum, v_set(LEAST_MAXIMUM));
   rows_to_lanes(a->queries + first * a->query_stride, a->query_stride, count, a->key_dim, t->queries);
@@ -244,10 +240,10 @@ static void attend_latents(const ck_attention *a, int64_t first, int count) {
   const int lot_count = (count + 15) / 16;
   for (int i = 0; i < lot_count; i++) {
     int rest = count - 16 * i;
-    begin_lot(&lots[i], a, first + 16 * i, rest < 16 ? rest : 16, a->latent_room + i * 16 * (a->key_dim + 2 * a->value_dim));
+    begin_lot(&lots[i], a, first + 16 * i, rest < 16 ? rest : 16, a->room + i * 16 * (a->key_dim + 2 * a->value_dim));
   }
-  const position_span span = span_of(a, first, count);
-  for (int64_t block = span.begin / block_positions * block_positions; block < span.end; block += block_positions) {
+  const position_range range = range_of(a, first, count);
+  for (int64_t block = range.from / block_positions * block_positions; block < range.to; block += block_positions) {
     for (int i = 0; i < lot_count; i++) {
       if (!a->sums) enter_block_lanes(&lots[i], block);
       attend_block(&lots[i], block, i == 0);

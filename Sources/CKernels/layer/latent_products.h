@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 // The products of latent attention for LANES queries, 16 or 8, in the first lanes of a lot. Included by latent_attention_body.h, which has
-// query_lanes and position_range, once for each number. CHAINS is the number of chains of fma, for different positions or elements, that
+// query_lanes, once for each number. CHAINS is the number of chains of fma, for different positions or elements, that
 // the registers hold.
 #define NAMED_(name, lanes) name##_##lanes
 #define NAMED(name, lanes) NAMED_(name, lanes)

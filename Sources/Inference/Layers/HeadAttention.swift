@@ -45,7 +45,7 @@ struct HeadAttention {
       }
     }
 
-    /// Returns the number of keys that a token attends to if it has no window and keys can be divided.
+    /// Returns the number of keys that a token attends to, before its window is applied, if keys can be divided.
     @inline(__always)
     func keyCount(at position: Int32) -> Int {
       guard case .positions(let chosen) = self else { return Int(position) + 1 }
@@ -59,11 +59,9 @@ struct HeadAttention {
     let end: UnsafeMutablePointer<Int32>
     let sinks: Row
     let outputs: Rows
-    /// Room for the outputs and softmax sums of one section of the positions, used if queries see several sections.
-    let sectionOutputs: Rows
+    /// What `ck_attention` needs room for.
+    let room: UnsafeMutablePointer<Float>
     let sums: UnsafeMutablePointer<ck_attention_sum>
-    /// Room for queries and outputs with a query in each lane, used if keys are latents.
-    let latentRoom: UnsafeMutablePointer<Float>
     /// Copies of keys and values at chosen positions, as in the cache: in F16, or latents in F32 without values.
     let chosenKeys: UnsafeMutableRawPointer
     let chosenValues: UnsafeMutableRawPointer
@@ -75,9 +73,9 @@ struct HeadAttention {
     ///   - listedCount: The largest number of positions of chosen blocks, or of listed keys.
     @inline(__always)
     init(_ arena: inout Arena, _ heads: Heads, chosenCount: Int, listedCount: Int = 0) {
-      let (positions, valueLength) = ((chosenCount + 63) / 64 * 64, heads.valueLength)
-      latentRoom = arena.floats(heads.areLatent ? PassSizes.queryBlock * (heads.keyLength + 2 * valueLength) : 0)
-      chosenKeys = UnsafeMutableRawPointer(arena.take(positions * heads.keyLength * heads.elementByteCount, of: UInt8.self))
+      let (positions, keyLength, valueLength) = ((chosenCount + 63) / 64 * 64, heads.keyLength, heads.valueLength)
+      room = arena.floats(PassSizes.queryBlock * (heads.areLatent ? keyLength + 2 * valueLength : valueLength))
+      chosenKeys = UnsafeMutableRawPointer(arena.take(positions * keyLength * heads.elementByteCount, of: UInt8.self))
       chosenValues = UnsafeMutableRawPointer(
         arena.take(heads.areLatent ? 0 : positions * valueLength * heads.elementByteCount, of: UInt8.self))
       self.positions = arena.integers(listedCount)
@@ -85,7 +83,6 @@ struct HeadAttention {
       end = arena.integers(PassSizes.queryBlock)
       sinks = arena.row(PassSizes.queryBlock)
       outputs = arena.rows(PassSizes.queryBlock, length: valueLength)
-      sectionOutputs = arena.rows(PassSizes.queryBlock, length: valueLength)
       sums = arena.take(PassSizes.queryBlock, of: ck_attention_sum.self)
     }
   }
@@ -174,17 +171,15 @@ struct HeadAttention {
     call.query_stride = Int64(cache.keyLength)
     call.query_count = Int64(block.count)
     (call.begin, call.end) = (UnsafePointer(scratch.begin), UnsafePointer(scratch.end))
-    let (keys, values) = (cache.keys(sequence: sequence, head: head), cache.values(sequence: sequence, head: head))
+    let keys = cache.keys(sequence: sequence, head: head)
     switch cache.form {
     case .halves:
       call.keys = UnsafePointer(keys.assumingMemoryBound(to: UInt16.self))
-      call.values = UnsafePointer(values.assumingMemoryBound(to: UInt16.self))
+      call.values = UnsafePointer(cache.values(sequence: sequence, head: head).assumingMemoryBound(to: UInt16.self))
     case .quants:
       call.q8_keys = UnsafePointer(keys.assumingMemoryBound(to: UInt8.self))
-      call.q8_values = UnsafePointer(values.assumingMemoryBound(to: UInt8.self))
-    case .latents:
-      call.latents = UnsafePointer(keys.assumingMemoryBound(to: Float.self))
-      call.latent_room = scratch.latentRoom
+      call.q8_values = UnsafePointer(cache.values(sequence: sequence, head: head).assumingMemoryBound(to: UInt8.self))
+    case .latents: call.latents = UnsafePointer(keys.assumingMemoryBound(to: Float.self))
     }
     let token = block.lowerBound / heads.count
     let last = thread.step.positions[token]
@@ -207,7 +202,7 @@ struct HeadAttention {
     call.sinks = sinks == nil ? nil : UnsafePointer(scratch.sinks.start)
     call.output = scratch.outputs.start
     call.output_stride = Int64(cache.valueLength)
-    call.section_output = scratch.sectionOutputs.start
+    call.room = scratch.room
     guard let section, let sections else { return thread.kernels.attention(&call) }
     let first = self.query(heads, first: block.lowerBound)
     call.output = sections.output(first, section.index, length: cache.valueLength)
