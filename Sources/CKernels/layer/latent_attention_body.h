@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 // Latent attention: over a cache in single precision whose values are the first elements of its keys. Included by one file per instruction
-// set (ops_table.h). The order of operations is that of attention_sections.h.
+// set (ops_table.h), with the number of chains that fit its registers: LATENT_CHAINS. The order of operations is that of
+// attention_sections.h.
 //
 // All heads read the same keys. Queries are computed in lots of 16, one in each lane: an element of a key is read once, as one factor for
 // all lanes. So neither scores nor outputs need elements side by side, and one copy of the latents serves both. A block of 64 positions
@@ -72,24 +73,11 @@ static void lanes_to_rows(const float *lanes, int count, int64_t n, float *rows,
 
 // Up to 8 queries are computed in vectors of half the size, of which many CPUs compute twice as many at a time.
 #define LANES 8
-#ifdef OPS_WIDE
-#define CHAINS 16
-#else
-#define CHAINS 8
-#endif
 #include "latent_products.h"
 #undef LANES
-#undef CHAINS
-
 #define LANES 16
-#ifdef OPS_WIDE
-#define CHAINS 16
-#else
-#define CHAINS 4
-#endif
 #include "latent_products.h"
 #undef LANES
-#undef CHAINS
 
 // Multiplies outputs and sums by exp(maximum - greater maximum) in those lanes where `greatest` is the greater one.
 static void raise_maximum(query_lanes *t, v16 greatest) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH Swift-exception
 
 // The products of latent attention for LANES queries, 16 or 8, in the first lanes of a lot. Included by latent_attention_body.h, which has
-// query_lanes, once for each number. CHAINS is the number of chains of fma, for different positions or elements, that
-// the registers hold.
+// query_lanes, once for each number. CHAINS is the number of chains of fma, for different positions or elements, that the registers hold.
+#define CHAINS LATENT_CHAINS(LANES)
 #define NAMED_(name, lanes) name##_##lanes
 #define NAMED(name, lanes) NAMED_(name, lanes)
 #define VECTOR NAMED(lane_vector, LANES)
@@ -69,6 +69,7 @@ static void NAMED(weigh, LANES)(query_lanes *t, const float *keys) {
   NAMED(weigh_range, LANES)(t, keys, (position_range){t->all.to, t->any.to}, false);
 }
 
+#undef CHAINS
 #undef NAMED_
 #undef NAMED
 #undef VECTOR

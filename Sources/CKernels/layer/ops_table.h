@@ -5,11 +5,13 @@
 #ifdef OPS_WIDE
 #define ATTENTION_QUERIES 4
 #define ATTENTION_VECTORS 4
+#define LATENT_CHAINS(lanes) 16
 #define PLAIN_ROWS 4
 #define PLAIN_COLUMNS 4
 #else
 #define ATTENTION_QUERIES 2
 #define ATTENTION_VECTORS 2
+#define LATENT_CHAINS(lanes) (64 / (lanes))
 #define PLAIN_ROWS 2
 #define PLAIN_COLUMNS 2
 #endif

@@ -49,11 +49,12 @@ struct KeyValueCache {
     precondition(blockRatio == 0 || !heads.areLatent, "latents do not stand for blocks")
     (keyLength, valueLength) = (heads.keyLength, heads.valueLength)
     if heads.areLatent {
-      (form, keyByteCount, valueByteCount) = (.latents, keyLength * 4, 0)
+      (form, keyByteCount, valueByteCount) = (.latents, keyLength * heads.elementByteCount, 0)
     } else if sizes.cacheType == .q8_0, heads.allowsQuantisedCache {
       (form, keyByteCount, valueByteCount) = (.quants, keyLength / 32 * 34, valueLength / 32 * 34)
     } else {
-      (form, keyByteCount, valueByteCount) = (.halves, keyLength * 2, valueLength * 2)
+      let size = heads.elementByteCount
+      (form, keyByteCount, valueByteCount) = (.halves, keyLength * size, valueLength * size)
     }
     keyHeadStride = places * keyByteCount
     valueHeadStride = (places * valueByteCount + 63) / 64 * 64
